@@ -29,7 +29,7 @@ check: $(DEV)  ## ruff, mypy --strict, import contracts, docs against code
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/test_docs.py
+	$(BIN)/python -m pytest tests/test_docs.py tests/test_language.py
 
 docs: $(DEV)  ## regenerate the parts of the docs that come from the code
 	$(BIN)/python -m tests.test_docs

@@ -91,7 +91,7 @@ class ReadinessChecks:
         return "A worker is working."
 
     def _check_broker(self) -> str:
-        return f"The broker responds; {self.dispatcher.waiting()} tasks are waiting."
+        return f"The broker responds; {self.dispatcher.count_waiting()} tasks are waiting."
 
     def _check_garbage(self) -> Check:
         """Whether the garbage collection left files that need a decision; not required."""

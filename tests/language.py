@@ -15,10 +15,12 @@ import tokenize
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-QUOTED = re.compile(r"```.*?```|`[^`]*`|https?://\S+|\]\([^)]*\)", re.S)
+CODE = re.compile(r"```.*?```|`[^`]*`|\{[^{}]*\}|(?<![\w-])--?[a-z][\w-]*|https?://\S+|\]\([^)]*\)", re.S)
+BLOCK = re.compile(r"(?<=\n\n)(?: {4}[^\n]*\n)+")  # of Markdown
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -35,15 +37,17 @@ class Finding:
         return f"{self.path.relative_to(ROOT)}:{self.line}: {self.word!r}: {self.instead}"
 
 
-def word_list() -> dict[re.Pattern[str], str]:
-    """Pattern to replacement."""
-    table = tomllib.loads((ROOT / "tests" / "words.toml").read_text())["words"]
-    return {re.compile(rf"\b(?:{pattern})\b", re.I): instead for pattern, instead in table.items()}
+@cache
+def word_list() -> tuple[dict[re.Pattern[str], str], frozenset[str]]:
+    """Pattern to replacement, and the identifiers that are exempt."""
+    table = tomllib.loads((ROOT / "tests" / "words.toml").read_text())
+    words = {re.compile(rf"\b(?:{pattern})\b", re.I): instead for pattern, instead in table["words"].items()}
+    return words, frozenset(table["stored"]["names"])
 
 
 def findings(path: Path) -> Iterator[Finding]:
-    """All findings in one Python or Markdown file."""
-    words = word_list()
+    """Yield the findings in one Python or Markdown file."""
+    words, _ = word_list()
     for line, text in _texts(path):
         for pattern, instead in words.items():
             for match in pattern.finditer(text):
@@ -53,13 +57,14 @@ def findings(path: Path) -> Iterator[Finding]:
 def _texts(path: Path) -> Iterator[tuple[int, str]]:
     source = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        yield 1, _blank(source)
+        yield 1, _blank(CODE, _blank(BLOCK, source))
         return
+    _, stored = word_list()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and " " in token.string):
-            yield token.start[0], _blank(token.string)
+            yield token.start[0], _blank(CODE, token.string)
     for node in ast.walk(ast.parse(source)):
-        for name in _names(node):
+        for name in set(_names(node)) - stored:
             yield node.lineno, " ".join(PARTS.findall(name))  # type: ignore[attr-defined]
 
 
@@ -73,18 +78,18 @@ def _names(node: ast.AST) -> Iterator[str]:
             pass
 
 
-def _blank(text: str) -> str:
-    """The text with what is quoted replaced by spaces; lines stay where they are."""
-    return QUOTED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+def _blank(pattern: re.Pattern[str], text: str) -> str:
+    """Replace the matches by spaces; lines keep their numbers."""
+    return pattern.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
 
 
 def tracked(*paths: str) -> list[Path]:
-    """Python and Markdown files that git knows, below the paths or all."""
+    """Return the tracked Python and Markdown files below the paths, or all of them."""
     listed = subprocess.run(["git", "ls-files", "--", *paths], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [ROOT / name for name in listed.splitlines() if name.endswith((".py", ".md")) and (ROOT / name).exists()]
 
 
 if __name__ == "__main__":
-    found = [finding for path in tracked(*sys.argv[1:]) for finding in findings(path)]
-    sys.stdout.writelines(f"{finding}\n" for finding in found)
-    sys.exit(bool(found))
+    all_findings = [finding for path in tracked(*sys.argv[1:]) for finding in findings(path)]
+    sys.stdout.writelines(f"{finding}\n" for finding in all_findings)
+    sys.exit(bool(all_findings))

@@ -126,7 +126,7 @@ def test_make_targets_in_the_readme_exist() -> None:
 
 
 def rewrite() -> None:
-    """Write every generated part anew."""
+    """Regenerate every generated part."""
     for page in sorted({page for page, _, _ in generated_parts()}):
         page.write_text(GENERATED.sub(lambda m: m[1] + TABLES[m["name"]]() + m[4], page.read_text()))
 

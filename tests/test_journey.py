@@ -17,8 +17,8 @@ from tests.api import media
 from tests.api.test_process import process
 from tests.graphs import with_graphs
 from tests.workers.broker import Broker
-from tests.workers.films import SPEECH, film
 from tests.workers.process import WorkerProcess
+from tests.workers.videos import SPEECH, create_video
 
 Client = httpx2.Client
 
@@ -66,7 +66,7 @@ def test_uploaded_media_is_found_by_each_kind_of_query_until_deleted(client: Cli
     files = {
         "picture": (media.image(7, (320, 240)), "IMG_0001.png"),
         "sound": (SPEECH.read_bytes(), "REC_0002.wav"),
-        "film": (film(12.0, scene_seconds=4.0), "autumn market.mp4"),
+        "film": (create_video(12.0, scene_seconds=4.0), "autumn market.mp4"),
     }
     ids = {}
     for what, (data, name) in files.items():
@@ -75,7 +75,7 @@ def test_uploaded_media_is_found_by_each_kind_of_query_until_deleted(client: Cli
         assert events[-1]["progress"] == 1.0
 
     assert item_ids(search(client, picture=files["picture"][0]))[0] == ids["picture"]
-    assert item_ids(search(client, clip=film(12.0, scene_seconds=4.0)))[0] == ids["film"]
+    assert item_ids(search(client, clip=create_video(12.0, scene_seconds=4.0)))[0] == ids["film"]
     spoken = search(client, sound=SPEECH.read_bytes())
     assert item_ids(spoken)[0] == ids["sound"]
 

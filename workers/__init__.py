@@ -1,6 +1,5 @@
-"""In: a dispatcher that names a job or a chunk, and the catalog's rows. Out: shards and rows,
-written once however often it rings.
+"""In: messages that a work unit is due, and the rows of the catalog. Out: shards and rows.
 
-Must not know HTTP. Tasks are thin: read a row, call `mm`, write a row; nothing but the catalog
-remembers what is done.
+Must not know HTTP. All state of a job is in the catalog; a message that is lost or repeated is
+harmless.
 """

@@ -1,4 +1,4 @@
-"""`python -m workers`: one worker with one working process, until told to stop."""
+"""`python -m workers`: runs one worker with its worker processes until a signal stops it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ from mm.private import restrict_umask
 from mm.settings import load_settings
 from mm.spaces import select_runtime_name
 from workers.app import create_app
-from workers.context import ContextOwner
-from workers.loaded_spaces import moves_to_larger, of_library
+from workers.context_owner import ContextOwner
+from workers.loaded_spaces import apply_library_space, needs_larger_space
 from workers.logs import configure_logs
-from workers.messaging.wakeup import WakeOnSignal, leave_signals
+from workers.messaging.wakeup import WakeOnSignal, reset_wakeup_fd
 
 if TYPE_CHECKING:
     from mm.settings import Settings
 
-SOFT_SECONDS = 10.0
-"""Given to running tasks on SIGQUIT or a second Ctrl+C before they are ended."""
-ASKED_SECONDS = 5.0
-"""Given to a worker that takes nothing any more to end in good order."""
+SOFT_SHUTDOWN_SECONDS = 10.0
+"""Time for running tasks after SIGQUIT or a second Ctrl+C, before they are terminated."""
+TERMINATE_SECONDS = 5.0
+"""Time for a stalled worker to exit after SIGTERM, before SIGKILL."""
 
 
 def work(settings: Settings) -> int:
-    """Work until a signal comes. Returns the exit status. Raises `MMError` when it cannot start."""
+    """Run the worker until a signal, and return the exit status.
+
+    Raises `MMError` if it cannot start.
+    """
     configure_logs(settings.log_level)
     # Celery warns of running as root because of pickled messages, and only JSON is read here; and
     # of a default that is set here.
@@ -44,14 +47,14 @@ def work(settings: Settings) -> int:
     # Migrations and a folder that cannot be written fail here, in words, and nothing stays open
     # across the fork.
     with open_store(settings) as store:
-        settings, larger = of_library(settings, store.catalog), moves_to_larger(store.catalog)
+        settings, larger = apply_library_space(settings, store.catalog), needs_larger_space(store.catalog)
     main = os.getpid()
-    runtime = select_runtime_name(settings) if settings.space == "lite" else None  # the same for processes that take over later
-    toolbox = ContextOwner(settings, lambda reason: end_worker(main, reason), runtime=runtime)
-    app = create_app(settings, toolbox, larger=larger)
-    app.conf.worker_soft_shutdown_timeout = SOFT_SECONDS
+    runtime = select_runtime_name(settings) if settings.space == "lite" else None  # the same for replaced processes
+    context_owner = ContextOwner(settings, lambda reason: end_worker(main, reason), runtime=runtime)
+    app = create_app(settings, context_owner, larger=larger)
+    app.conf.worker_soft_shutdown_timeout = SOFT_SHUTDOWN_SECONDS
     app.steps["worker"].add(WakeOnSignal)
-    connect_signals(toolbox)
+    connect_signals(context_owner)
     worker = app.Worker(
         hostname=f"mm-{os.getpid()}@{socket.gethostname()}",
         quiet=True,
@@ -64,45 +67,43 @@ def work(settings: Settings) -> int:
 
 
 def end_worker(main: int, reason: str) -> None:
-    """End this working process and process `main`, which should bring its tasks, for whoever keeps
-    workers up to start them anew.
+    """Terminate this worker process and its parent `main`, so that the supervisor restarts them.
 
-    A lost connection to the broker can leave a worker that lives and takes nothing, and a task may
-    stall; neither gets well by itself. The lease on what a stalled task encodes runs out, and its
-    attempt counts.
+    A worker that receives no messages after losing the broker, or whose task is stalled, does not
+    recover by itself. The lease of a stalled task expires, and its attempt counts.
     """
     structlog.get_logger().error(f"ended: {reason}")
     if os.getppid() == main:
-        os.kill(main, signal.SIGTERM)  # the first process of a container cannot be killed from inside, but it can be asked
-        time.sleep(ASKED_SECONDS)  # if it obeys, this process ends with it
+        os.kill(main, signal.SIGTERM)  # process 1 of a container ignores SIGKILL from inside, but handles SIGTERM
+        time.sleep(TERMINATE_SECONDS)  # if it exits, this process exits with it
     if os.getppid() == main:
         os.kill(main, signal.SIGKILL)
     os._exit(1)
 
 
-def connect_signals(toolbox: ContextOwner) -> None:
-    """Tie the tools to the life of the processes of this worker."""
+def connect_signals(context_owner: ContextOwner) -> None:
+    """Open and close the context with the processes of this worker."""
 
     def keep_logs(**_: object) -> None:
-        """Being connected is enough: Celery then leaves the logs as they are."""
+        """A connected handler keeps Celery from configuring logging."""
 
     def child_starts(**_: object) -> None:
-        leave_signals()
-        toolbox.start()
+        reset_wakeup_fd()
+        context_owner.start()
 
     def child_ends(**_: object) -> None:
-        toolbox.close()
+        context_owner.close()
 
-    def worker_stops(**_: object) -> None:
-        toolbox.stop.raise_()  # runs in a signal handler: one write to shared memory and nothing else
+    def is_shutdown(**_: object) -> None:
+        context_owner.stop.set()  # runs in a signal handler: one write to shared memory and nothing else
 
     def worker_is_ready(**_: object) -> None:
-        structlog.get_logger().info("worker ready", home=str(toolbox.settings.root), space=toolbox.settings.space)
+        structlog.get_logger().info("worker ready", home=str(context_owner.settings.root), space=context_owner.settings.space)
 
     signals.setup_logging.connect(keep_logs, weak=False)
     signals.worker_process_init.connect(child_starts, weak=False)
     signals.worker_process_shutdown.connect(child_ends, weak=False)
-    signals.worker_shutting_down.connect(worker_stops, weak=False)
+    signals.worker_shutting_down.connect(is_shutdown, weak=False)
     signals.worker_ready.connect(worker_is_ready, weak=False)
 
 

@@ -1,4 +1,4 @@
-"""The Celery application of a worker: thin tasks over the tools of the process they run in."""
+"""The Celery application of a worker and its tasks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from mm.runtimes import count_usable_cores
 from mm.spaces import select_runtime_name
-from workers.context import ContextOwner
+from workers.context_owner import ContextOwner
+from workers.messaging.acknowledgements import patch_kombu_acknowledgements
 from workers.messaging.broker import create_broker
-from workers.messaging.kombu_patch import free_places_whatever_happens
 from workers.messaging.messages import PING, READ, WORK
 from workers.tasks import read_text
-from workers.tasks.turn import take_turn
+from workers.tasks.work_unit import run_work_unit
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -19,39 +19,38 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 CHILD_KIBIBYTES = 1_300_000
-"""Resident size after which the working process is replaced, between two tasks: what it grew by
-came from a leak. Only with `lite` on a CPU: a larger space, or torch with a GPU, is larger than
-that from the start, by how much depends on its model."""
+"""Resident size at which a worker process is replaced between two tasks, against memory leaks. Only
+with `lite` on a CPU: a larger space, or torch with a GPU, exceeds it from the start."""
 GPU_PROCESSES = 4
-"""Most working processes of a GPU unless MM_PROCESSES says otherwise: each holds torch, 2 GB, and
-decodes on cores of its own."""
+"""Maximum worker processes with a GPU unless MM_PROCESSES is set: each holds torch, 2 GB, and
+decodes on its own cores."""
 
 
-def create_app(settings: Settings, toolbox: ContextOwner | None = None, *, larger: bool = False) -> Celery:
-    """The application with its tasks. `larger` says that a larger space is held beside that of the
-    settings.
+def create_app(settings: Settings, context_owner: ContextOwner | None = None, *, larger: bool = False) -> Celery:
+    """The application with its tasks.
 
-    Raises `Unavailable` if no broker is set.
+    `larger` is whether a larger space is loaded beside that of the settings. Raises `Unavailable`
+    if no broker is set.
     """
-    free_places_whatever_happens()
+    patch_kombu_acknowledgements()
     app = create_broker(settings, consumer=True)
     on_gpu = settings.space == "lite" and select_runtime_name(settings) == "cuda"
     limit = None if larger or on_gpu or settings.space != "lite" else CHILD_KIBIBYTES
     processes = settings.processes or (max(1, min(count_usable_cores() // 2, GPU_PROCESSES)) if on_gpu else 1)
     app.conf.update(worker_pool="prefork", worker_concurrency=processes, worker_max_memory_per_child=limit)
-    box = toolbox or ContextOwner(settings)
+    owner = context_owner or ContextOwner(settings)
 
     def run_work() -> None:
-        with box.stall_detector.heard():
-            take_turn(box.open())
+        with owner.stall_detector.track_task():
+            run_work_unit(owner.open())
 
     def run_read() -> None:
-        with box.stall_detector.heard():
-            read_text.read_left_out(box.open())
+        with owner.stall_detector.track_task():
+            read_text.read_unread_text(owner.open())
 
     def run_ping() -> None:
-        with box.stall_detector.heard():
-            box.open().worked()
+        with owner.stall_detector.track_task():
+            owner.open().record_heartbeat()
 
     for name, run in ((WORK, run_work), (READ, run_read), (PING, run_ping)):
         app.task(name=name)(run)

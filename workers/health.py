@@ -16,9 +16,9 @@ from indexes.catalog.database import Database
 from mm.errors import MMError, Unavailable
 from mm.settings import Settings, load_settings
 
-SILENT_SECONDS = 60.0
-"""A worker without work answers the sweeper's ping every 20 s (`workers.pace`), one with work gives
-a sign at each sweep."""
+MAX_HEARTBEAT_AGE = 60.0
+"""In seconds. An idle worker executes a ping at least every 20 s (`workers.sweep_interval`), a busy
+one records a heartbeat at each sweep."""
 
 
 def check(settings: Settings, host: str) -> None:
@@ -34,7 +34,7 @@ def check(settings: Settings, host: str) -> None:
     ages = [abs(time.time() - at) for owner, at in beats if owner.rsplit(":", 2)[0] == host]
     if not ages:
         raise Unavailable(f"No worker of {host} has worked yet.")
-    if min(ages) > SILENT_SECONDS:
+    if min(ages) > MAX_HEARTBEAT_AGE:
         raise Unavailable(f"The last sign of a worker of {host} is {min(ages):.0f} s old.")
 
 

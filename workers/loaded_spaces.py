@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mm.spaces.types import SpaceId
 
 
-class Spaces:
+class LoadedSpaces:
     """Loads each at first need, and lets go of those that are needed no more. Safe to use from
     several threads."""
 
@@ -32,22 +32,22 @@ class Spaces:
         self._loaded = dict(loaded or {})
         self._lock = threading.Lock()
 
-    def current(self) -> Space:
+    def load_current(self) -> Space:
         """That of the library. Raises what `load_space` raises, and `Unavailable`."""
         moved = self._catalog.get_library_space()
         return self._load(self._settings.space if moved is None else moved.name)
 
-    def wanted(self, reindex_pk: int | None) -> SpaceId:
+    def get_target(self, reindex_pk: int | None) -> SpaceId:
         """What a job, of a move or of an upload, is to be planned for. Raises as `current`,
         `SpaceMismatch` for an old move."""
         if reindex_pk is None:
-            return self.current().id
+            return self.load_current().id
         move = self._catalog.get_latest_reindex()
         if move is None or move.pk != reindex_pk:
             raise SpaceMismatch("The move that the job belongs to is over.")
         return move.target.id
 
-    def of(self, space_id: SpaceId) -> Space:
+    def load(self, space_id: SpaceId) -> Space:
         """What a chunk was planned for.
 
         Raises as `current`, `LibraryReindexed` for a space that the library has left,
@@ -60,7 +60,7 @@ class Spaces:
             if move is None or move.state not in UNFINISHED_STATES
             else {side.name: side.id for side in (move.source, move.target)}
         )
-        self._forget_all_but({own, *moving})
+        self._unload_except({own, *moving})
         current = self._load(own)
         if current.id == space_id:
             return current
@@ -79,12 +79,12 @@ class Spaces:
                 self._loaded[name] = load_space(name, self._settings)
             return self._loaded[name]
 
-    def _forget_all_but(self, names: set[str]) -> None:
+    def _unload_except(self, names: set[str]) -> None:
         with self._lock:
             self._loaded = {name: space for name, space in self._loaded.items() if name in names}
 
 
-def of_library(settings: Settings, catalog: Catalog) -> Settings:
+def apply_library_space(settings: Settings, catalog: Catalog) -> Settings:
     """The settings with the space that the library was moved to, where it was; what MM_SPACE says
     holds for all others."""
     moved = catalog.get_library_space()
@@ -94,7 +94,7 @@ def of_library(settings: Settings, catalog: Catalog) -> Settings:
     return settings.model_copy(update={"space": moved.name})
 
 
-def moves_to_larger(catalog: Catalog) -> bool:
+def needs_larger_space(catalog: Catalog) -> bool:
     """Whether a move that is not over needs a space that is larger than `lite`."""
     move = catalog.get_latest_reindex()
     return move is not None and move.state in UNFINISHED_STATES and {move.source.name, move.target.name} != {"lite"}

@@ -18,7 +18,7 @@ _QUIET = ("celery", "kombu", "amqp", "alembic")
 """Libraries whose chatter is left out unless everything is wanted."""
 
 
-def about(job: JobRow) -> AbstractContextManager[None]:
+def bind_job(job: JobRow) -> AbstractContextManager[None]:
     """Inside, every line that is logged names the job and the request that brought it."""
     return structlog.contextvars.bound_contextvars(job=job.id, request_id=job.request_id or "none")
 

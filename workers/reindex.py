@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from indexes import Store
     from workers.messaging.dispatch import Dispatcher
 
-WINDOW = 32
+MAX_OPEN_JOBS = 32
 """Most items in hand at once: more than there are working processes, and few enough to be soon done
 with at a stop."""
 
 
-def carry_on(store: Store, dispatcher: Dispatcher) -> int:
+def continue_reindex(store: Store, dispatcher: Dispatcher) -> int:
     """Give out items, if a move runs. Returns how many. Raises `Unavailable` when the catalog does
     not answer."""
     catalog = store.catalog
     move = catalog.get_latest_reindex()
     if move is None or move.state != "running":
         return 0
-    jobs = catalog.create_reindex_jobs(WINDOW)
+    jobs = catalog.create_reindex_jobs(MAX_OPEN_JOBS)
     with tolerate_broker_failure():
         dispatcher.dispatch(len(jobs))
     if not jobs and catalog.finish_reindex():

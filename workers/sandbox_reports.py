@@ -26,8 +26,8 @@ class LayerReporter:
     The fork server that it starts is the one that the first file needs.
     """
 
-    def __init__(self, catalog: Catalog, owner: str, reader: MediaReader, retry_seconds: float) -> None:
-        self._catalog, self._owner, self._reader, self._retry_seconds = catalog, owner, reader, retry_seconds
+    def __init__(self, catalog: Catalog, owner: str, reader: MediaReader, get_retry_seconds: float) -> None:
+        self._catalog, self._owner, self._reader, self._retry_seconds = catalog, owner, reader, get_retry_seconds
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="layers", daemon=True)
 

@@ -1,5 +1,4 @@
-"""Whether a worker still works: one that lost the broker may take no messages any more, and a task
-may stall."""
+"""Detects workers that receive no messages after losing the broker, and stalled tasks."""
 
 from __future__ import annotations
 
@@ -9,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-DEAF_SWEEPS = 15
-"""Sweeps that find work waiting and this process idle, without a break, before it counts as deaf:
-an idle worker takes what waits at once, however many others there are."""
-DEAF_SECONDS = 10.0
-"""Least time of that, for a worker that is only just starting or connecting again."""
+STALL_SWEEPS = 15
+"""Consecutive sweeps with work waiting and this process idle before it counts as disconnected: an
+idle worker takes waiting work at once, however many workers there are."""
+MIN_STALL_SECONDS = 10.0
+"""Minimum of that time, for a worker that is starting or reconnecting."""
 
 
 class StallDetector:
@@ -24,21 +23,21 @@ class StallDetector:
     ) -> None:
         """A task that makes no progress for `stall_seconds` is stalled."""
         self._stall_seconds = stall_seconds
-        self._seconds = max(DEAF_SWEEPS * sweep_seconds, DEAF_SECONDS)
+        self._seconds = max(STALL_SWEEPS * sweep_seconds, MIN_STALL_SECONDS)
         self._clock = clock
         self._lock = threading.Lock()
         self._running = 0
-        self._well_at = clock()
+        self._active_at = clock()
         self._progress_at = clock()
 
-    def begin(self) -> None:
-        """Count from now on: the process that works is born long after this was made."""
+    def reset(self) -> None:
+        """Restart the measurement of idle time; called when the worker process starts."""
         with self._lock:
-            self._well_at = self._clock()
+            self._active_at = self._clock()
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Around a task that runs."""
+    def track_task(self) -> Iterator[None]:
+        """Context manager around a running task."""
         with self._lock:
             self._running += 1
             self._progress_at = self._clock()
@@ -47,16 +46,16 @@ class StallDetector:
         finally:
             with self._lock:
                 self._running -= 1
-                self._well_at = self._clock()
+                self._active_at = self._clock()
 
     @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether a task runs."""
         with self._lock:
             return self._running > 0
 
-    def progressed(self) -> None:
-        """Called by a task whenever it has come further."""
+    def record_progress(self) -> None:
+        """Called by a task whenever it has made progress."""
         with self._lock:
             self._progress_at = self._clock()
 
@@ -66,9 +65,11 @@ class StallDetector:
             return self._running > 0 and self._clock() - self._progress_at > self._stall_seconds
 
     def is_disconnected(self, waiting: int | None) -> bool:
-        """At each sweep, with the number of messages that nobody has taken, None while the broker
-        does not answer."""
+        """Whether this process receives no messages; called at each sweep.
+
+        `waiting` is the number of waiting messages, None while the broker does not respond.
+        """
         with self._lock:
             if self._running or not waiting:
-                self._well_at = self._clock()
-            return self._clock() - self._well_at > self._seconds
+                self._active_at = self._clock()
+            return self._clock() - self._active_at > self._seconds

@@ -13,9 +13,9 @@ class StopFlag:
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 1)
 
-    def raise_(self) -> None:
+    def set(self) -> None:
         """Ask for the end: running chunks are given back instead of finished."""
         self._memory[0] = 1
 
-    def is_raised(self) -> bool:
+    def is_set(self) -> bool:
         return self._memory[0] == 1

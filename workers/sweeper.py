@@ -1,5 +1,4 @@
-"""The sweeper: dispatches lost work again, has the workers show that they work, removes what
-crashes left behind."""
+"""The sweeper: dispatches lost work again, triggers heartbeats, and collects garbage."""
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from mm.errors import Unavailable
-from workers.pace import Pace
-from workers.reindex import carry_on
+from workers.reindex import continue_reindex
+from workers.sweep_interval import SweepInterval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,22 +19,20 @@ if TYPE_CHECKING:
     from mm.settings import Settings
     from workers.messaging.dispatch import Dispatcher
     from workers.stall_detector import StallDetector
-    from workers.tasks.measure import Measuring
+    from workers.tasks.measure_runtimes import RuntimeMeasurement
 
-MOST_DISPATCHED = 100
-"""Messages that one sweep sends at most; each is one turn of a worker."""
-DEAF = "work waits, and none of it comes to this worker any more"
+MAX_DISPATCHED = 100
+"""Maximum messages of one sweep; each is one work unit."""
+DISCONNECTED = "work is waiting, and this worker receives no messages"
 STALLED = "its work made no progress for MM_STALL_SECONDS"
-CLEAN_SECONDS = 600.0
-"""How often leftovers of crashes are looked for, at least; more often where they are to go sooner.
-"""
+GARBAGE_SECONDS = 600.0
+"""Maximum time between two garbage collections; shorter with a shorter `MM_LEFTOVER_SECONDS`."""
 
 
 class Sweeper:
-    """Runs in a thread of the working process, never in the one that forks: SQLite must not be open
-    across a fork.
+    """Runs in a thread of the worker process: SQLite must not be open across a fork.
 
-    Any number may run at once: a message too many finds nothing to do.
+    Any number may run at once: a superfluous message finds nothing to do.
     """
 
     def __init__(
@@ -44,34 +41,35 @@ class Sweeper:
         dispatcher: Dispatcher,
         settings: Settings,
         stall_detector: StallDetector | None = None,
-        on_deaf: Callable[[str], None] | None = None,
+        on_stall: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
         *,
-        beat: Callable[[], None] = lambda: None,
-        text_waits: Callable[[], bool] = lambda: False,
-        measuring: Measuring | None = None,
+        record_heartbeat: Callable[[], None] = lambda: None,
+        has_waiting_text: Callable[[], bool] = lambda: False,
+        measurement: RuntimeMeasurement | None = None,
     ) -> None:
-        """`beat` notes in the catalog that this process lives; it is called at each sweep while
-        a task runs. `on_deaf` is called with the reason when `stall_detector` says that no
-        messages come to this process any more, or that its task is stalled; `clock` is the
-        store's. `text_waits` says whether a worker with nothing else to do has text to read;
-        `measuring` compares runtimes when it has neither.
+        """`record_heartbeat` is called at each sweep while a task runs.
+
+        `on_stall` is called with the reason when `stall_detector` reports that this process
+        receives no messages, or that its task is stalled. `clock` is that of the store.
+        `has_waiting_text` reports whether an idle worker has text to recognize; `measurement`
+        compares runtimes when there is none.
         """
         self._stall_detector = stall_detector
-        self._on_deaf = on_deaf
+        self._on_stall = on_stall
         self._clock = clock
-        self._beat = beat
-        self._text_waits = text_waits
-        self._measuring = measuring
+        self._record_heartbeat = record_heartbeat
+        self._has_waiting_text = has_waiting_text
+        self._measurement = measurement
         self._store = store
         self._dispatcher = dispatcher
         self._every = settings.sweep_seconds
-        self._pace = Pace(settings.sweep_seconds)
+        self._pace = SweepInterval(settings.sweep_seconds)
         self._lease_seconds = settings.lease_seconds
         self._leftover_seconds = settings.leftover_seconds
-        self._clean_at = time.monotonic()
-        self.quiet = False
-        """Whether the last sweep found nothing that waits or runs."""
+        self._garbage_at = time.monotonic()
+        self.is_idle = False
+        """Whether the last sweep found no waiting or running work."""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -84,66 +82,66 @@ class Sweeper:
         self._thread.join()
 
     def sweep(self) -> int:
-        """One round. Returns how many messages were sent.
+        """Run one sweep. Returns the number of messages sent.
 
         Raises `Unavailable` when the broker or the catalog does not answer.
         """
-        if self._stall_detector is not None and self._stall_detector.busy:
-            self._beat()
-        waiting = self._dispatcher.waiting()
-        self._listen(waiting)
+        if self._stall_detector is not None and self._stall_detector.is_busy:
+            self._record_heartbeat()
+        waiting = self._dispatcher.count_waiting()
+        self._check_stalled(waiting)
         open_jobs = self._store.catalog.has_open_jobs()
         lost = self._dispatch_lost(waiting) if open_jobs else 0
-        given_out = carry_on(self._store, self._dispatcher)
-        text_waits = False
-        if waiting == lost == given_out == 0:  # otherwise the work itself shows it
-            if text_waits := self._text_waits():
-                self._dispatcher.dispatch_reading(expires=self._every)
+        reindexed = continue_reindex(self._store, self._dispatcher)
+        has_waiting_text = False
+        if waiting == lost == reindexed == 0:  # otherwise the work itself records heartbeats
+            if has_waiting_text := self._has_waiting_text():
+                self._dispatcher.dispatch_text_reading(expires=self._every)
             else:
                 self._dispatcher.ping(expires=self._every)
-        if self._measuring is not None:
-            self._measuring.step(idle=not open_jobs and not text_waits)
-        if time.monotonic() >= self._clean_at:
-            self._clean_at = time.monotonic() + min(CLEAN_SECONDS, self._leftover_seconds)
+        if self._measurement is not None:
+            self._measurement.step(idle=not open_jobs and not has_waiting_text)
+        if time.monotonic() >= self._garbage_at:
+            self._garbage_at = time.monotonic() + min(GARBAGE_SECONDS, self._leftover_seconds)
             self.collect_garbage()
-        measures = self._measuring is not None and self._measuring.running  # which is to make way for work soon
-        self.quiet = waiting == given_out == 0 and not open_jobs and not text_waits and not measures
-        return lost + given_out
+        measures = self._measurement is not None and self._measurement.is_running  # must end soon after work arrives
+        self.is_idle = waiting == reindexed == 0 and not open_jobs and not has_waiting_text and not measures
+        return lost + reindexed
 
     def collect_garbage(self) -> int:
-        """Remove what crashes and deletes left behind. Returns how many files and folders."""
+        """Remove what crashes and deletes left. Returns the number of files and folders."""
         return self._store.sweep(self._leftover_seconds)
 
     def _dispatch_lost(self, waiting: int) -> int:
-        """Send messages for work that is due and for which none waits. Returns how many."""
+        """Send messages for due work that has none. Returns the number of messages."""
         self._store.catalog.clamp_future_times(self._clock(), self._lease_seconds)
-        lost = min(max(self._store.catalog.count_due_work(self._lease_seconds) - waiting, 0), MOST_DISPATCHED)
+        lost = min(max(self._store.catalog.count_due_work(self._lease_seconds) - waiting, 0), MAX_DISPATCHED)
         self._dispatcher.dispatch(lost)
         return lost
 
     def _run(self) -> None:
         log = structlog.get_logger()
-        away = False
+        is_unavailable = False
         while not self._stopped.is_set():
             try:
                 if sent := self.sweep():
                     log.info("dispatched again", messages=sent)
-                away = False
+                is_unavailable = False
             except Unavailable as error:
-                self._listen(None)
-                self.quiet = False
-                if not away:  # once, not at every sweep
+                self._check_stalled(None)
+                self.is_idle = False
+                if not is_unavailable:  # once, not at every sweep
                     log.warning("no sweep until it is back", detail=str(error))
-                away = True
-            except Exception:  # without the sweeper, what is lost stays lost
-                self.quiet = False
+                is_unavailable = True
+            except Exception:  # the sweeper must continue: lost work is dispatched by it only
+                self.is_idle = False
                 log.exception("sweep failed")
-            self._stopped.wait(self._pace.after(quiet=self.quiet))
+            self._stopped.wait(self._pace.advance(is_idle=self.is_idle))
 
-    def _listen(self, waiting: int | None) -> None:
-        if self._stall_detector is None or self._on_deaf is None:
+    def _check_stalled(self, waiting: int | None) -> None:
+        if self._stall_detector is None or self._on_stall is None:
             return
         if self._stall_detector.is_stalled():
-            self._on_deaf(STALLED)
+            self._on_stall(STALLED)
         elif self._stall_detector.is_disconnected(waiting):
-            self._on_deaf(DEAF)
+            self._on_stall(DISCONNECTED)

@@ -88,7 +88,7 @@ class Limits:
         self.partial_uploads = Quota(
             settings.max_partial_uploads, settings.max_partial_uploads if self._is_single_client else per_key
         )
-        """Incomplete uploads on disk, counted by `indexes.storage.resumable`."""
+        """Unfinished uploads on disk, counted by `indexes.storage.resumable`."""
         self.upload_controls = Limiter(
             "control requests of resumable uploads",
             self._with_share(UPLOAD_CONTROLS),

@@ -76,7 +76,7 @@ def adopt(settings: Settings, report: Report) -> Recovery:
 def rebuild(settings: Settings, report: Report) -> Recovery:
     """Add the items whose files are in the folder to the catalog.
 
-    A missing or damaged catalog is created anew. Raises `Conflict` for a PostgreSQL catalog of
+    A missing or damaged catalog is created again. Raises `Conflict` for a PostgreSQL catalog of
     another library.
     """
     database, renamed = prepare_catalog(settings)

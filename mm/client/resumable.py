@@ -33,7 +33,7 @@ def send_resumable(
 ) -> Flow[Response]:
     """Send a file; the headers of the returned response name the item.
 
-    `upload` is the path of an incomplete upload of the same file to continue; `on_upload` receives
+    `upload` is the path of an unfinished upload of the same file to continue; `on_upload` receives
     the path of a new one. Raises `Unavailable` when all retries fail, and the error with which the
     service refuses the file.
     """

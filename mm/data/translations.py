@@ -48,13 +48,6 @@ def read_multi30k(folder: Path, split: str, left_out: set[str], task: int = 1) -
     return [row for row in rows if row["image"].removesuffix(".jpg") not in left_out]
 
 
-def read_descriptions(folder: Path | None, part: str) -> list[dict[str, str]]:
-    """Descriptions of the pictures of a part, by language; none without a folder. Raises
-    `InvalidInput`."""
-    rows = [] if folder is None else read_json_lines(folder / "manifest.jsonl")
-    return [row["text"] for row in rows if row["split"] == part and row["text"].get("en")]
-
-
 def find_largest_languages(rows: Iterable[dict[str, str]], count: int) -> list[str]:
     """The languages with the most descriptions, without English; ties in order of their codes."""
     counts = Counter(language for row in rows for language in row if not language.startswith("en"))

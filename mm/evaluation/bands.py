@@ -103,9 +103,9 @@ def _measure_short_queries(name: str, queries: Sequence[ShortQuery], scores_QN: 
         return np.array([(query.relevant[top] & (scores[top] >= bound)).any() for query, scores, top in rows])
 
     return [
-        Measure(f"{name}: right pictures that are likely", bootstrap(shares(bounds.likely))),
+        Measure(f"{name}: relevant images that are likely", bootstrap(shares(bounds.likely))),
         Measure(f"{name}: likely or possible", bootstrap(shares(bounds.possible))),
-        Measure(f"{name}: a right picture among the first {PAGE}, likely", bootstrap(on_page(bounds.likely))),
+        Measure(f"{name}: a relevant image among the first {PAGE}, likely", bootstrap(on_page(bounds.likely))),
         Measure(f"{name}: likely or possible", bootstrap(on_page(bounds.possible))),
         Measure(f"{name}: without any bound", bootstrap(on_page(0.0))),
     ]

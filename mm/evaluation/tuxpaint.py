@@ -86,8 +86,8 @@ def _measure(name: str, scores_QE: Float, relevant_QE: Bool, object_Q: Int) -> I
 
 
 def _list_spoken(stamps: list[Stamp]) -> list[Path]:
-    most = max((len(stamp.spoken_names) for stamp in stamps), default=0)
-    recordings = [stamp.spoken_names[n] for n in range(most) for stamp in stamps if n < len(stamp.spoken_names)]
+    max_count = max((len(stamp.spoken_names) for stamp in stamps), default=0)
+    recordings = [stamp.spoken_names[n] for n in range(max_count) for stamp in stamps if n < len(stamp.spoken_names)]
     return recordings[:MAX_SPOKEN]
 
 

@@ -41,7 +41,7 @@ class Recovery(Model):
     reused: int = 0
     """Of these, items whose stored vectors are used again, without encoding."""
     skipped: int = 0
-    """Files of incomplete uploads."""
+    """Files of unfinished uploads."""
     refused: dict[str, str] = Field(default={})
     """Files that could not be added: SHA-256 -> reason."""
     lost: int = 0

@@ -88,7 +88,7 @@ def run_server(settings: Settings) -> Iterator[ApiServer]:
             thread.join(0.02)
         host, port = server.servers[0].sockets[0].getsockname()[:2]
         url = f"http://{host}:{port}"
-        hooks = {"response": [documented(app.openapi())]}
+        hooks = {"response": [make_document_check(app.openapi())]}
         with httpx2.Client(base_url=url, timeout=300, event_hooks=hooks) as client:
             yield ApiServer(url, app.state.service, client, app.state.limits)
     finally:
@@ -96,7 +96,7 @@ def run_server(settings: Settings) -> Iterator[ApiServer]:
         thread.join()
 
 
-def documented(document: dict[str, Any]) -> Callable[[httpx2.Response], None]:
+def make_document_check(document: dict[str, Any]) -> Callable[[httpx2.Response], None]:
     """Return a hook that checks every response of all tests against the OpenAPI document."""
     routes = {re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations for path, operations in document["paths"].items()}
 

@@ -23,7 +23,7 @@ DIM = 384
 SAME = np.full(DIM, DIM**-0.5, np.float32)
 
 
-def any_words(tower: object, texts: Sequence[str]) -> Vectors:
+def make_text_vector(tower: object, texts: Sequence[str]) -> Vectors:
     """Replaces the text tower: all texts have the same vector."""
     return np.tile(SAME, (len(texts), 1))
 

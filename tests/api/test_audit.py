@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from indexes import Store
 
 
-def entries(keyed: KeyedServer, **params: str) -> list[dict[str, Any]]:
+def read_entries(keyed: KeyedServer, **params: str) -> list[dict[str, Any]]:
     """Return the newest rows, the oldest of them first."""
     _, admin = keyed.key("admin")
     response = keyed.running.client.get("/v1/audit", params={"limit": "200", **params}, headers=admin)
@@ -52,7 +52,7 @@ def test_audit_entries_of_items_have_key_and_request_id(keyed: KeyedServer) -> N
     ask("DELETE", f"/v1/media/{done['item']['id']}", "r5")
     item, job = done["item"]["id"], done["job"]["id"]
     expected = [("item.add", item, "r1"), ("item.tag", item, "r2"), ("job.cancel", job, "r3"), ("item.delete", item, "r4")]
-    rows = entries(keyed, key=key_id)
+    rows = read_entries(keyed, key=key_id)
     assert [(row["action"], row["subject"], row["request_id"]) for row in rows] == expected
     assert {(row["actor"], row["address"]) for row in rows} == {(key_id, "127.0.0.1")}
     assert (rows[0]["detail"]["name"], rows[1]["detail"]["tags"]) == ("a.png", ["y"])
@@ -68,7 +68,7 @@ def test_resumable_upload_is_recorded_with_its_key(keyed: KeyedServer) -> None:
         "Content-Type": "application/offset+octet-stream",
     }
     assert keyed.running.client.post("/v1/uploads", content=data, headers=begin).status_code == 201
-    assert [row["action"] for row in entries(keyed, key=key_id)] == ["item.add"]
+    assert [row["action"] for row in read_entries(keyed, key=key_id)] == ["item.add"]
 
 
 def test_import_writes_audit_row_per_file_and_one_in_total(keyed: KeyedServer, import_root: Path) -> None:
@@ -77,7 +77,7 @@ def test_import_writes_audit_row_per_file_and_one_in_total(keyed: KeyedServer, i
     (import_root / "audited" / "b.png").write_bytes(b"no picture")
     key_id, headers = keyed.key("admin")
     keyed.running.client.post("/v1/media/import", json={"folder": "audited"}, headers=headers)
-    add, whole = entries(keyed, key=key_id)
+    add, whole = read_entries(keyed, key=key_id)
     assert (add["action"], whole["action"], whole["subject"]) == ("item.add", "import", "audited")
     assert whole["detail"] == {"files": 1, "refused": 1}
 
@@ -85,7 +85,7 @@ def test_import_writes_audit_row_per_file_and_one_in_total(keyed: KeyedServer, i
 def test_sign_in_and_sign_out_are_recorded_with_the_key(keyed: KeyedServer) -> None:
     with keyed.browser("read") as (browser, key_id):
         browser.delete("/session")
-    rows = entries(keyed, key=key_id)
+    rows = read_entries(keyed, key=key_id)
     assert [row["action"] for row in rows] == ["session.start", "session.end"]
     assert len({row["subject"] for row in rows}) == 1
 
@@ -96,7 +96,7 @@ def test_mm_keys_changes_are_recorded_once(keyed: KeyedServer, monkeypatch: pyte
     assert CliRunner().invoke(main, ["keys", "add", "recorded", "--scope", "read"]).exit_code == 0
     assert CliRunner().invoke(main, ["keys", "revoke", "recorded"]).exit_code == 0
     for _ in range(2):
-        rows = [row for row in entries(keyed, key="local") if row["detail"].get("name") == "recorded"]
+        rows = [row for row in read_entries(keyed, key="local") if row["detail"].get("name") == "recorded"]
         assert [(row["action"], row["detail"]["scope"]) for row in rows] == [("key.add", "read"), ("key.revoke", "read")]
     assert rows[0]["subject"] == rows[1]["subject"]
     assert rows[0]["detail"]["user"] != ""
@@ -156,7 +156,7 @@ def store(tmp_path: Path) -> Any:
         yield opened
 
 
-def actions(store: Store) -> list[tuple[str, dict[str, object]]]:
+def read_actions(store: Store) -> list[tuple[str, dict[str, object]]]:
     return [(row.action, row.detail) for row in reversed(store.catalog.list_audit(AuditFilters(), 500)[0])]
 
 
@@ -178,7 +178,7 @@ def test_key_changes_survive_crash_and_unavailable_catalog(store: Store, tmp_pat
             copy_key_changes(keys, store.catalog)
     assert copy_key_changes(KeyFile(tmp_path), store.catalog) == 2
     assert copy_key_changes(KeyFile(tmp_path), store.catalog) == 0
-    assert [action for action, _ in actions(store)] == ["key.add", "key.revoke"]
+    assert [action for action, _ in read_actions(store)] == ["key.add", "key.revoke"]
 
 
 def test_revoked_key_loses_its_sessions_in_the_catalog(store: Store, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_revoked_key_loses_its_sessions_in_the_catalog(store: Store, tmp_path: P
     KeyFile(tmp_path).revoke("one")
     copy_key_changes(KeyFile(tmp_path), store.catalog)
     assert store.catalog.find_session(token) is None
-    assert [action for action, _ in actions(store)] == ["session.start", "key.add", "key.revoke", "session.end"]
+    assert [action for action, _ in read_actions(store)] == ["session.start", "key.add", "key.revoke", "session.end"]
 
 
 def test_failure_log_aggregates_flood_of_wrong_keys(store: Store) -> None:
@@ -203,7 +203,7 @@ def test_failure_log_aggregates_flood_of_wrong_keys(store: Store) -> None:
         await failures.flush(store.catalog)  # nothing is left
 
     anyio.run(flood)
-    rows = actions(store)
+    rows = read_actions(store)
     assert {action for action, _ in rows} == {"auth.fail"}
     assert sum(int(str(detail["count"])) for _, detail in rows) == 2000
     assert len(rows) <= 4
@@ -223,12 +223,12 @@ def test_failure_log_keeps_count_while_catalog_is_unavailable(store: Store, monk
         await failures.flush(store.catalog)
 
     anyio.run(go)
-    assert [detail["count"] for _, detail in actions(store)] == [1]
+    assert [detail["count"] for _, detail in read_actions(store)] == [1]
 
 
 def test_wrong_keys_over_http_are_in_audit_log(keyed: KeyedServer) -> None:
-    before = sum(row["detail"]["count"] for row in entries(keyed, action="auth.fail"))
+    before = sum(row["detail"]["count"] for row in read_entries(keyed, action="auth.fail"))
     keyed.running.client.post("/session", data={"key": "mm_000000000000_x"})
     keyed.running.client.get("/v1/media", headers={"Authorization": "Bearer x"})
     keyed.running.client.get("/v1/media")  # without a key
-    assert sum(row["detail"]["count"] for row in entries(keyed, action="auth.fail")) == before + 2
+    assert sum(row["detail"]["count"] for row in read_entries(keyed, action="auth.fail")) == before + 2

@@ -29,7 +29,7 @@ from api.app import create_app
 from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from tests.api import media
-from tests.api.fuzz import WorkingDispatcher, any_words
+from tests.api.fuzz import WorkingDispatcher, make_text_vector
 from tests.api.uploads.tus import CHUNK_TYPE
 from tests.graphs import with_graphs
 
@@ -83,7 +83,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[A
     (home / "import").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api.service, "Dispatcher", WorkingDispatcher)
-        patch.setattr(TextTower, "embed", any_words)
+        patch.setattr(TextTower, "embed", make_text_vector)
         app = create_app(Settings(home=home, import_root=home / "import", max_waiting_jobs=10**6, allowed_hosts=HOST))
         yield schemathesis.openapi.from_asgi("/openapi.json", app)
     shutdown_lifespans()
@@ -95,7 +95,7 @@ def _no_logs(_default_logs: None) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def held_against_the_document(case: Any, response: Any, seen: Counter[int]) -> None:
+def check_against_document(case: Any, response: Any, seen: Counter[int]) -> None:
     seen[response.status_code] += 1
     if response.status_code == 503 and case.operation.path == "/readyz":  # no worker, no broker
         return
@@ -113,7 +113,7 @@ def test_fuzzed_operations_match_the_openapi_document(schema: Any, seen: Counter
         @settings(QUIET, max_examples=ALONE)
         @given(operation.as_strategy(generation_mode=mode))
         def ask(case: Any) -> None:
-            held_against_the_document(case, case.call(), seen)
+            check_against_document(case, case.call(), seen)
 
         ask()
 
@@ -138,7 +138,7 @@ def test_fuzzed_operation_chains_match_the_openapi_document(schema: Any, seen: C
             if response.status_code < 300:
                 followed[case.operation.path] += 1
             try:
-                held_against_the_document(case, response, seen)
+                check_against_document(case, response, seen)
             except BaseException as failure:
                 failures.append(failure)
                 raise

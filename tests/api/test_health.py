@@ -49,7 +49,7 @@ def test_readyz_with_all_components_is_ready(tmp_path: Path, graphs: Path) -> No
     try:
         with run_server(Settings(home=with_graphs(tmp_path / "home", graphs), broker_url=broker.url)) as api:
             api.service.towers.wait()
-            wait_for(lambda: Dispatcher(api.service.settings).waiting() == 1, "the service pings the workers at startup")
+            wait_for(lambda: Dispatcher(api.service.settings).count_waiting() == 1, "the service pings the workers at startup")
             api.service.store.catalog.record_heartbeat("w1", time.time())
             response = api.client.get("/readyz")
             assert (response.status_code, response.json()["ready"]) == (200, True), response.text
@@ -150,16 +150,16 @@ def test_metrics_count_requests_uploads_and_items(api: ApiServer) -> None:
 def test_metrics_show_queue_and_work_metrics(api: ApiServer) -> None:
     catalog = api.service.store.catalog
     job_id = api.upload(media.image(203)).json()["job"]["id"]
-    before = scraped(api)
+    before = scrape_metrics(api)
     assert before["mm_oldest_job_seconds"] > 0
     (chunk,) = catalog.plan_job(job_id, api.service.space.id, [Span(0.0, 0.0)])
-    assert scraped(api)["mm_chunks", "waiting"] == before["mm_chunks", "waiting"] + 1
+    assert scrape_metrics(api)["mm_chunks", "waiting"] == before["mm_chunks", "waiting"] + 1
     catalog.lease_chunk(chunk.pk, "w", 60.0)
-    assert scraped(api)["mm_chunks", "running"] == before["mm_chunks", "running"] + 1
+    assert scrape_metrics(api)["mm_chunks", "running"] == before["mm_chunks", "running"] + 1
     catalog.cancel_job(job_id)
     for seconds in (0.2, 0.25, 3.0, 1e6):
         catalog.record_work_metrics({"decode": seconds, "encode": 2 * seconds, "media": 10.0})
-    after = scraped(api)
+    after = scrape_metrics(api)
     assert after["mm_decode_seconds_count"] - before.get("mm_decode_seconds_count", 0) == 4
     assert after["mm_decode_seconds_sum"] - before["mm_decode_seconds_sum"] == pytest.approx(1e6 + 3.45)
     assert after["mm_decode_seconds_bucket", "0.25"] - before.get(("mm_decode_seconds_bucket", "0.25"), 0) == 2
@@ -168,7 +168,7 @@ def test_metrics_show_queue_and_work_metrics(api: ApiServer) -> None:
     assert "mm_queue_seconds_count" in after
 
 
-def scraped(api: ApiServer) -> dict[str | tuple[str, ...], float]:
+def scrape_metrics(api: ApiServer) -> dict[str | tuple[str, ...], float]:
     """Return samples by name, or by name and label values."""
     families = text_string_to_metric_families(api.client.get("/metrics").text)
     samples = [sample for family in families for sample in family.samples]

@@ -25,7 +25,7 @@ def new_job(api: ApiServer, seed: int) -> str:
     return job_id
 
 
-def listen(api: ApiServer, job_id: str, after: int | None = None) -> Iterator[tuple[int, dict[str, object]]]:
+def read_events(api: ApiServer, job_id: str, after: int | None = None) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield (id, event) of a job until its stream ends."""
     headers = {} if after is None else {"Last-Event-ID": str(after)}
     with api.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as response:
@@ -42,7 +42,7 @@ def listen(api: ApiServer, job_id: str, after: int | None = None) -> Iterator[tu
                 fields = {}
 
 
-def work(api: ApiServer, job_id: str, end: JobState = "done") -> None:
+def process_job(api: ApiServer, job_id: str, end: JobState = "done") -> None:
     """Write to the catalog what a worker writes while it processes an item."""
     catalog = api.service.store.catalog
     catalog.update_job(job_id, state="running", progress=0.0, stage="cutting")
@@ -54,9 +54,9 @@ def work(api: ApiServer, job_id: str, end: JobState = "done") -> None:
 def test_job_events_follow_job_to_final_state(api: ApiServer, end: JobState) -> None:
     job_id = new_job(api, 100 + len(end))
     with ThreadPoolExecutor(1) as pool:
-        events = listen(api, job_id)
+        events = read_events(api, job_id)
         first = next(events)
-        pool.submit(work, api, job_id, end).result()
+        pool.submit(process_job, api, job_id, end).result()
         seen = [first, *events]
     ids = [event_id for event_id, _ in seen]
     assert ids == sorted(set(ids))
@@ -69,29 +69,30 @@ def test_job_events_follow_job_to_final_state(api: ApiServer, end: JobState) -> 
 
 def test_job_events_resume_after_last_event_id_and_replay_finished_job(api: ApiServer) -> None:
     job_id = new_job(api, 110)
-    work(api, job_id)
-    everything = list(listen(api, job_id))
+    process_job(api, job_id)
+    everything = list(read_events(api, job_id))
     assert len(everything) >= 3
     for index, (event_id, _) in enumerate(everything[:-1]):
-        assert list(listen(api, job_id, event_id)) == everything[index + 1 :]
+        assert list(read_events(api, job_id, event_id)) == everything[index + 1 :]
     over = api.client.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(everything[-1][0])})
     assert (over.status_code, over.content) == (204, b"")
 
 
-def fresh(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def disable_caching(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute each forecast again, and read the latest event at each poll."""
     monkeypatch.setattr(forecasts, "MIN_VALID_SECONDS", 0.0)
     monkeypatch.setattr(forecasts, "VALIDITY_FACTOR", 0)
     monkeypatch.setattr(sse, "REREAD_SECONDS", 0.0)
+    monkeypatch.setattr(api.service.forecasts, "_valid_until", float("-inf"))  # one of an earlier test may still be valid
 
 
 def test_queued_job_has_position_and_running_job_time_left(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh(api, monkeypatch)
+    disable_caching(api, monkeypatch)
     catalog = api.service.store.catalog
     for job in catalog.list_jobs(500):
         catalog.cancel_job(job.id)
     first, second = new_job(api, 120), new_job(api, 121)
-    events = listen(api, second)
+    events = read_events(api, second)
     assert next(events)[1]["position"] == 1
     listed = {job["id"]: job for job in api.client.get("/v1/jobs").json()["data"]}
     assert [(listed[job_id]["state"], listed[job_id]["position"]) for job_id in (first, second)] == [("queued", 0), ("queued", 1)]
@@ -100,7 +101,7 @@ def test_queued_job_has_position_and_running_job_time_left(api: ApiServer, monke
     catalog.record_heartbeat("w", time.time())
     event_id, expected = next(events)
     assert (expected["position"], expected["seconds_left"]) == (1, 40.0)
-    work(api, first)
+    process_job(api, first)
     assert next(events) == (event_id, {**expected, "position": 0, "seconds_left": 20.0}), "the same event, with another position"
     catalog.lease_images([second], api.service.space.id, "w", 60.0)
     running = next(events)[1]
@@ -114,17 +115,17 @@ def test_queued_job_has_position_and_running_job_time_left(api: ApiServer, monke
 
 def test_job_events_resume_without_loss(api: ApiServer) -> None:
     job_id = new_job(api, 111)
-    events = listen(api, job_id)
+    events = read_events(api, job_id)
     last, _ = next(events)
     events.close()  # type: ignore[attr-defined]
-    work(api, job_id)
-    rest = list(listen(api, job_id, last))
+    process_job(api, job_id)
+    rest = list(read_events(api, job_id, last))
     assert [event["state"] for _, event in rest] == ["running", "running", "done"]
 
 
 def test_job_events_end_when_item_is_deleted(api: ApiServer) -> None:
     upload = api.upload(media.image(119), "119.png").json()
-    events = listen(api, upload["job"]["id"])
+    events = read_events(api, upload["job"]["id"])
     next(events)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(api.client.delete, f"/v1/media/{upload['item']['id']}").result()
@@ -136,9 +137,9 @@ def test_cancel_job_succeeds_once(api: ApiServer) -> None:
     response = api.client.post(f"/v1/jobs/{job_id}/cancel")
     assert (response.status_code, response.json()["state"]) == (200, "cancelled")
     assert api.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
-    assert list(listen(api, job_id))[-1][1]["state"] == "cancelled"
+    assert list(read_events(api, job_id))[-1][1]["state"] == "cancelled"
     done = new_job(api, 113)
-    work(api, done)
+    process_job(api, done)
     assert_problem(api.client.post(f"/v1/jobs/{done}/cancel"), 409, "conflict")
 
 
@@ -154,7 +155,7 @@ def test_upload_of_cancelled_item_starts_new_job(api: ApiServer) -> None:
 def test_retry_of_cancelled_item_queues_new_job(api: ApiServer, end: JobState) -> None:
     upload = api.upload(media.image(160 + len(end)), f"{end}.png").json()
     item, first = upload["item"]["id"], upload["job"]["id"]
-    work(api, first, end)
+    process_job(api, first, end)
     assert api.client.get(f"/v1/media/{item}").json()["status"] == end
     response = api.client.post(f"/v1/media/{item}/retry")
     assert response.status_code == 202

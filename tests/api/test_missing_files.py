@@ -45,7 +45,7 @@ def talk(served: ApiServer) -> str:
     return item
 
 
-def lose(*folders: str) -> Callable[[ApiServer], None]:
+def delete_files(*folders: str) -> Callable[[ApiServer], None]:
     """Delete every file below some folders, except the identity files."""
 
     def harm(served: ApiServer) -> None:
@@ -71,7 +71,7 @@ def truncate(served: ApiServer) -> None:
     os.truncate(catalog, 8192)
 
 
-def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
+def make_requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
     """Yield at least one request for each route of the document, with ids that exist."""
     client = served.client
     job = client.get("/v1/jobs").json()["data"][0]["id"]
@@ -109,15 +109,15 @@ def requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
 @pytest.mark.parametrize(
     "harm",
     [
-        pytest.param(lose("blobs", "cache/thumbnails"), id="blobs"),
-        pytest.param(lose("shards"), id="shards"),
-        pytest.param(lose("blobs", "shards", "cache/thumbnails"), id="both"),
+        pytest.param(delete_files("blobs", "cache/thumbnails"), id="blobs"),
+        pytest.param(delete_files("shards"), id="shards"),
+        pytest.param(delete_files("blobs", "shards", "cache/thumbnails"), id="both"),
         pytest.param(unmount, id="not mounted"),
         pytest.param(truncate, id="catalog truncated"),
     ],
 )
 def test_no_route_fails_unexpectedly_or_reveals_a_path(served: ApiServer, talk: str, harm: Callable[[ApiServer], None]) -> None:
-    sent = list(requests(served, talk))
+    sent = list(make_requests(served, talk))
     assert len({request.url.path for request in sent}) >= 20
     harm(served)
     home = str(served.service.settings.root)
@@ -135,7 +135,7 @@ def test_no_route_fails_unexpectedly_or_reveals_a_path(served: ApiServer, talk: 
 
 
 def test_content_of_missing_blob_is_missing_data(served: ApiServer, talk: str) -> None:
-    lose("blobs", "cache/thumbnails")(served)
+    delete_files("blobs", "cache/thumbnails")(served)
     for path in ("content", "thumbnail"):
         problem = assert_problem(served.client.get(f"/v1/media/{talk}/{path}"), 410, "missing-data")
         assert "backup" in problem["detail"]
@@ -145,7 +145,7 @@ def test_content_of_missing_blob_is_missing_data(served: ApiServer, talk: str) -
 
 
 def test_search_like_with_missing_shard_is_missing_data(served: ApiServer, talk: str) -> None:
-    lose("shards")(served)
+    delete_files("shards")(served)
     response = served.client.post("/v1/search", json={"like": {"item": talk, "time": 0.5}})
     assert "backup" in assert_problem(response, 410, "missing-data")["detail"]
     assert served.client.post("/v1/search", json={"text": SAID, "floor": 0}).json()["hits"], (
@@ -153,7 +153,7 @@ def test_search_like_with_missing_shard_is_missing_data(served: ApiServer, talk:
     )
 
 
-def checks(served: ApiServer) -> dict[str, dict[str, object]]:
+def read_checks(served: ApiServer) -> dict[str, dict[str, object]]:
     response = served.client.get("/readyz")
     return {check["name"]: check for check in response.json()["checks"]}
 
@@ -169,19 +169,19 @@ def checks(served: ApiServer) -> dict[str, dict[str, object]]:
 def test_readiness_fails_when_catalog_or_folder_disappears(
     served: ApiServer, talk: str, harm: Callable[[ApiServer], None], sentence: str
 ) -> None:
-    assert checks(served)["catalog"]["ok"]
+    assert read_checks(served)["catalog"]["ok"]
     harm(served)
-    catalog = checks(served)["catalog"]
+    catalog = read_checks(served)["catalog"]
     assert not catalog["ok"]
     assert sentence in str(catalog["detail"])
 
 
 def test_readiness_reports_refused_garbage(served: ApiServer) -> None:
-    assert checks(served)["garbage"]["ok"]
+    assert read_checks(served)["garbage"]["ok"]
     with served.service.store.database.begin_write() as connection:
         connection.exec_driver_sql("UPDATE library SET identity = 'another'")
     served.service.store.sweep(0.0)
-    garbage = checks(served)["garbage"]
+    garbage = read_checks(served)["garbage"]
     assert not garbage["ok"]
     assert not garbage["required"]
     assert "different libraries" in str(garbage["detail"])

@@ -34,7 +34,7 @@ async def _report(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse([get_client_id(scope), get_client(scope).key_id, threaded, bound])(scope, receive, send)
 
 
-def ask(settings: Settings, address: str, key: str = "") -> Any:
+def send_request(settings: Settings, address: str, key: str = "") -> Any:
     """Return the JSON response to one request from `address`."""
     sent: list[Message] = []
 
@@ -53,7 +53,7 @@ def ask(settings: Settings, address: str, key: str = "") -> Any:
 
 def test_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> None:
     key, secret = KeyFile(tmp_path).add("laptop", "read")
-    answered = ask(Settings(home=tmp_path, keys="on"), "10.0.0.1", secret)
+    answered = send_request(Settings(home=tmp_path, keys="on"), "10.0.0.1", secret)
     assert answered == [f"key {key.id}", key.id, f"key {key.id}", key.id]
 
 
@@ -62,7 +62,7 @@ def test_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> 
     [("10.0.0.1", "address 10.0.0.1"), ("2001:db8::7", "address 2001:db8::/64"), ("", "address ")],
 )
 def test_client_without_key_is_the_network(tmp_path: Path, address: str, client_id: str) -> None:
-    assert ask(Settings(home=tmp_path), address) == [client_id, None, client_id, None]
+    assert send_request(Settings(home=tmp_path), address) == [client_id, None, client_id, None]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_log_lines_have_key_id_and_no_secret(keyed: KeyedServer, lines: list[Mut
         keyed.running.client.get("/v1/media", headers={"X-Request-ID": request_id, **sent})
     wait_for(lambda: {"logged-1", "logged-2"} <= {line["request_id"] for line in lines}, "both requests are logged")
     assert {(line["request_id"], line.get("key")) for line in lines} == {("logged-1", key_id), ("logged-2", None)}
-    assert secret.rpartition("_")[2] not in str(lines)
+    assert secret.split("_", 2)[2] not in str(lines)  # the random part may contain an underscore
 
 
 def test_pipelined_request_does_not_inherit_key_of_previous(keyed: KeyedServer, lines: list[MutableMapping[str, Any]]) -> None:

@@ -24,9 +24,9 @@ def test_main_loop_until_a_signal_uses_no_timer(tmp_path: Path, monkeypatch: pyt
     async def run() -> None:
         loop = asyncio.get_running_loop()
         waiting = loop.create_task(waiter.main_loop())
-        await settled()
+        await run_ready_tasks()
         monkeypatch.setattr(loop, "call_at", lambda *args, **kwargs: pytest.fail("a timer was set"))
-        await settled()
+        await run_ready_tasks()
         assert not waiting.done()
         os.kill(os.getpid(), number)
         await waiting
@@ -42,7 +42,7 @@ def test_main_loop_after_early_signal_returns_at_once(tmp_path: Path) -> None:
     asyncio.run(early.main_loop())
 
 
-async def settled() -> None:
+async def run_ready_tasks() -> None:
     """Run all tasks that are ready."""
     for _ in range(10):
         await asyncio.sleep(0)

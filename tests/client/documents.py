@@ -48,5 +48,5 @@ def problem(slug: str, status: int, detail: str, **extra: object) -> dict[str, A
     return {"type": f"/problems/{slug}", "title": slug, "status": status, "detail": detail, "instance": "/", **extra}
 
 
-def answer(**changes: object) -> dict[str, Any]:
+def search_response(**changes: object) -> dict[str, Any]:
     return {"hits": [], "space": "lite@1", "floor": 0.02, "likely_floor": 0.3, "seconds": 0.01, **changes}

@@ -49,7 +49,7 @@ def large(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def breaking(url: str, budgets: list[int]) -> Iterator[str]:
+def breaking_proxy(url: str, budgets: list[int]) -> Iterator[str]:
     """A proxy that closes each connection after so many bytes to the service; the connections
     after `budgets` are not closed."""
     target = urlsplit(url)
@@ -84,7 +84,7 @@ def breaking(url: str, budgets: list[int]) -> Iterator[str]:
 def test_large_upload_resumes_after_broken_connections(api: ApiServer, kind: ClientKind, large: Path) -> None:
     large.write_bytes(large.read_bytes() + bytes(2 * kind.asynchronous))  # a different file for each client
     reported: list[float] = []
-    with breaking(api.url, [3 << 20, 2 << 20, 1 << 20]) as url:
+    with breaking_proxy(api.url, [3 << 20, 2 << 20, 1 << 20]) as url:
         upload = kind.call(url, "add", large, tags=["a b", "c"], on_progress=lambda share, stage: reported.append(share))
     assert upload.created
     assert (upload.item.name, upload.item.tags, upload.item.size) == ("large.wav", ["a b", "c"], large.stat().st_size)
@@ -94,7 +94,7 @@ def test_large_upload_resumes_after_broken_connections(api: ApiServer, kind: Cli
 
 
 def test_large_upload_raises_unavailable_after_all_retries(api: ApiServer, large: Path) -> None:
-    with breaking(api.url, [1 << 20] + [200] * 20) as url, mm.Client(url) as client, pytest.raises(Unavailable):
+    with breaking_proxy(api.url, [1 << 20] + [200] * 20) as url, mm.Client(url) as client, pytest.raises(Unavailable):
         client.add(large)
 
 

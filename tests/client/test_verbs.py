@@ -127,7 +127,7 @@ def test_add_with_wait_raises_reason_of_failed_job(service: ScriptedService, kin
 
 
 def test_text_search_is_sent_as_json(service: ScriptedService, kind: ClientKind) -> None:
-    service.on("/v1/search", reply_with(200, documents.answer(notes=["n"])))
+    service.on("/v1/search", reply_with(200, documents.search_response(notes=["n"])))
     composed = {"also": ["snow"], "without": ["people"], "weights": Weights(text=2)}
     answer = kind.call(service.url, "search", "a dog", k=3, filters=Filters(tags=["x"]), floor=0.25, fold=False, **composed)
     assert answer.notes == ["n"]
@@ -139,7 +139,7 @@ def test_text_search_is_sent_as_json(service: ScriptedService, kind: ClientKind)
 
 def test_search_with_files_is_sent_as_form(service: ScriptedService, kind: ClientKind, tmp_path: Path) -> None:
     (tmp_path / "p.png").write_bytes(b"PICTURE")
-    service.on("/v1/search", reply_with(200, documents.answer()))
+    service.on("/v1/search", reply_with(200, documents.search_response()))
     kind.call(service.url, "search", "in snow", picture=tmp_path / "p.png", sound=b"SOUND", k=2, without=["a cat", "a dog"])
     body = service.requests[0].body.decode()
     assert service.requests[0].headers["content-type"].startswith("multipart/form-data; boundary=")
@@ -257,7 +257,7 @@ def test_wait_for_move_without_move_raises_not_found(service: ScriptedService, k
 
 
 def test_search_like_is_sent_in_json_and_form(service: ScriptedService, kind: ClientKind) -> None:
-    service.on("/v1/search", reply_with(200, documents.answer()))
+    service.on("/v1/search", reply_with(200, documents.search_response()))
     like = Like(item="i" * 32, time=1.5)
     kind.call(service.url, "search", like=like)
     assert json.loads(service.requests[-1].body)["like"] == {"item": "i" * 32, "time": 1.5}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from indexes import Store
 from tests.indexes.conftest import Clock
-from tests.indexes.library import add, planned
+from tests.indexes.library import add, add_planned_job
 
 LEASE = 60.0
 HOUR = 3600.0
@@ -17,7 +17,7 @@ def set_back(store: Store, clock: Clock) -> None:
 
 
 def test_clock_set_back_keeps_the_lease_of_a_live_worker(store: Store, clock: Clock) -> None:
-    job, (chunk,) = planned(store, 1)
+    job, (chunk,) = add_planned_job(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "alive", LEASE)
     set_back(store, clock)
     for _ in range(10):
@@ -30,7 +30,7 @@ def test_clock_set_back_keeps_the_lease_of_a_live_worker(store: Store, clock: Cl
 
 
 def test_clock_set_back_ends_the_lease_of_a_dead_worker_after_one_lease(store: Store, clock: Clock) -> None:
-    _job, (chunk,) = planned(store, 1)
+    _job, (chunk,) = add_planned_job(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "dead", LEASE)
     set_back(store, clock)
     assert store.catalog.lease_chunk(chunk.pk, "other", LEASE) is None
@@ -43,8 +43,8 @@ def test_clock_set_back_ends_the_lease_of_a_dead_worker_after_one_lease(store: S
 
 def test_clock_set_back_delays_scheduled_work_by_at_most_one_lease(store: Store, clock: Clock) -> None:
     _, unplanned = add(store, 1)
-    _, (chunk,) = planned(store, 2)
-    _job, (done,) = planned(store, 3)
+    _, (chunk,) = add_planned_job(store, 2)
+    _job, (done,) = add_planned_job(store, 3)
     assert store.catalog.lease_chunk(done.pk, "dead", LEASE)
     assert store.catalog.finish_chunk(done.pk, "dead", "0" * 64)
     assert store.catalog.lease_chunk(chunk.pk, "failing", LEASE)
@@ -59,7 +59,7 @@ def test_clock_set_back_delays_scheduled_work_by_at_most_one_lease(store: Store,
 
 
 def test_clock_that_is_correct_changes_no_lease(store: Store, clock: Clock) -> None:
-    job, (chunk,) = planned(store, 1)
+    job, (chunk,) = add_planned_job(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "alive", LEASE)
     before = store.catalog.list_chunks(job.id)
     store.catalog.clamp_future_times(clock.now, LEASE)

@@ -19,14 +19,14 @@ from mm.spaces.encode.chunk import ChunkEncoder
 from tests.api import media
 from tests.api.conftest import run_server
 from tests.graphs import with_graphs
-from tests.workers.films import film
-from workers.context import WorkerContext, new_owner
-from workers.loaded_spaces import Spaces
+from tests.workers.videos import create_video
+from workers.context import WorkerContext, create_owner_name
+from workers.loaded_spaces import LoadedSpaces
 from workers.messaging.dispatch import Dispatcher
 from workers.stop import StopFlag
-from workers.tasks.encode import encode
-from workers.tasks.finish import finish
-from workers.tasks.plan import plan
+from workers.tasks.encode import encode_chunk
+from workers.tasks.finish import finish_job
+from workers.tasks.plan import plan_job
 
 BUSY_SECONDS = 0.3
 LEASE_SECONDS = 1.0
@@ -48,7 +48,7 @@ def space(graphs: Path, tmp_path_factory: pytest.TempPathFactory) -> Space:
 
 
 @pytest.fixture
-def tools(settings: Settings, space: Space) -> Iterator[WorkerContext]:
+def context(settings: Settings, space: Space) -> Iterator[WorkerContext]:
     """Context of a worker process without a broker."""
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
@@ -56,11 +56,11 @@ def tools(settings: Settings, space: Space) -> Iterator[WorkerContext]:
         yield WorkerContext(
             settings,
             store,
-            Spaces(settings, store.catalog, {settings.space: space}),
+            LoadedSpaces(settings, store.catalog, {settings.space: space}),
             reader,
             Dispatcher(settings),
             StopFlag(),
-            new_owner(),
+            create_owner_name(),
         )
 
 
@@ -79,15 +79,15 @@ def test_upload_to_a_locked_catalog_is_refused_with_retry_after_and_accepted_lat
 
 
 def test_chunk_that_cannot_be_marked_as_done_is_encoded_once_more(
-    settings: Settings, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with run_server(settings) as api:
-        job_id = api.upload(film(6.0), "a.mp4").json()["job"]["id"]
-    plan(tools, job_id)
-    (chunk,) = tools.store.catalog.list_chunks(job_id)
+        job_id = api.upload(create_video(6.0), "a.mp4").json()["job"]["id"]
+    plan_job(context, job_id)
+    (chunk,) = context.store.catalog.list_chunks(job_id)
     with lock_catalog(settings.catalog_url), pytest.raises(Unavailable, match="catalog"):
-        encode(tools, chunk.pk)
-    assert tools.store.catalog.list_chunks(job_id)[0].attempts == 0, "an attempt without a lease does not count"
+        encode_chunk(context, chunk.pk)
+    assert context.store.catalog.list_chunks(job_id)[0].attempts == 0, "an attempt without a lease does not count"
 
     real = ChunkEncoder.encode
     with ExitStack() as lock:
@@ -98,17 +98,17 @@ def test_chunk_that_cannot_be_marked_as_done_is_encoded_once_more(
 
         monkeypatch.setattr(ChunkEncoder, "encode", encode_with_locked_catalog)
         with pytest.raises(Unavailable, match="catalog"):
-            encode(tools, chunk.pk)
+            encode_chunk(context, chunk.pk)
     monkeypatch.setattr(ChunkEncoder, "encode", real)
-    encode(tools, chunk.pk)
-    finish(tools, job_id)
-    (done,) = tools.store.catalog.list_chunks(job_id)
-    job = tools.store.catalog.get_job(job_id)
+    encode_chunk(context, chunk.pk)
+    finish_job(context, job_id)
+    (done,) = context.store.catalog.list_chunks(job_id)
+    job = context.store.catalog.get_job(job_id)
     assert job is not None
     assert (job.state, done.done, done.attempts) == ("done", True, 2)
-    assert tools.store.catalog.count_rows().segments == len({row.segment_index for row in evidence(tools)})
+    assert context.store.catalog.count_rows().segments == len({row.segment_index for row in evidence(context)})
 
 
-def evidence(tools: WorkerContext) -> list:  # type: ignore[type-arg]
-    published = tools.store.catalog.get_changes_after(0, tools.spaces.current().id, 10).publications
-    return tools.store.catalog.list_evidence([row.item_pk for row in published], tools.spaces.current().id)
+def evidence(context: WorkerContext) -> list:  # type: ignore[type-arg]
+    published = context.store.catalog.get_changes_after(0, context.spaces.load_current().id, 10).publications
+    return context.store.catalog.list_evidence([row.item_pk for row in published], context.spaces.load_current().id)

@@ -132,7 +132,7 @@ def test_two_apis_and_two_workers_share_a_library(deployment: Deployment) -> Non
     assert not (deployment.home / "run" / "api.json").exists()
     gone = deployment.apis[0].check_health()
     assert gone.returncode != 0
-    assert "does not say how it is" in gone.stderr
+    assert "does not report its readiness" in gone.stderr
     assert is_ready(second) is False
     assert second.get("/healthz").status_code == 200
 

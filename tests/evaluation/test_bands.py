@@ -40,7 +40,7 @@ def test_bands_evaluate_counts_hits_above_each_bound(folder: Path, space: Space,
     vectors = space.text.embed([*CAPTIONS, *CAPTIONS][:6])
     monkeypatch.setattr(bands, "embed_images", lambda *_: vectors)
     found = {measure.name: measure.interval.value for measure in evaluate(space, folder, SETS, queries_per_length=4).measures}
-    ways = ("right pictures that are likely", "a right picture among the first 10, likely")
+    ways = ("relevant images that are likely", "a relevant image among the first 10, likely")
     for words in ("one word", "two words", "three words"):
         assert all(0 <= found[f"{words}: {way}"] <= found[f"{words}: likely or possible"] <= 1 for way in ways)
         assert found[f"{words}: without any bound"] == 1, "six pictures fit on a page"
@@ -49,7 +49,7 @@ def test_bands_evaluate_counts_hits_above_each_bound(folder: Path, space: Space,
         assert found[f"{name}: fewer than 10 hits"] == 1
     monkeypatch.setattr(bands, "embed_images", lambda *_: -vectors)
     found = {measure.name: measure.interval.value for measure in evaluate(space, folder, SETS, queries_per_length=4).measures}
-    assert found["one word: right pictures that are likely"] == 0
+    assert found["one word: relevant images that are likely"] == 0
     assert found["unanswerable: hits, likely and possible"] == 0
 
 

@@ -18,7 +18,7 @@ from mm.spaces.types import Vectors
 @pytest.fixture
 def captioned(tmp_path: Path) -> Path:
     """Captions of dogs, some in snow; the images are empty files, since none is decoded."""
-    captions = ["A dog runs through the snow ."] * 20 + ["A dog runs ."] * 20 + ["Nobody ."] * 10
+    captions = ["A dog runs through the snow ."] * 20 + ["A dog runs ."] * 20 + ["An empty street ."] * 10
     (tmp_path / "images").mkdir()
     rows = []
     for number, caption in enumerate(captions):

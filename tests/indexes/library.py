@@ -18,7 +18,7 @@ from mm.spaces.types import EvidenceQuery, Query, SpaceId
 SPACE = SpaceId("lite", 1)
 KINDS: tuple[EvidenceKind, ...] = ("picture", "speech", "sound", "name")
 PIECES: dict[EvidenceKind, int] = {"picture": 1, "speech": 3, "sound": 2, "name": 1}
-"""Most pieces of evidence of a segment."""
+"""Maximum number of pieces of evidence of a segment, by kind."""
 DIM = 8
 Rng = np.random.Generator
 
@@ -44,15 +44,17 @@ def add(store: Store, seed: int | str, **changes: object) -> tuple[ItemRow, JobR
     return item, job
 
 
-def planned(store: Store, seed: int | str, count: int = 1) -> tuple[JobRow, list[ChunkRow]]:
-    """A new job with so many chunks."""
+def add_planned_job(store: Store, seed: int | str, count: int = 1) -> tuple[JobRow, list[ChunkRow]]:
+    """Add an item whose job is planned with `count` chunks."""
     _, job = add(store, seed)
     return job, store.catalog.plan_job(job.id, SPACE, [Span(float(i), float(i + 1)) for i in range(count)])
 
 
 def halves(rng: Rng, count: int) -> npt.NDArray[np.float16]:
-    """Vectors whose inner products with `weight` are exact in float32, so that two ways to sum give
-    the same; ties happen."""
+    """Vectors whose inner products with `weight` are exact in float32 in any order of summation.
+
+    Ties between scores occur.
+    """
     return (rng.integers(-4, 5, (count, DIM)) / 4).astype(np.float16)
 
 
@@ -61,8 +63,8 @@ def weight(rng: Rng) -> npt.NDArray[np.float32]:
 
 
 def random_query(rng: Rng, kinds: Sequence[EvidenceKind] = KINDS, space: SpaceId = SPACE) -> Query:
-    probes = tuple(EvidenceQuery(kind, weight(rng), float(rng.integers(-24, 5) / 8), weight(rng)) for kind in kinds)
-    return Query(probes, space, 0.5)
+    components = tuple(EvidenceQuery(kind, weight(rng), float(rng.integers(-24, 5) / 8), weight(rng)) for kind in kinds)
+    return Query(components, space, 0.5)
 
 
 def publish(
@@ -75,17 +77,19 @@ def publish(
     space: SpaceId = SPACE,
     **changes: object,
 ) -> ItemRow:
-    """A searchable item: `segments` seconds, a shot every third, up to `pieces` of evidence of each
-    kind in a segment."""
+    """Add a searchable item of `segments` segments of one second, three in a shot.
+
+    Each segment has up to `pieces` of evidence of each kind.
+    """
     item, job = add(store, seed, **changes)
     (chunk,) = store.catalog.plan_job(job.id, space, [Span(0.0, float(segments))])
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
-    counts = {kind: rng.integers(0, most + 1, segments) for kind, most in (pieces or PIECES).items()}
+    counts = {kind: rng.integers(0, maximum + 1, segments) for kind, maximum in (pieces or PIECES).items()}
     vectors = {kind: halves(rng, int(count.sum())) for kind, count in counts.items() if count.sum()}
     shard_id = store.shards.write(space, vectors, [])
     assert store.catalog.finish_chunk(chunk.pk, "test", shard_id)
     row = dict.fromkeys(counts, 0)
-    moments: list[NewSegment] = []
+    new_segments: list[NewSegment] = []
     for index in range(segments):
         evidence: list[NewEvidence] = []
         for kind, count in counts.items():
@@ -93,8 +97,8 @@ def publish(
                 text = None if kind == "picture" else f"{kind} {index}"
                 evidence.append(NewEvidence(kind, float(index), index + 0.5, text, shard_id, row[kind]))
                 row[kind] += 1
-        moments.append(NewSegment(float(index), float(index + 1), index // 3, evidence))
-    assert store.catalog.commit_item(job.id, moments)
-    found = store.catalog.get_item(item.id)
-    assert found is not None
-    return found
+        new_segments.append(NewSegment(float(index), float(index + 1), index // 3, evidence))
+    assert store.catalog.commit_item(job.id, new_segments)
+    published = store.catalog.get_item(item.id)
+    assert published is not None
+    return published

@@ -108,7 +108,7 @@ def test_open_store_with_unreachable_server_is_refused(tmp_path: Path) -> None:
 def test_sweep_removes_unreferenced_blobs_and_shards(sqlite_store: Store) -> None:
     store = sqlite_store
     rng = np.random.default_rng(0)
-    kept, deleted = publish(store, 1, rng), publish(store, 2, rng)
+    remaining, deleted = publish(store, 1, rng), publish(store, 2, rng)
     shared = store.shards.write(SPACE, {"picture": np.ones((1, 8), np.float16)}, [])
     with store.blobs.open_writer() as writer:
         writer.write(b"an upload whose process died before it wrote the row")
@@ -127,4 +127,4 @@ def test_sweep_removes_unreferenced_blobs_and_shards(sqlite_store: Store) -> Non
     (publication,) = store.catalog.get_changes_after(0, SPACE, 10).publications
     for row in store.catalog.list_evidence([publication.item_pk], SPACE):
         assert store.shards.path(row.shard_id).exists()
-    assert store.catalog.get_item(kept.id) == kept
+    assert store.catalog.get_item(remaining.id) == remaining

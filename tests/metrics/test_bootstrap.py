@@ -25,7 +25,7 @@ def test_bootstrap_equals_scipy(statistic: object) -> None:
 
 
 def test_bootstrap_with_groups_samples_whole_groups() -> None:
-    """Five equal values a group say no more than one: the interval is that of the groups."""
+    """Five equal values in each group give the interval of one value a group."""
     values = np.random.default_rng(3).normal(size=60)
     one_each = bootstrap(values)
     five_each = bootstrap(np.repeat(values, 5), np.repeat(np.arange(60), 5))

@@ -18,7 +18,7 @@ TIMES = st.lists(st.integers(0, 30), max_size=5, unique=True).map(sorted)
 
 @given(found=TIMES, right=TIMES, tolerance=st.integers(0, 5))
 def test_count_matches_equals_exhaustive_matching(found: list[int], right: list[int], tolerance: int) -> None:
-    """Against the largest matching that there is, by trying all."""
+    """The reference tries all matchings."""
 
     def most(mine: list[int], theirs: list[int]) -> int:
         if not mine:

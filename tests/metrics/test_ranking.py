@@ -27,7 +27,7 @@ def apk(actual: list[int], predicted: list[int], k: int) -> float:
 
 @st.composite
 def rankings(draw: st.DrawFn, *, ties: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (Q, E) and right answers, at least one a question."""
+    """Scores (Q, E) and relevance, with at least one relevant item a query."""
     questions, things = draw(st.integers(1, 5)), draw(st.integers(1, 9))
     values = st.integers(0, 3) if ties else st.integers(-(10**6), 10**6)
     row = st.lists(values, min_size=things, max_size=things, unique=not ties)
@@ -38,7 +38,7 @@ def rankings(draw: st.DrawFn, *, ties: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def worst_order(scores: np.ndarray, right: np.ndarray) -> list[int]:
-    """Best first; of what ties, what is wrong first."""
+    """Best first; among ties the irrelevant first."""
     return sorted(range(len(scores)), key=lambda thing: (-scores[thing], right[thing]))
 
 

@@ -14,7 +14,7 @@ KS = (1, 2, 5, 10)
 
 
 def plain_recall(scores: list[list[int]], image_of: list[int], k: int) -> tuple[float, float]:
-    """Both recalls by sorting, where whatever ties with a right answer is put before it."""
+    """Both recalls by sorting; ties rank before the relevant item."""
     captions_found = 0
     for caption, picture in enumerate(image_of):
         ranked = sorted(range(len(scores)), key=lambda row: (-scores[row][caption], row == picture))
@@ -28,8 +28,7 @@ def plain_recall(scores: list[list[int]], image_of: list[int], k: int) -> tuple[
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
-    """Scores of few values, so that ties are common, and captions spread over the pictures in any
-    way."""
+    """Scores of few values, so that ties are common, and a random image for each caption."""
     num_images, num_captions = draw(st.integers(1, 6)), draw(st.integers(1, 9))
     row = st.lists(st.integers(0, 4), min_size=num_captions, max_size=num_captions)
     scores = draw(st.lists(row, min_size=num_images, max_size=num_images))
@@ -93,7 +92,7 @@ def test_report_formats_as_table_and_json() -> None:
 
 
 def test_recall_of_equal_scores_is_zero() -> None:
-    """A tower that has collapsed to one vector must not look good."""
+    """A tower that has collapsed to one vector has a recall of 0."""
     found = recall(np.ones((20, 20), np.float32), np.arange(20), (1, 19))
     assert found == Retrieval({1: 0.0, 19: 0.0}, {1: 0.0, 19: 0.0})
 

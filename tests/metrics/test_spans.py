@@ -1,5 +1,4 @@
-"""Intersection over union of spans of time, against torchvision's of boxes one pixel high and
-against the plain definition."""
+"""Intersection over union of time spans, against torchvision's boxes and its definition."""
 
 from __future__ import annotations
 

@@ -31,12 +31,12 @@ def test_recognizer_returns_text_and_position_on_a_photo(recognizer: TextRecogni
 
 
 def test_recognizer_photo_without_text_has_no_lines(recognizer: TextRecognizer) -> None:
-    assert all(recognizer.recognize(picture) == [] for picture in load_sample_photos()[:3])
+    assert all(recognizer.recognize(image) == [] for image in load_sample_photos()[:3])
 
 
 def test_recognizer_vertical_text_is_one_line(recognizer: TextRecognizer) -> None:
-    picture = written(np.full((500, 500, 3), 250, np.uint8), ("Harbour", 60, 200))
-    (line,) = recognizer.recognize(np.ascontiguousarray(np.rot90(picture, -1)))
+    image = written(np.full((500, 500, 3), 250, np.uint8), ("Harbour", 60, 200))
+    (line,) = recognizer.recognize(np.ascontiguousarray(np.rot90(image, -1)))
     assert line.text == "Harbour"
 
 

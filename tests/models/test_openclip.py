@@ -41,7 +41,7 @@ def load(folder: Path) -> OpenClipModel:
     return OpenClipModel(find_model(f"local-dir:{folder}"), device="cpu")
 
 
-def pictures(count: int = 3) -> list[np.ndarray]:
+def make_images(count: int = 3) -> list[np.ndarray]:
     """Wide, tall and small images."""
     draw = np.random.default_rng(5)
     sizes = [(40, 90), (120, 33), (8, 8)]
@@ -51,29 +51,29 @@ def pictures(count: int = 3) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_openclip_towers_equal_open_clip(folders: dict[str, Path], name: str) -> None:
     source = f"local-dir:{folders[name]}"
-    model, _, prepare = open_clip.create_model_and_transforms(source)
-    model.eval()
-    ours = load(folders[name])
+    reference, _, prepare = open_clip.create_model_and_transforms(source)
+    reference.eval()
+    model = load(folders[name])
     with torch.inference_mode():
-        images = torch.stack([prepare(Image.fromarray(picture)) for picture in pictures()])
-        image_vectors = model.encode_image(images, normalize=True).numpy()
+        images = torch.stack([prepare(Image.fromarray(image)) for image in make_images()])
+        image_vectors = reference.encode_image(images, normalize=True).numpy()
         tokens = open_clip.get_tokenizer(source)([text.encode("utf-8", "replace").decode() for text in TEXTS])
-        text_vectors = model.encode_text(tokens, normalize=True).numpy()
-    towers = OpenClipImageTower(ours), OpenClipTextTower(ours)
-    assert np.array_equal(towers[0].embed(pictures()), image_vectors)
+        text_vectors = reference.encode_text(tokens, normalize=True).numpy()
+    towers = OpenClipImageTower(model), OpenClipTextTower(model)
+    assert np.array_equal(towers[0].embed(make_images()), image_vectors)
     assert np.array_equal(towers[1].embed(TEXTS), text_vectors)
     assert np.abs(image_vectors[0] - image_vectors[1]).max() > 1e-3
     assert np.abs(text_vectors[0] - text_vectors[1]).max() > 1e-4
     config = CONFIGS[name]["model_cfg"]
     assert towers[0].size == config["vision_cfg"]["image_size"]
-    assert towers[0].dim == towers[1].dim == ours.dim == config["embed_dim"] == image_vectors.shape[1]
-    assert ("QuickGELU" in ours.describe()) == (name == "quick")
+    assert towers[0].dim == towers[1].dim == model.dim == config["embed_dim"] == image_vectors.shape[1]
+    assert ("QuickGELU" in model.describe()) == (name == "quick")
 
 
 def test_openclip_vectors_do_not_depend_on_the_batch(folders: dict[str, Path]) -> None:
     tower = OpenClipImageTower(load(folders["plain"]))
-    many = pictures(2 * BATCH + 3)
-    one_by_one = np.concatenate([tower.embed([picture]) for picture in many])
+    many = make_images(2 * BATCH + 3)
+    one_by_one = np.concatenate([tower.embed([image]) for image in many])
     np.testing.assert_allclose(tower.embed(many), one_by_one, atol=1e-6)
     assert tower.embed([]).shape == (0, 24)
 
@@ -81,11 +81,11 @@ def test_openclip_vectors_do_not_depend_on_the_batch(folders: dict[str, Path]) -
 @pytest.mark.parametrize("name", CONFIGS)
 def test_openclip_half_precision_is_close_to_float32(folders: dict[str, Path], name: str) -> None:
     files = find_model(f"local-dir:{folders[name]}")
-    half, full = (OpenClipModel(files, device="cpu", half=some) for some in (True, False))
+    half, full = (OpenClipModel(files, device="cpu", half=is_half) for is_half in (True, False))
     assert {parameter.dtype for parameter in half.module.parameters()} == {torch.float16}
     assert "float16" in half.describe()
-    for tower, given in ((OpenClipImageTower, pictures()), (OpenClipTextTower, TEXTS)):
-        vectors, exact = tower(half).embed(given), tower(full).embed(given)
+    for tower, inputs in ((OpenClipImageTower, make_images()), (OpenClipTextTower, TEXTS)):
+        vectors, exact = tower(half).embed(inputs), tower(full).embed(inputs)
         assert vectors.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
         assert (vectors * exact).sum(1).min() > 0.9999
@@ -119,10 +119,10 @@ def test_openclip_text_tower_is_thread_safe(folders: dict[str, Path]) -> None:
     tower = OpenClipTextTower(load(folders["siglip"]))
     texts = [["a dog " * (1 + number % 9), "cat"] for number in range(40)]
     with ThreadPoolExecutor(8) as pool:
-        counted = list(pool.map(lambda some: (tower.embed(some), tower.count_tokens(some)), texts))
-    for some, (vectors, counts) in zip(texts, counted, strict=True):
-        np.testing.assert_allclose(vectors, tower.embed(some), atol=1e-6)
-        assert counts == tower.count_tokens(some)
+        counted = list(pool.map(lambda batch: (tower.embed(batch), tower.count_tokens(batch)), texts))
+    for batch, (vectors, counts) in zip(texts, counted, strict=True):
+        np.testing.assert_allclose(vectors, tower.embed(batch), atol=1e-6)
+        assert counts == tower.count_tokens(batch)
 
 
 def test_find_model_of_a_file_uses_the_preprocessing_of_its_architecture(tmp_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_openclip_training_checkpoint_is_read(folders: dict[str, Path], copy: Pa
         {"epoch": 3, "state_dict": {f"module.{key}": value for key, value in tensors.items()}},
         copy / "open_clip_pytorch_model.bin",
     )
-    found = OpenClipImageTower(load(copy)).embed(pictures())
-    assert np.array_equal(found, OpenClipImageTower(load(folders["plain"])).embed(pictures()))
+    vectors = OpenClipImageTower(load(copy)).embed(make_images())
+    assert np.array_equal(vectors, OpenClipImageTower(load(folders["plain"])).embed(make_images()))
 
 
 def test_openclip_checkpoint_that_does_not_fit_is_described(copy: Path) -> None:
@@ -245,9 +245,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ],
 )
 def test_find_model_invalid_or_missing_model_is_refused(name: str, error: type[MMError], message: str) -> None:
-    with pytest.raises(error, match=message) as found:
+    with pytest.raises(error, match=message) as raised:
         find_model(name)
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_find_model_suggested_quickgelu_model_exists() -> None:
@@ -267,9 +267,9 @@ def test_find_model_with_a_path_builds_the_named_architecture(
     monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", registered)
     weights = weights_of(folders["plain"])
     plain, quick = (OpenClipModel(find_model(f"{name}/{weights}"), device="cpu") for name in registered)
-    expected = OpenClipImageTower(load(folders["plain"])).embed(pictures())
-    assert np.array_equal(OpenClipImageTower(plain).embed(pictures()), expected)
-    assert np.abs(OpenClipImageTower(quick).embed(pictures()) - expected).max() > 1e-4
+    expected = OpenClipImageTower(load(folders["plain"])).embed(make_images())
+    assert np.array_equal(OpenClipImageTower(plain).embed(make_images()), expected)
+    assert np.abs(OpenClipImageTower(quick).embed(make_images()) - expected).max() > 1e-4
 
 
 def test_find_model_without_open_clip_names_the_lock_file(monkeypatch: pytest.MonkeyPatch) -> None:

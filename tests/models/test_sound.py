@@ -56,9 +56,9 @@ def arrays(encoder: SoundEncoder) -> dict[str, np.ndarray]:
 def test_compute_log_mel_equals_torchaudio(seed: int, loudness: float) -> None:
     random = np.random.default_rng(seed)
     waveforms = (loudness * random.standard_normal((2, PATCH))).astype(np.float32)
-    ours, theirs = compute_log_mel(waveforms), LogMel()(torch.from_numpy(waveforms)).numpy()
-    assert ours.shape == (2, FRAMES, BANDS)
-    np.testing.assert_allclose(ours, theirs, atol=2e-3)
+    computed, expected = compute_log_mel(waveforms), LogMel()(torch.from_numpy(waveforms)).numpy()
+    assert computed.shape == (2, FRAMES, BANDS)
+    np.testing.assert_allclose(computed, expected, atol=2e-3)
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
@@ -69,10 +69,10 @@ def test_sound_graph_equals_torch(tmp_path: Path, runtime: str) -> None:
     logmel = np.random.default_rng(4).normal(-3, 2, (3, FRAMES, BANDS)).astype(np.float32)
     with torch.inference_mode():
         directions, logits = encoder(torch.from_numpy(logmel))
-    found = load_graph(path, runtime, threads=1).run({INPUT: logmel})
+    outputs = load_graph(path, runtime, threads=1).run({INPUT: logmel})
     assert float(logits.std()) > 0.1  # the signal has not vanished
-    np.testing.assert_allclose(found[SCORES], logits.sigmoid().numpy(), atol=1e-4)
-    np.testing.assert_allclose(found[OUTPUT], directions.numpy(), atol=1e-3)
+    np.testing.assert_allclose(outputs[SCORES], logits.sigmoid().numpy(), atol=1e-4)
+    np.testing.assert_allclose(outputs[OUTPUT], directions.numpy(), atol=1e-3)
 
 
 @settings(max_examples=20, deadline=None)

@@ -121,12 +121,12 @@ def test_frame_sequence_invalid_arrays_are_refused() -> None:
 
 def test_measure_motion_distinguishes_equal_brighter_and_locally_changed_images() -> None:
     random = np.random.default_rng(0)
-    picture = random.integers(0, 200, (120, 160, 3)).astype(np.uint8)
-    lit, spot = picture + 40, picture.copy()
+    image = random.integers(0, 200, (120, 160, 3)).astype(np.uint8)
+    lit, spot = image + 40, image.copy()
     spot[:30, :40] = 255
-    before = make_thumbnail(picture)
+    before = make_thumbnail(image)
     assert before.shape == (SIDE, SIDE)
-    assert (measure_motion(before, make_thumbnail(picture)) == 0).all()
+    assert (measure_motion(before, make_thumbnail(image)) == 0).all()
     mean, largest, brightness = measure_motion(before, make_thumbnail(lit.astype(np.uint8)))
     assert mean == pytest.approx(brightness, rel=1e-3)
     assert largest == pytest.approx(mean, rel=0.05)

@@ -19,8 +19,8 @@ from tests.graphs import with_graphs
 from tests.page.page_driver import PageDriver, open_page
 from tests.page.videos import SCENES, create_video, encode_jpeg
 from tests.workers.broker import Broker
-from tests.workers.films import SPEECH
 from tests.workers.process import WorkerProcess, wait_for
+from tests.workers.videos import SPEECH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ CUT = get_scene_start("chelsea.png")
 
 
 def set_speech_start(start: float) -> Any:
-    """Return a change that gives each hit speech evidence from `start` and a best range from `CUT`."""
+    """Return a change that gives each hit speech from `start`; its best range starts at `CUT`."""
 
     def change(hit: dict[str, Any]) -> None:
         speech = {"kind": "speech", "score": 0.9, "cosine": 0.5, "start": start, "end": CUT + 2, "text": "fail better"}

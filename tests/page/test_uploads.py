@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.api import media
 from tests.page.fake_tus import FakeTus
 from tests.page.page_driver import PROCESSING_TIMEOUT_MS, PageDriver
-from tests.workers.films import film as create_long_video
+from tests.workers.videos import create_video as create_long_video
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from tests.workers.films import SPEECH
+from tests.workers.videos import SPEECH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

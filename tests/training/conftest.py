@@ -1,4 +1,4 @@
-"""CaptionedImage pictures made of colours and stripes, small enough to train on in a test."""
+"""Captioned images of colours and stripes, small enough to train on in a test."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), 
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Small tensors gain nothing from more, and a busy machine makes threads wait for each
-    other."""
+    """Run torch in one thread: small tensors gain nothing from more."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -28,7 +27,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def captioned_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve pictures to learn from and four to test on; the last has one caption only."""
+    """Twelve images of train and four of dev; the last has one caption only."""
     folder = tmp_path_factory.mktemp("captioned")
     (folder / "images").mkdir()
     random = np.random.default_rng(0)
@@ -47,7 +46,7 @@ def captioned_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def class_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of the classes' vectors, made once for all runs."""
+    """The file of the class vectors, computed once for all runs."""
     path = tmp_path_factory.mktemp("vectors") / "classes.npz"
     embed_sentences(imagenet_class_sentences(), path)
     return path

@@ -30,8 +30,7 @@ def write_names(path: Path) -> Path:
 
 
 def write_teacher(path: Path, seed: int = 0) -> Path:
-    """Kernels in 8 bits with a scale for each output, biases in 32 bits, as a TensorFlow Lite file
-    has them."""
+    """Write 8-bit kernels with a scale for each output, and 32-bit biases."""
     random = np.random.default_rng(seed)
     constants: list[tuple[np.ndarray, np.ndarray]] = []
     shapes = {name: tuple(value.shape) for name, value in SoundEncoder(len(NAMES), 1).state_dict().items()}
@@ -49,8 +48,7 @@ def write_teacher(path: Path, seed: int = 0) -> Path:
 
 
 def write_esc10(folder: Path) -> Path:
-    """Three labels; of each three sounds to learn from, two of dev, one of test that is not
-    there."""
+    """Three labels; of each three clips of train, two of dev, and one of test without a file."""
     rows = []
     for index in range(18):
         label, make = (("fire_siren", siren), ("church_bell", bell), ("rain", noise))[index % 3]
@@ -64,7 +62,7 @@ def write_esc10(folder: Path) -> Path:
 
 
 def write_tuxpaint(folder: Path) -> Path:
-    """Stamps with pictures, names and sounds; one has no sound, one says its name."""
+    """Stamps with images, names and sound effects; one has no sound effect, one a spoken name."""
     rows = []
     stamps = [("bell", bell, (200, 170, 30)), ("siren", siren, (220, 20, 20)), ("shower", noise, (40, 80, 220))]
     for index, split in enumerate(["train"] * 3 + ["dev"] * 3):

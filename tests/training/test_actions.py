@@ -10,13 +10,10 @@ import av
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from mm.cli.main import main
 from mm.errors import Corrupt, InvalidInput
-from mm.metrics.auc import auc
 from mm.models.image.sample_photos import load_sample_photos
 from mm.models.temporal.action_head import ActionHead
 from mm.spaces.encode.actions import ACTIVITYNET, read_action_names
@@ -152,15 +149,6 @@ def test_assign_folds_keeps_groups_together() -> None:
     fold = assign_folds(groups)
     assert len(set(fold)) == 5
     assert all(len({fold[n] for n in range(50) if groups[n] == group}) == 1 for group in groups)
-
-
-@given(scores=st.lists(st.integers(0, 6), min_size=4, max_size=30), seed=st.integers(0, 9))
-def test_auc_equals_scikit_learn(scores: list[int], seed: int) -> None:
-    right = np.random.default_rng(seed).random(len(scores)) < 0.5
-    right[:2] = (True, False)
-    assert auc(np.array(scores, float), right) == pytest.approx(roc_auc_score(right, scores))
-    with pytest.raises(InvalidInput):
-        auc(np.array(scores, float), np.ones(len(scores), bool))
 
 
 def test_auc_interval_contains_the_auc() -> None:

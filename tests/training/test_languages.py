@@ -46,8 +46,7 @@ def sentences() -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder laid out as Multi30k, Tux Paint and Flickr8k are; the last picture of the first is
-    on the list `left.txt`."""
+    """A folder with the files of Multi30k, Tux Paint and Flickr8k; `left.txt` lists one image."""
     folder, rows = tmp_path_factory.mktemp("texts"), sentences()
     write(folder / "task1_train.jsonl", rows)
     write(folder / "task1_val.jsonl", rows[:3])
@@ -73,7 +72,7 @@ def config_for(texts: Path, out: Path) -> LanguagesConfig:
 
 @pytest.fixture(scope="module")
 def finished(texts: Path, tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> LanguagesConfig:
-    """One run from start to end, by the command."""
+    """One finished run by the command."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     config = config_for(texts, tmp_path_factory.mktemp("languages"))
@@ -104,8 +103,7 @@ def test_languages_card_has_the_tables_of_eval_languages(finished: LanguagesConf
 
 
 def test_multilingual_graph_equals_the_trained_network(finished: LanguagesConfig) -> None:
-    """The graph against the network in torch: of the same 8 bits the same vectors, and near those
-    that were narrowed to them."""
+    """The graph equals the torch network with the same 8-bit weights."""
     path, text = finished.out / "languages.safetensors", "Ein Hund auf einem Hügel."
     tower = MultilingualTower(path, finished.out / "graphs", threads=1)
     learned = torch.load(finished.out / "languages.pt", weights_only=True)["encoder"]

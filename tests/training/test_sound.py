@@ -42,7 +42,7 @@ SHIPPED = ("sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.m
 
 
 class Stopped(Exception):
-    """Raised to end a run where a test wants it ended."""
+    """Raised to stop a run."""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config_for(sets: Path, out: Path) -> SoundConfig:
-    """A recipe that takes seconds."""
+    """A small recipe."""
     return SoundConfig(
         sets / "esc10",
         sets / "yamnet.tflite",
@@ -219,7 +219,7 @@ def test_train_sound_with_unreadable_sets_or_invalid_recipe_raises_invalid_input
 
 @pytest.fixture(scope="module")
 def shipped(finished: tuple[SoundConfig, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Space:
-    """The space as it ships, with the graphs that training built."""
+    """The shipped space, with the graphs that training built."""
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(finished[0].out / "vectors" / "graphs", home / "cache" / "graphs")
     return load_space("lite", Settings(home=home, threads=1))

@@ -20,13 +20,13 @@ from mm.settings import Settings
 from mm.spaces import Space, load_space
 from tests.graphs import with_graphs
 from tests.workers.broker import Broker
-from workers.context import WorkerContext, new_owner
-from workers.loaded_spaces import Spaces
+from workers.context import WorkerContext, create_owner_name
+from workers.loaded_spaces import LoadedSpaces
 from workers.messaging.dispatch import Dispatcher
 from workers.stop import StopFlag
-from workers.tasks.encode import encode
-from workers.tasks.finish import finish
-from workers.tasks.plan import plan
+from workers.tasks.encode import encode_chunk
+from workers.tasks.finish import finish_job
+from workers.tasks.plan import plan_job
 
 if TYPE_CHECKING:
     from indexes.storage.shards import ShardStore
@@ -122,7 +122,7 @@ def home(tmp_path: Path, broker: Broker, graphs: Path, clock: Callable[[], float
 
 
 @contextmanager
-def tools_of(home: Home, space: Space, **changed: object) -> Iterator[WorkerContext]:
+def open_context(home: Home, space: Space, **changed: object) -> Iterator[WorkerContext]:
     """WorkerContext as a working process has them, without the sweeper; they share the open
     store and the loaded space."""
     settings = home.settings.model_copy(update=changed)
@@ -130,22 +130,22 @@ def tools_of(home: Home, space: Space, **changed: object) -> Iterator[WorkerCont
         reader = stack.enter_context(MediaReader.from_settings(settings))
         dispatcher = Dispatcher(settings)
         stack.callback(dispatcher.close)
-        spaces = Spaces(settings, home.store.catalog, {settings.space: space})
-        yield WorkerContext(settings, home.store, spaces, reader, dispatcher, StopFlag(), new_owner())
+        spaces = LoadedSpaces(settings, home.store.catalog, {settings.space: space})
+        yield WorkerContext(settings, home.store, spaces, reader, dispatcher, StopFlag(), create_owner_name())
 
 
 @pytest.fixture
-def tools(home: Home, space: Space) -> Iterator[WorkerContext]:
-    with tools_of(home, space) as tools:
-        yield tools
+def context(home: Home, space: Space) -> Iterator[WorkerContext]:
+    with open_context(home, space) as context:
+        yield context
 
 
-def work(tools: WorkerContext, job_id: str) -> None:
+def work(context: WorkerContext, job_id: str) -> None:
     """All steps of a job, one after the other."""
-    plan(tools, job_id)
-    for chunk in tools.store.catalog.list_chunks(job_id):
-        encode(tools, chunk.pk)
-    finish(tools, job_id)
+    plan_job(context, job_id)
+    for chunk in context.store.catalog.list_chunks(job_id):
+        encode_chunk(context, chunk.pk)
+    finish_job(context, job_id)
 
 
 def expire_lease() -> None:

@@ -1,4 +1,4 @@
-"""The tools of a working process: opened as soon as the catalog is there, and the sweeper with
+"""The context of a working process: opened as soon as the catalog is there, and the sweeper with
 them."""
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from mm.settings import Settings
 from tests.api import media
 from tests.workers.conftest import SWEEP_SECONDS, Home
 from tests.workers.process import wait_for
-from workers import context as module
-from workers.context import ContextOwner, WorkerContext
+from workers import context_owner as module
+from workers.context import WorkerContext
+from workers.context_owner import ContextOwner
 
 
 def away_for(times: float, tried: list[float]) -> Callable[[Settings], Store]:
@@ -33,18 +34,18 @@ def away_for(times: float, tried: list[float]) -> Callable[[Settings], Store]:
 
 
 def test_a_catalog_that_is_away_at_the_start_is_waited_for(
-    home: Home, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    home: Home, context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No task comes to this process: the one that came was lost with the catalog, and only the
     sweeper rings again."""
     home.add(media.image(1), "a.png")
     monkeypatch.setattr(module, "open_store", away_for(3, []))
-    toolbox = ContextOwner(home.settings)
+    context_owner = ContextOwner(home.settings)
     try:
-        toolbox.start()
-        wait_for(lambda: tools.dispatcher.waiting() >= 1, "the job is dispatched")
+        context_owner.start()
+        wait_for(lambda: context.dispatcher.count_waiting() >= 1, "the job is dispatched")
     finally:
-        toolbox.close()
+        context_owner.close()
 
 
 def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,23 +60,23 @@ def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.Mo
         plain(catalog, owner, time, report)
 
     monkeypatch.setattr(Catalog, "record_sandbox_report", away_twice)
-    toolbox = ContextOwner(home.settings)
+    context_owner = ContextOwner(home.settings)
     try:
-        owner, held = toolbox.open().owner, toolbox.open().reader.active_layers()
+        owner, held = context_owner.open().owner, context_owner.open().reader.active_layers()
         wait_for(lambda: owner in home.store.catalog.list_sandbox_reports(), "it reports")
         report = LayerReport.from_json(home.store.catalog.list_sandbox_reports()[owner])
         assert (report.layers, report.missing, report.error) == (tuple(held.layers), held.missing, "")
     finally:
-        toolbox.close()
+        context_owner.close()
 
 
 def test_closing_ends_the_tries(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[float] = []
     monkeypatch.setattr(module, "open_store", away_for(float("inf"), tried))
-    toolbox = ContextOwner(home.settings)
-    toolbox.start()
+    context_owner = ContextOwner(home.settings)
+    context_owner.start()
     wait_for(lambda: len(tried) > 2, "it tries again")
-    toolbox.close()
+    context_owner.close()
     time.sleep(SWEEP_SECONDS)  # one may have been under way
     before = len(tried)
     time.sleep(3 * SWEEP_SECONDS)

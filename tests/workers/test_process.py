@@ -16,8 +16,8 @@ import pytest
 
 from tests.api import media
 from tests.workers.conftest import Home, work
-from tests.workers.films import SPEECH, film
 from tests.workers.process import WorkerProcess, wait_for
+from tests.workers.videos import SPEECH, create_video
 from workers.context import WorkerContext
 from workers.messaging.dispatch import Dispatcher
 
@@ -72,7 +72,7 @@ def each_second_once(segments: list[tuple[float, float]], seconds: float) -> boo
 
 
 def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alone(home: Home, dispatcher: Dispatcher) -> None:
-    files = {"a.png": media.image(1), "b.wav": SPEECH.read_bytes(), "c.mp4": film(13.0)}
+    files = {"a.png": media.image(1), "b.wav": SPEECH.read_bytes(), "c.mp4": create_video(13.0)}
     with working(home) as worker:
         broken = home.add(b"no media at all, " * 50, "broken.mp4", unseen=True)
         jobs = {name: home.add(data, name) for name, data in files.items()}
@@ -95,7 +95,7 @@ def test_a_picture_a_sound_and_a_film_are_worked_on_and_a_broken_file_fails_alon
 
 def test_two_workers_share_a_film(home: Home, dispatcher: Dispatcher) -> None:
     sharing = replace(home, settings=home.settings.model_copy(update={"chunk_seconds": 8.0}))
-    job_id = home.add(film(LONG), "shared.mp4")
+    job_id = home.add(create_video(LONG), "shared.mp4")
     logs = home.settings.root.parent
     with working(sharing, logs / "one.log"), working(sharing, logs / "other.log"):
         for _ in range(3):
@@ -109,8 +109,8 @@ def test_two_workers_share_a_film(home: Home, dispatcher: Dispatcher) -> None:
     assert home.store.catalog.count_rows().segments == len(segments)
 
 
-def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, dispatcher: Dispatcher, tools: WorkerContext) -> None:
-    job_id = home.add(film(LONG), "long.mp4")
+def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, dispatcher: Dispatcher, context: WorkerContext) -> None:
+    job_id = home.add(create_video(LONG), "long.mp4")
     with working(home) as worker:
         dispatcher.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
@@ -127,7 +127,7 @@ def test_a_worker_killed_in_the_middle_is_followed_by_another(home: Home, dispat
 
 
 def test_a_file_that_kills_its_process_ends_in_quarantine_and_the_worker_lives_on(home: Home, dispatcher: Dispatcher) -> None:
-    job_id = home.add(film(LONG), "deadly.mp4")
+    job_id = home.add(create_video(LONG), "deadly.mp4")
     with working(home) as worker:
         dispatcher.dispatch()
         for attempt in range(1, 1 + home.settings.max_attempts):
@@ -161,13 +161,13 @@ def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: 
         assert wait_final(home, lost) == "done"
 
         home.broker.stop()
-        away = home.add(film(13.0), "away.mp4")
+        away = home.add(create_video(13.0), "away.mp4")
         time.sleep(1.0)
         assert home.state(away) == "queued"
         home.broker.start()
         assert wait_final(home, away) == "done"
 
-        running = home.add(film(LONG), "long.mp4")
+        running = home.add(create_video(LONG), "long.mp4")
         dispatcher.dispatch()
         wait_for(lambda: home.encoding(running), "it encodes")
         home.broker.stop()
@@ -180,7 +180,7 @@ def test_work_goes_on_when_messages_are_lost_and_when_the_broker_was_away(home: 
 
 
 def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: Home, dispatcher: Dispatcher) -> None:
-    job_id = home.add(film(13.0), "a.mp4")
+    job_id = home.add(create_video(13.0), "a.mp4")
     with working(home) as worker:
         dispatcher.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
@@ -193,7 +193,7 @@ def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: H
         home.broker.start()
         child = working_child(worker).pid
         assert wait_final(home, job_id) == "done"
-        assert working_child(worker).pid == child, "by itself, without being ended as deaf"
+        assert working_child(worker).pid == child, "by itself, without being ended as stalled"
     assert max(chunk.attempts for chunk in home.store.catalog.list_chunks(job_id)) == 1
 
 
@@ -203,13 +203,13 @@ def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: 
         job_id = home.add(media.image(1), "a.png")
         dispatcher.dispatch()
         wait_for(lambda: not worker.running(), "it is ended")
-        assert "none of it comes to this worker" in worker.log.read_text()
+        assert "this worker receives no messages" in worker.log.read_text()
     with working(home):
         assert wait_final(home, job_id) == "done"
 
 
-def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, dispatcher: Dispatcher, tools: WorkerContext) -> None:
-    job_id = home.add(film(LONG), "long.mp4")
+def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, dispatcher: Dispatcher, context: WorkerContext) -> None:
+    job_id = home.add(create_video(LONG), "long.mp4")
     with working(home) as worker:
         dispatcher.dispatch()
         wait_for(lambda: home.encoding(job_id), "it encodes")
@@ -218,8 +218,8 @@ def test_a_worker_told_to_stop_gives_its_chunk_back(home: Home, dispatcher: Disp
     chunks = home.store.catalog.list_chunks(job_id)
     assert all(chunk.attempts == int(chunk.done) for chunk in chunks), "no attempt is held against the file"
     assert not all(chunk.done for chunk in chunks)
-    assert dispatcher.waiting() >= 1
-    work(tools, job_id)
+    assert dispatcher.count_waiting() >= 1
+    work(context, job_id)
     assert home.state(job_id) == "done"
     assert each_second_once(home.segments(job_id), LONG)
 

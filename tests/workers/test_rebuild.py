@@ -14,9 +14,9 @@ import pytest
 from indexes import Store, open_store
 from indexes.recover.__main__ import rebuild
 from mm.settings import Settings
-from tests.workers.conftest import Home, tools_of, work
-from tests.workers.films import film
-from workers.tasks.finish import finish
+from tests.workers.conftest import Home, open_context, work
+from tests.workers.videos import create_video
+from workers.tasks.finish import finish_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,13 +32,13 @@ def say(line: str) -> None:
 
 
 @pytest.fixture
-def lost(home: Home, tools: WorkerContext, tmp_path: Path) -> Settings:
+def lost(home: Home, context: WorkerContext, tmp_path: Path) -> Settings:
     """A copy of a library of one encoded film, without its catalog."""
-    job_id = home.add(film(8.0), "walk.mp4")
+    job_id = home.add(create_video(8.0), "walk.mp4")
     item = home.store.catalog.get_item(home.job(job_id).item_id)
     assert item is not None
     home.store.descriptions.write(item)
-    work(tools, job_id)
+    work(context, job_id)
     home.store.identity.record_revision()
     shutil.copytree(home.settings.root, tmp_path / "lost", ignore=shutil.ignore_patterns("catalog.db*", "graphs"))
     return Settings(home=tmp_path / "lost", broker_url=home.settings.broker_url)
@@ -65,8 +65,8 @@ def test_rebuild_of_an_encoded_film_uses_its_shards_again(home: Home, lost: Sett
         chunks = store.catalog.list_chunks(job.id)
         assert chunks
         assert all(chunk.done for chunk in chunks)
-        with tools_of(replace(home, settings=lost, store=store), space) as tools:
-            finish(tools, job.id)
+        with open_context(replace(home, settings=lost, store=store), space) as context:
+            finish_job(context, job.id)
         done = store.catalog.get_job(job.id)
         assert done is not None
         assert done.state == "done"
@@ -100,9 +100,9 @@ def test_rebuild_with_shards_that_do_not_fit_encodes_again(lost: Settings, chang
         assert store.catalog.list_chunks(job.id) == []
 
 
-def test_tags_that_come_later_keep_the_shards_of_a_description(home: Home, tools: WorkerContext) -> None:
-    job_id = home.add(film(2.0), "walk.mp4")
-    work(tools, job_id)
+def test_tags_that_come_later_keep_the_shards_of_a_description(home: Home, context: WorkerContext) -> None:
+    job_id = home.add(create_video(2.0), "walk.mp4")
+    work(context, job_id)
     item = home.store.catalog.get_item(home.job(job_id).item_id)
     assert item is not None
     before = home.store.descriptions.read(item.sha256)

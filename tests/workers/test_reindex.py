@@ -16,15 +16,15 @@ from mm.spaces.query import build_query
 from tests.api import media
 from tests.indexes.conftest import Clock
 from tests.openclip_models import write_model
-from tests.workers.conftest import LEASE_SECONDS, Home, tools_of, work
-from tests.workers.films import film
+from tests.workers.conftest import LEASE_SECONDS, Home, open_context, work
+from tests.workers.videos import create_video
 from workers.context import WorkerContext
-from workers.loaded_spaces import moves_to_larger, of_library
-from workers.reindex import carry_on
-from workers.tasks.encode import encode
-from workers.tasks.finish import finish
-from workers.tasks.plan import plan
-from workers.tasks.turn import take_turn
+from workers.loaded_spaces import apply_library_space, needs_larger_space
+from workers.reindex import continue_reindex
+from workers.tasks.encode import encode_chunk
+from workers.tasks.finish import finish_job
+from workers.tasks.plan import plan_job
+from workers.tasks.work_unit import run_work_unit
 
 LATER = 1000.0
 """Seconds after which whatever was put off is due."""
@@ -49,20 +49,20 @@ def start(home: Home, space: Space, there: NamedSpace) -> None:
     home.store.catalog.start_reindex(NamedSpace("lite", space.id), there)
 
 
-def do_all(tools: WorkerContext, clock: Clock) -> None:
+def do_all(context: WorkerContext, clock: Clock) -> None:
     """What a worker does until nothing is due any more."""
-    carry_on(tools.store, tools.dispatcher)
+    continue_reindex(context.store, context.dispatcher)
     for _ in range(2):
-        while tools.store.catalog.count_due_work(LEASE_SECONDS):
-            take_turn(tools)
+        while context.store.catalog.count_due_work(LEASE_SECONDS):
+            run_work_unit(context)
         clock.now += LATER
 
 
-def encode_without_the_end(tools: WorkerContext, chunk_pk: int) -> None:
+def encode_without_finish(context: WorkerContext, chunk_pk: int) -> None:
     """As a worker that is killed between the last chunk and the end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("workers.tasks.encode.finish", lambda tools, job_id: None)
-        encode(tools, chunk_pk)
+        patch.setattr("workers.tasks.encode.finish_job", lambda context, job_id: None)
+        encode_chunk(context, chunk_pk)
 
 
 def found(home: Home, space: Space, text: str = "a market") -> set[str]:
@@ -75,29 +75,29 @@ def found(home: Home, space: Space, text: str = "a market") -> set[str]:
 
 def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
     large = load_space(there.name, home.settings)
-    with tools_of(home, space, chunk_seconds=2.0) as tools:
-        uploads = [home.add(film(5.0, seed=1), "film.mp4"), *(home.add(media.image(n), f"{n}.png") for n in range(3))]
+    with open_context(home, space, chunk_seconds=2.0) as context:
+        uploads = [home.add(create_video(5.0, seed=1), "film.mp4"), *(home.add(media.image(n), f"{n}.png") for n in range(3))]
         for job_id in uploads:
-            work(tools, job_id)
+            work(context, job_id)
         items = {home.job(job_id).item_id for job_id in uploads}
         assert found(home, space) == items
-        assert not moves_to_larger(home.store.catalog)
+        assert not needs_larger_space(home.store.catalog)
         start(home, space, there)
-        assert moves_to_larger(home.store.catalog)
-        do_all(tools, clock)
+        assert needs_larger_space(home.store.catalog)
+        do_all(context, clock)
         move = home.store.catalog.get_latest_reindex()
         assert move is not None
         assert (move.state, home.store.catalog.get_library_space()) == ("done", there)
-        assert of_library(home.settings, home.store.catalog).space == there.name
+        assert apply_library_space(home.settings, home.store.catalog).space == there.name
         assert found(home, large) == found(home, space) == items
         assert {home.state(job_id) for job_id in uploads} == {"done"}
 
         new = home.add(media.image(9), "new.png")
-        work(tools, new)
+        work(context, new)
         assert home.chunk(new).space == large.id
         home.store.catalog.start_reindex(there, NamedSpace("lite", space.id))
         before = home.store.catalog.get_head()
-        do_all(tools, clock)
+        do_all(context, clock)
         assert len(home.store.catalog.get_changes_after(before, space.id, 10).publications) == 1, "only what was added since"
         assert found(home, space) == items | {home.job(new).item_id}
 
@@ -114,21 +114,21 @@ def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: 
 def test_an_upload_in_the_middle_of_a_move_ends_where_the_library_is(
     home: Home, space: Space, there: NamedSpace, clock: Clock
 ) -> None:
-    with tools_of(home, space) as tools:
-        work(tools, home.add(media.image(1), "a.png"))
+    with open_context(home, space) as context:
+        work(context, home.add(media.image(1), "a.png"))
         planned, encoded = home.add(media.image(2), "planned.png"), home.add(media.image(3), "encoded.png")
-        plan(tools, planned)
-        plan(tools, encoded)
-        encode_without_the_end(tools, home.chunk(encoded).pk)
+        plan_job(context, planned)
+        plan_job(context, encoded)
+        encode_without_finish(context, home.chunk(encoded).pk)
         start(home, space, there)
         rows = home.store.catalog.create_reindex_jobs(10)
         assert len(rows) == 1, "only what is ready"
-        work(tools, rows[0].id)
+        work(context, rows[0].id)
         assert home.store.catalog.get_library_space() == there
-        encode(tools, home.chunk(planned).pk)
-        finish(tools, encoded)
+        encode_chunk(context, home.chunk(planned).pk)
+        finish_job(context, encoded)
         assert home.store.catalog.list_chunks(planned) == home.store.catalog.list_chunks(encoded) == []
-        do_all(tools, clock)
+        do_all(context, clock)
         assert {home.state(job_id) for job_id in (planned, encoded)} == {"done"}
         assert home.chunk(planned).space == home.chunk(encoded).space == there.id
     assert len(found(home, load_space(there.name, home.settings))) == 3
@@ -137,52 +137,52 @@ def test_an_upload_in_the_middle_of_a_move_ends_where_the_library_is(
 def test_an_upload_that_is_committed_while_the_library_moves_is_begun_anew(
     home: Home, space: Space, there: NamedSpace, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with tools_of(home, space) as tools:
+    with open_context(home, space) as context:
         job_id = home.add(media.image(1), "a.png")
-        plan(tools, job_id)
-        encode_without_the_end(tools, home.chunk(job_id).pk)
+        plan_job(context, job_id)
+        encode_without_finish(context, home.chunk(job_id).pk)
         start(home, space, there)
-        of = tools.spaces.of
-        monkeypatch.setattr(tools.spaces, "of", lambda space_id: (of(space_id), home.store.catalog.finish_reindex())[0])
-        finish(tools, job_id)
+        of = context.spaces.load
+        monkeypatch.setattr(context.spaces, "load", lambda space_id: (of(space_id), home.store.catalog.finish_reindex())[0])
+        finish_job(context, job_id)
         assert home.store.catalog.get_library_space() == there
         assert home.store.catalog.list_chunks(job_id) == []
         monkeypatch.undo()
-        do_all(tools, clock)
+        do_all(context, clock)
         assert (home.state(job_id), home.chunk(job_id).space) == ("done", there.id)
 
 
 def test_a_stopped_move_gives_its_chunk_back_and_goes_on_with_the_next(
     home: Home, space: Space, there: NamedSpace, clock: Clock
 ) -> None:
-    with tools_of(home, space, chunk_seconds=2.0) as tools:
-        work(tools, home.add(film(5.0, seed=2), "film.mp4"))
+    with open_context(home, space, chunk_seconds=2.0) as context:
+        work(context, home.add(create_video(5.0, seed=2), "film.mp4"))
         start(home, space, there)
         (job,) = home.store.catalog.create_reindex_jobs(10)
-        plan(tools, job.id)
+        plan_job(context, job.id)
         first, *others = home.store.catalog.list_chunks(job.id)
-        encode(tools, first.pk)
+        encode_chunk(context, first.pk)
         home.store.catalog.stop_reindex()
-        encode(tools, others[0].pk)
+        encode_chunk(context, others[0].pk)
         assert [chunk.done for chunk in home.store.catalog.list_chunks(job.id)] == [True, *(False for _ in others)]
         home.store.catalog.resume_reindex(leave_out=False)
         attempts = {chunk.pk: chunk.attempts for chunk in home.store.catalog.list_chunks(job.id)}
         assert attempts == {first.pk: 1, **{chunk.pk: 0 for chunk in others}}
-        do_all(tools, clock)
+        do_all(context, clock)
         assert home.store.catalog.get_library_space() == there
 
 
 def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
-    with tools_of(home, space) as tools:
+    with open_context(home, space) as context:
         good, bad = home.add(media.image(1), "good.png"), home.add(media.image(2), "bad.png")
         for job_id in (good, bad):
-            work(tools, job_id)
+            work(context, job_id)
         item = home.store.catalog.get_item(home.job(bad).item_id)
         assert item is not None
         home.store.blobs.path(item.sha256).write_bytes(b"rotten")
         start(home, space, there)
-        do_all(tools, clock)
-        carry_on(home.store, tools.dispatcher)
+        do_all(context, clock)
+        continue_reindex(home.store, context.dispatcher)
         move = home.store.catalog.get_latest_reindex()
         assert move is not None
         assert move.state == "stopped"
@@ -190,7 +190,7 @@ def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space
         assert move.error.startswith("1 items cannot be encoded")
         assert found(home, space) == {home.job(good).item_id, item.id}, "questions are answered from where everything is"
         home.store.catalog.resume_reindex(leave_out=True)
-        carry_on(home.store, tools.dispatcher)
+        continue_reindex(home.store, context.dispatcher)
         assert home.store.catalog.get_library_space() == there
 
 
@@ -203,13 +203,13 @@ def test_a_checkpoint_that_changed_under_its_name_is_another_space(
     write_model(write_again, "plain", seed=1)
     for file in write_again.iterdir():
         file.replace(tmp_path / "model" / file.name)
-    with tools_of(home, space) as tools:
-        work(tools, home.add(media.image(1), "a.png"))
+    with open_context(home, space) as context:
+        work(context, home.add(media.image(1), "a.png"))
         start(home, space, named)
         with pytest.raises(SpaceMismatch, match="when the move began"):
-            tools.spaces.of(named.id)
-        do_all(tools, clock)
-        carry_on(home.store, tools.dispatcher)
+            context.spaces.load(named.id)
+        do_all(context, clock)
+        continue_reindex(home.store, context.dispatcher)
     move = home.store.catalog.get_latest_reindex()
     assert move is not None
     assert (move.state, home.store.catalog.get_library_space()) == ("stopped", None)

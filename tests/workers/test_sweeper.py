@@ -13,16 +13,16 @@ from mm.errors import Unavailable
 from tests.api import media
 from tests.indexes.conftest import Clock
 from tests.workers.conftest import LEASE_SECONDS, SWEEP_SECONDS, Home
-from tests.workers.films import film
 from tests.workers.process import wait_for
+from tests.workers.videos import create_video
 from workers.context import WorkerContext
 from workers.stall_detector import StallDetector
 from workers.sweeper import STALLED, Sweeper
-from workers.tasks.encode import encode
-from workers.tasks.finish import finish
-from workers.tasks.measure import IDLE_SECONDS, Measuring
-from workers.tasks.plan import plan
-from workers.tasks.retries import ChunkAttempt, retry_seconds
+from workers.tasks.encode import encode_chunk
+from workers.tasks.finish import finish_job
+from workers.tasks.measure_runtimes import IDLE_SECONDS, RuntimeMeasurement
+from workers.tasks.plan import plan_job
+from workers.tasks.retries import ChunkAttempt, get_retry_seconds
 
 
 @pytest.fixture
@@ -31,56 +31,58 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def sweeper(home: Home, tools: WorkerContext, clock: Clock) -> Sweeper:
-    return Sweeper(home.store, tools.dispatcher, home.settings, clock=clock)
+def sweeper(home: Home, context: WorkerContext, clock: Clock) -> Sweeper:
+    return Sweeper(home.store, context.dispatcher, home.settings, clock=clock)
 
 
 def test_work_whose_message_was_lost_is_dispatched_again(
-    home: Home, tools: WorkerContext, sweeper: Sweeper, clock: Clock
+    home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
     """A job that was not begun, a chunk that was not encoded, a job that was not finished; then
     there is nothing to do."""
-    job_id = home.add(film(2.0), "a.mp4")
-    for step in (plan, encode_without_the_end, finish):
+    job_id = home.add(create_video(2.0), "a.mp4")
+    for step in (plan_job, encode_without_finish, finish_job):
         home.broker.empty()
         assert sweeper.sweep() == 1
-        assert tools.dispatcher.waiting() == 1, "and no ping, because a message waits"
+        assert context.dispatcher.count_waiting() == 1, "and no ping, because a message waits"
         assert sweeper.sweep() == 0, "it waits already"
-        step(tools, job_id)
+        step(context, job_id)
         clock.now += 1.1 * LEASE_SECONDS
     assert home.state(job_id) == "done"
     home.broker.empty()
     assert sweeper.sweep() == 0
-    assert tools.dispatcher.waiting() == 1, "a ping"
+    assert context.dispatcher.count_waiting() == 1, "a ping"
 
 
-def encode_without_the_end(tools: WorkerContext, job_id: str) -> None:
+def encode_without_finish(context: WorkerContext, job_id: str) -> None:
     """As a worker that is killed between the last chunk and the end."""
-    (chunk,) = tools.store.catalog.list_chunks(job_id)
+    (chunk,) = context.store.catalog.list_chunks(job_id)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("workers.tasks.encode.finish", lambda tools, job_id: None)
-        encode(tools, chunk.pk)
+        patch.setattr("workers.tasks.encode.finish_job", lambda context, job_id: None)
+        encode_chunk(context, chunk.pk)
 
 
-def test_a_failed_attempt_is_tried_again_after_a_while(home: Home, tools: WorkerContext, sweeper: Sweeper, clock: Clock) -> None:
-    job_id = home.add(film(2.0), "a.mp4")
-    plan(tools, job_id)
-    chunk = home.store.catalog.lease_chunk(home.chunk(job_id).pk, tools.owner, LEASE_SECONDS)
+def test_a_failed_attempt_is_tried_again_after_a_while(
+    home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
+) -> None:
+    job_id = home.add(create_video(2.0), "a.mp4")
+    plan_job(context, job_id)
+    chunk = home.store.catalog.lease_chunk(home.chunk(job_id).pk, context.owner, LEASE_SECONDS)
     assert chunk is not None
-    with pytest.raises(OSError, match="disk"), ChunkAttempt(tools, chunk):
+    with pytest.raises(OSError, match="disk"), ChunkAttempt(context, chunk):
         raise OSError("disk")
     home.broker.empty()
     assert sweeper.sweep() == 0
-    clock.now += retry_seconds(home.settings)
+    clock.now += get_retry_seconds(home.settings)
     home.broker.empty()
     assert sweeper.sweep() == 1
 
 
 def test_a_chunk_whose_worker_was_lost_is_dispatched_when_its_lease_ends(
-    home: Home, tools: WorkerContext, sweeper: Sweeper, clock: Clock
+    home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
-    job_id = home.add(film(2.0), "a.mp4")
-    plan(tools, job_id)
+    job_id = home.add(create_video(2.0), "a.mp4")
+    plan_job(context, job_id)
     assert home.store.catalog.lease_chunk(home.chunk(job_id).pk, "lost", LEASE_SECONDS) is not None
     home.broker.empty()
     assert sweeper.sweep() == 0
@@ -89,18 +91,20 @@ def test_a_chunk_whose_worker_was_lost_is_dispatched_when_its_lease_ends(
     assert sweeper.sweep() == 1
 
 
-def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(home: Home, tools: WorkerContext) -> None:
+def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(home: Home, context: WorkerContext) -> None:
     now = Clock()
     stall_detector = StallDetector(SWEEP_SECONDS, now, stall_seconds=900.0)
     ended: list[str] = []
-    sweeper = Sweeper(home.store, tools.dispatcher, home.settings, stall_detector, ended.append, beat=tools.worked)
+    sweeper = Sweeper(
+        home.store, context.dispatcher, home.settings, stall_detector, ended.append, record_heartbeat=context.record_heartbeat
+    )
     sweeper.sweep()
     assert home.store.catalog.get_last_heartbeat() is None, "an idle process is asked by a ping"
-    with stall_detector.heard():
+    with stall_detector.track_task():
         sweeper.sweep()
         assert home.store.catalog.get_last_heartbeat() is not None
         now.now += 800.0
-        stall_detector.progressed()
+        stall_detector.record_progress()
         now.now += 800.0
         sweeper.sweep()
         assert ended == []
@@ -113,7 +117,7 @@ def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(
         assert ended == [STALLED]
 
 
-def test_without_a_broker_it_waits_and_goes_on(home: Home, tools: WorkerContext, sweeper: Sweeper) -> None:
+def test_without_a_broker_it_waits_and_goes_on(home: Home, context: WorkerContext, sweeper: Sweeper) -> None:
     job_id = home.add(media.image(1), "a.png")
     home.broker.stop()
     with pytest.raises(Unavailable):
@@ -122,40 +126,40 @@ def test_without_a_broker_it_waits_and_goes_on(home: Home, tools: WorkerContext,
         time.sleep(3 * SWEEP_SECONDS)
         home.broker.start()
         home.broker.empty()
-        wait_for(lambda: tools.dispatcher.waiting() >= 1, "it dispatches the job")
+        wait_for(lambda: context.dispatcher.count_waiting() >= 1, "it dispatches the job")
     assert home.state(job_id) == "queued"
 
 
-def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, tools: WorkerContext) -> None:
+def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, context: WorkerContext) -> None:
     with home.store.blobs.open_writer() as writer:  # as an upload that ended between its bytes and its row
         writer.write(b"bytes without a row")
         sha256, _ = writer.commit()
     kept = home.job(home.add(media.image(1), "a.png"))
     time.sleep(0.1)
-    Sweeper(home.store, tools.dispatcher, home.settings).sweep()
+    Sweeper(home.store, context.dispatcher, home.settings).sweep()
     assert home.store.blobs.path(sha256).exists(), "by default, it may still belong to somebody for a day"
-    Sweeper(home.store, tools.dispatcher, home.settings.model_copy(update={"leftover_seconds": 0.05})).sweep()
+    Sweeper(home.store, context.dispatcher, home.settings.model_copy(update={"leftover_seconds": 0.05})).sweep()
     assert not home.store.blobs.path(sha256).exists()
     item = home.store.catalog.get_item(kept.item_id)
     assert item is not None
     assert home.store.blobs.path(item.sha256).exists()
 
 
-def test_sweep_is_quiet_only_without_open_jobs_and_without_a_measurement(home: Home, tools: WorkerContext) -> None:
-    with Measuring(home.settings, lambda settings: sleeper(), lambda settings: True, clock := Clock()) as measuring:
-        sweeper = Sweeper(home.store, tools.dispatcher, home.settings, measuring=measuring)
+def test_sweep_is_quiet_only_without_open_jobs_and_without_a_measurement(home: Home, context: WorkerContext) -> None:
+    with RuntimeMeasurement(home.settings, lambda settings: sleeper(), lambda settings: True, clock := Clock()) as measurement:
+        sweeper = Sweeper(home.store, context.dispatcher, home.settings, measurement=measurement)
         sweeper.sweep()
-        assert sweeper.quiet
+        assert sweeper.is_idle
         home.broker.empty()
         clock.now += IDLE_SECONDS
         sweeper.sweep()
-        assert measuring.running
-        assert not sweeper.quiet, "a process that measures makes way for work soon"
+        assert measurement.is_running
+        assert not sweeper.is_idle, "a process that measures makes way for work soon"
         home.add(media.image(1), "a.png")
         home.broker.empty()
         sweeper.sweep()
-        assert not measuring.running
-        assert not sweeper.quiet
+        assert not measurement.is_running
+        assert not sweeper.is_idle
 
 
 def sleeper() -> subprocess.Popen[bytes]:

@@ -14,11 +14,11 @@ from mm.spaces import Space, load_space
 from mm.spaces.query import build_query
 from tests.api import media
 from tests.openclip_models import write_model
-from tests.workers.conftest import Home, tools_of, work
-from tests.workers.films import film
+from tests.workers.conftest import Home, open_context, work
+from tests.workers.videos import create_video
 from workers.app import CHILD_KIBIBYTES, create_app
-from workers.tasks.encode import encode
-from workers.tasks.plan import plan
+from workers.tasks.encode import encode_chunk
+from workers.tasks.plan import plan_job
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,13 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
     large = load_space(model, home.settings)
     jobs = {}
     for name, used in {"lite": space, "large": large}.items():
-        with tools_of(home, used) as tools:
+        with open_context(home, used) as context:
             jobs[name] = [
-                home.add(film(3.0, seed=len(name)), f"market {name}.mp4"),
+                home.add(create_video(3.0, seed=len(name)), f"market {name}.mp4"),
                 home.add(media.image(len(name)), f"garden {name}.png"),
             ]
             for job_id in jobs[name]:
-                work(tools, job_id)
+                work(context, job_id)
                 assert home.state(job_id) == "done"
     items = {name: {home.job(job_id).item_id for job_id in of_space} for name, of_space in jobs.items()}
     for name, used in {"lite": space, "large": large}.items():
@@ -63,10 +63,10 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
 
 def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space: Space, model: str) -> None:
     job_id = home.add(media.image(9), "a.png")
-    with tools_of(home, space) as tools:
-        plan(tools, job_id)
-    with tools_of(home, load_space(model, home.settings)) as tools:
-        encode(tools, home.chunk(job_id).pk)
+    with open_context(home, space) as context:
+        plan_job(context, job_id)
+    with open_context(home, load_space(model, home.settings)) as context:
+        encode_chunk(context, home.chunk(job_id).pk)
     assert "this worker has openclip-plain" in str(home.job(job_id).error)
     assert home.store.catalog.count_rows().evidence == 0
 

@@ -37,7 +37,7 @@ class Dispatcher:
         for _ in range(count):
             self._send(WORK)
 
-    def dispatch_reading(self, expires: float) -> None:
+    def dispatch_text_reading(self, expires: float) -> None:
         """Have a worker read text that was left out; forgotten after `expires` seconds."""
         self._send(READ, expires=expires)
 
@@ -46,7 +46,7 @@ class Dispatcher:
         seconds."""
         self._send(PING, expires=expires)
 
-    def waiting(self) -> int:
+    def count_waiting(self) -> int:
         """How many messages no worker has taken yet."""
         with self._connected() as app, app.connection_for_write() as connection:
             return int(connection.default_channel.queue_declare(queue=QUEUE).message_count)

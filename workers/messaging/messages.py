@@ -23,7 +23,7 @@ READ = "mm.read"
 PING = "mm.ping"
 TASKS = (WORK, READ, PING)
 
-SHOWN = 200
+MAX_LOGGED_CHARS = 200
 """Characters of a reason that are logged."""
 _BODY = base64.b64encode(json.dumps([[], {}, {}]).encode()).decode()  # no arguments
 
@@ -35,7 +35,7 @@ Message = TypedDict(
 """As kombu hands it to Celery."""
 
 
-def cleaned(message: object) -> Message:
+def sanitize_message(message: object) -> Message:
     """The task, the id and the end of a message, with what else Celery reads made anew: none of it
     can do harm.
 
@@ -46,7 +46,7 @@ def cleaned(message: object) -> Message:
         raise ValueError("it has no headers")
     task, task_id, expires = (headers.get(name) for name in ("task", "id", "expires"))
     if task not in TASKS:
-        raise ValueError(f"there is no task {str(task)[:SHOWN]!r}")
+        raise ValueError(f"there is no task {str(task)[:MAX_LOGGED_CHARS]!r}")
     if not isinstance(task_id, str) or not (expires is None or isinstance(expires, str)):
         raise ValueError("its id or its end is no text")
     if expires is not None and datetime.fromisoformat(expires).tzinfo is None:
@@ -96,7 +96,7 @@ class Transport(redis.Transport):  # type: ignore[misc]
 
     def _deliver(self, message: object, queue: str) -> None:
         try:
-            super()._deliver(cleaned(message), queue)
+            super()._deliver(sanitize_message(message), queue)
         except (ValueError, OutOfMemoryError) as error:
             _log(error)
 
@@ -105,4 +105,6 @@ def _log(error: Exception) -> None:
     if isinstance(error, OutOfMemoryError):
         structlog.get_logger().error("message dropped: the broker has no memory left (maxmemory of Valkey)")
     else:
-        structlog.get_logger().error("message dropped: it cannot be read", reason=f"{type(error).__name__}: {error}"[:SHOWN])
+        structlog.get_logger().error(
+            "message dropped: it cannot be read", reason=f"{type(error).__name__}: {error}"[:MAX_LOGGED_CHARS]
+        )

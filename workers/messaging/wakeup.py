@@ -38,7 +38,7 @@ class WakeOnSignal(bootsteps.StartStopStep):  # type: ignore[misc]
         hub.add_reader(self._readable, self._empty)
 
     def stop(self, worker: WorkController) -> None:
-        leave_signals()
+        reset_wakeup_fd()
 
     def _empty(self) -> None:
         with suppress(BlockingIOError):
@@ -46,6 +46,6 @@ class WakeOnSignal(bootsteps.StartStopStep):  # type: ignore[misc]
                 pass
 
 
-def leave_signals() -> None:
+def reset_wakeup_fd() -> None:
     """In a process that was forked: its signals are none of the event loop's."""
     signal.set_wakeup_fd(-1)

@@ -1,5 +1,7 @@
-"""Encode one chunk: lease, decode and embed, write the shard, mark it done; whoever does the last
-chunk finishes the item."""
+"""Encode one chunk: lease, decode and embed, write the shard, mark it done.
+
+The worker that encodes the last chunk finishes the item.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,10 @@ from indexes.catalog.base import LibraryReindexed
 from mm.errors import NotFound, Unavailable
 from mm.media.types import Span
 from mm.spaces.encode.chunk import ChunkEncoder
-from workers.logs import about
-from workers.tasks.finish import finish
+from workers.logs import bind_job
+from workers.tasks.finish import finish_job
 from workers.tasks.lease import Interrupted, Lease
-from workers.tasks.plan import plan_anew
+from workers.tasks.plan import replan_job
 from workers.tasks.progress import ChunkProgress
 from workers.tasks.retries import ChunkAttempt, quarantine_chunk
 from workers.tasks.segment_shards import write_segments
@@ -27,84 +29,84 @@ if TYPE_CHECKING:
     from workers.context import WorkerContext
 
 
-def encode(tools: WorkerContext, chunk_pk: int) -> None:
+def encode_chunk(context: WorkerContext, chunk_pk: int) -> None:
     """Do the chunk unless it is done, leased by another, or its job has ended. Any number of calls
     leave one result."""
-    chunk = tools.store.catalog.lease_chunk(chunk_pk, tools.owner, tools.settings.lease_seconds)
+    chunk = context.store.catalog.lease_chunk(chunk_pk, context.owner, context.settings.lease_seconds)
     if chunk is not None:
-        encode_leased(tools, chunk)
+        encode_leased_chunk(context, chunk)
 
 
-def encode_leased(tools: WorkerContext, chunk: ChunkRow) -> None:
+def encode_leased_chunk(context: WorkerContext, chunk: ChunkRow) -> None:
     """Do a chunk that this process has leased, and finish its item if no other chunk is left."""
-    catalog = tools.store.catalog
-    if chunk.attempts > tools.settings.max_attempts:  # those before ended with their process
-        quarantine_chunk(catalog, chunk, tools.settings.max_attempts, chunk.error or "the worker was lost")
+    catalog = context.store.catalog
+    if chunk.attempts > context.settings.max_attempts:  # those before ended with their process
+        quarantine_chunk(catalog, chunk, context.settings.max_attempts, chunk.error or "the worker was lost")
         return
     job = catalog.get_job(chunk.job_id)
     if job is None:
         return
     done = False
-    with about(job), ChunkAttempt(tools, chunk):
+    with bind_job(job), ChunkAttempt(context, chunk):
         try:
-            _encode(tools, job, chunk)
+            _encode(context, job, chunk)
             done = True
         except LibraryReindexed:
-            plan_anew(tools, job)
+            replan_job(context, job)
     if done:
-        _go_on(tools, job)
+        _go_on(context, job)
 
 
-def _encode(tools: WorkerContext, job: JobRow, chunk: ChunkRow) -> None:
-    timed = TimedReader(tools.reader)
+def _encode(context: WorkerContext, job: JobRow, chunk: ChunkRow) -> None:
+    timed = TimedReader(context.reader)
     started = time.monotonic()
     waited = max(0.0, time.time() - job.created_at.timestamp())
-    item = _encode_held(tools, chunk, timed)
+    item = _encode_held(context, chunk, timed)
     seconds = time.monotonic() - started
-    tools.worked()
+    context.record_heartbeat()
     structlog.get_logger().info(
         "chunk encoded", chunk=chunk.index, seconds=round(seconds, 3), decode_seconds=round(timed.seconds, 3)
     )
     length = chunk.end - chunk.start
-    tallies = {"encode": seconds, "decode": timed.seconds, "media": length}
+    metrics = {"encode": seconds, "decode": timed.seconds, "media": length}
     if chunk.index == 0 and chunk.attempts == 1 and not job.is_background:
-        tallies["queue"] = waited
+        metrics["queue"] = waited
     with suppress(Unavailable):  # a number, not the work
-        catalog = tools.store.catalog
-        catalog.record_work_metrics(tallies)
+        catalog = context.store.catalog
+        catalog.record_work_metrics(metrics)
         catalog.record_speed(item.kind, seconds / (length or 1.0))
 
 
-def _encode_held(tools: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
-    catalog, settings = tools.store.catalog, tools.settings
-    space = tools.spaces.of(chunk.space)
+def _encode_held(context: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
+    catalog, settings = context.store.catalog, context.settings
+    space = context.spaces.load(chunk.space)
     item = catalog.get_item_of_job(chunk.job_id)
     if item is None:
         raise Interrupted("item deleted")
-    path = tools.store.blobs.path(item.sha256)
-    with Lease(catalog, [chunk.pk], tools.owner, settings.lease_seconds, tools.stop) as lease:
-        progress = ChunkProgress(catalog, chunk, lease.check, tools.progressed)
+    path = context.store.blobs.path(item.sha256)
+    with Lease(catalog, [chunk.pk], context.owner, settings.lease_seconds, context.stop) as lease:
+        progress = ChunkProgress(catalog, chunk, lease.check, context.record_progress)
         progress(0.0)
         span = Span(chunk.start, chunk.end)
         try:
-            file = tools.reader.probe_file(path, item.name)
-            segments = ChunkEncoder(space, reader, settings, tools.ocr_budget).encode(file, span, progress)
+            file = context.reader.probe_file(path, item.name)
+            segments = ChunkEncoder(space, reader, settings, context.ocr_budget).encode(file, span, progress)
         except NotFound as error:
             if catalog.get_item_of_job(chunk.job_id) is None:  # its bytes went before they were opened
                 raise Interrupted("item deleted") from error
             raise
-        shard_id = write_segments(tools.store.shards, space.id, segments)
-        if not catalog.finish_chunk(chunk.pk, tools.owner, shard_id):
+        shard_id = write_segments(context.store.shards, space.id, segments)
+        if not catalog.finish_chunk(chunk.pk, context.owner, shard_id):
             raise Interrupted("lease lost")
     return item
 
 
-def _go_on(tools: WorkerContext, job: JobRow) -> None:
+def _go_on(context: WorkerContext, job: JobRow) -> None:
     """Finish the item at once, however much other work waits, or say that its next chunk waits for
     its turn."""
-    chunks = tools.store.catalog.list_chunks(job.id)
+    chunks = context.store.catalog.list_chunks(job.id)
     left = sum(not chunk.done for chunk in chunks)
     if not left:
-        finish(tools, job.id)
+        finish_job(context, job.id)
     elif not any(chunk.owner for chunk in chunks):
-        tools.store.catalog.update_job(job.id, stage=f"waiting for its turn, {len(chunks) - left} of {len(chunks)} encoded")
+        context.store.catalog.update_job(job.id, stage=f"waiting for its turn, {len(chunks) - left} of {len(chunks)} encoded")

@@ -13,11 +13,11 @@ from indexes.storage.descriptions import EncodedChunk, EncodedItem
 from mm.errors import Unavailable
 from mm.spaces.encode.evidence import EncodedSegment
 from mm.spaces.encode.file_name import encode_file_name
-from workers.logs import about
-from workers.reindex import carry_on
-from workers.tasks.plan import plan_anew
+from workers.logs import bind_job
+from workers.reindex import continue_reindex
+from workers.tasks.plan import replan_job
 from workers.tasks.retries import JobAttempt
-from workers.tasks.scenes import with_scenes
+from workers.tasks.scenes import assign_scenes
 from workers.tasks.segment_shards import read_segments, write_segments
 
 if TYPE_CHECKING:
@@ -31,52 +31,52 @@ if TYPE_CHECKING:
 STAGE = "finishing"
 
 
-def finish(tools: WorkerContext, job_id: str) -> None:
+def finish_job(context: WorkerContext, job_id: str) -> None:
     """Commit the item of a job whose chunks are all done; otherwise leave it to the next
     dispatcher."""
-    catalog = tools.store.catalog
+    catalog = context.store.catalog
     chunks = catalog.list_chunks(job_id)
     shard_ids = [chunk.shard_id for chunk in chunks if chunk.shard_id is not None]
     if not chunks or len(shard_ids) < len(chunks):
         return
-    with JobAttempt(tools, job_id, STAGE) as job:
+    with JobAttempt(context, job_id, STAGE) as job:
         if job is None:
             return
         item = catalog.get_item(job.item_id)
         if item is None:
             return
-        with about(job):
+        with bind_job(job):
             try:
-                segments = _commit(tools, job, item.name, chunks[0].space, shard_ids)
+                segments = _commit(context, job, item.name, chunks[0].space, shard_ids)
             except LibraryReindexed:
-                plan_anew(tools, job)
+                replan_job(context, job)
                 return
-            tools.worked()
+            context.record_heartbeat()
             structlog.get_logger().info("job done", item=item.id, segments=segments)
-            _describe(tools, item.id, chunks)
+            _describe(context, item.id, chunks)
     if job is not None and job.is_background:
-        carry_on(tools.store, tools.dispatcher)
+        continue_reindex(context.store, context.dispatcher)
 
 
-def _commit(tools: WorkerContext, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
+def _commit(context: WorkerContext, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
     """Returns how many segments it were. Raises `LibraryReindexed`, `Corrupt`, `SpaceMismatch`."""
-    shards, space = tools.store.shards, tools.spaces.of(space_id)
-    segments = with_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
-    tools.store.catalog.commit_item(job.id, with_name(shards, space, segments, name))
+    shards, space = context.store.shards, context.spaces.load(space_id)
+    segments = assign_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
+    context.store.catalog.commit_item(job.id, add_file_name(shards, space, segments, name))
     return len(segments)
 
 
-def _describe(tools: WorkerContext, item_id: str, chunks: Sequence[ChunkRow]) -> None:
+def _describe(context: WorkerContext, item_id: str, chunks: Sequence[ChunkRow]) -> None:
     """Note the shards beside the bytes. Without the note, a rebuilt catalog has the item encoded
     again."""
     parts = [EncodedChunk(start=chunk.start, end=chunk.end, shard=chunk.shard_id or "") for chunk in chunks]
     try:
-        tools.store.write_encoded_description(item_id, EncodedItem(space=str(chunks[0].space), chunks=parts))
+        context.store.write_encoded_description(item_id, EncodedItem(space=str(chunks[0].space), chunks=parts))
     except Unavailable as error:
         structlog.get_logger().warning("shards not noted beside the file", item=item_id, detail=str(error))
 
 
-def with_name(shards: ShardStore, space: Space, segments: list[NewSegment], name: str) -> list[NewSegment]:
+def add_file_name(shards: ShardStore, space: Space, segments: list[NewSegment], name: str) -> list[NewSegment]:
     """The segments, the first with the name as evidence: a name must not fill an answer with all
     moments of its item."""
     evidence = encode_file_name(space, name)

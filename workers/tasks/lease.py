@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from indexes.catalog.catalog import Catalog
     from workers.stop import StopFlag
 
-BEATS = 5
+HEARTBEATS_PER_LEASE = 5
 """Heartbeats in the time of one lease."""
-LONGEST_BEAT = 3.0
+MAX_HEARTBEAT_SECONDS = 3.0
 """Most seconds between two heartbeats: so long a cancelled job may run on."""
 
 
 class Interrupted(Exception):
     """The work on the chunk must end here, for a reason that is no fault of the chunk."""
 
-    def __init__(self, reason: str, *, worker_stops: bool = False) -> None:
+    def __init__(self, reason: str, *, is_shutdown: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.worker_stops = worker_stops
+        self.is_shutdown = is_shutdown
 
 
 class Lease:
@@ -56,13 +56,13 @@ class Lease:
     def check(self) -> None:
         """Raise `Interrupted` when all leases are gone, all jobs were cancelled or the worker is to
         stop."""
-        if self._stop.is_raised():
-            raise Interrupted("the worker stops", worker_stops=True)
+        if self._stop.is_set():
+            raise Interrupted("the worker stops", is_shutdown=True)
         if self._interrupted is not None:
             raise Interrupted(self._interrupted)
 
     def _hold(self) -> None:
-        interval = min(self._seconds / BEATS, LONGEST_BEAT)
+        interval = min(self._seconds / HEARTBEATS_PER_LEASE, MAX_HEARTBEAT_SECONDS)
         while not self._done.wait(interval):
             try:
                 self._held = {pk for pk in self._held if self._catalog.extend_lease(pk, self._owner, self._seconds)}

@@ -9,7 +9,7 @@ import structlog
 from mm.media import MediaReader
 from mm.media.segmenting import cut_chunks
 from mm.media.types import MediaFile, Span
-from workers.logs import about
+from workers.logs import bind_job
 from workers.messaging.dispatch import tolerate_broker_failure
 from workers.tasks.retries import JobAttempt
 
@@ -20,39 +20,39 @@ if TYPE_CHECKING:
 STAGE = "looking at the file"
 
 
-def plan(tools: WorkerContext, job_id: str) -> list[ChunkRow]:
+def plan_job(context: WorkerContext, job_id: str) -> list[ChunkRow]:
     """Write the chunks of a job, once, and return them; whoever plans encodes the first, and all
     others are dispatched."""
-    catalog = tools.store.catalog
+    catalog = context.store.catalog
     if chunks := catalog.list_chunks(job_id):
         return chunks
-    with JobAttempt(tools, job_id, STAGE) as job:
+    with JobAttempt(context, job_id, STAGE) as job:
         if job is None:
             return []
         item = catalog.get_item(job.item_id)
         if item is None:
             return []
-        with about(job):
-            file = tools.reader.probe_file(tools.store.blobs.path(item.sha256), item.name)
-            spans = chunk_spans(tools.reader, file, tools.settings.chunk_seconds)
-            chunks = catalog.plan_job(job_id, tools.spaces.wanted(job.reindex_pk), spans)
-            tools.worked()
+        with bind_job(job):
+            file = context.reader.probe_file(context.store.blobs.path(item.sha256), item.name)
+            spans = cut_item(context.reader, file, context.settings.chunk_seconds)
+            chunks = catalog.plan_job(job_id, context.spaces.get_target(job.reindex_pk), spans)
+            context.record_heartbeat()
             with tolerate_broker_failure():
-                tools.dispatcher.dispatch(len(chunks) - 1)
+                context.dispatcher.dispatch(len(chunks) - 1)
             structlog.get_logger().info("job planned", item=item.id, chunks=len(chunks))
     return chunks
 
 
-def plan_anew(tools: WorkerContext, job: JobRow) -> None:
+def replan_job(context: WorkerContext, job: JobRow) -> None:
     """Begin with a job once more, because the library moved to another space after it was
     planned."""
     structlog.get_logger().info("begun anew: the library has moved")
-    tools.store.catalog.replan_job(job.id)
+    context.store.catalog.replan_job(job.id)
     with tolerate_broker_failure():
-        tools.dispatcher.dispatch()
+        context.dispatcher.dispatch()
 
 
-def chunk_spans(reader: MediaReader, file: MediaFile, longest: float) -> list[Span]:
+def cut_item(reader: MediaReader, file: MediaFile, longest: float) -> list[Span]:
     """Spans of at most `longest` seconds that tile the item; a picture is one span without
     length."""
     if file.info.kind == "image":

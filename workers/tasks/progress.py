@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 1.0
 """Least time between two reports; each is a row that clients are sent."""
-ENCODED = 0.98
+MAX_ENCODED_FRACTION = 0.98
 """Progress when all is encoded and nothing is committed yet."""
 
 
-def done_fraction(chunks: Sequence[ChunkRow], running: ChunkRow | None = None, fraction: float = 0.0) -> float:
-    """Part of the job that is encoded, in [0, ENCODED], when `fraction` of the chunk `running`
-    is."""
+def compute_done_fraction(chunks: Sequence[ChunkRow], running: ChunkRow | None = None, fraction: float = 0.0) -> float:
+    """Compute the encoded fraction of a job, in [0, MAX_ENCODED_FRACTION].
+
+    `fraction` is that of the chunk `running`, which is not done yet.
+    """
     lengths = {chunk.pk: chunk.end - chunk.start for chunk in chunks}
     total = sum(lengths.values())
     if total <= 0:  # a picture
@@ -29,18 +31,18 @@ def done_fraction(chunks: Sequence[ChunkRow], running: ChunkRow | None = None, f
     done = sum(lengths[chunk.pk] for chunk in chunks if chunk.done)
     if running is not None:
         done += lengths[running.pk] * fraction
-    return ENCODED * min(1.0, done / total)
+    return MAX_ENCODED_FRACTION * min(1.0, done / total)
 
 
 class ChunkProgress:
     """Called with the fraction of a chunk that is encoded: looks whether to go on, and reports now
     and then."""
 
-    def __init__(self, catalog: Catalog, chunk: ChunkRow, check: Callable[[], None], progressed: Callable[[], None]) -> None:
+    def __init__(self, catalog: Catalog, chunk: ChunkRow, check: Callable[[], None], record_progress: Callable[[], None]) -> None:
         self._catalog = catalog
         self._chunk = chunk
         self._check = check
-        self._progressed = progressed
+        self._record_progress = record_progress
         self._farthest = float("-inf")
         self._reported = float("-inf")
 
@@ -49,7 +51,7 @@ class ChunkProgress:
         self._check()
         if fraction > self._farthest:
             self._farthest = fraction
-            self._progressed()
+            self._record_progress()
         now = time.monotonic()
         if now - self._reported < REPORT_SECONDS:
             return
@@ -61,6 +63,6 @@ class ChunkProgress:
             self._chunk.job_id,
             state="running",
             # Others may be further with other chunks; the catalog lets progress only grow.
-            progress=done_fraction(chunks, self._chunk, fraction),
+            progress=compute_done_fraction(chunks, self._chunk, fraction),
             stage=f"encoding {self._chunk.index + 1} of {len(chunks)}",
         )

@@ -25,51 +25,51 @@ if TYPE_CHECKING:
 
 BATCH = 32
 """Pictures of one item that are read before what they say is committed."""
-LONGEST_TASK = 60.0
+MAX_TASK_SECONDS = 60.0
 """Seconds after which a task begins with no other item: the sweeper sends for more."""
 
 
-def text_waits(tools: WorkerContext) -> bool:
+def has_waiting_text(context: WorkerContext) -> bool:
     """Whether this process may read, text is left to read, and no job waits. Raises
     `Unavailable`."""
-    space = tools.spaces.current()
-    may_read = tools.settings.read_text != "off" and space.can_recognize_text
-    return may_read and tools.store.catalog.has_due_text(space.id, tools.settings.max_attempts)
+    space = context.spaces.load_current()
+    may_read = context.settings.read_text != "off" and space.can_recognize_text
+    return may_read and context.store.catalog.has_due_text(space.id, context.settings.max_attempts)
 
 
-def read_left_out(tools: WorkerContext) -> None:
+def read_unread_text(context: WorkerContext) -> None:
     """Read item after item, until a job waits, the worker stops, or nothing is left. Any number may
     run at once."""
-    catalog, settings, space = tools.store.catalog, tools.settings, tools.spaces.current()
-    tools.worked()
+    catalog, settings, space = context.store.catalog, context.settings, context.spaces.load_current()
+    context.record_heartbeat()
     if settings.read_text == "off" or not space.can_recognize_text:
         return
-    end = time.monotonic() + LONGEST_TASK
-    while time.monotonic() < end and not _must_wait(tools):
-        unread = catalog.lease_text(space.id, tools.owner, _lease_seconds(tools), settings.max_attempts)
+    end = time.monotonic() + MAX_TASK_SECONDS
+    while time.monotonic() < end and not _must_stop(context):
+        unread = catalog.lease_text(space.id, context.owner, _lease_seconds(context), settings.max_attempts)
         if unread is None:
             return
         with structlog.contextvars.bound_contextvars(item=unread.item_id):
-            _read_item(tools, space, unread)
+            _read_item(context, space, unread)
 
 
-def _read_item(tools: WorkerContext, space: Space, unread: LeasedText) -> None:
+def _read_item(context: WorkerContext, space: Space, unread: LeasedText) -> None:
     """Read a batch of the pictures of an item, or as many as other work leaves time for, and commit
     what was found."""
-    catalog = tools.store.catalog
+    catalog = context.store.catalog
     read: list[tuple[int, EncodedSegment]] = []
     failure: Exception | None = None
     try:
         for segment in unread.segments[:BATCH]:
-            if _must_wait(tools) or not catalog.extend_text_lease(unread, tools.owner, _lease_seconds(tools)):
+            if _must_stop(context) or not catalog.extend_text_lease(unread, context.owner, _lease_seconds(context)):
                 break
-            read.append((segment.index, _read_segment(tools, space, unread, segment)))
-            tools.worked()
+            read.append((segment.index, _read_segment(context, space, unread, segment)))
+            context.record_heartbeat()
     except Exception as error:  # noqa: BLE001 - what was read before it is kept, and the attempt is counted
         failure = error
-    found = store_text(tools.store.shards, space, read)
-    detail = None if failure is None else describe_error(failure, tools.settings.root)
-    kept = catalog.add_text(unread, tools.owner, found, detail)
+    found = write_text_shard(context.store.shards, space, read)
+    detail = None if failure is None else describe_error(failure, context.settings.root)
+    kept = catalog.add_text(unread, context.owner, found, detail)
     pieces = sum(map(len, found.values()))
     structlog.get_logger().info("text read", pictures=len(read), pieces=pieces, kept=kept)
     if failure is not None:
@@ -78,11 +78,11 @@ def _read_item(tools: WorkerContext, space: Space, unread: LeasedText) -> None:
             raise failure
 
 
-def _read_segment(tools: WorkerContext, space: Space, unread: LeasedText, segment: UnreadSegment) -> EncodedSegment:
+def _read_segment(context: WorkerContext, space: Space, unread: LeasedText, segment: UnreadSegment) -> EncodedSegment:
     """The segment with the text of its picture; without any where the picture cannot be decoded at
     all."""
     try:
-        evidence = recognize_text(space, _picture(tools, unread, segment), segment.start, segment.end)
+        evidence = recognize_text(space, _picture(context, unread, segment), segment.start, segment.end)
     except MMError as error:
         if isinstance(error, NotFound) or not is_permanent(error):
             raise
@@ -91,14 +91,14 @@ def _read_segment(tools: WorkerContext, space: Space, unread: LeasedText, segmen
     return EncodedSegment(segment.start, segment.end, 0, evidence)
 
 
-def _picture(tools: WorkerContext, unread: LeasedText, segment: UnreadSegment) -> RGB:
-    path = tools.store.blobs.path(unread.sha256)
+def _picture(context: WorkerContext, unread: LeasedText, segment: UnreadSegment) -> RGB:
+    path = context.store.blobs.path(unread.sha256)
     if unread.is_image:
-        return tools.reader.image(path, unread.name, longest=MAX_SIDE)
-    return tools.reader.frame_at(path, unread.name, (segment.start + segment.end) / 2, longest=MAX_SIDE)
+        return context.reader.image(path, unread.name, longest=MAX_SIDE)
+    return context.reader.frame_at(path, unread.name, (segment.start + segment.end) / 2, longest=MAX_SIDE)
 
 
-def store_text(
+def write_text_shard(
     shards: ShardStore, space: Space, read: Sequence[tuple[int, EncodedSegment]]
 ) -> Mapping[int, Sequence[NewEvidence]]:
     """Write one shard of the segments that have text. Returns the evidence of all segments, by
@@ -112,10 +112,10 @@ def store_text(
     return found
 
 
-def _must_wait(tools: WorkerContext) -> bool:
-    return tools.stop.is_raised() or tools.store.catalog.has_runnable_jobs()
+def _must_stop(context: WorkerContext) -> bool:
+    return context.stop.is_set() or context.store.catalog.has_runnable_jobs()
 
 
-def _lease_seconds(tools: WorkerContext) -> float:
+def _lease_seconds(context: WorkerContext) -> float:
     """One picture is decoded and read in it."""
-    return tools.settings.lease_seconds + tools.settings.sandbox_seconds
+    return context.settings.lease_seconds + context.settings.sandbox_seconds

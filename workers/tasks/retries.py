@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 PERMANENT = (MediaError, UnsupportedMedia, TooLarge, InvalidInput, SpaceMismatch, Corrupt)
 """Errors that the next attempt would meet again."""
-MAYBE_THE_MACHINE = frozenset({"timeout", "out-of-memory", "crashed"})
+TRANSIENT_MEDIA_REASONS = frozenset({"timeout", "out-of-memory", "crashed"})
 """Reasons of a `MediaError` for which a busy machine may be to blame as well as the file."""
 WAITING = "waiting for the next attempt"
 RETRY_SWEEPS = 3
 """Sweeps from a failed attempt to the next."""
-MOST_EVENTS = 100_000
+MAX_EVENTS = 100_000
 
 
 class JobAttempt:
@@ -43,12 +43,12 @@ class JobAttempt:
     at worst, and its second result is the first.
     """
 
-    def __init__(self, tools: WorkerContext, job_id: str, stage: str) -> None:
-        self._catalog = tools.store.catalog
-        self._home = tools.settings.root
-        self._most = tools.settings.max_attempts
-        self._seconds = tools.settings.lease_seconds
-        self._retry = retry_seconds(tools.settings)
+    def __init__(self, context: WorkerContext, job_id: str, stage: str) -> None:
+        self._catalog = context.store.catalog
+        self._home = context.settings.root
+        self._most = context.settings.max_attempts
+        self._seconds = context.settings.lease_seconds
+        self._retry = get_retry_seconds(context.settings)
         self._job_id = job_id
         self._stage = stage
         self._started = 0
@@ -59,7 +59,7 @@ class JobAttempt:
             return None
         if job.stage == self._stage and abs(time.time() - job.updated_at.timestamp()) < self._seconds:
             return None
-        self._started = sum(event.stage == self._stage for event in self._catalog.list_events_after(self._job_id, 0, MOST_EVENTS))
+        self._started = sum(event.stage == self._stage for event in self._catalog.list_events_after(self._job_id, 0, MAX_EVENTS))
         if self._started >= self._most:
             self._give_up("the worker was lost")
             return None
@@ -89,8 +89,8 @@ class ChunkAttempt:
     """Around the work on a leased chunk: gives the lease back, says why, and quarantines the job
     after the last attempt."""
 
-    def __init__(self, tools: WorkerContext, chunk: ChunkRow) -> None:
-        self._tools = tools
+    def __init__(self, context: WorkerContext, chunk: ChunkRow) -> None:
+        self._context = context
         self._chunk = chunk
 
     def __enter__(self) -> None:
@@ -99,26 +99,26 @@ class ChunkAttempt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
         if error is None:
             return False
-        catalog, chunk = self._tools.store.catalog, self._chunk
+        catalog, chunk = self._context.store.catalog, self._chunk
         log = structlog.get_logger().bind(job=chunk.job_id, chunk=chunk.index)
         if isinstance(error, Interrupted):
             log.info("chunk given back", reason=error.reason)
-            catalog.release_chunk(chunk.pk, self._tools.owner, None)
-            if error.worker_stops:
+            catalog.release_chunk(chunk.pk, self._context.owner, None)
+            if error.is_shutdown:
                 with tolerate_broker_failure():
-                    self._tools.dispatcher.dispatch()
+                    self._context.dispatcher.dispatch()
             return True
         if is_permanent(error):
-            fail_job(catalog, chunk.job_id, describe_error(error, self._tools.settings.root))
+            fail_job(catalog, chunk.job_id, describe_error(error, self._context.settings.root))
             return True
-        reason = describe_error(error, self._tools.settings.root)
-        catalog.release_chunk(chunk.pk, self._tools.owner, reason, retry_in=retry_seconds(self._tools.settings))
-        if chunk.attempts >= self._tools.settings.max_attempts:
+        reason = describe_error(error, self._context.settings.root)
+        catalog.release_chunk(chunk.pk, self._context.owner, reason, retry_in=get_retry_seconds(self._context.settings))
+        if chunk.attempts >= self._context.settings.max_attempts:
             quarantine_chunk(catalog, chunk, chunk.attempts, reason)
         return False  # Celery logs it; the sweeper dispatches again
 
 
-def retry_seconds(settings: Settings) -> float:
+def get_retry_seconds(settings: Settings) -> float:
     """Seconds from a failed attempt to the next."""
     return RETRY_SWEEPS * settings.sweep_seconds
 
@@ -126,7 +126,7 @@ def retry_seconds(settings: Settings) -> float:
 def is_permanent(error: BaseException) -> TypeGuard[MMError]:
     """Whether trying again is of no use."""
     if isinstance(error, MediaError):
-        return error.reason not in MAYBE_THE_MACHINE
+        return error.reason not in TRANSIENT_MEDIA_REASONS
     return isinstance(error, PERMANENT)
 
 

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from mm.spaces.encode.evidence import EncodedFrame
     from mm.spaces.types import SpaceId, Vector
 
-LEAST = 1.0
+MIN_SEGMENT_SECONDS = 1.0
 """Seconds; a scene that begins nearer to the edge of a segment begins at the edge."""
 
 
-def with_scenes(shards: ShardStore, space: Space, segments: Sequence[NewSegment], shard_ids: Sequence[str]) -> list[NewSegment]:
+def assign_scenes(shards: ShardStore, space: Space, segments: Sequence[NewSegment], shard_ids: Sequence[str]) -> list[NewSegment]:
     """The segments with their scenes, as they were where nothing tells of any: without a temporal
     network, or without frames.
 
@@ -40,7 +40,7 @@ def with_scenes(shards: ShardStore, space: Space, segments: Sequence[NewSegment]
     if tower is None or not frames:
         return list(segments)
     starts = scene_starts(tower, frames)
-    return number_scenes(_divided(shards, space.id, segments, starts, frames), starts)
+    return number_scenes(_split_at_scenes(shards, space.id, segments, starts, frames), starts)
 
 
 def number_scenes(segments: Sequence[NewSegment], starts: Sequence[float]) -> list[NewSegment]:
@@ -58,7 +58,7 @@ def number_scenes(segments: Sequence[NewSegment], starts: Sequence[float]) -> li
     return numbered
 
 
-def _divided(
+def _split_at_scenes(
     shards: ShardStore, space: SpaceId, segments: Sequence[NewSegment], starts: Sequence[float], frames: Sequence[EncodedFrame]
 ) -> list[NewSegment]:
     """Segments cut where a scene begins inside; what is seen of each part is the mean of its own
@@ -66,7 +66,7 @@ def _divided(
     parts: list[NewSegment] = []
     seen: dict[int, Vector] = {}
     for segment in segments:
-        inside = [start for start in starts if segment.start + LEAST <= start <= segment.end - LEAST]
+        inside = [start for start in starts if segment.start + MIN_SEGMENT_SECONDS <= start <= segment.end - MIN_SEGMENT_SECONDS]
         if not inside:
             parts.append(segment)
             continue

@@ -1,4 +1,4 @@
-"""Run by Alembic: applies revisions on the connection it is given, inside its transaction."""
+"""Alembic environment: runs revisions on the connection and in the transaction of the caller."""
 
 from alembic import context
 

@@ -108,7 +108,7 @@ class ReindexRows(CatalogMixin):
             for job_id in session.scalars(open_jobs).all():
                 job = lock_job(session, job_id)
                 if job is not None:
-                    transition_job(session, job, self._now(), state="cancelled", stage="the move was undone")
+                    transition_job(session, job, self._now(), state="cancelled", stage="the reindex was undone")
             self._set_state(session, reindex, "undone")
             self._audit(session, by, "space.undo", reindex)
             session.flush()

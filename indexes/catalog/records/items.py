@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewItem:
-    """An item to be added. Its bytes are in the blob store."""
+class ItemFile:
+    """The file of an item: its bytes, its name and its media properties."""
 
     sha256: str
     name: str
@@ -27,6 +27,12 @@ class NewItem:
     height: int
     fps: float
     has_audio: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewItem(ItemFile):
+    """An item to be added. Its bytes are in the blob store."""
+
     tags: Sequence[str] = ()
     request_id: str | None = None
     """Id of the upload request, for the logs of the work on it."""
@@ -68,20 +74,10 @@ class NewItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemRow:
+class ItemRow(ItemFile):
     """An item of the catalog."""
 
     id: str
-    sha256: str
-    name: str
-    kind: Kind
-    content_type: str
-    size: int
-    duration: float
-    width: int
-    height: int
-    fps: float
-    has_audio: bool
     tags: tuple[str, ...]
     status: ItemStatus
     error: str | None

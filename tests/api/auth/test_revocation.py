@@ -26,7 +26,7 @@ TUS = {"Tus-Resumable": "1.0.0"}
 BLOCK = bytes(1 << 20)
 
 
-def revoking(keyed: KeyedServer, key_id: str, blocks: list[bytes]) -> Iterator[bytes]:
+def revoke_midway(keyed: KeyedServer, key_id: str, blocks: list[bytes]) -> Iterator[bytes]:
     """A body whose key is revoked after its first block, while the request is processed."""
 
     def stored() -> dict[Path, int]:
@@ -43,7 +43,7 @@ def revoking(keyed: KeyedServer, key_id: str, blocks: list[bytes]) -> Iterator[b
     yield from blocks[1:]
 
 
-def begin(keyed: KeyedServer, headers: dict[str, str], length: int) -> str:
+def create_upload(keyed: KeyedServer, headers: dict[str, str], length: int) -> str:
     """The path of a new resumable upload."""
     response = keyed.running.client.post("/v1/uploads", headers={**TUS, **headers, "Upload-Length": str(length)})
     assert response.status_code == 201
@@ -57,7 +57,7 @@ def chunk_headers(headers: dict[str, str], offset: int) -> dict[str, str]:
 def test_upload_of_revoked_key_is_refused_and_leaves_no_file(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
     before, items = keyed.running.blobs(), keyed.running.service.store.catalog.count_rows().items
-    body = revoking(keyed, key_id, [BLOCK, BLOCK, BLOCK])
+    body = revoke_midway(keyed, key_id, [BLOCK, BLOCK, BLOCK])
     response = keyed.running.client.post("/v1/media?name=a.png", content=body, headers=headers)
     assert_problem(response, 401, "unauthorized")
     assert keyed.running.blobs() == before
@@ -84,12 +84,12 @@ def test_chunk_of_revoked_key_is_refused_and_admin_key_continues(keyed: KeyedSer
     key_id, headers = keyed.key("write")
     _, others = keyed.key("admin")
     data = media.video(1.0, seed=902)
-    path = begin(keyed, headers, len(data))
+    path = create_upload(keyed, headers, len(data))
     half = len(data) // 2
     first = keyed.running.client.patch(path, content=data[:half], headers=chunk_headers(headers, 0))
     assert first.headers["upload-offset"] == str(half)
     rest = [data[half : half + 10], data[half + 10 :]]
-    response = keyed.running.client.patch(path, content=revoking(keyed, key_id, rest), headers=chunk_headers(headers, half))
+    response = keyed.running.client.patch(path, content=revoke_midway(keyed, key_id, rest), headers=chunk_headers(headers, half))
     assert_problem(response, 401, "unauthorized")
     offset = int(keyed.running.client.head(path, headers={**TUS, **others}).headers["upload-offset"])
     assert half <= offset <= half + 10
@@ -100,13 +100,13 @@ def test_chunk_of_revoked_key_is_refused_and_admin_key_continues(keyed: KeyedSer
 def test_create_upload_with_bytes_of_revoked_key_is_deleted(keyed: KeyedServer) -> None:
     key_id, headers = keyed.key("write")
     before = keyed.running.blobs()
-    body = revoking(keyed, key_id, [BLOCK, BLOCK])
+    body = revoke_midway(keyed, key_id, [BLOCK, BLOCK])
     whole = {**chunk_headers(headers, 0), "Upload-Length": str(2 << 20)}
     assert_problem(keyed.running.client.post("/v1/uploads", content=body, headers=whole), 401, "unauthorized")
     assert keyed.running.blobs() == before
 
 
-def followed(keyed: KeyedServer, number: int) -> str:
+def create_job(keyed: KeyedServer, number: int) -> str:
     """The job of a new item."""
     _, headers = keyed.key("write")
     response = keyed.running.client.post("/v1/media?name=a.png", content=media.image(number), headers=headers)
@@ -114,7 +114,7 @@ def followed(keyed: KeyedServer, number: int) -> str:
     return job_id
 
 
-def events_until_end(lines: Iterator[str], act: Callable[[], object]) -> list[tuple[str, object]]:
+def read_events_until_end(lines: Iterator[str], act: Callable[[], object]) -> list[tuple[str, object]]:
     """Return names and data of the events; `act` is called after the first one."""
     events: list[tuple[str, object]] = []
     name = ""
@@ -131,9 +131,9 @@ def events_until_end(lines: Iterator[str], act: Callable[[], object]) -> list[tu
 def test_event_stream_of_revoked_key_ends_with_unauthorized_event(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)  # the job has no events: the heartbeat triggers the check
     key_id, headers = keyed.key("read")
-    path = f"/v1/jobs/{followed(keyed, 903)}/events"
+    path = f"/v1/jobs/{create_job(keyed, 903)}/events"
     with keyed.running.client.stream("GET", path, headers=headers) as response:
-        events = events_until_end(
+        events = read_events_until_end(
             response.iter_lines(), lambda: keyed.keys.revoke(key_id)
         )  # raises unless the stream ends cleanly
     assert [name for name, _ in events] == ["job", "unauthorized"]
@@ -143,30 +143,30 @@ def test_event_stream_of_revoked_key_ends_with_unauthorized_event(keyed: KeyedSe
 
 def test_event_stream_of_ended_session_ends(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
-    path = f"/v1/jobs/{followed(keyed, 904)}/events"
+    path = f"/v1/jobs/{create_job(keyed, 904)}/events"
     with keyed.browser("read") as (browser, _), browser.stream("GET", path) as response:
         cookie = {"Cookie": f"mm_session={browser.cookies['mm_session']}"}
-        events = events_until_end(response.iter_lines(), lambda: keyed.running.client.delete("/session", headers=cookie))
+        events = read_events_until_end(response.iter_lines(), lambda: keyed.running.client.delete("/session", headers=cookie))
     assert [name for name, _ in events] == ["job", "unauthorized"]
 
 
 def test_event_stream_of_expired_session_ends(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
-    path = f"/v1/jobs/{followed(keyed, 905)}/events"
+    path = f"/v1/jobs/{create_job(keyed, 905)}/events"
 
     def expire() -> None:
         with keyed.running.service.store.database.write() as session:
             session.execute(text("UPDATE sessions SET expires_at = 1 WHERE key_id = :key"), {"key": key_id})
 
     with keyed.browser("read") as (browser, key_id), browser.stream("GET", path) as response:
-        events = events_until_end(response.iter_lines(), expire)
+        events = read_events_until_end(response.iter_lines(), expire)
     assert [name for name, _ in events] == ["job", "unauthorized"]
 
 
 def test_client_events_raise_unauthorized_when_key_is_revoked(keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     key_id, headers = keyed.key("read")
-    job_id = followed(keyed, 906)
+    job_id = create_job(keyed, 906)
     with mm.Client(keyed.url, api_key=headers["Authorization"].removeprefix("Bearer ")) as client:
         events = client.events(job_id)
         assert next(events).state == "queued"
@@ -259,7 +259,7 @@ def test_request_fails_closed_when_session_cannot_be_checked(
     keyed: KeyedServer, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
-    path = path.replace("JOB", followed(keyed, 909))
+    path = path.replace("JOB", create_job(keyed, 909))
     _, headers = keyed.key("read")
 
     def away(self: KeyFile, key_id: str) -> None:
@@ -270,5 +270,5 @@ def test_request_fails_closed_when_session_cannot_be_checked(
         assert_problem(keyed.running.client.get(path, headers=headers), 503, "unavailable")
         return
     with keyed.running.client.stream("GET", path, headers=headers) as response:
-        events = events_until_end(response.iter_lines(), lambda: monkeypatch.setattr(KeyFile, "get", away))
+        events = read_events_until_end(response.iter_lines(), lambda: monkeypatch.setattr(KeyFile, "get", away))
     assert [name for name, _ in events] == ["job"]  # the stream ended, and a client may reconnect

@@ -26,7 +26,7 @@ COOKIE = "mm_session"
 OVER_TLS = "__Host-mm_session"
 
 
-def cookie_of(response: httpx2.Response, name: str) -> tuple[str, set[str]]:
+def parse_cookie(response: httpx2.Response, name: str) -> tuple[str, set[str]]:
     """Return value and attributes of a cookie that a response sets; empty if it does not set it."""
     for header in response.headers.get_list("set-cookie"):
         pair, *attributes = header.split("; ")
@@ -35,7 +35,7 @@ def cookie_of(response: httpx2.Response, name: str) -> tuple[str, set[str]]:
     return "", set()
 
 
-def bring(token: str, name: str = COOKIE) -> dict[str, str]:
+def cookie_header(token: str, name: str = COOKIE) -> dict[str, str]:
     return {"Cookie": f"{name}={token}"}
 
 
@@ -43,21 +43,21 @@ def test_session_cookie_is_not_the_key(keyed: KeyedServer) -> None:
     _, headers = keyed.key("read")
     secret = headers["Authorization"].removeprefix("Bearer ")
     response = httpx2.post(f"{keyed.url}/session", data={"key": secret})
-    token, attributes = cookie_of(response, COOKIE)
+    token, attributes = parse_cookie(response, COOKIE)
     assert attributes == {"HttpOnly", "SameSite=strict", "Path=/"}
     assert secret not in str(response.headers)
     client = keyed.running.client
-    assert client.get("/v1/media", headers=bring(token)).status_code == 200
+    assert client.get("/v1/media", headers=cookie_header(token)).status_code == 200
     assert client.get("/v1/media", headers={"Authorization": f"Bearer {token}"}).status_code == 401
-    assert client.get("/v1/media", headers=bring(secret)).status_code == 401
+    assert client.get("/v1/media", headers=cookie_header(secret)).status_code == 401
 
 
 def test_old_key_cookie_is_refused_and_deleted(keyed: KeyedServer) -> None:
     _, headers = keyed.key("admin")
-    old = bring(headers["Authorization"].removeprefix("Bearer "), "mm_key")
+    old = cookie_header(headers["Authorization"].removeprefix("Bearer "), "mm_key")
     for response in (keyed.running.client.get(path, headers=old) for path in ("/", "/session", "/v1/media")):
         assert response.status_code == 401
-        value, attributes = cookie_of(response, "mm_key")
+        value, attributes = parse_cookie(response, "mm_key")
         assert (value, "Max-Age=0" in attributes) == ('""', True)
 
 
@@ -70,7 +70,7 @@ def test_sign_out_ends_the_session_on_the_server(keyed: KeyedServer) -> None:
         assert browser.delete("/session").status_code == 204
         assert COOKIE not in browser.cookies
         assert browser.get("/").status_code == 401
-    assert keyed.running.client.get("/v1/media", headers=bring(token)).status_code == 401  # a copy of the cookie
+    assert keyed.running.client.get("/v1/media", headers=cookie_header(token)).status_code == 401  # a copy of the cookie
     assert keyed.running.client.delete("/session").status_code == 204
 
 
@@ -79,7 +79,7 @@ def test_revoked_key_ends_its_sessions(keyed: KeyedServer) -> None:
         assert browser.get("/v1/media").status_code == 200
         keyed.keys.revoke(key_id)
         refused = browser.get("/v1/media")
-        assert (refused.status_code, "Max-Age=0" in cookie_of(refused, COOKIE)[1]) == (401, True)
+        assert (refused.status_code, "Max-Age=0" in parse_cookie(refused, COOKIE)[1]) == (401, True)
         assert other.get("/v1/media").status_code == 200
 
 
@@ -92,9 +92,9 @@ def test_sign_in_starts_new_session_and_ends_previous(keyed: KeyedServer) -> Non
         after = browser.cookies[COOKIE]
         assert after != before
         assert browser.get("/v1/media").status_code == 200
-    assert keyed.running.client.get("/v1/media", headers=bring(before)).status_code == 401
-    planted = httpx2.post(f"{keyed.url}/session", data=form, headers=bring("planted"))
-    assert cookie_of(planted, COOKIE)[0] not in {"", "planted", after}
+    assert keyed.running.client.get("/v1/media", headers=cookie_header(before)).status_code == 401
+    planted = httpx2.post(f"{keyed.url}/session", data=form, headers=cookie_header("planted"))
+    assert parse_cookie(planted, COOKIE)[0] not in {"", "planted", after}
 
 
 def test_session_has_the_scope_of_its_key(keyed: KeyedServer) -> None:
@@ -135,16 +135,16 @@ def test_session_cookie_over_tls_has_host_prefix_and_secure(tmp_path: Path, grap
     https = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "1.2.3.4", "Host": "media.example"}
     with run_server(Settings(home=home, keys="on", trusted_proxies="127.0.0.1")) as service:
         response = httpx2.post(f"{service.url}/session", data={"key": secret}, headers=https)
-        token, attributes = cookie_of(response, OVER_TLS)
+        token, attributes = parse_cookie(response, OVER_TLS)
         assert attributes == {"HttpOnly", "SameSite=strict", "Path=/", "Secure"}
-        assert service.client.get("/v1/media", headers=https | bring(token, OVER_TLS)).status_code == 200
+        assert service.client.get("/v1/media", headers=https | cookie_header(token, OVER_TLS)).status_code == 200
         # A cookie without the prefix may be set by a page of another host of the domain.
-        assert service.client.get("/v1/media", headers=https | bring(token)).status_code == 401
-        gone = service.client.delete("/session", headers=https | bring(token, OVER_TLS))
-        assert {"Max-Age=0", "Secure", "Path=/"} <= cookie_of(gone, OVER_TLS)[1]
+        assert service.client.get("/v1/media", headers=https | cookie_header(token)).status_code == 401
+        gone = service.client.delete("/session", headers=https | cookie_header(token, OVER_TLS))
+        assert {"Max-Age=0", "Secure", "Path=/"} <= parse_cookie(gone, OVER_TLS)[1]
     with run_server(Settings(home=home, keys="on")) as service:  # the same header from a proxy that is not trusted
         response = httpx2.post(f"{service.url}/session", data={"key": secret}, headers=https)
-        assert (cookie_of(response, OVER_TLS)[0], "Secure" in cookie_of(response, COOKIE)[1]) == ("", False)
+        assert (parse_cookie(response, OVER_TLS)[0], "Secure" in parse_cookie(response, COOKIE)[1]) == ("", False)
 
 
 def test_service_without_keys_has_no_sessions(api: ApiServer) -> None:

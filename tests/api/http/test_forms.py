@@ -26,7 +26,7 @@ BOUNDARY = "----a1b2"
 LIMITS = FormLimits(body_bytes=1 << 20, body_setting="upload_bytes", field_bytes=1000)
 
 
-def form(*fields: tuple[str, bytes], end: str = f"--{BOUNDARY}--\r\n") -> bytes:
+def build_form(*fields: tuple[str, bytes], end: str = f"--{BOUNDARY}--\r\n") -> bytes:
     """A form of (header, content) fields."""
     body = b"".join(f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + content + b"\r\n" for head, content in fields)
     return body + end.encode()
@@ -61,7 +61,7 @@ def read(
 
 @given(st.binary(max_size=500), st.lists(st.integers(0, 900), max_size=20))
 def test_read_form_returns_file_for_any_chunks(content: bytes, cuts: list[int]) -> None:
-    body = form(
+    body = build_form(
         (text_head("name"), b"n"), (file_head(), content), (text_head("tags"), "grün".encode()), (text_head("tags"), b"b")
     )
     edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
@@ -72,7 +72,7 @@ def test_read_form_returns_file_for_any_chunks(content: bytes, cuts: list[int]) 
 
 def test_read_form_keeps_content_similar_to_boundary() -> None:
     content = f"\r\n--{BOUNDARY[:-1]}\r\n--".encode() * 50
-    _, files = read([form((file_head(), content))])
+    _, files = read([build_form((file_head(), content))])
     assert files[FieldHead("file", "a.bin")].getvalue() == content
 
 
@@ -81,11 +81,11 @@ def test_read_form_keeps_content_similar_to_boundary() -> None:
     [
         pytest.param(b"", id="nothing"),
         pytest.param(b"not a form at all", id="no form"),
-        pytest.param(form((file_head(), b"x"), end=""), id="no end"),
-        pytest.param(form((file_head(), b"x"))[:-6], id="cut in the last boundary"),
-        pytest.param(form(("X: y", b"x")), id="no name"),
-        pytest.param(form((text_head("name"), b"\xff\xfe")), id="no text"),
-        pytest.param(form(*[(text_head("a"), b"")] * 1001), id="too many fields"),
+        pytest.param(build_form((file_head(), b"x"), end=""), id="no end"),
+        pytest.param(build_form((file_head(), b"x"))[:-6], id="cut in the last boundary"),
+        pytest.param(build_form(("X: y", b"x")), id="no name"),
+        pytest.param(build_form((text_head("name"), b"\xff\xfe")), id="no text"),
+        pytest.param(build_form(*[(text_head("a"), b"")] * 1001), id="too many fields"),
     ],
 )
 def test_read_form_of_invalid_form_raises_invalid_input(body: bytes) -> None:
@@ -96,14 +96,14 @@ def test_read_form_of_invalid_form_raises_invalid_input(body: bytes) -> None:
 @pytest.mark.parametrize("content_type", ["multipart/form-data", f"multipart/form-data; boundary={'x' * 500}"])
 def test_read_form_without_valid_boundary_raises_invalid_input(content_type: str) -> None:
     with pytest.raises(InvalidInput):
-        read([form((file_head(), b"x"))], content_type)
+        read([build_form((file_head(), b"x"))], content_type)
 
 
 def test_read_form_with_long_text_fields_raises_too_large() -> None:
     with pytest.raises(TooLarge):
-        read([form((text_head("name"), b"x" * 1001))])
+        read([build_form((text_head("name"), b"x" * 1001))])
 
 
 def test_read_form_of_cut_connection_raises_disconnect() -> None:
     with pytest.raises(ClientDisconnect):
-        read([form((file_head(), b"x"), end="")], cut=True)
+        read([build_form((file_head(), b"x"), end="")], cut=True)

@@ -32,7 +32,7 @@ def several(api: ApiServer, library: dict[str, str]) -> list[str]:
     return names
 
 
-def listed(api: ApiServer, **params: object) -> list[str]:
+def list_names(api: ApiServer, **params: object) -> list[str]:
     response = api.client.get("/v1/media", params={"tag": "several", "offset": 0, **params})
     assert response.status_code == 200, response.text
     return [item["name"] for item in response.json()["items"]]
@@ -40,8 +40,8 @@ def listed(api: ApiServer, **params: object) -> list[str]:
 
 def test_list_media_with_offset_starts_anywhere_and_has_total(api: ApiServer, several: list[str]) -> None:
     newest = several[::-1]
-    assert listed(api) == newest
-    assert listed(api, sort="oldest") == several
+    assert list_names(api) == newest
+    assert list_names(api, sort="oldest") == several
     for offset in range(len(several) + 1):
         response = api.client.get("/v1/media", params={"tag": "several", "offset": offset, "limit": 2}).json()
         assert [item["name"] for item in response["items"]] == newest[offset : offset + 2]
@@ -62,19 +62,19 @@ def test_list_media_with_sort_is_sorted(api: ApiServer, several: list[str], orde
 
 
 def test_list_media_name_filter_is_literal(api: ApiServer, several: list[str]) -> None:
-    assert listed(api, name="a") == ["a.wav", "A_1.png"]
-    assert listed(api, name="%") == ["b 50%.png"]
-    assert listed(api, name="_") == ["A_1.png"]
-    assert listed(api, name="nothing") == []
+    assert list_names(api, name="a") == ["a.wav", "A_1.png"]
+    assert list_names(api, name="%") == ["b 50%.png"]
+    assert list_names(api, name="_") == ["A_1.png"]
+    assert list_names(api, name="nothing") == []
 
 
 def test_list_media_filters_by_upload_time(api: ApiServer, several: list[str]) -> None:
     first, second = (
         item["created_at"] for item in api.client.get("/v1/media", params={"tag": "several", "offset": 2}).json()["items"]
     )
-    assert listed(api, uploaded_after=first) == several[::-1][:3]
-    assert listed(api, uploaded_before=first) == several[:1]
-    assert listed(api, uploaded_after=second, uploaded_before=first) == several[:1]
+    assert list_names(api, uploaded_after=first) == several[::-1][:3]
+    assert list_names(api, uploaded_before=first) == several[:1]
+    assert list_names(api, uploaded_after=second, uploaded_before=first) == several[:1]
 
 
 @pytest.mark.parametrize("params", [{"sort": "name"}, {"name": "a"}, {"offset": 0, "cursor": "before-1"}, {"offset": -1}])
@@ -105,7 +105,7 @@ def test_list_segments_of_unknown_or_unprocessed_item(api: ApiServer, several: l
     assert api.client.get(f"/v1/media/{waiting['id']}/segments").json() == {"segments": [], "next": None}
 
 
-def ask(api: ApiServer, item: str, time: float = 0.0, **more: object) -> list[dict[str, object]]:
+def search_like(api: ApiServer, item: str, time: float = 0.0, **more: object) -> list[dict[str, object]]:
     response = api.client.post("/v1/search", json={"like": {"item": item, "time": time}, "floor": 0, "k": 100, **more})
     assert response.status_code == 200, response.text
     hits: list[dict[str, object]] = response.json()["hits"]
@@ -114,7 +114,7 @@ def ask(api: ApiServer, item: str, time: float = 0.0, **more: object) -> list[di
 
 def test_search_like_uses_stored_vectors(api: ApiServer, library: dict[str, str]) -> None:
     """The stored vector finds the same items as its image, except itself."""
-    hits = ask(api, library["picture"])
+    hits = search_like(api, library["picture"])
     assert library["picture"] not in {hit["item"]["id"] for hit in hits}  # type: ignore[index]
     by_clip = {(hit["item"]["id"], hit["start"]): hit["score"] for hit in hits}  # type: ignore[index]
     space = api.service.space
@@ -136,7 +136,7 @@ def test_search_like_uses_stored_vectors(api: ApiServer, library: dict[str, str]
 
 
 def test_search_like_without_image_uses_speech(api: ApiServer, library: dict[str, str]) -> None:
-    hits = ask(api, library["talk"], 1.5)
+    hits = search_like(api, library["talk"], 1.5)
     assert {entry["kind"] for hit in hits for entry in hit["evidence"]} <= {"speech"}  # type: ignore[attr-defined]
     with_itself_left_out = [(hit["item"]["id"], hit["start"]) for hit in hits]  # type: ignore[index]
     assert (library["talk"], 1.0) not in with_itself_left_out
@@ -144,7 +144,7 @@ def test_search_like_without_image_uses_speech(api: ApiServer, library: dict[str
 
 def test_search_like_combines_with_text_and_file(api: ApiServer, library: dict[str, str]) -> None:
     like = {"item": library["picture"], "time": 0}
-    assert ask(api, library["picture"], text="apple cake")[0]["item"]["id"] == library["talk"]  # type: ignore[index]
+    assert search_like(api, library["picture"], text="apple cake")[0]["item"]["id"] == library["talk"]  # type: ignore[index]
     file = {"picture": ("q.png", media.image(51))}
     response = api.client.post("/v1/search", data={"like": json.dumps(like), "floor": "0"}, files=file)
     assert response.status_code == 200, response.text

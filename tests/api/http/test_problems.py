@@ -36,7 +36,7 @@ def test_request_log_keeps_valid_request_id(api: ApiServer) -> None:
         assert re.fullmatch("[0-9a-f]{32}", api.client.get("/healthz", headers={"x-request-id": forged}).headers["x-request-id"])
 
 
-def app_that_fails(error: Exception) -> FastAPI:
+def make_failing_app(error: Exception) -> FastAPI:
     app = create_app(Settings())
 
     @app.get("/fails")
@@ -57,14 +57,14 @@ def get(app: FastAPI, path: str) -> httpx2.Response:
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=list(ERRORS))
 def test_every_error_has_its_status_and_slug(error: type[MMError]) -> None:
-    document = assert_problem(get(app_that_fails(error("This is what is wrong.")), "/fails"), error.status, error.slug)
+    document = assert_problem(get(make_failing_app(error("This is what is wrong.")), "/fails"), error.status, error.slug)
     assert document["detail"] == "This is what is wrong."
     assert document["title"] == error.title
     assert document["instance"] == "/fails"
 
 
 def test_unexpected_error_response_has_only_request_id() -> None:
-    response = get(app_that_fails(ZeroDivisionError("secret")), "/fails")
+    response = get(make_failing_app(ZeroDivisionError("secret")), "/fails")
     document = assert_problem(response, 500, "internal")
     assert document["request_id"] in document["detail"]
     assert "secret" not in response.text
@@ -101,7 +101,7 @@ def test_slugs_of_all_problems_are_documented() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 405, 413, 416, 418, 451])
 def test_framework_error_has_documented_slug(status: int) -> None:
-    response = get(app_that_fails(HTTPException(status, "Said by the framework.")), "/fails")
+    response = get(make_failing_app(HTTPException(status, "Said by the framework.")), "/fails")
     assert response.json()["type"].removeprefix("/problems/") in SLUGS
     assert response.json()["status"] == response.status_code
 

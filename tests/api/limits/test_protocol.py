@@ -65,7 +65,7 @@ def _headers(scope: Scope) -> dict[str, object]:
 
 
 @contextmanager
-def served(**limits: float) -> Iterator[tuple[App, tuple[str, int], Connections]]:
+def serve(**limits: float) -> Iterator[tuple[App, tuple[str, int], Connections]]:
     settings = Settings(**{"host": "0.0.0.0", "head_seconds": 600.0, **limits})
     app, connections = App(), Connections(settings)
     http = limited_protocol(connections, settings)
@@ -84,13 +84,13 @@ def served(**limits: float) -> Iterator[tuple[App, tuple[str, int], Connections]
 
 
 @contextmanager
-def line(address: tuple[str, int], sent: bytes = b"") -> Iterator[socket.socket]:
+def connect(address: tuple[str, int], sent: bytes = b"") -> Iterator[socket.socket]:
     with socket.create_connection(address, timeout=SECONDS) as connection:
         connection.sendall(sent)
         yield connection
 
 
-def answered(connection: socket.socket) -> bytes:
+def read_response(connection: socket.socket) -> bytes:
     """Read head and body of one response; empty if the connection was closed."""
     data = b""
     while not data.endswith(b"ok"):
@@ -101,7 +101,7 @@ def answered(connection: socket.socket) -> bytes:
     return data
 
 
-def closed(connection: socket.socket) -> bool:
+def wait_until_closed(connection: socket.socket) -> bool:
     """Wait for the end of the connection."""
     try:
         while connection.recv(1 << 16):
@@ -113,13 +113,13 @@ def closed(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", ASK[:-2]])
 def test_connection_with_incomplete_head_is_closed(sent: bytes) -> None:
-    with served(head_seconds=0.2) as (_, address, connections), line(address, sent) as connection:
-        assert closed(connection)
+    with serve(head_seconds=0.2) as (_, address, connections), connect(address, sent) as connection:
+        assert wait_until_closed(connection)
         assert connections.open == 0
 
 
 def test_connection_with_slow_head_is_closed() -> None:
-    with served(head_seconds=0.3) as (_, address, _), line(address) as connection:
+    with serve(head_seconds=0.3) as (_, address, _), connect(address) as connection:
         connection.settimeout(0.02)
         for _ in range(100_000):
             try:
@@ -134,52 +134,52 @@ def test_connection_with_slow_head_is_closed() -> None:
 
 
 def test_connection_stalled_in_second_head_is_closed() -> None:
-    with served(head_seconds=0.2) as (_, address, _), line(address, ASK) as connection:
-        assert answered(connection).startswith(b"HTTP/1.1 200")
+    with serve(head_seconds=0.2) as (_, address, _), connect(address, ASK) as connection:
+        assert read_response(connection).startswith(b"HTTP/1.1 200")
         connection.sendall(ASK[:5])
-        assert closed(connection)
+        assert wait_until_closed(connection)
 
 
 def test_connection_with_unread_body_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api.limits.protocol, "UNREAD_SECONDS", 0.2)
     post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nx"
-    with served() as (_, address, connections), line(address, post) as connection:
-        assert answered(connection).startswith(b"HTTP/1.1 200")
-        assert closed(connection)
+    with serve() as (_, address, connections), connect(address, post) as connection:
+        assert read_response(connection).startswith(b"HTTP/1.1 200")
+        assert wait_until_closed(connection)
         assert connections.open == 0
 
 
 def test_connection_is_reused_after_rest_of_body() -> None:
     post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"
-    with served() as (_, address, _), line(address, post) as connection:
-        assert answered(connection).startswith(b"HTTP/1.1 200")
+    with serve() as (_, address, _), connect(address, post) as connection:
+        assert read_response(connection).startswith(b"HTTP/1.1 200")
         connection.sendall(b"x" * 8)
         connection.sendall(ASK)
-        assert answered(connection).startswith(b"HTTP/1.1 200")
+        assert read_response(connection).startswith(b"HTTP/1.1 200")
 
 
 def test_connection_stalled_after_body_is_closed() -> None:
     post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"
-    with served(head_seconds=0.2) as (_, address, _), line(address, post) as connection:
-        assert answered(connection).startswith(b"HTTP/1.1 200")
+    with serve(head_seconds=0.2) as (_, address, _), connect(address, post) as connection:
+        assert read_response(connection).startswith(b"HTTP/1.1 200")
         connection.sendall(b"x" * 8)
-        assert closed(connection)
+        assert wait_until_closed(connection)
 
 
 def test_client_that_does_not_read_is_disconnected() -> None:
     endless = b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n"
-    with served(answer_silence_seconds=0.2) as (app, address, connections), line(address, endless):
+    with serve(answer_silence_seconds=0.2) as (app, address, connections), connect(address, endless):
         assert app.ended.wait(SECONDS)
         assert connections.open == 0
 
 
 def test_connection_over_limit_closes_idle_one_and_is_served() -> None:
-    with served(max_connections=40, caller_share=0.1) as (_, address, connections):
+    with serve(max_connections=40, caller_share=0.1) as (_, address, connections):
         idle = [socket.create_connection(address, timeout=SECONDS) for _ in range(12)]
         try:
-            with line(address, ASK) as honest:
-                assert answered(honest).startswith(b"HTTP/1.1 200")
-            assert [closed(connection) for connection in idle[:8]] == [True] * 8
+            with connect(address, ASK) as honest:
+                assert read_response(honest).startswith(b"HTTP/1.1 200")
+            assert [wait_until_closed(connection) for connection in idle[:8]] == [True] * 8
             assert connections.open <= 4
         finally:
             for connection in idle:
@@ -188,9 +188,9 @@ def test_connection_over_limit_closes_idle_one_and_is_served() -> None:
 
 def test_busy_connections_are_not_closed() -> None:
     held_request = b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n"
-    with served(max_connections=2, caller_share=0.5) as (app, address, _), line(address, held_request) as working:
+    with serve(max_connections=2, caller_share=0.5) as (app, address, _), connect(address, held_request) as working:
         assert app.is_held.wait(SECONDS)
-        with line(address) as refused:
-            assert answered(refused).startswith(b"HTTP/1.1 503")
+        with connect(address) as refused:
+            assert read_response(refused).startswith(b"HTTP/1.1 503")
         app.may_end.set()
-        assert answered(working).startswith(b"HTTP/1.1 200")
+        assert read_response(working).startswith(b"HTTP/1.1 200")

@@ -36,18 +36,18 @@ CREATE = (
 )
 
 
-def uploaded(client: httpx2.Client, data: bytes, name: str) -> str:
+def upload_item(client: httpx2.Client, data: bytes, name: str) -> str:
     response = client.post("/v1/media", params={"name": name}, content=data)
     assert response.status_code in {200, 202}, response.text
     item_id: str = response.json()["item"]["id"]
     return item_id
 
 
-def works_for(client: httpx2.Client, seed: int) -> None:
+def assert_usable(client: httpx2.Client, seed: int) -> None:
     """Search, list, upload and get a thumbnail; all must succeed."""
     assert client.post("/v1/search", json={"text": "a dog"}).status_code == 200
     assert client.get("/v1/media").status_code == 200
-    item = uploaded(client, media.image(seed), "honest.png")
+    item = upload_item(client, media.image(seed), "honest.png")
     assert client.get(f"/v1/media/{item}/thumbnail").status_code == 200
     assert client.get(f"/v1/media/{item}/content", headers={"Range": "bytes=0-9"}).status_code == 206
     assert client.get("/healthz").status_code == 200
@@ -67,7 +67,7 @@ def test_every_blocking_route_holds_a_slot() -> None:
 def test_stalled_bodies_of_one_key_do_not_block_another(flooded: Flooded, request_head: str) -> None:
     limits = flooded.running.limits
     with flooded.connections(request_head, b"x", 80) as connections:
-        works_for(flooded.honest, 3000 + len(request_head))
+        assert_usable(flooded.honest, 3000 + len(request_head))
         for limiter in (limits.uploads, limits.query_uploads):
             assert limiter.count_in_use(f"key {_key_id(flooded)}") <= limiter.slots.share
         responses = [connection.recv(4096) for connection in connections]
@@ -87,7 +87,7 @@ def test_stalled_body_error_names_the_setting(flooded: Flooded) -> None:
 
 def test_interrupted_chunk_keeps_received_bytes(flooded: Flooded) -> None:
     tus = Tus(flooded.hostile)
-    path = tus.created(1000)
+    path = tus.create_path(1000)
     head = (
         f"PATCH {path} HTTP/1.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Type: {CHUNK_TYPE}\r\nContent-Length: 1000"
     )
@@ -100,7 +100,7 @@ def test_interrupted_chunk_keeps_received_bytes(flooded: Flooded) -> None:
 @pytest.fixture
 def slow_video(flooded: Flooded, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[threading.Event]]:
     """A video whose thumbnails block until they are cancelled, and their cancel events."""
-    video_id = uploaded(flooded.honest, media.video(1.0, seed=77), "slow.mp4")
+    video_id = upload_item(flooded.honest, media.video(1.0, seed=77), "slow.mp4")
     reader = flooded.running.service.thumbnails._reader
     decode, running = type(reader).thumbnail, list[threading.Event]()
 
@@ -121,7 +121,7 @@ def test_thumbnails_of_one_key_do_not_block_another(flooded: Flooded, slow_video
     mine = f"key {_key_id(flooded)}"
     with flooded.connections(f"GET /v1/media/{video_id}/thumbnail?t=0.5 HTTP/1.1", count=60) as connections:
         until(lambda: limiter.count_in_use(mine) == 1 and limiter.waiting == limiter.queue.share and limiter.refused.total() >= 1)
-        works_for(flooded.honest, 4000)
+        assert_usable(flooded.honest, 4000)
         assert limiter.count_in_use(mine) == len(running) == 1
         assert limiter.waiting == limiter.queue.share
         refused = connections[-1].recv(4096)
@@ -145,7 +145,7 @@ def test_requests_waiting_for_catalog_leave_when_disconnected(flooded: Flooded, 
                 until(lambda: limiter.in_use == limiter.slots.share)
                 with flooded.connections("GET /v1/tags HTTP/1.1", count=20):
                     until(lambda: limiter.waiting == 20)
-                    works_for(flooded.honest, 4700)
+                    assert_usable(flooded.honest, 4700)
                 until(lambda: limiter.waiting == 0)
                 assert limiter.in_use == limiter.slots.share
                 may_end.set()
@@ -165,25 +165,25 @@ def test_event_streams_are_limited_and_end_with_connection(flooded: Flooded) -> 
         assert_problem(flooded.hostile.get(events), 429, "too-many")
         with flooded.honest.stream("GET", events) as stream:
             assert stream.status_code == 200
-        works_for(flooded.honest, 4501)
+        assert_usable(flooded.honest, 4501)
     until(lambda: limiter.in_use == 0)
 
 
 def test_unread_downloads_are_limited_and_end_with_connection(flooded: Flooded) -> None:
-    item = uploaded(flooded.honest, media.audio(100.0), "long.wav")
+    item = upload_item(flooded.honest, media.audio(100.0), "long.wav")
     limiter = flooded.running.limits.downloads
     with flooded.connections(f"GET /v1/media/{item}/content HTTP/1.1", count=limiter.slots.share + 6):
         until(lambda: limiter.in_use == limiter.slots.share and limiter.refused.total() >= 6)
-        works_for(flooded.honest, 4600)
+        assert_usable(flooded.honest, 4600)
     until(lambda: limiter.in_use == 0)
 
 
 def test_empty_uploads_of_one_key_do_not_block_another(flooded: Flooded) -> None:
     hostile, honest = Tus(flooded.hostile), Tus(flooded.honest)
-    created = [hostile.created(10) for _ in range(4)]
+    created = [hostile.create_path(10) for _ in range(4)]
     refused = hostile.create(10)
     assert "MM_MAX_PARTIAL_UPLOADS_PER_KEY" in assert_problem(refused, 429, "too-many")["detail"]
-    path = honest.created(3)
+    path = honest.create_path(3)
     assert honest.patch(path, 0, b"ab").status_code == 204
     for upload in created:
         assert hostile.delete(upload).status_code == 204
@@ -192,7 +192,7 @@ def test_empty_uploads_of_one_key_do_not_block_another(flooded: Flooded) -> None
 
 def test_upload_is_accessible_to_its_key_and_admin_keys(flooded: Flooded) -> None:
     mine, other, admin = Tus(flooded.honest), Tus(flooded.hostile), Tus(flooded.admin)
-    path = mine.created(10)
+    path = mine.create_path(10)
     assert other.head(path).status_code == 404
     assert_problem(other.patch(path, 0, b"ab"), 404, "not-found")
     assert_problem(other.delete(path), 404, "not-found")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PUBLIC = st.ip_addresses(v=4).filter(lambda address: address not in ip_network("10.0.0.0/8"))
 
 
-def forward(trusted: str, peer: str, *headers: tuple[str, str]) -> tuple[str, str]:
+def resolve_client(trusted: str, peer: str, *headers: tuple[str, str]) -> tuple[str, str]:
     """Return address and scheme of a request from `peer`, as the application receives them."""
     result: list[tuple[str, str]] = []
 
@@ -46,13 +46,13 @@ def forward(trusted: str, peer: str, *headers: tuple[str, str]) -> tuple[str, st
     return result[0]
 
 
-def forwarded(value: str) -> tuple[str, str]:
+def forwarded_header(value: str) -> tuple[str, str]:
     return ("x-forwarded-for", value)
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "10.0.0.1"])
 def test_forwarding_headers_are_ignored_without_trusted_proxies(peer: str) -> None:
-    assert forward("", peer, forwarded("1.2.3.4"), ("x-forwarded-proto", "https")) == (peer, "http")
+    assert resolve_client("", peer, forwarded_header("1.2.3.4"), ("x-forwarded-proto", "https")) == (peer, "http")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_forwarding_headers_are_ignored_without_trusted_proxies(peer: str) -> No
     ],
 )
 def test_trusted_proxies_take_rightmost_untrusted_address(trusted: str, peer: str, values: list[str], address: str) -> None:
-    assert forward(trusted, peer, *map(forwarded, values))[0] == address
+    assert resolve_client(trusted, peer, *map(forwarded_header, values))[0] == address
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ def test_trusted_proxies_take_rightmost_untrusted_address(trusted: str, peer: st
     ],
 )
 def test_trusted_proxies_take_scheme_of_nearest_proxy(values: list[str], scheme: str) -> None:
-    assert forward("127.0.0.1", "127.0.0.1", *(("x-forwarded-proto", value) for value in values))[1] == scheme
+    assert resolve_client("127.0.0.1", "127.0.0.1", *(("x-forwarded-proto", value) for value in values))[1] == scheme
 
 
 @given(st.lists(st.one_of(st.text("0123456789.:[]a, ", max_size=20), PUBLIC.map(str)), max_size=6), PUBLIC)
 def test_forwarded_entries_of_client_do_not_change_its_address(sent: list[str], client: object) -> None:
-    assert forward("10.0.0.0/8", "10.0.0.1", forwarded(", ".join([*sent, str(client)])))[0] == str(client)
+    assert resolve_client("10.0.0.0/8", "10.0.0.1", forwarded_header(", ".join([*sent, str(client)])))[0] == str(client)
 
 
 @given(st.text())

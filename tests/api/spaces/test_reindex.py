@@ -40,17 +40,17 @@ def api(tmp_path: Path, graphs: Path) -> Iterator[ApiServer]:
         yield service
 
 
-def still(space: Space, words: str) -> list[EncodedSegment]:
+def make_segments(space: Space, words: str) -> list[EncodedSegment]:
     """One segment with the vector of a text."""
     return [EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, space.text.embed([words])[0])])]
 
 
-def do(api: ApiServer, space: Space, job: JobRow) -> None:
+def process_job(api: ApiServer, space: Space, job: JobRow) -> None:
     """Process a job of the reindexing as a worker does."""
     store = api.service.store
     (chunk,) = store.catalog.plan_job(job.id, space.id, [Span(0.0, 0.0)])
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
-    shard_id = write_segments(store.shards, space.id, still(space, job.item_id))
+    shard_id = write_segments(store.shards, space.id, make_segments(space, job.item_id))
     assert store.catalog.finish_chunk(chunk.pk, "test", shard_id)
     assert store.catalog.commit_item(job.id, read_segments(store.shards, space.id, [shard_id]))
 
@@ -74,7 +74,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, model: str) -> None:
     service, here = api.service, api.service.space
-    items = {add_searchable(api, media.image(n), f"{n}.png", "x", still(here, f"thing {n}")) for n in range(3)}
+    items = {add_searchable(api, media.image(n), f"{n}.png", "x", make_segments(here, f"thing {n}")) for n in range(3)}
     assert read_space(api) == {
         "id": "lite@1", "name": "lite", "spaces": [{"id": "lite@1", "items": 3, "role": "served"}], "move": None, "notes": [],
     }  # fmt: skip
@@ -96,7 +96,7 @@ def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, mod
         wait_until(lambda: len(read_space(api)["spaces"]) == 2, "the target space is listed")
         for job in service.store.catalog.create_reindex_jobs(10):
             assert ask(api)["space"] == "lite@1"
-            do(api, there, job)
+            process_job(api, there, job)
         wait_until(lambda: service.spaces._prepared is not None and service.spaces._prepared.is_ready, "the target is loaded")
         assert service.store.catalog.finish_reindex()
         assert ask(api)["space"] == str(there.id), "the next search"
@@ -134,12 +134,12 @@ def prepared(api: ApiServer, model: str) -> ApiServer:
     """A reindexing into `model` with all items encoded, not finished, its target loaded. Only
     the test calls `update`."""
     spaces = api.service.spaces
-    add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
+    add_searchable(api, media.image(1), "a.png", "x", make_segments(api.service.space, "a dog"))
     spaces._stopped.set()
     spaces._thread.join()
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
     (job,) = api.service.store.catalog.create_reindex_jobs(10)
-    do(api, load_space(model, api.service.settings), job)
+    process_job(api, load_space(model, api.service.settings), job)
     spaces.update()
     wait_until(lambda: spaces._prepared is not None and spaces._prepared.is_ready, "the target is prepared")
     return api
@@ -188,7 +188,7 @@ def test_space_manager_update_during_switch_opens_space_once(prepared: ApiServer
 
 
 def test_reindex_can_be_stopped_resumed_and_undone(api: ApiServer, model: str) -> None:
-    add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
+    add_searchable(api, media.image(1), "a.png", "x", make_segments(api.service.space, "a dog"))
     for what in ("stop", "resume", "undo"):
         assert_problem(api.client.post(f"/v1/space/move/{what}"), 409, "conflict")
     assert_problem(api.client.post("/v1/space/move", json={"to": "lite"}), 409, "conflict")
@@ -206,11 +206,11 @@ def test_reindex_can_be_stopped_resumed_and_undone(api: ApiServer, model: str) -
 def test_service_started_after_reindex_uses_target_space(tmp_path: Path, graphs: Path, model: str) -> None:
     settings = Settings(home=with_graphs(tmp_path / "home", graphs), threads=1)
     with run_server(settings) as api:
-        add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
+        add_searchable(api, media.image(1), "a.png", "x", make_segments(api.service.space, "a dog"))
         api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
         there = load_space(model, settings)
         (job,) = api.service.store.catalog.create_reindex_jobs(10)
-        do(api, there, job)
+        process_job(api, there, job)
         assert api.service.store.catalog.finish_reindex()
     with run_server(settings) as api:
         assert ask(api)["space"] == str(there.id)
@@ -218,7 +218,7 @@ def test_service_started_after_reindex_uses_target_space(tmp_path: Path, graphs:
 
 
 def test_unloadable_target_space_keeps_current_and_is_reported(api: ApiServer, model: str) -> None:
-    add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
+    add_searchable(api, media.image(1), "a.png", "x", make_segments(api.service.space, "a dog"))
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
     wait_until(lambda: api.service.spaces._prepared is not None, "the target is opened")
     api.client.post("/v1/space/move/stop").raise_for_status()
@@ -238,7 +238,7 @@ def test_unloadable_target_space_keeps_current_and_is_reported(api: ApiServer, m
 def test_unreadable_weights_are_reported_without_retry(api: ApiServer, model: str) -> None:
     weights = weights_of(Path(model.removeprefix("openclip:local-dir:")))
     weights.write_bytes(b"nothing but noise")
-    add_searchable(api, media.image(1), "a.png", "x", still(api.service.space, "a dog"))
+    add_searchable(api, media.image(1), "a.png", "x", make_segments(api.service.space, "a dog"))
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
     wait_until(lambda: bool(read_space(api)["notes"]), "the reason is reported")
     assert ask(api)["space"] == "lite@1"

@@ -15,7 +15,7 @@ from mm.errors import Unavailable
 from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import UPLOAD_BYTES, ApiServer, assert_problem, run_server
-from tests.api.uploads.tus import CHUNK_TYPE, Tus, checksum, encoded
+from tests.api.uploads.tus import CHUNK_TYPE, Tus, checksum, encode_metadata
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def test_upload_options_return_supported_features(api: ApiServer) -> None:
 
 @pytest.mark.parametrize("version", ["", "0.2.2", "1.0.1"])
 def test_unsupported_tus_version_is_refused(api: ApiServer, tus: Tus, version: str) -> None:
-    path = tus.created(3)
+    path = tus.create_path(3)
     for response in (
         tus.create(3, **{"Tus-Resumable": version}),
         tus.patch(path, 0, b"abc", **{"Tus-Resumable": version}),
@@ -79,13 +79,13 @@ def test_unsupported_tus_version_is_refused(api: ApiServer, tus: Tus, version: s
 
 def test_head_upload_returns_offset_and_is_not_cached(tus: Tus) -> None:
     data = media.image(600)
-    path = tus.created(len(data), "ü.png", "a,b")
+    path = tus.create_path(len(data), "ü.png", "a,b")
     for offset in (0, 10):
         response = tus.head(path)
         assert response.status_code == 200
         assert response.headers["upload-offset"] == str(offset)
         assert response.headers["upload-length"] == str(len(data))
-        assert response.headers["upload-metadata"] == f"filename {encoded('ü.png')},tags {encoded('a,b')}"
+        assert response.headers["upload-metadata"] == f"filename {encode_metadata('ü.png')},tags {encode_metadata('a,b')}"
         assert response.headers["cache-control"] == "no-store"
         assert "mm-item" not in response.headers
         tus.patch(path, 0, data[:10])
@@ -96,7 +96,7 @@ def test_head_upload_returns_offset_and_is_not_cached(tus: Tus) -> None:
 
 def test_resumable_upload_creates_same_item_as_single_upload(api: ApiServer, tus: Tus) -> None:
     data = media.image(601)
-    path = tus.created(len(data), "holiday.png", "x,y")
+    path = tus.create_path(len(data), "holiday.png", "x,y")
     first = tus.patch(path, 0, data[:100])
     assert (first.status_code, first.headers["upload-offset"], first.content) == (204, "100", b"")
     assert "mm-item" not in first.headers
@@ -120,7 +120,7 @@ def test_resumable_upload_creates_same_item_as_single_upload(api: ApiServer, tus
 
 
 def test_chunk_at_wrong_offset_changes_nothing(tus: Tus) -> None:
-    path = tus.created(10)
+    path = tus.create_path(10)
     tus.patch(path, 0, b"abc")
     for offset in (0, 2, 4, 10, 1 << 40):
         assert "next byte of the upload is 3" in assert_problem(tus.patch(path, offset, b"xy"), 409, "conflict")["detail"]
@@ -128,7 +128,7 @@ def test_chunk_at_wrong_offset_changes_nothing(tus: Tus) -> None:
 
 
 def test_chunk_without_content_type_or_offset_changes_nothing(tus: Tus) -> None:
-    path = tus.created(10)
+    path = tus.create_path(10)
     for kind in ("application/octet-stream", "", "text/plain"):
         assert_problem(tus.patch(path, 0, b"abc", Content_Type=kind), 415, "wrong-content-type")
     for offset in ("", "-1", "x", "1.5", "9" * 30):
@@ -139,7 +139,7 @@ def test_chunk_without_content_type_or_offset_changes_nothing(tus: Tus) -> None:
 
 
 def test_chunk_beyond_upload_length_is_refused(api: ApiServer, tus: Tus) -> None:
-    path = tus.created(5)
+    path = tus.create_path(5)
     assert_problem(tus.patch(path, 0, b"123456"), 413, "too-large")
     headers = {"Tus-Resumable": "1.0.0", "Content-Type": CHUNK_TYPE, "Upload-Offset": "0"}
     streamed = api.client.patch(path, headers=headers, content=iter([b"123", b"456"]))  # without a Content-Length
@@ -148,7 +148,7 @@ def test_chunk_beyond_upload_length_is_refused(api: ApiServer, tus: Tus) -> None
 
 
 def test_method_override_header_is_applied(tus: Tus) -> None:
-    path = tus.created(10)
+    path = tus.create_path(10)
     response = tus.send(
         "POST", path, {"Content-Type": CHUNK_TYPE, "Upload-Offset": "0"}, {"X-HTTP-Method-Override": "PATCH"}, b"abc"
     )
@@ -178,7 +178,9 @@ def test_create_upload_over_the_limit_is_refused(tus: Tus) -> None:
     assert "MM_UPLOAD_BYTES" in assert_problem(tus.create(UPLOAD_BYTES + 1), 413, "too-large")["detail"]
 
 
-@pytest.mark.parametrize("metadata", [",", "a b c", "a !", "a YQ==,a YQ==", "x,", "filename /w==", f"tags {encoded('x' * 100)}"])
+@pytest.mark.parametrize(
+    "metadata", [",", "a b c", "a !", "a YQ==,a YQ==", "x,", "filename /w==", f"tags {encode_metadata('x' * 100)}"]
+)
 def test_invalid_upload_metadata_is_refused(tus: Tus, metadata: str) -> None:
     assert_problem(tus.create(3, Upload_Metadata=metadata), 400, "invalid-input")
 
@@ -210,7 +212,7 @@ def test_refused_create_upload_leaves_no_file(api: ApiServer, tus: Tus) -> None:
 def test_resumable_upload_of_unsupported_file_is_refused_and_deleted(api: ApiServer, tus: Tus) -> None:
     before = api.blobs()
     data = media.image(603, (400, 300))[:200]
-    path = tus.created(len(data), "cut.png")
+    path = tus.create_path(len(data), "cut.png")
     tus.patch(path, 0, data[:100])
     document = assert_problem(tus.patch(path, 100, data[100:]), 422, "media-error")
     single = api.upload(data, "cut.png").json()
@@ -227,7 +229,7 @@ def test_resumable_upload_of_unsupported_file_is_refused_and_deleted(api: ApiSer
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "md5"])
 def test_chunk_with_wrong_checksum_is_not_kept(api: ApiServer, tus: Tus, algorithm: str) -> None:
     data = media.image(604)
-    path = tus.created(len(data))
+    path = tus.create_path(len(data))
     assert tus.patch(path, 0, data[:9], **checksum(data[:9], algorithm)).status_code == 204
     for wrong in (data[10:90] + b"!", data[9:40]):
         assert_problem(tus.patch(path, 9, wrong, **checksum(data[9:90], algorithm)), 460, "checksum-mismatch")
@@ -238,7 +240,7 @@ def test_chunk_with_wrong_checksum_is_not_kept(api: ApiServer, tus: Tus, algorit
 
 @pytest.mark.parametrize("header", ["crc32 AAAA", "SHA1 AAAA", "sha1", "sha1 !", "sha1 A", "x"])
 def test_invalid_checksum_header_changes_nothing(tus: Tus, header: str) -> None:
-    path = tus.created(10)
+    path = tus.create_path(10)
     response = tus.patch(path, 0, b"abc", Upload_Checksum=header)
     assert response.status_code == (460 if header == "sha1" else 400)
     assert tus.offset(path) == 0
@@ -279,7 +281,7 @@ def test_incomplete_uploads_are_limited_and_reserve_their_length(
 ) -> None:
     tus = Tus(timed.client)
     clock[0] += 1000
-    uploads = [tus.created(10) for _ in range(3)]
+    uploads = [tus.create_path(10) for _ in range(3)]
     refused = tus.create(10)
     assert "MM_MAX_PARTIAL_UPLOADS" in assert_problem(refused, 429, "too-many")["detail"]
     assert int(refused.headers["retry-after"]) >= 1
@@ -287,7 +289,7 @@ def test_incomplete_uploads_are_limited_and_reserve_their_length(
     free = (64 << 20) + 100
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": free})())
     assert_problem(tus.create(81), 507, "storage-full")
-    uploads[0] = tus.created(80)
+    uploads[0] = tus.create_path(80)
     clock[0] += 1000
     assert tus.create(100).status_code == 201, "expired uploads are deleted"
 
@@ -297,7 +299,7 @@ def test_incomplete_uploads_are_limited_and_reserve_their_length(
 
 def test_delete_upload_removes_it(api: ApiServer, tus: Tus) -> None:
     before = api.blobs()
-    path = tus.created(10)
+    path = tus.create_path(10)
     tus.patch(path, 0, b"abc")
     response = tus.delete(path)
     assert (response.status_code, response.content) == (204, b"")
@@ -311,7 +313,7 @@ def test_delete_upload_removes_it(api: ApiServer, tus: Tus) -> None:
 
 def test_empty_chunk_repeats_failed_completion(api: ApiServer, tus: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
     data = media.image(606)
-    path = tus.created(len(data))
+    path = tus.create_path(len(data))
 
     def away(self: Catalog, *new: object) -> None:
         raise Unavailable("The catalog does not response.")
@@ -326,7 +328,7 @@ def test_empty_chunk_repeats_failed_completion(api: ApiServer, tus: Tus, monkeyp
 
 
 def test_head_upload_with_lost_bytes_is_gone(api: ApiServer, tus: Tus) -> None:
-    path = tus.created(10)
+    path = tus.create_path(10)
     tus.patch(path, 0, b"abc")
     (api.service.settings.root / "blobs" / "uploads" / path.rpartition("/")[2] / "bytes.part").write_bytes(b"a")
     assert tus.head(path).status_code == 410
@@ -341,7 +343,7 @@ FAULTS = ["send", "with checksum", "garbled first", "for another place first", "
 def test_resumable_upload_with_faults_stores_identical_bytes(api: ApiServer, seed: int, cuts: list[tuple[float, str]]) -> None:
     tus = Tus(api.client)
     whole = media.image(seed, (32, 24))
-    path = tus.created(len(whole))
+    path = tus.create_path(len(whole))
     ends = sorted((int(share * len(whole)), fault) for share, fault in cuts)
     start = 0
     for end, fault in [*ends, (len(whole), "with checksum")]:

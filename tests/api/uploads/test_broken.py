@@ -56,7 +56,7 @@ def count_stored(api: ApiServer, path: str) -> int:
 
 def test_broken_connection_keeps_received_bytes(api: ApiServer, tus: Tus) -> None:
     data = media.audio(1.0)
-    path = tus.created(len(data), "s.wav")
+    path = tus.create_path(len(data), "s.wav")
     with send_partially(api.url, path, 0, len(data), data[:1000]):
         wait_for(lambda: count_stored(api, path) == 1000, "the bytes are written")
     assert tus.offset(path) == 1000
@@ -66,7 +66,7 @@ def test_broken_connection_keeps_received_bytes(api: ApiServer, tus: Tus) -> Non
 
 def test_incomplete_chunk_with_checksum_is_not_kept(api: ApiServer, tus: Tus) -> None:
     data = media.audio(1.0)
-    path = tus.created(len(data), "s.wav")
+    path = tus.create_path(len(data), "s.wav")
     with send_partially(api.url, path, 0, len(data), data[:1000], **checksum(data)):
         wait_for(lambda: count_stored(api, path) == 1000, "the bytes are written")
     assert tus.offset(path) == 0
@@ -75,7 +75,7 @@ def test_incomplete_chunk_with_checksum_is_not_kept(api: ApiServer, tus: Tus) ->
 def test_head_takes_over_upload_of_stalled_request(api: ApiServer, tus: Tus) -> None:
     """A client changed its network: the old connection is open, the new one queries the offset."""
     data = media.audio(0.9)
-    path = tus.created(len(data), "s.wav")
+    path = tus.create_path(len(data), "s.wav")
     with send_partially(api.url, path, 0, len(data), data[:1000]) as stuck:
         wait_for(lambda: count_stored(api, path) == 1000, "the bytes are written")
         assert tus.offset(path) == 1000
@@ -87,7 +87,7 @@ def test_head_takes_over_upload_of_stalled_request(api: ApiServer, tus: Tus) -> 
 
 def test_two_services_do_not_write_same_upload_concurrently(api: ApiServer, tus: Tus) -> None:
     data = media.audio(0.8)
-    path = tus.created(len(data), "s.wav")
+    path = tus.create_path(len(data), "s.wav")
     with run_server(api.service.settings) as other, send_partially(other.url, path, 0, len(data), data[:1000]) as stuck:
         wait_for(lambda: count_stored(api, path) == 1000, "the other service writes")
         response = tus.patch(path, 0, data)
@@ -101,7 +101,7 @@ def test_upload_that_stays_locked_is_refused_after_timeout(
     api: ApiServer, tus: Tus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resumable, "LOCK_SECONDS", 0.2)
-    path = tus.created(10)
+    path = tus.create_path(10)
     tus.patch(path, 0, b"abc")
     code = """if True:
         import sys
@@ -124,7 +124,7 @@ def test_upload_that_stays_locked_is_refused_after_timeout(
 
 
 @contextmanager
-def killed_api(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def run_killed_api(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run `python -m api`, and end it with SIGKILL."""
     note = home / "run" / "api.json"
     note.unlink(missing_ok=True)
@@ -138,7 +138,7 @@ def killed_api(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
             child.send_signal(signal.SIGKILL)
 
 
-def send_until_cut(connection: socket.socket, data: bytes) -> None:
+def send_until_closed(connection: socket.socket, data: bytes) -> None:
     with suppress(OSError):
         connection.sendall(data)
 
@@ -146,11 +146,11 @@ def send_until_cut(connection: socket.socket, data: bytes) -> None:
 def test_killed_service_resumes_at_durable_offset(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     data = media.wav_header(LONG) + os.urandom(1 << 20) * (LONG >> 20)
-    with killed_api(home) as (child, url), httpx2.Client(base_url=url, timeout=300) as client:
-        path = Tus(client).created(len(data), "long.wav")
+    with run_killed_api(home) as (child, url), httpx2.Client(base_url=url, timeout=300) as client:
+        path = Tus(client).create_path(len(data), "long.wav")
         file = home / "blobs" / "uploads" / path.rpartition("/")[2] / "bytes.part"
         with send_partially(url, path, 0, len(data), b"") as connection:
-            sender = Thread(target=send_until_cut, args=[connection, data[:-1]])
+            sender = Thread(target=send_until_closed, args=[connection, data[:-1]])
             sender.start()
             wait_for(lambda: file.stat().st_size >= REACH, "the bytes are written")
             child.send_signal(signal.SIGKILL)
@@ -158,7 +158,7 @@ def test_killed_service_resumes_at_durable_offset(tmp_path: Path, graphs: Path) 
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             sender.join()
-    with killed_api(home) as (_, url), httpx2.Client(base_url=url, timeout=300) as client:
+    with run_killed_api(home) as (_, url), httpx2.Client(base_url=url, timeout=300) as client:
         offset = Tus(client).offset(path)
         assert 0 < offset <= file.stat().st_size
         assert file.read_bytes()[:offset] == data[:offset]

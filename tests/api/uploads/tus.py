@@ -14,12 +14,12 @@ VERSION = {"Tus-Resumable": "1.0.0"}
 CHUNK_TYPE = "application/offset+octet-stream"
 
 
-def encoded(text: str | bytes) -> str:
+def encode_metadata(text: str | bytes) -> str:
     return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
 
 
 def checksum(data: bytes, algorithm: str = "sha1") -> dict[str, str]:
-    return {"Upload-Checksum": f"{algorithm} {encoded(hashlib.new(algorithm, data).digest())}"}
+    return {"Upload-Checksum": f"{algorithm} {encode_metadata(hashlib.new(algorithm, data).digest())}"}
 
 
 @dataclass
@@ -35,19 +35,19 @@ class Tus:
     def create(
         self, length: int, name: str = "a.png", tags: str = "", body: bytes | None = None, **headers: str
     ) -> httpx2.Response:
-        metadata = f"filename {encoded(name)}" + (f",tags {encoded(tags)}" if tags else "")
+        metadata = f"filename {encode_metadata(name)}" + (f",tags {encode_metadata(tags)}" if tags else "")
         own = {"Upload-Length": str(length), "Upload-Metadata": metadata}
         if body is not None:
             own["Content-Type"] = CHUNK_TYPE
-        return self.send("POST", "/v1/uploads", own, _named(headers), body or b"")
+        return self.send("POST", "/v1/uploads", own, _to_headers(headers), body or b"")
 
-    def created(self, length: int, name: str = "a.png", tags: str = "") -> str:
+    def create_path(self, length: int, name: str = "a.png", tags: str = "") -> str:
         response = self.create(length, name, tags)
         assert response.status_code == 201, response.text
         return str(response.headers["location"])
 
     def patch(self, path: str, offset: int, data: bytes, **headers: str) -> httpx2.Response:
-        return self.send("PATCH", path, {"Content-Type": CHUNK_TYPE, "Upload-Offset": str(offset)}, _named(headers), data)
+        return self.send("PATCH", path, {"Content-Type": CHUNK_TYPE, "Upload-Offset": str(offset)}, _to_headers(headers), data)
 
     def head(self, path: str) -> httpx2.Response:
         return self.send("HEAD", path, {}, {})
@@ -61,6 +61,6 @@ class Tus:
         return self.send("DELETE", path, {}, {})
 
 
-def _named(headers: dict[str, str]) -> dict[str, str]:
+def _to_headers(headers: dict[str, str]) -> dict[str, str]:
     """Convert Python names to header names."""
     return {name.replace("_", "-"): value for name, value in headers.items()}

@@ -14,7 +14,7 @@ from indexes import Store, open_store
 from indexes.catalog import database
 from mm.errors import Unavailable
 from mm.settings import Settings
-from tests.indexes.library import add, planned, publish
+from tests.indexes.library import add, add_planned_job, publish
 from tests.indexes.postgres import Postgres
 
 
@@ -67,7 +67,7 @@ def work(settings: Settings, number: int) -> None:
     """Write as a worker does, in a process of its own."""
     with open_store(settings) as store:
         for seed in range(5):
-            job, chunks = planned(store, f"{number} {seed}", 2)
+            job, chunks = add_planned_job(store, f"{number} {seed}", 2)
             for chunk in chunks:
                 assert store.catalog.lease_chunk(chunk.pk, str(number), 60)
                 store.catalog.update_job(job.id, state="running", progress=0.5)

@@ -14,7 +14,7 @@ from indexes.catalog.records import ItemFilters, NewItem
 from mm.errors import InvalidInput
 from mm.schemas import JobState
 from tests.indexes.conftest import Clock
-from tests.indexes.library import SPACE, add, new_item, planned, publish
+from tests.indexes.library import SPACE, add, add_planned_job, new_item, publish
 
 ALL = ItemFilters()
 
@@ -58,9 +58,9 @@ def test_add_item_of_ended_item_creates_new_job(store: Store, end: JobState) -> 
 def test_retry_item_of_ended_item_creates_new_job(store: Store, end: JobState) -> None:
     item, job = add(store, 1)
     store.catalog.update_job(job.id, state=end, error="broken")
-    found = store.catalog.retry_item(item.id, "request-7")
-    assert found is not None
-    again, other = found
+    retried = store.catalog.retry_item(item.id, "request-7")
+    assert retried is not None
+    again, other = retried
     assert (again.id, again.status, again.error) == (item.id, "processing", None)
     assert (other.state, other.progress, other.error, other.request_id) == ("queued", 0.0, None, "request-7")
     assert other.id != job.id
@@ -69,9 +69,9 @@ def test_retry_item_of_ended_item_creates_new_job(store: Store, end: JobState) -
 
 def test_retry_item_of_ready_item_changes_nothing(store: Store) -> None:
     item = publish(store, 1, np.random.default_rng(0))
-    found = store.catalog.retry_item(item.id, None)
-    assert found is not None
-    assert (found[0], found[1].state) == (store.catalog.get_item(item.id), "done")
+    retried = store.catalog.retry_item(item.id, None)
+    assert retried is not None
+    assert (retried[0], retried[1].state) == (store.catalog.get_item(item.id), "done")
 
 
 @pytest.mark.parametrize("item_id", ["", "x", "0" * 32])
@@ -150,7 +150,7 @@ def test_list_items_malformed_cursor_is_refused(store: Store, cursor: str) -> No
 
 def test_delete_item_cancels_job_and_removes_rows(store: Store) -> None:
     publish(store, 1, np.random.default_rng(1))
-    job, chunks = planned(store, 2, 2)
+    job, chunks = add_planned_job(store, 2, 2)
     assert store.catalog.lease_chunk(chunks[0].pk, "w", 60)
     item = store.catalog.get_item_of_job(job.id)
     assert item is not None

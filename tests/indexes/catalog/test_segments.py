@@ -17,7 +17,7 @@ from mm.media.types import Span
 from mm.schemas import Filters
 from mm.spaces.types import SpaceId
 from tests.indexes.conftest import Clock
-from tests.indexes.library import SPACE, add, planned, publish
+from tests.indexes.library import SPACE, add, add_planned_job, publish
 
 SHARD = "ab" * 32
 SEGMENTS = [
@@ -29,7 +29,7 @@ SEGMENTS = [
 
 
 def test_commit_item_publishes_item_and_ends_job(store: Store) -> None:
-    job, _ = planned(store, 1)
+    job, _ = add_planned_job(store, 1)
     assert store.catalog.commit_item(job.id, SEGMENTS)
     item, ended = store.catalog.get_item_of_job(job.id), store.catalog.get_job(job.id)
     assert item is not None
@@ -49,7 +49,7 @@ def test_commit_item_publishes_item_and_ends_job(store: Store) -> None:
 
 
 def test_commit_item_twice_changes_nothing(store: Store) -> None:
-    job, _ = planned(store, 1)
+    job, _ = add_planned_job(store, 1)
     assert store.catalog.commit_item(job.id, SEGMENTS)
     before = store.catalog.get_changes_after(0, SPACE, 10)
     assert not store.catalog.commit_item(job.id, SEGMENTS[1:])
@@ -58,7 +58,7 @@ def test_commit_item_twice_changes_nothing(store: Store) -> None:
 
 
 def test_commit_item_that_fails_leaves_no_rows(store: Store) -> None:
-    job, _ = planned(store, 1)
+    job, _ = add_planned_job(store, 1)
     broken = replace(SEGMENTS[0], evidence=[replace(SEGMENTS[0].evidence[0], text="\ud800")])
     with pytest.raises(InvalidInput):
         store.catalog.commit_item(job.id, [SEGMENTS[1], broken])
@@ -108,7 +108,7 @@ def test_changes_after_returns_publications_and_tombstones(store: Store) -> None
 
 def test_sequence_numbers_follow_order_of_commits(store: Store) -> None:
     """Reading the changes after each head, during concurrent writes, misses no publication."""
-    jobs = [planned(store, seed)[0] for seed in range(24)]
+    jobs = [add_planned_job(store, seed)[0] for seed in range(24)]
     item_pks: list[int] = []
     writing = threading.Event()
 
@@ -163,7 +163,7 @@ def test_select_items_applies_filters(store: Store, clock: Clock) -> None:
 
 
 def test_find_unreferenced_returns_files_without_row(store: Store) -> None:
-    job, (chunk,) = planned(store, 1)
+    job, (chunk,) = add_planned_job(store, 1)
     store.catalog.lease_chunk(chunk.pk, "w", 60)
     store.catalog.finish_chunk(chunk.pk, "w", "cd" * 32)
     store.catalog.commit_item(job.id, SEGMENTS)

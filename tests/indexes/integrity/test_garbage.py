@@ -46,13 +46,13 @@ def shards(store: Store) -> set[Path]:
 
 
 def test_sweep_moves_old_orphaned_file_to_trash(store: Store) -> None:
-    kept, orphaned = store.blobs.path(put(store, b"kept")), add_orphaned_blob(store, b"orphaned")
-    age(kept)
+    referenced, orphaned = store.blobs.path(put(store, b"kept")), add_orphaned_blob(store, b"orphaned")
+    age(referenced)
     assert store.sweep(3600.0) == 0
     age(orphaned)
     assert store.sweep(3600.0) == 1
     assert trash(store) == {orphaned.name}
-    assert kept.exists()
+    assert referenced.exists()
     assert report(store) == []
 
 

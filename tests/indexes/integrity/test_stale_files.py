@@ -53,12 +53,12 @@ def test_sweep_removes_old_temporary_files(sqlite_store: Store, name: str) -> No
 def test_sweep_removes_thumbnails_of_deleted_items(sqlite_store: Store) -> None:
     item = publish(sqlite_store, 1, np.random.default_rng(0))
     folder = sqlite_store.settings.root / "cache" / "thumbnails"
-    kept = write(folder / item.id[:2] / item.id / "0-160.webp").parent
+    used = write(folder / item.id[:2] / item.id / "0-160.webp").parent
     gone, fresh = (write(folder / digits / (digits * 16) / "0-160.webp").parent for digits in ("ab", "cd"))
-    age(kept)
+    age(used)
     age(gone)
     sqlite_store.sweep(OLD)
-    assert kept.exists()
+    assert used.exists()
     assert fresh.exists()
     assert not gone.exists()
 

@@ -197,14 +197,14 @@ def test_empty_moves_shards_to_trash(settings: Settings) -> None:
 
 def test_empty_moves_all_files_to_trash_and_creates_empty_library(settings: Settings, other_url: str) -> None:
     fill(settings)
-    kept = {Path(name).name for name in files(settings) if not name.endswith("library.json")}
+    expected = {Path(name).name for name in files(settings) if not name.endswith("library.json")}
     lost = lose_catalog(settings, other_url)
     result = empty(lost, quiet)
     assert isinstance(result, Recovery)
     assert result.trashed == 3
     assert items(lost) == {}
     trashed = {path.name for path in (settings.root / "blobs" / "trash").rglob("*") if path.is_file()}
-    assert trashed == kept
+    assert trashed == expected
 
 
 def test_empty_with_postgresql_that_has_items_is_refused(settings: Settings) -> None:
@@ -239,9 +239,9 @@ def test_check_reports_mismatch_and_creates_nothing(settings: Settings, other_ur
     fill(settings)
     assert check(settings, quiet).ok
     lost = lose_catalog(settings, other_url)
-    found = check(lost, quiet)
-    assert not found.ok
-    assert "--rebuild" in found.detail
+    result = check(lost, quiet)
+    assert not result.ok
+    assert "--rebuild" in result.detail
     assert not (settings.root / "catalog.db").exists() or settings.database_url
 
 

@@ -60,10 +60,10 @@ def test_image_graph_equals_torch(tmp_path: Path, runtime: str, seed: int, size:
     pixels = patches(3, size, seed + 10)
     with torch.inference_mode():
         expected = encoder(torch.from_numpy(pixels).permute(0, 3, 1, 2).float()).numpy()
-    ours = load_graph(path, runtime, threads=1).run({INPUT: pixels})[OUTPUT]
+    computed = load_graph(path, runtime, threads=1).run({INPUT: pixels})[OUTPUT]
     assert expected.std(0).max() > 1e-3  # the outputs differ between images
-    np.testing.assert_allclose(ours, expected, atol=2e-4)
-    np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(computed, expected, atol=2e-4)
+    np.testing.assert_allclose(np.linalg.norm(computed, axis=1), 1, atol=1e-5)
 
 
 def test_image_graph_vectors_do_not_depend_on_the_batch(tmp_path: Path) -> None:

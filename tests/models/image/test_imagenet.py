@@ -34,8 +34,8 @@ def pixels(name: str) -> torch.Tensor:
 
 def test_load_imagenet_weights_has_all_backbone_tensors() -> None:
     backbone, weight_KC, bias_K = load_imagenet_weights()
-    ours = {name for name in ImageEncoder().state_dict() if name.startswith(("stem.", "blocks.", "top."))}
-    assert backbone.keys() == ours
+    expected = {name for name in ImageEncoder().state_dict() if name.startswith(("stem.", "blocks.", "top."))}
+    assert backbone.keys() == expected
     assert (weight_KC.shape, bias_K.shape) == ((1000, 1280), (1000,))
 
 
@@ -57,7 +57,7 @@ def test_imagenet_class_sentences_has_one_sentence_a_class() -> None:
 def test_checkpoint_in_half_precision_keeps_vectors(encoder: ImageEncoder, tmp_path: Path) -> None:
     path = tmp_path / "image.safetensors"
     write_encoder(path, encoder.state_dict(), 260)
-    picture = pixels("chelsea.png")
+    image = pixels("chelsea.png")
     with torch.inference_mode():
-        cosine = (load_encoder(path)(picture) * encoder(picture)).sum()
+        cosine = (load_encoder(path)(image) * encoder(image)).sum()
     assert cosine > 0.9999

@@ -51,38 +51,40 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("runtime", ["onnxruntime-int8", "openvino-int8"])
 def test_int8_tower_vectors_are_close_to_float32(weights: Path, graphs: Path, runtime: str) -> None:
-    pictures = list(patches(24, SIZE, 2))
-    plain = ImageTower(weights, graphs, threads=1).embed(pictures)
-    rows = ImageTower(weights, graphs, runtime, threads=1).embed(pictures)
+    images = list(patches(24, SIZE, 2))
+    plain = ImageTower(weights, graphs, threads=1).embed(images)
+    rows = ImageTower(weights, graphs, runtime, threads=1).embed(images)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    others = cosines(plain, np.roll(plain, 1, 0))
-    assert (1 - cosines(plain, rows)).mean() < 0.25 * (1 - others).mean(), "closer than another image"
+    other_rows = cosines(plain, np.roll(plain, 1, 0))
+    assert (1 - cosines(plain, rows)).mean() < 0.25 * (1 - other_rows).mean(), "closer than another image"
     assert np.abs(rows - plain).max() > 1e-5, "computed in other arithmetic"
 
 
 def test_int8_tower_runtimes_agree(weights: Path, graphs: Path) -> None:
-    pictures = list(patches(4, SIZE, 3))
-    one, two = (ImageTower(weights, graphs, f"{name}-int8", threads=1).embed(pictures) for name in ("onnxruntime", "openvino"))
-    assert cosines(one, two).min() > 0.99
+    images = list(patches(4, SIZE, 3))
+    onnxruntime_rows, openvino_rows = (
+        ImageTower(weights, graphs, f"{name}-int8", threads=1).embed(images) for name in ("onnxruntime", "openvino")
+    )
+    assert cosines(onnxruntime_rows, openvino_rows).min() > 0.99
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime-int8", "openvino-int8"])
 def test_shipped_int8_tower_vectors_are_close_to_float32(tmp_path: Path, runtime: str) -> None:
-    pictures = list(load_sample_batch(320)[:8])
-    plain = ImageTower(SHIPPED, tmp_path, threads=1).embed(pictures)
-    assert cosines(plain, ImageTower(SHIPPED, tmp_path, runtime, threads=1).embed(pictures)).mean() > 0.99
+    images = list(load_sample_batch(320)[:8])
+    plain = ImageTower(SHIPPED, tmp_path, threads=1).embed(images)
+    assert cosines(plain, ImageTower(SHIPPED, tmp_path, runtime, threads=1).embed(images)).mean() > 0.99
 
 
 def test_quantization_corrections_restore_channel_means(weights: Path) -> None:
-    tensors, pictures = load_file(weights), patches(4, SIZE, 1)  # the images of the calibration
+    tensors, images = load_file(weights), patches(4, SIZE, 1)  # the images of the calibration
     corrected = Quantization.read(weights.with_name(RANGES_FILE))
     raw = Quantization(corrected.ranges, {}, "")
 
     def error(quantization: Quantization) -> float:
         graph = build_quantized_graph(tensors, SIZE, quantization)
-        return float(np.abs(mean_activations(graph, ["top.linear"], pictures)["top.linear"] - wanted_C).mean())
+        return float(np.abs(mean_activations(graph, ["top.linear"], images)["top.linear"] - wanted_C).mean())
 
-    wanted_C = mean_activations(build_graph(tensors, SIZE), ["top.linear"], pictures)["top.linear"]
+    wanted_C = mean_activations(build_graph(tensors, SIZE), ["top.linear"], images)["top.linear"]
     assert error(corrected) < error(raw) / 5
 
 

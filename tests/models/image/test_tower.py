@@ -37,13 +37,13 @@ def tower(weights: Path, graphs: Path) -> ImageTower:
     return ImageTower(weights, graphs, threads=1)
 
 
-def pictures(*shapes: tuple[int, int]) -> list[np.ndarray]:
+def make_images(*shapes: tuple[int, int]) -> list[np.ndarray]:
     random = np.random.default_rng(0)
     return [random.integers(0, 256, (*shape, 3), np.uint8) for shape in shapes]
 
 
 def test_image_tower_any_image_size_gives_unit_rows(tower: ImageTower) -> None:
-    images = pictures((1, 1), (3, 700), (500, 2), (64, 64), *[(40 + n, 90 - n) for n in range(BATCH)])
+    images = make_images((1, 1), (3, 700), (500, 2), (64, 64), *[(40 + n, 90 - n) for n in range(BATCH)])
     rows = tower.embed(images)
     assert rows.shape == (len(images), tower.dim)
     assert rows.dtype == np.float32
@@ -56,7 +56,7 @@ def test_image_tower_no_images_give_no_rows(tower: ImageTower) -> None:
 
 
 def test_image_tower_is_thread_safe(tower: ImageTower) -> None:
-    images = pictures(*[(30, 20 + n) for n in range(12)])
+    images = make_images(*[(30, 20 + n) for n in range(12)])
     expected = tower.embed(images)
     with ThreadPoolExecutor(4) as pool:
         rows = list(pool.map(lambda image: tower.embed([image])[0], images))
@@ -64,7 +64,7 @@ def test_image_tower_is_thread_safe(tower: ImageTower) -> None:
 
 
 def test_image_tower_runtimes_give_equal_vectors(weights: Path, graphs: Path, tower: ImageTower) -> None:
-    images = pictures((90, 60), (64, 64))
+    images = make_images((90, 60), (64, 64))
     for runtime in ("onnxruntime", "openvino"):
         other = ImageTower(weights, graphs, runtime, threads=1)
         np.testing.assert_allclose(other.embed(images), tower.embed(images), atol=2e-4)
@@ -84,16 +84,15 @@ def test_image_tower_runtimes_give_equal_vectors(weights: Path, graphs: Path, to
 )
 def test_image_tower_invalid_array_is_refused(tower: ImageTower, image: np.ndarray) -> None:
     with pytest.raises(InvalidInput, match="image"):
-        tower.embed([*pictures((8, 8)), image])
+        tower.embed([*make_images((8, 8)), image])
 
 
 def test_image_tower_reuses_the_cached_graph(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ImageTower(weights, tmp_path, threads=1)
-    kept = list(tmp_path.iterdir())
-    assert len(kept) == 1
+    assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.setattr("mm.models.image.tower._build", lambda *_: pytest.fail("built again"))
     second = ImageTower(weights, tmp_path, threads=1)
-    images = pictures((50, 50))
+    images = make_images((50, 50))
     np.testing.assert_array_equal(first.embed(images), second.embed(images))
 
 
@@ -102,9 +101,9 @@ def test_image_tower_other_weights_build_another_graph(weights: Path, tmp_path: 
     tensors = load_file(weights)
     tensors["head.bias"] = tensors["head.bias"] + 1
     save_file(tensors, other, {"size": str(SIZE)})
-    image = pictures((50, 50))
-    one, two = (ImageTower(path, tmp_path / "graphs", threads=1).embed(image) for path in (weights, other))
-    assert np.abs(one - two).max() > 1e-3
+    image = make_images((50, 50))
+    first, second = (ImageTower(path, tmp_path / "graphs", threads=1).embed(image) for path in (weights, other))
+    assert np.abs(first - second).max() > 1e-3
 
 
 def test_image_tower_invalid_checkpoint_is_corrupt(weights: Path, tmp_path: Path) -> None:
@@ -135,6 +134,6 @@ def test_resize_image_does_not_crop_wide_images(tower: ImageTower) -> None:
 
 
 def test_resize_image_of_the_target_size_is_unchanged() -> None:
-    image = pictures((SIZE, SIZE))[0]
+    image = make_images((SIZE, SIZE))[0]
     np.testing.assert_array_equal(resize_image(image, SIZE), image)
     assert resize_batch([image, image], SIZE).shape == (2, SIZE, SIZE, 3)

@@ -35,7 +35,7 @@ PHASES = ["run-plain, epoch 1 of 2", "run-plain, epoch 2 of 2", "run-other, epoc
 
 
 class Stopped(Exception):
-    """Raised to end a run where a test wants it ended."""
+    """Raised to stop a run."""
 
 
 def recipe(data: Path, out: Path) -> AlignConfig:
@@ -161,8 +161,7 @@ def test_align_resumed_after_a_kill_gives_the_same_weights(
 
 @pytest.fixture(scope="module")
 def pair(captioned_folder: Path, class_vectors: Path, tmp_path_factory: pytest.TempPathFactory) -> AlignConfig:
-    """What two processes of one group trained; beside it, the gradients that each had of one
-    loss."""
+    """A run of two processes, and the gradients of one loss in each of them."""
     config = config_for(captioned_folder, tmp_path_factory.mktemp("pair") / "out", class_vectors)
     # Not a free one by the system's choice: until both processes are there, that may be given to
     # another test.
@@ -184,8 +183,7 @@ def test_align_in_two_processes_writes_one_set_of_files(pair: AlignConfig) -> No
 
 
 def test_contrastive_loss_in_two_processes_has_the_gradient_of_one(pair: AlignConfig) -> None:
-    """The gradient of the contrast over the rows of both, as each applies it, is that of one
-    process with all rows."""
+    """Each process has the gradient that one process has with all rows."""
     matrix = torch.randn(4, 5, generator=torch.Generator().manual_seed(1), requires_grad=True)
     contrast = ContrastiveLoss()
     cost(contrast, lambda pictures: pictures @ matrix.T, slice(None)).backward()  # type: ignore[no-untyped-call]
@@ -196,7 +194,7 @@ def test_contrastive_loss_in_two_processes_has_the_gradient_of_one(pair: AlignCo
 
 
 def cost(contrast: ContrastiveLoss, encode: Callable[[torch.Tensor], torch.Tensor], own: slice) -> torch.Tensor:
-    """The contrast of six pictures with their captions, of which this process encodes its own."""
+    """The contrastive loss of six images, of which this process encodes a slice."""
     random = torch.Generator().manual_seed(0)
     pictures, captions = torch.randn(6, 5, generator=random), torch.randn(6, 2, 4, generator=random)
     encoded = gather_rows(encode(pictures[own]))

@@ -1,5 +1,4 @@
-"""The calibration of a larger space by the command, on pictures and with a model that the test
-makes."""
+"""The calibration of a larger space by the command, on generated images and with a random model."""
 
 from __future__ import annotations
 

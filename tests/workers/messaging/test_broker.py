@@ -66,9 +66,9 @@ def test_a_bell_rings_again_when_the_broker_is_back(broker: Broker) -> None:
     dispatcher = Dispatcher(Settings(broker_url=broker.url))
     dispatcher.dispatch()
     dispatcher.dispatch(3)
-    assert dispatcher.waiting() == 4
+    assert dispatcher.count_waiting() == 4
     broker.stop()
-    for ring in (dispatcher.dispatch, lambda: dispatcher.ping(1.0), dispatcher.waiting):
+    for ring in (dispatcher.dispatch, lambda: dispatcher.ping(1.0), dispatcher.count_waiting):
         with pytest.raises(Unavailable, match="does not answer"):
             ring()
     with tolerate_broker_failure():
@@ -76,7 +76,7 @@ def test_a_bell_rings_again_when_the_broker_is_back(broker: Broker) -> None:
     broker.start()
     broker.empty()
     dispatcher.dispatch()
-    assert dispatcher.waiting() == 1
+    assert dispatcher.count_waiting() == 1
     dispatcher.close()
 
 
@@ -87,7 +87,7 @@ def test_a_broker_that_takes_the_call_and_says_nothing_is_unavailable(monkeypatc
         with pytest.raises(Unavailable, match="does not answer"):
             dispatcher.dispatch()
         with pytest.raises(Unavailable, match="does not answer"):
-            dispatcher.waiting()
+            dispatcher.count_waiting()
         dispatcher.close()
 
 
@@ -115,7 +115,7 @@ def test_a_broker_that_is_full_is_unavailable_and_says_why(broker: Broker) -> No
         client.config_set("maxmemory", "1")
     with pytest.raises(Unavailable, match="no memory left"):
         dispatcher.dispatch()
-    assert dispatcher.waiting() == 1
+    assert dispatcher.count_waiting() == 1
     dispatcher.close()
 
 

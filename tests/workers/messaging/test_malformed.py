@@ -15,7 +15,7 @@ from tests.api import media
 from tests.workers.conftest import Home
 from tests.workers.process import WorkerProcess, wait_for
 from workers.messaging.dispatch import Dispatcher
-from workers.messaging.messages import QUEUE, TASKS, cleaned
+from workers.messaging.messages import QUEUE, TASKS, sanitize_message
 
 
 def message(home: Home) -> dict[str, Any]:
@@ -97,7 +97,7 @@ values = st.recursive(
 @given(values)
 def test_what_is_no_message_is_refused_by_one_error_and_what_is_one_has_no_more_than_its_task(value: object) -> None:
     try:
-        clean = cleaned(value)
+        clean = sanitize_message(value)
     except ValueError:
         return
     assert clean["headers"]["task"] in TASKS
@@ -107,7 +107,7 @@ def test_what_is_no_message_is_refused_by_one_error_and_what_is_one_has_no_more_
 def test_a_good_message_keeps_its_task_its_id_and_its_end(home: Home) -> None:
     good = message(home)
     good["headers"]["expires"] = "2026-01-01T00:00:00+00:00"
-    clean = cleaned({**good, "body": "any", "properties": None})
+    clean = sanitize_message({**good, "body": "any", "properties": None})
     assert {name: clean["headers"][name] for name in ("task", "id", "expires")} == {
         name: good["headers"][name] for name in ("task", "id", "expires")
     }

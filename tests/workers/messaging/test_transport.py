@@ -65,7 +65,7 @@ def test_close_of_a_channel_loses_no_message(broker: Broker) -> None:
         dispatcher.ping(60.0)
         channel.close()
         connection.release()
-        assert dispatcher.waiting() == 1
+        assert dispatcher.count_waiting() == 1
         broker.empty()
     dispatcher.close()
 

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 from kombu.asynchronous import Hub
 
-from workers.messaging.wakeup import WakeOnSignal, leave_signals
+from workers.messaging.wakeup import WakeOnSignal, reset_wakeup_fd
 
 WAIT_SECONDS = 30.0
 
@@ -24,7 +24,7 @@ def received() -> Iterator[list[int]]:
         yield numbers
     finally:
         signal.signal(signal.SIGUSR1, before)
-        leave_signals()
+        reset_wakeup_fd()
 
 
 def test_loop_of_a_worker_is_woken_by_a_signal_each_time(received: list[int]) -> None:

@@ -16,14 +16,14 @@ from mm.spaces import Space
 from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.types import SpaceId
 from tests.api import media
-from tests.workers.conftest import LEASE_SECONDS, Home, expire_lease, tools_of, work
-from tests.workers.films import SPEECH, film
+from tests.workers.conftest import LEASE_SECONDS, Home, expire_lease, open_context, work
 from tests.workers.process import wait_for
+from tests.workers.videos import SPEECH, create_video
 from workers.context import WorkerContext
-from workers.tasks.encode import encode
-from workers.tasks.finish import finish
+from workers.tasks.encode import encode_chunk
+from workers.tasks.finish import finish_job
 from workers.tasks.lease import Interrupted, Lease
-from workers.tasks.plan import plan
+from workers.tasks.plan import plan_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +32,9 @@ LONG = 60.0
 """Seconds of film that take longer to encode than a heartbeat takes to notice."""
 
 
-def test_a_film_becomes_segments_that_tile_it(home: Home, tools: WorkerContext) -> None:
-    job_id = home.add(film(13.0), "market in the morning.mp4")
-    work(tools, job_id)
+def test_a_film_becomes_segments_that_tile_it(home: Home, context: WorkerContext) -> None:
+    job_id = home.add(create_video(13.0), "market in the morning.mp4")
+    work(context, job_id)
     assert home.state(job_id) == "done"
     segments = home.segments(job_id)
     assert segments[0][0] == 0.0
@@ -46,81 +46,81 @@ def test_a_film_becomes_segments_that_tile_it(home: Home, tools: WorkerContext) 
 
 
 def test_chunks_make_one_item_whatever_their_order(home: Home, space: Space) -> None:
-    job_id = home.add(film(13.0), "a.mp4")
-    with tools_of(home, space, chunk_seconds=5.0) as tools:
-        plan(tools, job_id)
+    job_id = home.add(create_video(13.0), "a.mp4")
+    with open_context(home, space, chunk_seconds=5.0) as context:
+        plan_job(context, job_id)
         chunks = home.store.catalog.list_chunks(job_id)
         assert len(chunks) >= 3
         for chunk in reversed(chunks):
-            finish(tools, job_id)
+            finish_job(context, job_id)
             assert home.state(job_id) == "running", "not before the last chunk"
-            encode(tools, chunk.pk)
-        finish(tools, job_id)
+            encode_chunk(context, chunk.pk)
+        finish_job(context, job_id)
     assert home.state(job_id) == "done"
     segments = home.segments(job_id)
     assert [end for _, end in segments[:-1]] == [start for start, _ in segments[1:]]
     assert home.store.catalog.count_rows().segments == len(segments)
 
 
-def test_words_said_are_evidence(home: Home, tools: WorkerContext) -> None:
+def test_words_said_are_evidence(home: Home, context: WorkerContext) -> None:
     job_id = home.add(SPEECH.read_bytes(), "beckett.wav")
-    work(tools, job_id)
+    work(context, job_id)
     said = " ".join(
         str(part["text"])
-        for segment in tools.store.shards.read(str(home.chunk(job_id).shard_id), tools.spaces.current().id).segments
+        for segment in context.store.shards.read(str(home.chunk(job_id).shard_id), context.spaces.load_current().id).segments
         for part in segment["evidence"]
     )
     assert "fail" in said.lower()
 
 
-def test_a_bell_that_rings_again_changes_nothing(home: Home, tools: WorkerContext) -> None:
-    job_id = home.add(film(6.0), "a.mp4")
-    work(tools, job_id)
+def test_a_bell_that_rings_again_changes_nothing(home: Home, context: WorkerContext) -> None:
+    job_id = home.add(create_video(6.0), "a.mp4")
+    work(context, job_id)
     before = (home.chunk(job_id), home.job(job_id), home.store.catalog.count_rows())
-    work(tools, job_id)
+    work(context, job_id)
     assert (home.chunk(job_id), home.job(job_id), home.store.catalog.count_rows()) == before
 
 
 def test_two_bells_at_once_are_worked_on_once(home: Home, space: Space) -> None:
-    job_id = home.add(film(20.0), "a.mp4")
-    with tools_of(home, space) as one, tools_of(home, space) as other:
-        plan(one, job_id)
+    job_id = home.add(create_video(20.0), "a.mp4")
+    with open_context(home, space) as one, open_context(home, space) as other:
+        plan_job(one, job_id)
         pk = home.chunk(job_id).pk
         with ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(encode, tools, pk) for tools in (one, other)]:
+            for done in [pool.submit(encode_chunk, context, pk) for context in (one, other)]:
                 done.result()
         chunk = home.chunk(job_id)
         assert chunk.done
         assert chunk.attempts == 1
         with ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(finish, tools, job_id) for tools in (one, other)]:
+            for done in [pool.submit(finish_job, context, job_id) for context in (one, other)]:
                 done.result()
     assert home.store.catalog.count_rows().segments == len(home.segments(job_id))
 
 
-def test_the_same_file_gives_the_same_shard(home: Home, space: Space, tools: WorkerContext) -> None:
+def test_the_same_file_gives_the_same_shard(home: Home, space: Space, context: WorkerContext) -> None:
     """What makes a second delivery harmless even where two workers encode at the same time. How
     much text is read is a matter of time; here all of it is."""
-    tools = replace(tools, ocr_budget=OcrBudget("always"))
-    job_id = home.add(film(6.0), "a.mp4")
-    work(tools, job_id)
+    context = replace(context, ocr_budget=OcrBudget("always"))
+    job_id = home.add(create_video(6.0), "a.mp4")
+    work(context, job_id)
     first = home.chunk(job_id).shard_id
     home.store.catalog.delete_item(home.job(job_id).item_id)
-    again = home.add(film(6.0), "a.mp4")
-    work(tools, again)
+    again = home.add(create_video(6.0), "a.mp4")
+    work(context, again)
     assert home.chunk(again).shard_id == first
 
 
 @pytest.fixture
 def encoding(home: Home, space: Space) -> Iterator[tuple[WorkerContext, str, Future[None]]]:
-    """A worker in the middle of a long chunk: its tools, the job, the work."""
-    with tools_of(home, space, max_attempts=1) as tools, ThreadPoolExecutor(1) as pool:
-        job_id = home.add(film(LONG), "long.mp4")
-        plan(tools, job_id)
-        running = pool.submit(encode, tools, home.chunk(job_id).pk)
+    """A worker in the middle of a long chunk: its context, the job, the work."""
+    with open_context(home, space, max_attempts=1) as context, ThreadPoolExecutor(1) as pool:
+        job_id = home.add(create_video(LONG), "long.mp4")
+        plan_job(context, job_id)
+        running = pool.submit(encode_chunk, context, home.chunk(job_id).pk)
         wait_for(lambda: home.encoding(job_id), "the worker encodes")
         assert not running.done()
-        yield tools, job_id, running
+        yield context, job_id, running
 
 
 def test_cancelled_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, Future[None]]) -> None:
@@ -135,7 +135,7 @@ def test_cancelled_in_the_middle(home: Home, encoding: tuple[WorkerContext, str,
 
 
 def test_deleted_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, Future[None]]) -> None:
-    tools, job_id, running = encoding
+    context, job_id, running = encoding
     item = home.store.catalog.get_item_of_job(job_id)
     assert item is not None
     home.store.catalog.delete_item(item.id)
@@ -144,50 +144,50 @@ def test_deleted_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, F
     assert home.store.catalog.get_item(item.id) is None
     assert home.store.catalog.list_chunks(job_id) == []
     assert home.store.catalog.count_rows().segments == 0
-    finish(tools, job_id)
+    finish_job(context, job_id)
     assert home.store.catalog.count_due_work(0.0) == 0
 
 
-def test_deleted_before_the_bytes_were_opened(home: Home, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    job_id = home.add(film(6.0), "a.mp4")
-    plan(tools, job_id)
+def test_deleted_before_the_bytes_were_opened(home: Home, context: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = home.add(create_video(6.0), "a.mp4")
+    plan_job(context, job_id)
     pk, item = home.chunk(job_id).pk, home.store.catalog.get_item_of_job(job_id)
     assert item is not None
-    probe = tools.reader.probe
+    probe = context.reader.probe
 
     def delete_and_probe(path: Path, name: str) -> MediaInfo:
         home.store.catalog.delete_item(item.id)
         home.store.blobs.delete(item.sha256)
         return probe(path, name)
 
-    monkeypatch.setattr(tools.reader, "probe", delete_and_probe)
-    encode(tools, pk)
+    monkeypatch.setattr(context.reader, "probe", delete_and_probe)
+    encode_chunk(context, pk)
     assert home.store.catalog.list_chunks(job_id) == []
     assert home.store.catalog.count_due_work(0.0) == 0
 
 
 def test_a_worker_that_stops_gives_the_chunk_back_without_blame(
-    home: Home, encoding: tuple[WorkerContext, str, Future[None]], tools: WorkerContext
+    home: Home, encoding: tuple[WorkerContext, str, Future[None]], context: WorkerContext
 ) -> None:
     stopping, job_id, running = encoding
-    sent = stopping.dispatcher.waiting()
-    stopping.stop.raise_()
+    sent = stopping.dispatcher.count_waiting()
+    stopping.stop.set()
     running.result()
     chunk = home.chunk(job_id)
     assert (chunk.done, chunk.attempts, chunk.error) == (False, 0, None)
-    assert tools.dispatcher.waiting() == sent + 1
-    assert home.store.catalog.lease_chunk(chunk.pk, tools.owner, LEASE_SECONDS) is not None, "at once, without waiting"
+    assert context.dispatcher.count_waiting() == sent + 1
+    assert home.store.catalog.lease_chunk(chunk.pk, context.owner, LEASE_SECONDS) is not None, "at once, without waiting"
 
 
-def test_a_lease_that_went_to_another_ends_the_work(home: Home, tools: WorkerContext) -> None:
-    job_id = home.add(film(6.0), "a.mp4")
-    plan(tools, job_id)
+def test_a_lease_that_went_to_another_ends_the_work(home: Home, context: WorkerContext) -> None:
+    job_id = home.add(create_video(6.0), "a.mp4")
+    plan_job(context, job_id)
     catalog, pk = home.store.catalog, home.chunk(job_id).pk
     assert catalog.lease_chunk(pk, "stalled", LEASE_SECONDS) is not None
     assert catalog.lease_chunk(pk, "other", LEASE_SECONDS) is None
     expire_lease()
     assert catalog.lease_chunk(pk, "other", 60.0) is not None
-    with Lease(catalog, [pk], "stalled", LEASE_SECONDS, tools.stop) as lease:
+    with Lease(catalog, [pk], "stalled", LEASE_SECONDS, context.stop) as lease:
         wait_for(lambda: interrupted(lease), "the lease is missed")
     assert not catalog.finish_chunk(pk, "stalled", "0" * 64)
     catalog.release_chunk(pk, "stalled", "too late")
@@ -202,22 +202,22 @@ def interrupted(lease: Lease) -> bool:
     return False
 
 
-def test_a_lease_lasts_while_its_holder_lives(home: Home, tools: WorkerContext) -> None:
+def test_a_lease_lasts_while_its_holder_lives(home: Home, context: WorkerContext) -> None:
     job_id = home.add(media.image(1), "a.png")
-    plan(tools, job_id)
+    plan_job(context, job_id)
     pk = home.chunk(job_id).pk
     assert home.store.catalog.lease_chunk(pk, "slow", LEASE_SECONDS) is not None
-    with Lease(home.store.catalog, [pk], "slow", LEASE_SECONDS, tools.stop) as lease:
+    with Lease(home.store.catalog, [pk], "slow", LEASE_SECONDS, context.stop) as lease:
         expire_lease()
         lease.check()
-        encode(tools, pk)
+        encode_chunk(context, pk)
         assert not home.chunk(job_id).done
 
 
-def test_a_file_that_breaks_off_fails_its_job_with_a_sentence(home: Home, tools: WorkerContext) -> None:
-    whole = film(20.0, container="matroska")
+def test_a_file_that_breaks_off_fails_its_job_with_a_sentence(home: Home, context: WorkerContext) -> None:
+    whole = create_video(20.0, container="matroska")
     job_id = home.add(whole[: len(whole) // 2], "cut off.mkv", unseen=True)
-    work(tools, job_id)
+    work(context, job_id)
     job = home.job(job_id)
     assert job.state == "failed", job
     assert job.error is not None
@@ -226,29 +226,29 @@ def test_a_file_that_breaks_off_fails_its_job_with_a_sentence(home: Home, tools:
     assert home.store.catalog.count_rows().segments == 0
 
 
-def test_a_chunk_of_another_space_version_is_refused(home: Home, tools: WorkerContext) -> None:
-    job_id = home.add(film(6.0), "a.mp4")
-    other = SpaceId(tools.spaces.current().id.name, tools.spaces.current().id.version + 1)
+def test_a_chunk_of_another_space_version_is_refused(home: Home, context: WorkerContext) -> None:
+    job_id = home.add(create_video(6.0), "a.mp4")
+    other = SpaceId(context.spaces.load_current().id.name, context.spaces.load_current().id.version + 1)
     (chunk,) = home.store.catalog.plan_job(job_id, other, [Span(0.0, 6.0)])
-    encode(tools, chunk.pk)
+    encode_chunk(context, chunk.pk)
     job = home.job(job_id)
     assert job.state == "failed"
     assert job.error is not None
     assert str(other) in job.error
-    assert str(tools.spaces.current().id) in job.error
+    assert str(context.spaces.load_current().id) in job.error
 
 
 def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_is_fine(
-    home: Home, space: Space, tools: WorkerContext
+    home: Home, space: Space, context: WorkerContext
 ) -> None:
     job_id = home.add(media.image(1, (7000, 7000)), "poster.png")
-    plan(tools, job_id)
-    with tools_of(home, space, sandbox_memory=187 << 20) as tight:
+    plan_job(context, job_id)
+    with open_context(home, space, sandbox_memory=187 << 20) as tight:
         pk = home.chunk(job_id).pk
         for attempt in range(1, 1 + home.settings.max_attempts):
             assert home.state(job_id) == "running"
             with pytest.raises(MediaError, match="out-of-memory"):
-                encode(tight, pk)
+                encode_chunk(tight, pk)
             assert home.chunk(job_id).attempts == attempt
         job = home.job(job_id)
         assert job.state == "quarantined"
@@ -258,7 +258,7 @@ def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_i
         item = home.store.catalog.get_item(job.item_id)
         assert item is not None
         assert (item.status, item.error) == ("quarantined", job.error)
-        encode(tight, pk)
+        encode_chunk(tight, pk)
         assert home.chunk(job_id).attempts == home.settings.max_attempts
         small = home.add(media.image(2), "small.png")
         work(tight, small)
@@ -266,9 +266,9 @@ def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_i
 
 
 def test_progress_only_grows(home: Home, space: Space) -> None:
-    job_id = home.add(film(24.0), "a.mp4")
-    with tools_of(home, space, chunk_seconds=6.0) as tools:
-        work(tools, job_id)
+    job_id = home.add(create_video(24.0), "a.mp4")
+    with open_context(home, space, chunk_seconds=6.0) as context:
+        work(context, job_id)
     events = home.store.catalog.list_events_after(job_id, 0, 1000)
     progress = [event.progress for event in events]
     assert progress == sorted(progress)
@@ -277,7 +277,7 @@ def test_progress_only_grows(home: Home, space: Space) -> None:
     assert any("encoding 2 of " in event.stage for event in events)
 
 
-def test_a_bell_for_nothing_is_heard_in_vain(home: Home, tools: WorkerContext) -> None:
-    encode(tools, 10**9)
-    finish(tools, "job_nosuch")
-    assert tools.dispatcher.waiting() == 0
+def test_a_bell_for_nothing_is_heard_in_vain(home: Home, context: WorkerContext) -> None:
+    encode_chunk(context, 10**9)
+    finish_job(context, "job_nosuch")
+    assert context.dispatcher.count_waiting() == 0

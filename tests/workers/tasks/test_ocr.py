@@ -15,7 +15,7 @@ from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.query import build_query
-from tests.workers.conftest import Home, tools_of, work
+from tests.workers.conftest import Home, open_context, work
 from tests.writing import written
 
 
@@ -27,8 +27,8 @@ def png(picture: RGB) -> bytes:
 
 def test_a_word_in_a_picture_is_found_exactly_and_nearly_until_it_is_deleted(home: Home, space: Space) -> None:
     coffee = load_sample_photos()[2]
-    with tools_of(home, space) as tools:
-        always = replace(tools, ocr_budget=OcrBudget("always"))
+    with open_context(home, space) as context:
+        always = replace(context, ocr_budget=OcrBudget("always"))
         for picture, name in ((written(coffee, ("Ferry to Zanzibar", 40, 60)), "IMG_1.png"), (coffee, "IMG_2.png")):
             work(always, home.add(png(picture), name))
     with Searcher(home.store, space.id, home.settings) as searcher:

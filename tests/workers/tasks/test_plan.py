@@ -12,17 +12,17 @@ from mm.errors import MediaError
 from mm.media.types import MediaFile, MediaInfo, Span
 from mm.spaces import Space
 from tests.api import media
-from tests.workers.conftest import Home, expire_lease, tools_of
-from tests.workers.films import film
+from tests.workers.conftest import Home, expire_lease, open_context
+from tests.workers.videos import create_video
 from workers.context import WorkerContext
-from workers.tasks.plan import STAGE, chunk_spans, plan
+from workers.tasks.plan import STAGE, cut_item, plan_job
 from workers.tasks.retries import WAITING
 
 
 def test_chunks_tile_the_item_at_key_frames(home: Home, space: Space) -> None:
-    job_id = home.add(film(13.0), "long.mp4")
-    with tools_of(home, space, chunk_seconds=5.0) as tools:
-        plan(tools, job_id)
+    job_id = home.add(create_video(13.0), "long.mp4")
+    with open_context(home, space, chunk_seconds=5.0) as context:
+        plan_job(context, job_id)
     chunks = home.store.catalog.list_chunks(job_id)
     spans = [(chunk.start, chunk.end) for chunk in chunks]
     assert spans[0][0] == 0.0
@@ -34,82 +34,82 @@ def test_chunks_tile_the_item_at_key_frames(home: Home, space: Space) -> None:
 
 
 @pytest.mark.parametrize(("data", "kind"), [(media.image(1), "image"), (media.audio(3.0), "audio")], ids=["picture", "sound"])
-def test_a_picture_and_a_short_sound_are_one_chunk(home: Home, tools: WorkerContext, data: bytes, kind: str) -> None:
+def test_a_picture_and_a_short_sound_are_one_chunk(home: Home, context: WorkerContext, data: bytes, kind: str) -> None:
     job_id = home.add(data, "a.bin")
-    plan(tools, job_id)
+    plan_job(context, job_id)
     chunk = home.chunk(job_id)
     assert (chunk.start, chunk.end) == ((0.0, 0.0) if kind == "image" else (0.0, pytest.approx(3.0, abs=0.05)))
 
 
-def test_a_sound_is_cut_without_key_frames(home: Home, tools: WorkerContext) -> None:
+def test_a_sound_is_cut_without_key_frames(home: Home, context: WorkerContext) -> None:
     info = MediaInfo("audio", "wav", "audio/wav", 25.0, 0, 0, 0, 0.0, "", "pcm_s16le")
-    spans = chunk_spans(tools.reader, MediaFile(home.settings.root / "never-opened", "a.wav", info), 10.0)
+    spans = cut_item(context.reader, MediaFile(home.settings.root / "never-opened", "a.wav", info), 10.0)
     assert [spans[0].start, spans[-1].end] == [0.0, 25.0]
     assert all(0 < span.length <= 10.0 for span in spans)
     assert all(isinstance(span, Span) for span in spans)
 
 
-def test_a_job_that_is_planned_often_has_one_plan(home: Home, tools: WorkerContext) -> None:
-    job_id = home.add(film(6.0), "a.mp4")
+def test_a_job_that_is_planned_often_has_one_plan(home: Home, context: WorkerContext) -> None:
+    job_id = home.add(create_video(6.0), "a.mp4")
     for _ in range(3 * home.settings.max_attempts):
-        plan(tools, job_id)
+        plan_job(context, job_id)
     assert len(home.store.catalog.list_chunks(job_id)) == 1
     assert home.state(job_id) == "running"
-    assert tools.dispatcher.waiting() == 0, "whoever plans encodes the first chunk"
+    assert context.dispatcher.count_waiting() == 0, "whoever plans encodes the first chunk"
 
 
 def test_two_workers_that_plan_at_once_agree(home: Home, space: Space) -> None:
-    job_id = home.add(film(13.0), "a.mp4")
-    with tools_of(home, space, chunk_seconds=5.0) as one, tools_of(home, space, chunk_seconds=5.0) as other:
+    job_id = home.add(create_video(13.0), "a.mp4")
+    with open_context(home, space, chunk_seconds=5.0) as one, open_context(home, space, chunk_seconds=5.0) as other:
         with ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(plan, tools, job_id) for tools in (one, other)]:
+            for done in [pool.submit(plan_job, context, job_id) for context in (one, other)]:
                 done.result()
         chunks = home.store.catalog.list_chunks(job_id)
         assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
         assert len({(chunk.start, chunk.end) for chunk in chunks}) == len(chunks) >= 3
 
 
-def test_a_lost_planner_is_waited_for_as_long_as_a_lease_lasts(home: Home, tools: WorkerContext) -> None:
-    job_id = home.add(film(6.0), "a.mp4")
+def test_a_lost_planner_is_waited_for_as_long_as_a_lease_lasts(home: Home, context: WorkerContext) -> None:
+    job_id = home.add(create_video(6.0), "a.mp4")
     home.store.catalog.update_job(job_id, state="running", stage=STAGE)  # and then its process was killed
-    plan(tools, job_id)
+    plan_job(context, job_id)
     assert home.store.catalog.list_chunks(job_id) == []
     expire_lease()
-    plan(tools, job_id)
+    plan_job(context, job_id)
     assert len(home.store.catalog.list_chunks(job_id)) == 1
 
 
-def test_planners_are_not_lost_for_ever(home: Home, tools: WorkerContext) -> None:
-    job_id = home.add(film(6.0), "a.mp4")
+def test_planners_are_not_lost_for_ever(home: Home, context: WorkerContext) -> None:
+    job_id = home.add(create_video(6.0), "a.mp4")
     for _ in range(home.settings.max_attempts):
         home.store.catalog.update_job(job_id, state="running", stage=STAGE)
     expire_lease()
-    plan(tools, job_id)
+    plan_job(context, job_id)
     job = home.job(job_id)
     assert job.state == "quarantined"
     assert job.error is not None
     assert "lost" in job.error
 
 
-def test_a_failure_that_may_pass_is_tried_again_until_the_last_attempt(home: Home, tools: WorkerContext, space: Space) -> None:
-    passing, lasting = home.add(film(6.0), "a.mp4"), home.add(film(7.0), "b.mp4")
-    with tools_of(home, space, sandbox_seconds=0.001) as hurried:
+def test_a_failure_that_may_pass_is_tried_again_until_the_last_attempt(home: Home, context: WorkerContext, space: Space) -> None:
+    passing, lasting = home.add(create_video(6.0), "a.mp4"), home.add(create_video(7.0), "b.mp4")
+    with open_context(home, space, sandbox_seconds=0.001) as hurried:
         for job_id in (passing, lasting):
             with pytest.raises(MediaError, match="timeout"):
-                plan(hurried, job_id)
+                plan_job(hurried, job_id)
             assert (home.state(job_id), home.job(job_id).stage) == ("running", WAITING)
         with pytest.raises(MediaError, match="timeout"):
-            plan(hurried, lasting)
+            plan_job(hurried, lasting)
     assert home.state(lasting) == "quarantined"
     assert "timeout" in str(home.job(lasting).error)
-    plan(tools, passing)
+    plan_job(context, passing)
     assert len(home.store.catalog.list_chunks(passing)) == 1
 
 
 @pytest.mark.parametrize("data", [b"no media at all, " * 50, b""])
-def test_what_is_not_media_fails_its_job_with_a_sentence(home: Home, tools: WorkerContext, data: bytes) -> None:
+def test_what_is_not_media_fails_its_job_with_a_sentence(home: Home, context: WorkerContext, data: bytes) -> None:
     job_id = home.add(data, "holiday.mp4", unseen=True)
-    plan(tools, job_id)
+    plan_job(context, job_id)
     job = home.job(job_id)
     assert job.state == "failed"
     assert job.error is not None
@@ -119,19 +119,19 @@ def test_what_is_not_media_fails_its_job_with_a_sentence(home: Home, tools: Work
     assert (item.status, item.error) == ("failed", job.error)
 
 
-def test_a_job_that_is_gone_or_over_is_not_planned(home: Home, tools: WorkerContext) -> None:
-    plan(tools, "job_nosuch")
+def test_a_job_that_is_gone_or_over_is_not_planned(home: Home, context: WorkerContext) -> None:
+    plan_job(context, "job_nosuch")
     job_id = home.add(media.image(2), "a.png")
     home.store.catalog.cancel_job(job_id)
-    plan(tools, job_id)
+    plan_job(context, job_id)
     assert home.state(job_id) == "cancelled"
     assert home.store.catalog.list_chunks(job_id) == []
-    assert tools.dispatcher.waiting() == 0
+    assert context.dispatcher.count_waiting() == 0
 
 
-def test_planning_is_a_sign_of_life(home: Home, tools: WorkerContext) -> None:
+def test_planning_is_a_sign_of_life(home: Home, context: WorkerContext) -> None:
     before = time.time()
-    plan(tools, home.add(media.image(3), "a.png"))
+    plan_job(context, home.add(media.image(3), "a.png"))
     last = home.store.catalog.get_last_heartbeat()
     assert last is not None
     assert last >= before

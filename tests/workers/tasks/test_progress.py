@@ -14,7 +14,7 @@ from indexes.catalog.records import ChunkRow
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
 from workers.tasks.lease import Interrupted
-from workers.tasks.progress import ENCODED, ChunkProgress, done_fraction
+from workers.tasks.progress import MAX_ENCODED_FRACTION, ChunkProgress, compute_done_fraction
 
 fractions = st.floats(0, 1)
 
@@ -47,17 +47,17 @@ def test_it_grows_with_what_is_done(lengths: list[float], data: st.DataObject) -
     last = 0.0
     for index in data.draw(st.permutations(range(len(chunks)))):
         for fraction in sorted([data.draw(fractions), data.draw(fractions)]):
-            now = done_fraction(chunks, chunks[index], fraction)
-            assert last - 1e-9 <= now <= ENCODED
+            now = compute_done_fraction(chunks, chunks[index], fraction)
+            assert last - 1e-9 <= now <= MAX_ENCODED_FRACTION
             last = now
         chunks[index] = replace(chunks[index], done=True)
-    assert done_fraction(chunks) == pytest.approx(ENCODED)
+    assert compute_done_fraction(chunks) == pytest.approx(MAX_ENCODED_FRACTION)
 
 
 def test_a_picture_has_no_seconds_but_a_half() -> None:
     (chunk,) = rows([0.0])
-    assert done_fraction([chunk], chunk, 0.5) == pytest.approx(ENCODED / 2)
-    assert done_fraction([replace(chunk, done=True)]) == pytest.approx(ENCODED)
+    assert compute_done_fraction([chunk], chunk, 0.5) == pytest.approx(MAX_ENCODED_FRACTION / 2)
+    assert compute_done_fraction([replace(chunk, done=True)]) == pytest.approx(MAX_ENCODED_FRACTION)
 
 
 def test_work_on_an_item_that_was_deleted_ends_at_the_next_report(tmp_path: Path) -> None:

@@ -20,14 +20,14 @@ from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.query import build_query
-from tests.workers.conftest import Home, tools_of, work
+from tests.workers.conftest import Home, open_context, work
 from tests.workers.process import WorkerProcess, wait_for
 from tests.writing import written
 from workers.context import WorkerContext
 from workers.messaging.dispatch import Dispatcher
 from workers.sweeper import Sweeper
 from workers.tasks import read_text
-from workers.tasks.read_text import read_left_out, text_waits
+from workers.tasks.read_text import has_waiting_text, read_unread_text
 
 COFFEE = load_sample_photos()[2]
 
@@ -35,8 +35,8 @@ COFFEE = load_sample_photos()[2]
 @pytest.fixture
 def late(home: Home, space: Space) -> Iterator[WorkerContext]:
     """WorkerContext of a worker whose time for reading is always used up."""
-    with tools_of(home, space) as tools:
-        yield replace(tools, ocr_budget=OcrBudget("auto", lambda: 0.0))
+    with open_context(home, space) as context:
+        yield replace(context, ocr_budget=OcrBudget("auto", lambda: 0.0))
 
 
 def png(picture: RGB) -> bytes:
@@ -49,7 +49,7 @@ def sign(words: str) -> bytes:
     return png(written(COFFEE, (words, 40, 60)))
 
 
-def film(words: str) -> bytes:
+def create_video(words: str) -> bytes:
     """Four seconds of a photograph, then four of a sign."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as output:
@@ -82,22 +82,22 @@ def test_a_photo_is_searchable_at_once_and_found_by_its_text_after_it_was_read(
     assert item is not None
     assert (home.state(job_id), item.status, item.num_unread_images) == ("done", "ready", 1)
     assert found(home, space, "zanzibar") == []
-    assert text_waits(late)
-    read_left_out(late)
+    assert has_waiting_text(late)
+    read_unread_text(late)
     assert found(home, space, "zanzibar") == [(item.id, 0.0, "Ferry to Zanzibar")]
     assert home.store.catalog.count_unread_images(space.id) == 0
-    assert not text_waits(late)
+    assert not has_waiting_text(late)
     head = home.store.catalog.get_head()
-    read_left_out(late)
+    read_unread_text(late)
     assert home.store.catalog.get_head() == head, "nothing is read twice"
 
 
 def test_text_in_a_video_is_found_in_its_shot_after_it_was_read(home: Home, late: WorkerContext, space: Space) -> None:
-    job_id = home.add(film("Ferry to Zanzibar"), "clip.mp4")
+    job_id = home.add(create_video("Ferry to Zanzibar"), "clip.mp4")
     work(late, job_id)
     assert home.store.catalog.count_unread_images(space.id) >= 2
     assert found(home, space, "zanzibar") == []
-    read_left_out(late)
+    read_unread_text(late)
     item = home.store.catalog.get_item_of_job(job_id)
     assert item is not None
     (hit,) = found(home, space, "zanzibar")
@@ -108,7 +108,7 @@ def test_text_in_a_video_is_found_in_its_shot_after_it_was_read(home: Home, late
 
 def test_a_picture_without_text_counts_as_read(home: Home, late: WorkerContext, space: Space) -> None:
     work(late, home.add(png(COFFEE), "IMG_1.png"))
-    read_left_out(late)
+    read_unread_text(late)
     assert home.store.catalog.count_unread_images(space.id) == 0
 
 
@@ -125,14 +125,14 @@ def test_reading_stops_for_a_job_and_goes_on_behind_it(
         return read(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(read_text, "_read_segment", upload_meanwhile)
-    read_left_out(late)
+    read_unread_text(late)
     assert len(uploads) == 1, "no other picture is begun"
     assert home.store.catalog.count_unread_images(space.id) == 2, "what was read is kept"
     monkeypatch.undo()
-    assert not text_waits(late)
+    assert not has_waiting_text(late)
     work(late, uploads[0])
-    assert text_waits(late)
-    read_left_out(late)
+    assert has_waiting_text(late)
+    read_unread_text(late)
     assert home.store.catalog.count_unread_images(space.id) == 0
 
 
@@ -149,16 +149,16 @@ def test_a_worker_that_dies_before_the_commit_loses_no_text(
         raise Killed
 
     patient = replace(late, settings=late.settings.model_copy(update={"max_attempts": 10}))
-    for place in ("_read_segment", "store_text", "write_segments"):
+    for place in ("_read_segment", "write_text_shard", "write_segments"):
         with monkeypatch.context() as patch:
             patch.setattr(read_text, place, die)
             patch.setattr(late.store.catalog, "extend_text_lease", lambda *_: True)
             with pytest.raises(Killed):
-                read_left_out(patient)
+                read_unread_text(patient)
         assert home.store.catalog.count_unread_images(space.id) == 1
         assert found(home, space, "zanzibar") == []
     monkeypatch.undo()
-    read_left_out(patient)
+    read_unread_text(patient)
     assert len(found(home, space, "zanzibar")) == 1
 
 
@@ -171,8 +171,8 @@ def test_an_error_is_tried_again_and_given_up_after_the_last_attempt(
         raise Unavailable("The decoder does not answer.")
 
     monkeypatch.setattr(late.reader, "image", unavailable)
-    read_left_out(late)
-    assert not text_waits(late), "max_attempts is 2 here, and one task tries until then"
+    read_unread_text(late)
+    assert not has_waiting_text(late), "max_attempts is 2 here, and one task tries until then"
     assert home.store.catalog.count_unread_images(space.id) == 1
 
 
@@ -185,7 +185,7 @@ def test_a_picture_that_cannot_be_decoded_any_more_is_not_tried_again(
         raise MediaError("IMG_1.png", "unreadable", "The picture cannot be decoded.")
 
     monkeypatch.setattr(late.reader, "image", broken)
-    read_left_out(late)
+    read_unread_text(late)
     assert home.store.catalog.count_unread_images(space.id) == 0
 
 
@@ -194,17 +194,17 @@ def test_nothing_is_read_where_it_is_off_or_cannot_be(
 ) -> None:
     work(late, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
     off = replace(late, settings=late.settings.model_copy(update={"read_text": "off"}))
-    read_left_out(off)
-    assert not text_waits(off)
+    read_unread_text(off)
+    assert not has_waiting_text(off)
     monkeypatch.setattr(Space, "can_recognize_text", property(lambda _: False))
-    read_left_out(late)
-    assert not text_waits(late)
+    read_unread_text(late)
+    assert not has_waiting_text(late)
     assert home.store.catalog.count_unread_images(space.id) == 1
 
 
-def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, tools: WorkerContext) -> None:
+def test_the_sweeper_sends_for_reading_when_nothing_else_waits(home: Home, context: WorkerContext) -> None:
     waits = [True]
-    sweeper = Sweeper(home.store, tools.dispatcher, home.settings, text_waits=lambda: waits[0])
+    sweeper = Sweeper(home.store, context.dispatcher, home.settings, has_waiting_text=lambda: waits[0])
     sweeper.sweep()
     assert home.broker.tasks() == ["mm.read"]
     sweeper.sweep()

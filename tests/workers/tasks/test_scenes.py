@@ -22,7 +22,7 @@ from mm.spaces.query import build_query
 from tests.workers.conftest import Home, work
 from workers.context import WorkerContext
 from workers.tasks import scenes
-from workers.tasks.scenes import number_scenes, with_scenes
+from workers.tasks.scenes import assign_scenes, number_scenes
 from workers.tasks.segment_shards import read_segments, write_segments
 
 FPS, SECONDS = 8, 9.0
@@ -57,12 +57,12 @@ def view(picture: Image.Image, seconds: float) -> np.ndarray:
 
 
 def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(
-    home: Home, tools: WorkerContext, space: Space
+    home: Home, context: WorkerContext, space: Space
 ) -> None:
     """A cat, a rocket, a cup: dissolves between them, which no cut detector sees while the camera
     moves."""
     job_id = home.add(of_photographs(1, 4, 2), "film.mp4")
-    work(tools, job_id)
+    work(context, job_id)
     item_id = home.job(job_id).item_id
     segments = home.store.catalog.list_segments(item_id, space.id, -1.0, 100)
     told = sorted({segment.scene for segment in segments if segment.scene is not None})
@@ -80,16 +80,17 @@ def test_scenes_of_a_film_are_found_across_its_chunks_and_told_with_each_answer(
 
 
 def test_a_segment_is_cut_where_a_scene_begins_and_each_part_is_seen_by_its_own_frames(
-    home: Home, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    home: Home, context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    current = context.spaces.load_current()
     a, b = np.eye(DIM, dtype=np.float32)[:2]
     frames = [EncodedFrame(float(t), a if t < 4 else b, False, 0.0, np.zeros(3, np.float32)) for t in range(8)]
     said = [EncodedEvidence("speech", start, start + 1.5, "words", a) for start in (0.5, 6.0)]
     evidence = [EncodedEvidence("picture", 0.0, 8.0, None, (a + b) / np.sqrt(2)), *said]
-    shard_id = write_segments(tools.store.shards, tools.spaces.current().id, [EncodedSegment(0.0, 8.0, 0, evidence, frames)])
-    segments = read_segments(tools.store.shards, tools.spaces.current().id, [shard_id])
+    shard_id = write_segments(context.store.shards, current.id, [EncodedSegment(0.0, 8.0, 0, evidence, frames)])
+    segments = read_segments(context.store.shards, current.id, [shard_id])
     monkeypatch.setattr(scenes, "scene_starts", lambda tower, frames: [4.0])
-    parts = with_scenes(tools.store.shards, tools.spaces.current(), segments, [shard_id])
+    parts = assign_scenes(context.store.shards, current, segments, [shard_id])
     assert [(part.start, part.end, part.shot, part.scene) for part in parts] == [
         (0.0, 4.0, 0, (0.0, 4.0)),
         (4.0, 8.0, 1, (4.0, 8.0)),
@@ -97,19 +98,20 @@ def test_a_segment_is_cut_where_a_scene_begins_and_each_part_is_seen_by_its_own_
     for part, vector, start in zip(parts, (a, b), (0.5, 6.0), strict=True):
         picture, speech = part.evidence
         assert (picture.kind, picture.start, picture.end) == ("picture", part.start, part.end)
-        stored = tools.store.shards.read(picture.shard_id, tools.spaces.current().id).vectors["picture"][picture.row]
+        stored = context.store.shards.read(picture.shard_id, current.id).vectors["picture"][picture.row]
         np.testing.assert_array_equal(stored, vector)
         assert (speech.kind, speech.start) == ("speech", start)
-    assert with_scenes(tools.store.shards, tools.spaces.current(), segments, [shard_id]) == parts, "a second time gives the same"
+    assert assign_scenes(context.store.shards, current, segments, [shard_id]) == parts, "a second time gives the same"
 
 
 def test_where_no_network_tells_of_scenes_nothing_changes(
-    home: Home, tools: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    home: Home, context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    current = context.spaces.load_current()
     segment = EncodedSegment(0.0, 8.0, 0, [EncodedEvidence("sound", 0.0, 8.0, "rain", np.eye(DIM, dtype=np.float32)[0])])
-    shard_id = write_segments(tools.store.shards, tools.spaces.current().id, [segment])
-    segments = read_segments(tools.store.shards, tools.spaces.current().id, [shard_id])
-    assert with_scenes(tools.store.shards, tools.spaces.current(), segments, [shard_id]) == segments, "a sound has no frames"
+    shard_id = write_segments(context.store.shards, current.id, [segment])
+    segments = read_segments(context.store.shards, current.id, [shard_id])
+    assert assign_scenes(context.store.shards, current, segments, [shard_id]) == segments, "a sound has no frames"
     assert segments[0].scene is None
 
 

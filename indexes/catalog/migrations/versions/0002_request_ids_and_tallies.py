@@ -1,4 +1,4 @@
-"""The request that brought a job, and how long the steps of the work took."""
+"""Add the request id of jobs, and the table of work metrics."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The scene that each segment of a video lies in."""
+"""Add the scene of each segment of a video."""
 
 import sqlalchemy as sa
 from alembic import op

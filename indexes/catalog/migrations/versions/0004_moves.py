@@ -1,4 +1,4 @@
-"""Libraries that move from one space to another, and the space that they moved to."""
+"""Add reindexing: its table, its jobs, and the space that the library was reindexed to."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The revision of the library, and the files that commands released."""
+"""Add the revision of the library, and the table of released files."""
 
 import sqlalchemy as sa
 from alembic import op

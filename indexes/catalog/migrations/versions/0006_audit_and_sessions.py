@@ -1,4 +1,4 @@
-"""The append-only audit log, and the sessions of browsers that signed in."""
+"""Add the append-only audit log, and browser sessions."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,5 +1,4 @@
-"""Jobs take turns: who sent each, how long it is, when it was last served, and when it may be tried
-again."""
+"""Add scheduling: API key, size class, last service and retry time of jobs, flows and speeds."""
 
 import sqlalchemy as sa
 from alembic import op

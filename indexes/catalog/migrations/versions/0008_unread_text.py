@@ -1,5 +1,4 @@
-"""Pictures whose text was not read while their item was encoded; of earlier items, those in which
-no text was found."""
+"""Add the images on which text recognition has not run; of existing items, those without text."""
 
 import json
 from itertools import groupby

@@ -1,4 +1,4 @@
-"""The layers of the sandbox that hold in each worker."""
+"""Add the sandbox reports of workers."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -22,7 +22,7 @@ from indexes.catalog.changes.watch import CatalogWatch
 from indexes.catalog.records import NamedSpace, ReindexRow
 from mm.settings import Settings
 from mm.spaces.types import SpaceId
-from tests.indexes.library import SPACE, planned
+from tests.indexes.library import SPACE, add_planned_job
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -64,7 +64,7 @@ def act(store: Store, action: str, number: int) -> None:
     reindex = store.catalog.get_latest_reindex()
     match action:
         case "publish":
-            job, _ = planned(store, f"{number}")
+            job, _ = add_planned_job(store, f"{number}")
             with suppress(LibraryReindexed):
                 store.catalog.commit_item(job.id, [])
         case "delete":

@@ -12,10 +12,10 @@ from indexes import Store
 from indexes.catalog.records import ChunkRow
 from mm.media.types import Span
 from tests.indexes.conftest import Clock
-from tests.indexes.library import SPACE, add, planned
+from tests.indexes.library import SPACE, add, add_planned_job
 
 
-def the_chunk(store: Store, job_id: str) -> ChunkRow:
+def only_chunk(store: Store, job_id: str) -> ChunkRow:
     (chunk,) = store.catalog.list_chunks(job_id)
     return chunk
 
@@ -41,7 +41,7 @@ def test_plan_job_concurrently_keeps_one_plan(store: Store) -> None:
 
 
 def test_extend_lease_keeps_lease_until_it_expires(store: Store, clock: Clock) -> None:
-    job, (chunk,) = planned(store, 1)
+    job, (chunk,) = add_planned_job(store, 1)
     leased = store.catalog.lease_chunk(chunk.pk, "a", 10.0)
     assert leased is not None
     assert (leased.owner, leased.attempts, leased.leased_until) == ("a", 1, clock.now + 10)
@@ -52,22 +52,22 @@ def test_extend_lease_keeps_lease_until_it_expires(store: Store, clock: Clock) -
     clock.now += 9
     assert store.catalog.lease_chunk(chunk.pk, "b", 10.0) is None
     clock.now += 1
-    taken = store.catalog.lease_chunk(chunk.pk, "b", 10.0)
-    assert taken is not None
-    assert taken.attempts == 2
+    other_lease = store.catalog.lease_chunk(chunk.pk, "b", 10.0)
+    assert other_lease is not None
+    assert other_lease.attempts == 2
     assert not store.catalog.extend_lease(chunk.pk, "a", 10.0)
     assert not store.catalog.finish_chunk(chunk.pk, "a", "a" * 64)
     store.catalog.release_chunk(chunk.pk, "a", "late")
-    assert the_chunk(store, job.id) == taken
+    assert only_chunk(store, job.id) == other_lease
     assert store.catalog.finish_chunk(chunk.pk, "b", "b" * 64)
-    done = the_chunk(store, job.id)
+    done = only_chunk(store, job.id)
     assert (done.done, done.shard_id, done.error) == (True, "b" * 64, None)
     assert store.catalog.lease_chunk(chunk.pk, "c", 10.0) is None
     assert not store.catalog.extend_lease(chunk.pk, "b", 10.0)
 
 
 def test_extend_lease_after_expiry_succeeds_without_other_owner(store: Store, clock: Clock) -> None:
-    _, (chunk,) = planned(store, 1)
+    _, (chunk,) = add_planned_job(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "a", 10.0)
     clock.now += 60
     assert store.catalog.extend_lease(chunk.pk, "a", 10.0)
@@ -75,20 +75,20 @@ def test_extend_lease_after_expiry_succeeds_without_other_owner(store: Store, cl
 
 
 def test_release_chunk_without_error_does_not_count_attempt(store: Store) -> None:
-    job, (chunk,) = planned(store, 1)
+    job, (chunk,) = add_planned_job(store, 1)
     assert store.catalog.lease_chunk(chunk.pk, "a", 60.0)
     store.catalog.release_chunk(chunk.pk, "a", None)
-    assert (the_chunk(store, job.id).attempts, the_chunk(store, job.id).owner) == (0, None)
+    assert (only_chunk(store, job.id).attempts, only_chunk(store, job.id).owner) == (0, None)
     assert store.catalog.lease_chunk(chunk.pk, "b", 60.0)
     store.catalog.release_chunk(chunk.pk, "b", "RuntimeError: no")
-    released = the_chunk(store, job.id)
+    released = only_chunk(store, job.id)
     assert (released.attempts, released.error, released.owner) == (1, "RuntimeError: no", None)
     store.catalog.release_chunk(chunk.pk, "b", None)
-    assert the_chunk(store, job.id) == released
+    assert only_chunk(store, job.id) == released
 
 
 def test_cancel_job_ends_leases_of_chunks(store: Store) -> None:
-    job, (chunk, other) = planned(store, 1, 2)
+    job, (chunk, other) = add_planned_job(store, 1, 2)
     assert store.catalog.lease_chunk(chunk.pk, "a", 60.0)
     store.catalog.cancel_job(job.id)
     assert not store.catalog.extend_lease(chunk.pk, "a", 60.0)
@@ -105,11 +105,11 @@ def test_lease_of_unknown_chunk_returns_none(store: Store) -> None:
 
 
 def test_lease_chunk_concurrently_succeeds_once(store: Store) -> None:
-    job, chunks = planned(store, 1, 4)
+    job, chunks = add_planned_job(store, 1, 4)
     with ThreadPoolExecutor(8) as pool:
         for chunk in chunks:
-            got = list(pool.map(lambda owner, pk=chunk.pk: store.catalog.lease_chunk(pk, owner, 60.0), "abcdefgh"))
-            assert sum(row is not None for row in got) == 1
+            rows = list(pool.map(lambda owner, pk=chunk.pk: store.catalog.lease_chunk(pk, owner, 60.0), "abcdefgh"))
+            assert sum(row is not None for row in rows) == 1
     assert [chunk.attempts for chunk in store.catalog.list_chunks(job.id)] == [1] * 4
 
 
@@ -135,7 +135,7 @@ class Leases(RuleBasedStateMachine):
     @initialize()
     def plan(self) -> None:
         Leases.count = getattr(Leases, "count", 0) + 1
-        self.job, (self.chunk,) = planned(self.store, f"machine {Leases.count}")
+        self.job, (self.chunk,) = add_planned_job(self.store, f"machine {Leases.count}")
         self.owner: str | None = None
         self.until = 0.0
         self.attempts = 0
@@ -143,18 +143,18 @@ class Leases(RuleBasedStateMachine):
 
     @rule(owner=st.sampled_from("abc"), seconds=st.sampled_from([1.0, 5.0]))
     def lease(self, owner: str, seconds: float) -> None:
-        free = not self.done and not self.over and (self.until <= self.clock.now or self.owner == owner)
+        is_free = not self.done and not self.over and (self.until <= self.clock.now or self.owner == owner)
         row = self.store.catalog.lease_chunk(self.chunk.pk, owner, seconds)
-        assert (row is not None) == free
+        assert (row is not None) == is_free
         if row is not None:
             self.owner, self.until, self.attempts = owner, self.clock.now + seconds, self.attempts + 1
             assert row.attempts == self.attempts
 
     @rule(owner=st.sampled_from("abc"))
-    def beat(self, owner: str) -> None:
-        held = self.owner == owner and not self.done and not self.over
-        assert self.store.catalog.extend_lease(self.chunk.pk, owner, 5.0) == held
-        if held:
+    def extend(self, owner: str) -> None:
+        is_leased = self.owner == owner and not self.done and not self.over
+        assert self.store.catalog.extend_lease(self.chunk.pk, owner, 5.0) == is_leased
+        if is_leased:
             self.until = self.clock.now + 5.0
 
     @rule(owner=st.sampled_from("abc"), error=st.sampled_from([None, "broken"]))
@@ -166,9 +166,9 @@ class Leases(RuleBasedStateMachine):
 
     @rule(owner=st.sampled_from("abc"))
     def finish(self, owner: str) -> None:
-        held = self.owner == owner and not self.done and not self.over
-        assert self.store.catalog.finish_chunk(self.chunk.pk, owner, "0" * 64) == held
-        if held:
+        is_leased = self.owner == owner and not self.done and not self.over
+        assert self.store.catalog.finish_chunk(self.chunk.pk, owner, "0" * 64) == is_leased
+        if is_leased:
             self.done, self.owner, self.until = True, None, 0.0
 
     @rule(seconds=st.sampled_from([0.5, 2.0, 10.0]))
@@ -183,7 +183,7 @@ class Leases(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "job"):
-            row = the_chunk(self.store, self.job.id)
+            row = only_chunk(self.store, self.job.id)
             assert (row.attempts, row.owner, row.done) == (self.attempts, self.owner, self.done)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from indexes import Store
 from indexes.catalog.records import NewSegment
 from mm.schemas import FINAL_STATES, JobState
-from tests.indexes.library import add, planned
+from tests.indexes.library import add, add_planned_job
 
 
 def test_update_job_adds_event_with_increasing_id(store: Store) -> None:
@@ -58,7 +58,7 @@ def test_update_of_unknown_job_changes_nothing(store: Store) -> None:
     store.catalog.quarantine_job("job_nosuch", "x")
     assert store.catalog.get_job("job_nosuch") is None
     assert store.catalog.get_item_of_job("job_nosuch") is None
-    assert store.catalog.plan_job("job_nosuch", planned(store, 1)[1][0].space, []) == []
+    assert store.catalog.plan_job("job_nosuch", add_planned_job(store, 1)[1][0].space, []) == []
 
 
 @hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

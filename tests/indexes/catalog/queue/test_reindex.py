@@ -110,9 +110,9 @@ def test_reindex_jobs_are_not_listed_or_counted_as_uploads(store: Store) -> None
     assert (again.status, its_job.id) == ("ready", upload[0].id)
     assert store.catalog.read_queue_status().waiting_chunks == 0
     store.catalog.update_job(job.id, state="failed", error="it cannot be read")
-    found = store.catalog.get_item(item.id)
-    assert found is not None
-    assert (found.status, found.error) == ("ready", None)
+    unchanged = store.catalog.get_item(item.id)
+    assert unchanged is not None
+    assert (unchanged.status, unchanged.error) == ("ready", None)
 
 
 def add_again(store: Store, item: ItemRow) -> tuple[ItemRow, JobRow, bool]:

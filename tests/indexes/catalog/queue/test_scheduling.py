@@ -139,7 +139,7 @@ def test_claim_work_groups_images_of_one_flow(store: Store) -> None:
     store.catalog.cancel_job(jobs[1].id)
     leased = store.catalog.lease_images(unit.job_ids, SPACE, "w", LEASE)
     assert [image.job.id for image in leased] == [job.id for job in jobs[:MAX_IMAGES] if job is not jobs[1]]
-    assert {(one.job.state, one.chunk.attempts, one.chunk.owner) for one in leased} == {("running", 1, "w")}
+    assert {(image.job.state, image.chunk.attempts, image.chunk.owner) for image in leased} == {("running", 1, "w")}
     assert store.catalog.lease_images(unit.job_ids, SPACE, "other", LEASE) == []
     first, second, *_ = leased
     assert store.catalog.commit_item(first.job.id, [], LeasedChunk(first.chunk.pk, "w", SHARD))
@@ -213,6 +213,7 @@ def test_claim_work_concurrently_returns_each_chunk_once(store: Store) -> None:
         store.catalog.plan_job(job_id, SPACE, spans(200.0))
     with ThreadPoolExecutor(6) as pool:
         units = list(pool.map(lambda n: claim(store, f"w{n}"), range(14)))
+    units += [claim(store, f"later{n}") for n in range(12)]  # a claim returns None where others hold the locks
     taken = [unit.chunk.pk for unit in units if unit is not None and unit.chunk is not None]
     assert len(taken) == len(set(taken)) == 12
 
@@ -262,8 +263,8 @@ def check_wait(job_id: str, others: list[Served], flow: dict[str, tuple[str | No
     for served in others:
         of = flow[served.job_ids[0]]
         costs[of] = costs.get(of, 0.0) + served.cost
-        for one in served.job_ids:
-            units[one] = units.get(one, 0) + (of == flow[job_id])
+        for served_id in served.job_ids:
+            units[served_id] = units.get(served_id, 0) + (of == flow[job_id])
     own = costs.pop(flow[job_id], 0.0)
     assert max(units.values(), default=0) <= 1
     assert max(costs.values(), default=0.0) <= own + 2 * CHUNK

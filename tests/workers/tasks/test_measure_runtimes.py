@@ -13,7 +13,7 @@ from mm.spaces.measure import can_measure, start_measuring
 from mm.spaces.tuning import choice_path
 from tests.graphs import with_graphs
 from tests.workers.process import wait_for
-from workers.tasks.measure import IDLE_SECONDS, MOST_TRIES, Measuring
+from workers.tasks.measure_runtimes import IDLE_SECONDS, MAX_TRIES, RuntimeMeasurement
 
 
 class Machine:
@@ -28,8 +28,8 @@ class Machine:
         self.started.append(subprocess.Popen([sys.executable, "-c", self.code]))
         return self.started[-1]
 
-    def measuring(self, *, due: bool = True) -> Measuring:
-        return Measuring(Settings(), self.start, lambda settings: due, lambda: self.now)
+    def measurement(self, *, due: bool = True) -> RuntimeMeasurement:
+        return RuntimeMeasurement(Settings(), self.start, lambda settings: due, lambda: self.now)
 
 
 @pytest.fixture
@@ -38,45 +38,45 @@ def machine() -> Machine:
 
 
 def test_measuring_begins_after_an_idle_time_and_ends_for_work(machine: Machine) -> None:
-    with machine.measuring() as measuring:
-        measuring.step(idle=True)
+    with machine.measurement() as measurement:
+        measurement.step(idle=True)
         machine.now += IDLE_SECONDS - 1
-        measuring.step(idle=False)
+        measurement.step(idle=False)
         machine.now += IDLE_SECONDS - 1
-        measuring.step(idle=True)
+        measurement.step(idle=True)
         assert machine.started == []
-        for tries in range(1, MOST_TRIES + 2):
+        for tries in range(1, MAX_TRIES + 2):
             machine.now += IDLE_SECONDS
-            measuring.step(idle=True)
-            measuring.step(idle=True)
-            assert len(machine.started) == min(tries, MOST_TRIES)
-            measuring.step(idle=False)
+            measurement.step(idle=True)
+            measurement.step(idle=True)
+            assert len(machine.started) == min(tries, MAX_TRIES)
+            measurement.step(idle=False)
             assert all(process.returncode is not None for process in machine.started)
 
 
 def test_measuring_is_done_once(machine: Machine) -> None:
     machine.code = ""
-    with machine.measuring() as measuring:
+    with machine.measurement() as measurement:
         machine.now += IDLE_SECONDS
-        measuring.step(idle=True)
+        measurement.step(idle=True)
         machine.started[0].wait(60)
         for _ in range(3):
             machine.now += IDLE_SECONDS
-            measuring.step(idle=True)
+            measurement.step(idle=True)
         assert len(machine.started) == 1
 
 
 def test_measuring_that_is_not_due_starts_nothing(machine: Machine) -> None:
-    with machine.measuring(due=False) as measuring:
+    with machine.measurement(due=False) as measurement:
         machine.now += IDLE_SECONDS
-        measuring.step(idle=True)
+        measurement.step(idle=True)
     assert machine.started == []
 
 
 def test_measuring_ends_with_its_worker(machine: Machine) -> None:
-    with machine.measuring() as measuring:
+    with machine.measurement() as measurement:
         machine.now += IDLE_SECONDS
-        measuring.step(idle=True)
+        measurement.step(idle=True)
     assert machine.started[0].returncode is not None
 
 

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 60.0
 """How long a worker has nothing to do before it measures."""
-MOST_TRIES = 3
+MAX_TRIES = 3
 """Processes that are started by one worker process; one that work interrupts counts."""
 STOP_SECONDS = 5.0
 
 
-class Measuring:
+class RuntimeMeasurement:
     """Used by the sweeper's thread alone. What is measured holds for workers and services that
     start later, so that no item is encoded by two runtimes."""
 
@@ -39,11 +39,11 @@ class Measuring:
         self._due = due
         self._clock = clock
         self._idle_since = clock()
-        self._left = MOST_TRIES
+        self._left = MAX_TRIES
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a process was started and has not been seen to end."""
         return self._process is not None
 

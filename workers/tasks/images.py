@@ -15,10 +15,10 @@ from mm.media.types import MediaFile, MediaInfo
 from mm.spaces.encode.chunk import ChunkEncoder
 from mm.spaces.encode.file_name import encode_file_name
 from mm.spaces.encode.images import encode_images
-from workers.logs import about
-from workers.reindex import carry_on
+from workers.logs import bind_job
+from workers.reindex import continue_reindex
 from workers.tasks.lease import Interrupted, Lease
-from workers.tasks.plan import plan_anew
+from workers.tasks.plan import replan_job
 from workers.tasks.retries import ChunkAttempt
 from workers.tasks.segment_shards import read_segments, write_segments
 from workers.tasks.timed_reader import TimedReader
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from workers.context import WorkerContext
 
 
-def encode_pictures(tools: WorkerContext, job_ids: Sequence[str]) -> None:
+def encode_image_jobs(context: WorkerContext, job_ids: Sequence[str]) -> None:
     """Plan, encode and finish jobs on pictures. A picture whose attempt fails is tried again alone,
     by its chunk."""
-    catalog, seconds = tools.store.catalog, tools.settings.lease_seconds
+    catalog, seconds = context.store.catalog, context.settings.lease_seconds
     first = catalog.get_job(job_ids[0])
     if first is None:
         return
-    space_id = tools.spaces.wanted(first.reindex_pk)
-    begun = catalog.lease_images(job_ids, space_id, tools.owner, seconds)
+    space_id = context.spaces.get_target(first.reindex_pk)
+    begun = catalog.lease_images(job_ids, space_id, context.owner, seconds)
     if not begun:
         return
     started, begun_at = time.monotonic(), time.time()
-    with Lease(catalog, [one.chunk.pk for one in begun], tools.owner, seconds, tools.stop) as lease:
-        timed = TimedReader(tools.reader)
-        space, outcomes = _encode(tools, begun, timed, lease)
-        done = sum(_end(tools, space, one, outcome, lease) for one, outcome in zip(begun, outcomes, strict=True))
-    tools.worked()
+    with Lease(catalog, [one.chunk.pk for one in begun], context.owner, seconds, context.stop) as lease:
+        timed = TimedReader(context.reader)
+        space, outcomes = _encode(context, begun, timed, lease)
+        done = sum(_end(context, space, one, outcome, lease) for one, outcome in zip(begun, outcomes, strict=True))
+    context.record_heartbeat()
     took = (time.monotonic() - started) / len(begun)
     with suppress(Unavailable):  # numbers, not the work
         catalog.record_work_metrics(
@@ -57,7 +57,7 @@ def encode_pictures(tools: WorkerContext, job_ids: Sequence[str]) -> None:
         catalog.record_speed("image", took)
     structlog.get_logger().info("pictures encoded", pictures=len(begun), done=done, seconds=round(took * len(begun), 3))
     if first.is_background:
-        carry_on(tools.store, tools.dispatcher)
+        continue_reindex(context.store, context.dispatcher)
 
 
 def _waited(one: LeasedImage, begun_at: float) -> dict[str, float]:
@@ -66,63 +66,65 @@ def _waited(one: LeasedImage, begun_at: float) -> dict[str, float]:
 
 
 def _encode(
-    tools: WorkerContext, begun: Sequence[LeasedImage], reader: TimedReader, lease: Lease
+    context: WorkerContext, begun: Sequence[LeasedImage], reader: TimedReader, lease: Lease
 ) -> tuple[Space | None, list[EncodedSegment | Exception]]:
     """What became of each picture; an error that ends the batch is that of all of them."""
 
     def progress(fraction: float) -> None:
         lease.check()
-        tools.progressed()
+        context.record_progress()
 
     try:
-        space = tools.spaces.of(begun[0].chunk.space)
-        with tools.ocr_budget.credit():
-            return space, [*encode_images(space, reader, [_file(tools, one) for one in begun], progress)]
+        space = context.spaces.load(begun[0].chunk.space)
+        with context.ocr_budget.credit():
+            return space, [*encode_images(space, reader, [_file(context, one) for one in begun], progress)]
     except Exception as error:  # noqa: BLE001  treated as that of each picture
         return None, [error] * len(begun)
 
 
-def _end(tools: WorkerContext, space: Space | None, one: LeasedImage, outcome: EncodedSegment | Exception, lease: Lease) -> bool:
+def _end(
+    context: WorkerContext, space: Space | None, one: LeasedImage, outcome: EncodedSegment | Exception, lease: Lease
+) -> bool:
     """Commit a picture, or treat its error as that of its chunk. Returns whether it can be
     searched."""
     log = structlog.get_logger()
-    with about(one.job):
+    with bind_job(one.job):
         try:
-            with ChunkAttempt(tools, one.chunk):
-                return _commit_unless_moved(tools, space, one, outcome, lease)
+            with ChunkAttempt(context, one.chunk):
+                return _commit_unless_moved(context, space, one, outcome, lease)
         except Exception:  # the others go on
             log.exception("picture failed")
     return False
 
 
 def _commit_unless_moved(
-    tools: WorkerContext, space: Space | None, one: LeasedImage, outcome: EncodedSegment | Exception, lease: Lease
+    context: WorkerContext, space: Space | None, one: LeasedImage, outcome: EncodedSegment | Exception, lease: Lease
 ) -> bool:
     try:
         if isinstance(outcome, Exception):
             raise outcome
-        return space is not None and _commit(tools, space, one, outcome, lease)
+        return space is not None and _commit(context, space, one, outcome, lease)
     except LibraryReindexed:
-        plan_anew(tools, one.job)
+        replan_job(context, one.job)
         return False
 
 
-def _commit(tools: WorkerContext, space: Space, one: LeasedImage, segment: EncodedSegment, lease: Lease) -> bool:
-    encoder = ChunkEncoder(space, tools.reader, tools.settings, tools.ocr_budget)
-    encoder.recognize_image_text(_file(tools, one), segment, lease.check)
+def _commit(context: WorkerContext, space: Space, one: LeasedImage, segment: EncodedSegment, lease: Lease) -> bool:
+    encoder = ChunkEncoder(space, context.reader, context.settings, context.ocr_budget)
+    encoder.recognize_image_text(_file(context, one), segment, lease.check)
     name = encode_file_name(space, one.item.name)
     segment.evidence.extend([] if name is None else [name])
-    shard_id = write_segments(tools.store.shards, space.id, [segment])
-    segments = read_segments(tools.store.shards, space.id, [shard_id])
-    held = LeasedChunk(one.chunk.pk, tools.owner, shard_id)
-    if not tools.store.catalog.commit_item(one.job.id, segments, held):
+    shard_id = write_segments(context.store.shards, space.id, [segment])
+    segments = read_segments(context.store.shards, space.id, [shard_id])
+    held = LeasedChunk(one.chunk.pk, context.owner, shard_id)
+    if not context.store.catalog.commit_item(one.job.id, segments, held):
         raise Interrupted("lease lost, or job over")
     structlog.get_logger().info("job done", item=one.item.id, segments=len(segments))
     return True
 
 
-def _file(tools: WorkerContext, one: LeasedImage) -> MediaFile:
+def _file(context: WorkerContext, one: LeasedImage) -> MediaFile:
     """The blob, with what the probe at the upload reported."""
     item = one.item
     info = MediaInfo("image", "", item.content_type, 0.0, item.width, item.height, 0, 0.0, "", "")
-    return MediaFile(tools.store.blobs.path(item.sha256), item.name, info)
+    return MediaFile(context.store.blobs.path(item.sha256), item.name, info)

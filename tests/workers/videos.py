@@ -17,7 +17,7 @@ SPEECH = Path(moonshine_voice.__file__).parent / "assets" / "beckett.wav"
 
 
 @cache
-def film(seconds: float, *, scene_seconds: float = 5.0, fps: int = 4, seed: int = 0, container: str = "mp4") -> bytes:
+def create_video(seconds: float, *, scene_seconds: float = 5.0, fps: int = 4, seed: int = 0, container: str = "mp4") -> bytes:
     """H.264, 160 x 120 px, a key frame every two seconds; coloured blocks that shift with each
     frame, new ones each scene."""
     random = np.random.default_rng(seed)

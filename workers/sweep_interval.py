@@ -9,7 +9,7 @@ LONGEST_SECONDS = 20.0
 sign of work, which readiness expects once a minute."""
 
 
-class Pace:
+class SweepInterval:
     """The set interval while there is work, then twice as long after each quiet sweep, up to a
     bound."""
 
@@ -18,7 +18,7 @@ class Pace:
         self._longest = max(seconds, min(FACTOR * seconds, LONGEST_SECONDS))
         self._pause = seconds
 
-    def after(self, *, quiet: bool) -> float:
+    def advance(self, *, is_idle: bool) -> float:
         """Seconds until the next sweep, after one that found the library at rest or not."""
-        self._pause = min(2 * self._pause, self._longest) if quiet else self._seconds
+        self._pause = min(2 * self._pause, self._longest) if is_idle else self._seconds
         return self._pause

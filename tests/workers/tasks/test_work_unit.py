@@ -7,46 +7,46 @@ import pytest
 
 from mm.spaces import Space
 from tests.api import media
-from tests.workers.conftest import LEASE_SECONDS, Home, tools_of
-from tests.workers.films import film
+from tests.workers.conftest import LEASE_SECONDS, Home, open_context
+from tests.workers.videos import create_video
 from workers.context import WorkerContext
-from workers.tasks.pictures import encode_pictures
-from workers.tasks.turn import take_turn
+from workers.tasks.images import encode_image_jobs
+from workers.tasks.work_unit import run_work_unit
 
 
 def stages(home: Home, job_id: str) -> list[tuple[str, str]]:
     return [(event.state, event.stage) for event in home.store.catalog.list_events_after(job_id, 0, 1000)]
 
 
-def test_a_short_film_is_searchable_after_one_turn(home: Home, tools: WorkerContext) -> None:
-    job_id = home.add(film(3.0), "a.mp4")
+def test_a_short_film_is_searchable_after_one_turn(home: Home, context: WorkerContext) -> None:
+    job_id = home.add(create_video(3.0), "a.mp4")
     assert stages(home, job_id) == [("queued", "waiting")]
-    take_turn(tools)
+    run_work_unit(context)
     assert home.state(job_id) == "done"
-    assert tools.dispatcher.waiting() == 0
+    assert context.dispatcher.count_waiting() == 0
 
 
 def test_a_long_film_takes_turns_with_a_short_one_and_says_when_it_waits(home: Home, space: Space) -> None:
-    with tools_of(home, space, chunk_seconds=16.0) as tools:
-        long = home.add(film(40.0), "long.mp4")
-        take_turn(tools)
+    with open_context(home, space, chunk_seconds=16.0) as context:
+        long = home.add(create_video(40.0), "long.mp4")
+        run_work_unit(context)
         chunks = len(home.store.catalog.list_chunks(long))
-        assert tools.dispatcher.waiting() == chunks - 1, "a message for each turn that is left"
+        assert context.dispatcher.count_waiting() == chunks - 1, "a message for each turn that is left"
         assert home.job(long).stage == f"waiting for its turn, 1 of {chunks} encoded"
-        short = home.add(film(3.0, seed=1), "short.mp4")
-        take_turn(tools)
+        short = home.add(create_video(3.0, seed=1), "short.mp4")
+        run_work_unit(context)
         assert (home.state(short), home.state(long)) == ("done", "running")
         for _ in range(chunks - 1):
-            take_turn(tools)
+            run_work_unit(context)
         assert home.state(long) == "done"
 
 
-def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home: Home, tools: WorkerContext) -> None:
+def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home: Home, context: WorkerContext) -> None:
     good = [home.add(media.image(n), f"market {n}.png") for n in range(3)]
     broken = home.add(media.image(9)[:200], "broken.png", unseen=True)
     turn = home.store.catalog.claim_work("other", LEASE_SECONDS, 120.0)
     assert turn is not None
-    encode_pictures(tools, [*turn.job_ids, *([broken] if broken not in turn.job_ids else [])])
+    encode_image_jobs(context, [*turn.job_ids, *([broken] if broken not in turn.job_ids else [])])
     assert [home.state(job_id) for job_id in good] == ["done"] * 3
     assert home.state(broken) == "failed"
     assert "broken.png" in str(home.job(broken).error)
@@ -56,40 +56,40 @@ def test_pictures_of_a_turn_become_searchable_and_a_broken_one_fails_alone(home:
     assert home.store.catalog.count_due_work(0.0) == 0
 
 
-def test_a_batch_gives_the_vectors_that_each_picture_gets_alone(home: Home, tools: WorkerContext) -> None:
+def test_a_batch_gives_the_vectors_that_each_picture_gets_alone(home: Home, context: WorkerContext) -> None:
     jobs = [home.add(media.image(n), f"{n}.png") for n in range(3)]
-    encode_pictures(tools, jobs)
+    encode_image_jobs(context, jobs)
     shards = [home.chunk(job_id).shard_id for job_id in jobs]
     for job_id, shard_id in zip(jobs, shards, strict=True):
         item = home.store.catalog.get_item(home.job(job_id).item_id)
         assert item is not None
         path = home.store.blobs.path(item.sha256)
         assert shard_id is not None
-        stored = home.store.shards.read(shard_id, tools.spaces.current().id).vectors["picture"][0]
-        alone = tools.spaces.current().image.embed([tools.reader.image(path, item.name)])[0]
+        stored = home.store.shards.read(shard_id, context.spaces.load_current().id).vectors["picture"][0]
+        alone = context.spaces.load_current().image.embed([context.reader.image(path, item.name)])[0]
         assert float(stored.astype("float32") @ alone) > 0.99
 
 
-def test_a_worker_that_stops_gives_pictures_back_without_blame(home: Home, tools: WorkerContext) -> None:
+def test_a_worker_that_stops_gives_pictures_back_without_blame(home: Home, context: WorkerContext) -> None:
     jobs = [home.add(media.image(n), f"{n}.png") for n in range(3)]
-    tools.stop.raise_()
-    take_turn(tools)
+    context.stop.set()
+    run_work_unit(context)
     chunks = [home.chunk(job_id) for job_id in jobs]
     assert {(chunk.done, chunk.attempts, chunk.error, chunk.owner) for chunk in chunks} == {(False, 0, None, None)}
-    assert tools.dispatcher.waiting() == 3
+    assert context.dispatcher.count_waiting() == 3
 
 
 def test_an_error_of_a_batch_is_an_attempt_of_each_and_they_go_on_alone(
     home: Home, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [home.add(media.image(n), f"{n}.png") for n in range(2)]
-    with tools_of(home, space, sweep_seconds=0.001) as tools:
+    with open_context(home, space, sweep_seconds=0.001) as context:
         with monkeypatch.context() as patch:
-            patch.setattr("workers.tasks.pictures.encode_images", no_memory)
-            take_turn(tools)
+            patch.setattr("workers.tasks.images.encode_images", no_memory)
+            run_work_unit(context)
         assert [(home.chunk(job_id).attempts, home.chunk(job_id).error) for job_id in jobs] == [(1, "MemoryError: no room")] * 2
         while home.store.catalog.count_due_work(LEASE_SECONDS):
-            take_turn(tools)
+            run_work_unit(context)
     assert [home.state(job_id) for job_id in jobs] == ["done"] * 2
     assert {home.chunk(job_id).attempts for job_id in jobs} == {2}
 
@@ -98,10 +98,10 @@ def no_memory(*_: object) -> None:
     raise MemoryError("no room")
 
 
-def test_a_turn_without_work_does_nothing(home: Home, tools: WorkerContext) -> None:
-    take_turn(tools)
+def test_a_turn_without_work_does_nothing(home: Home, context: WorkerContext) -> None:
+    run_work_unit(context)
     job_id = home.add(media.image(2), "a.png")
     home.store.catalog.cancel_job(job_id)
-    take_turn(tools)
+    run_work_unit(context)
     assert home.state(job_id) == "cancelled"
     assert home.store.catalog.list_chunks(job_id) == []
