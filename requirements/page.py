@@ -35,7 +35,7 @@ def fetch(folder: Path, package: str, integrity: str) -> Path:
     (package_info,) = json.loads(output.stdout)
     if package_info["integrity"] != integrity:
         raise SystemExit(f"{package} has another integrity hash than expected: {package_info['integrity']}")
-    target = folder / package_info["name"]
+    target: Path = folder / package_info["name"]
     with tarfile.open(folder / package_info["filename"]) as archive:
         archive.extractall(target, filter="data")
     return target / "package"
