@@ -116,7 +116,7 @@ def test_select_runtime_without_a_measurement_uses_the_cpu_features(
     assert select_runtime(settings, weights).name == "onnxruntime"
     assert "0.7 points" in select_runtime(settings, weights).reason
     weights.with_name(PRECISIONS_FILE).unlink()
-    assert "never measured" in select_runtime(settings, weights).reason
+    assert "not measured" in select_runtime(settings, weights).reason
     choice = tune_runtime(settings, str, weights.parents[1])
     assert select_runtime(settings, weights).name == choice.runtime
     assert select_runtime(settings, weights).reason == "measured as the fastest on this machine"
@@ -132,7 +132,7 @@ def test_tune_runtime_with_an_unwritable_home_raises_unavailable(
 ) -> None:
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     (tmp_path / "home").write_text("a file")
-    with pytest.raises(Unavailable, match="cannot be kept"):
+    with pytest.raises(Unavailable, match="cannot be stored"):
         tune_runtime(Settings(home=tmp_path / "home"), str, weights.parents[1])
 
 
