@@ -113,9 +113,7 @@ def check_results(query: str, hits: Hits, expected: Sequence[ScoredMoment]) -> l
     actual_scores = {(item, round(start, 3), round(end, 3)): score for item, start, end, score in hits}
     expected_scores = {(moment.item, round(moment.start, 3), round(moment.end, 3)): moment.score for moment in expected}
     violations = [f"{query!r} does not find {key}." for key in sorted(expected_scores.keys() - actual_scores.keys())]
-    violations += [
-        f"{query!r} finds {key}, which is not there." for key in sorted(actual_scores.keys() - expected_scores.keys())
-    ]
+    violations += [f"{query!r} finds {key}, which is not there." for key in sorted(actual_scores.keys() - expected_scores.keys())]
     violations += [
         f"{query!r} scores {key} as {actual_scores[key]:.4f}, not {expected_scores[key]:.4f}."
         for key in sorted(actual_scores.keys() & expected_scores.keys())
