@@ -102,7 +102,7 @@ def test_log_lines_have_key_id_and_no_secret(keyed: KeyedServer, lines: list[Mut
         keyed.running.client.get("/v1/media", headers={"X-Request-ID": request_id, **sent})
     wait_for(lambda: {"logged-1", "logged-2"} <= {line["request_id"] for line in lines}, "both requests are logged")
     assert {(line["request_id"], line.get("key")) for line in lines} == {("logged-1", key_id), ("logged-2", None)}
-    assert secret.rpartition("_")[2] not in str(lines)
+    assert secret.split("_", 2)[2] not in str(lines)  # the random part may contain an underscore
 
 
 def test_pipelined_request_does_not_inherit_key_of_previous(keyed: KeyedServer, lines: list[MutableMapping[str, Any]]) -> None:
