@@ -36,8 +36,8 @@ def write_trade_offs(folder: Path, scores: Scores, floor: float) -> None:
     """Write `floor.svg` and `floor.md` into the folder."""
     points = measure_trade_offs(scores, _CHART_FLOORS)
     chart = Chart(
-        "What a floor keeps and rejects, 1000 images of dev",
-        "floor: lowest probability of a hit",
+        "Kept and rejected by score threshold, 1000 images of dev",
+        "score threshold: lowest probability of a hit",
         tuple(point.floor for point in points),
         (
             Line("relevant items kept", tuple(point.kept for point in points)),
