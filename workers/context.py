@@ -43,5 +43,5 @@ class WorkerContext:
 
 
 def create_owner_name() -> str:
-    """Host, process id, and random digits, because process ids are reused."""
+    """Create a unique name: host, process id, and random digits, as process ids are reused."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

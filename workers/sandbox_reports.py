@@ -27,8 +27,8 @@ class LayerReporter:
     the first file.
     """
 
-    def __init__(self, catalog: Catalog, owner: str, reader: MediaReader, get_retry_seconds: float) -> None:
-        self._catalog, self._owner, self._reader, self._retry_seconds = catalog, owner, reader, get_retry_seconds
+    def __init__(self, catalog: Catalog, owner: str, reader: MediaReader, retry_seconds: float) -> None:
+        self._catalog, self._owner, self._reader, self._retry_seconds = catalog, owner, reader, retry_seconds
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="layers", daemon=True)
 

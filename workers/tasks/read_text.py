@@ -29,8 +29,10 @@ MAX_TASK_SECONDS = 60.0
 
 
 def has_waiting_text(context: WorkerContext) -> bool:
-    """Whether this process may read, text is left to read, and no job waits. Raises
-    `Unavailable`."""
+    """Whether text recognition is enabled, deferred text is due, and no job waits.
+
+    Raises `Unavailable`.
+    """
     space = context.spaces.load_current()
     may_read = context.settings.read_text != "off" and space.can_recognize_text
     return may_read and context.store.catalog.has_due_text(space.id, context.settings.max_attempts)

@@ -34,28 +34,28 @@ def create_photo_video(*numbers: int) -> bytes:
 
     Each photo dissolves into the next over two seconds.
     """
-    pictures = [Image.fromarray(load_sample_photos()[number]) for number in numbers]
+    photos = [Image.fromarray(load_sample_photos()[number]) for number in numbers]
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as output:
         stream = output.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "g": "16"})
         stream.width, stream.height, stream.pix_fmt = 192, 160, "yuv420p"
-        for index in range(round(len(pictures) * SECONDS * FPS)):
+        for index in range(round(len(photos) * SECONDS * FPS)):
             time = index / FPS
-            views = [view(picture, time - number * SECONDS) for number, picture in enumerate(pictures)]
-            weights = [float(np.clip((time - number * SECONDS) / 2 + 0.5, 0, 1)) for number in range(len(pictures))]
-            picture = views[0]
+            views = [view(photo, time - number * SECONDS) for number, photo in enumerate(photos)]
+            weights = [float(np.clip((time - number * SECONDS) / 2 + 0.5, 0, 1)) for number in range(len(photos))]
+            photo = views[0]
             for other, weight in zip(views[1:], weights[1:], strict=True):
-                picture = (1 - weight) * picture + weight * other
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(np.rint(picture).astype(np.uint8), format="rgb24")))
+                photo = (1 - weight) * photo + weight * other
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(np.rint(photo).astype(np.uint8), format="rgb24")))
         output.mux(stream.encode(None))
     return file.getvalue()
 
 
-def view(picture: Image.Image, seconds: float) -> np.ndarray:
+def view(photo: Image.Image, seconds: float) -> np.ndarray:
     edge = 0.02 * float(np.clip(seconds + 1, 0, SECONDS + 2))
-    width, height = picture.size
+    width, height = photo.size
     box = (edge * width, edge * height, (1 - edge) * width, (1 - edge) * height)
-    return np.asarray(picture.resize((192, 160), Image.Resampling.BILINEAR, box), np.float32)
+    return np.asarray(photo.resize((192, 160), Image.Resampling.BILINEAR, box), np.float32)
 
 
 def test_assign_scenes_finds_scenes_across_chunks_and_hits_contain_them(home: Home, context: WorkerContext, space: Space) -> None:
