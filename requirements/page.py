@@ -32,11 +32,11 @@ def fetch(folder: Path, package: str, integrity: str) -> Path:
     packed = subprocess.run(
         ["npm", "pack", package, "--json", "--pack-destination", folder], check=True, capture_output=True, text=True
     )
-    (found,) = json.loads(packed.stdout)
-    if found["integrity"] != integrity:
-        raise SystemExit(f"{package} is not what it was: {found['integrity']}")
-    into = folder / found["name"]
-    with tarfile.open(folder / found["filename"]) as archive:
+    (package_info,) = json.loads(packed.stdout)
+    if package_info["integrity"] != integrity:
+        raise SystemExit(f"{package} is not what it was: {package_info['integrity']}")
+    into = folder / package_info["name"]
+    with tarfile.open(folder / package_info["filename"]) as archive:
         archive.extractall(into, filter="data")
     return into / "package"
 

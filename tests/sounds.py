@@ -24,7 +24,7 @@ def bell(seconds: float, seed: int = 0) -> Waveform:
     since = times % 2.0
     partials = (1.0, 2.0, 2.4, 3.0, 4.5, 5.33)
     pitch = 440 + 20 * seed
-    rung = sum(np.exp(-since * (1 + 0.5 * i)) * np.sin(2 * np.pi * pitch * part * since) for i, part in enumerate(partials))
+    rung = sum(np.exp(-since * (1 + 0.5 * i)) * np.sin(2 * np.pi * pitch * partial * since) for i, partial in enumerate(partials))
     return (0.12 * np.asarray(rung)).astype(np.float32)
 
 

@@ -64,8 +64,8 @@ def commands() -> list[tuple[str, str]]:
         if not isinstance(command, click.Group):
             return [(prefix, command.get_short_help_str(120))]
         context = click.Context(command)
-        found = ((name, command.get_command(context, name)) for name in command.list_commands(context))
-        return [row for name, child in found if child is not None for row in walk(child, f"{prefix} {name}".strip())]
+        children = ((name, command.get_command(context, name)) for name in command.list_commands(context))
+        return [row for name, child in children if child is not None for row in walk(child, f"{prefix} {name}".strip())]
 
     return walk(main, "")
 
@@ -86,7 +86,7 @@ def test_every_table_has_a_page() -> None:
     assert {name for _, name, _ in generated_parts()} == set(TABLES)
 
 
-@pytest.mark.parametrize(("page", "name", "body"), [pytest.param(*part, id=part[1]) for part in generated_parts()])
+@pytest.mark.parametrize(("page", "name", "body"), [pytest.param(*table, id=table[1]) for table in generated_parts()])
 def test_generated_parts_are_fresh(page: Path, name: str, body: str) -> None:
     assert body == TABLES[name](), f"{page.name} is stale: run `make docs`"
 

@@ -52,8 +52,8 @@ def weights(tmp_path: Path) -> Path:
     path.parent.mkdir(parents=True)
     save_file({"a": np.zeros(3, np.float32)}, path)
     loss = PrecisionLoss(runtime="x", cosine=1.0, worst=1.0, text_to_image=0.2, image_to_text=0.1)
-    found = Precisions(weights=hash_file(path, digits=16), pictures=9, losses={"int8": loss})
-    path.with_name(PRECISIONS_FILE).write_text(found.model_dump_json())
+    precisions = Precisions(weights=hash_file(path, digits=16), pictures=9, losses={"int8": loss})
+    path.with_name(PRECISIONS_FILE).write_text(precisions.model_dump_json())
     return path
 
 

@@ -78,10 +78,12 @@ def _assert_same_hits(hits: list[dict[str, Any]], recorded: list[dict[str, Any]]
         assert hit["item"] == before["item"]
         assert {name: hit[name] for name in exact} == {name: before[name] for name in exact}
         assert hit["score"] == pytest.approx(before["score"], abs=1e-4)
-        assert [(one["kind"], one["text"]) for one in hit["evidence"]] == [
-            (one["kind"], one["text"]) for one in before["evidence"]
+        assert [(evidence["kind"], evidence["text"]) for evidence in hit["evidence"]] == [
+            (evidence["kind"], evidence["text"]) for evidence in before["evidence"]
         ]
-        assert [one["score"] for one in hit["evidence"]] == pytest.approx([one["score"] for one in before["evidence"]], abs=1e-4)
+        assert [evidence["score"] for evidence in hit["evidence"]] == pytest.approx(
+            [evidence["score"] for evidence in before["evidence"]], abs=1e-4
+        )
 
 
 def test_items_of_an_earlier_version_are_listed_unchanged(client: httpx2.Client) -> None:
