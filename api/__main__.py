@@ -66,7 +66,7 @@ def serve(settings: Settings) -> None:
     connections.total = allow_open_files(settings.max_connections)
     if connections.total < settings.max_connections:
         structlog.get_logger().warning(
-            "fewer connections than MM_MAX_CONNECTIONS: raise the limit of open files (ulimit -Hn)", connections=connections.total
+            "connection limit below MM_MAX_CONNECTIONS: raise the limit of open files (ulimit -Hn)", connections=connections.total
         )
     config = uvicorn.Config(
         app,

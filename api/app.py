@@ -58,7 +58,7 @@ def _record_key_changes(settings: Settings, service: Service) -> None:
     try:
         copy_key_changes(KeyFile(settings.root), service.store.catalog)
     except MMError as error:
-        structlog.get_logger().warning("changes of keys not recorded", detail=str(error))
+        structlog.get_logger().warning("key changes not written to the audit log", detail=str(error))
 
 
 def create_app(settings: Settings) -> FastAPI:

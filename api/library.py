@@ -77,4 +77,4 @@ def dispatch_job(dispatcher: Dispatcher, job_id: str) -> None:
     try:
         dispatcher.dispatch()
     except Unavailable as error:
-        structlog.get_logger().warning("not dispatched, the sweeper will", job_id=job_id, detail=str(error))
+        structlog.get_logger().warning("dispatch failed, the sweeper repeats it", job_id=job_id, detail=str(error))

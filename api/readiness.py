@@ -53,7 +53,7 @@ class ReadinessChecks:
             _run_check("sandbox", lambda: self.reader.active_layers().describe(), "No file can be read."),
             self.spaces.current.towers.check(),
             _run_check("worker", self._check_worker, "Ingest waits."),
-            _run_check("broker", self._check_broker, "Ingest waits until it is back; uploads are accepted."),
+            _run_check("broker", self._check_broker, "Ingest waits until it responds; uploads are accepted."),
             *self._check_worker_sandboxes(),
             self._check_garbage(),
             *([] if failure is None else [Check(name="move", ok=False, detail=failure, required=False)]),
@@ -70,7 +70,7 @@ class ReadinessChecks:
             writer.write(b"ready?")
         free = shutil.disk_usage(root).free
         if free < FREE_BYTES:
-            raise Unavailable(f"The disk of {root} has {free:,} bytes left")
+            raise Unavailable(f"The disk of {root} has {free:,} bytes free, fewer than the required {FREE_BYTES:,}")
         return f"Files can be written; {free / 1e9:.1f} GB are free."
 
     def _check_index(self) -> str:
@@ -79,16 +79,16 @@ class ReadinessChecks:
             raise Unavailable("The index has not been updated since the start")
         lag = searcher.follower.lag_seconds()
         if lag > STALE_SECONDS + self.store.settings.refresh_seconds:
-            raise Unavailable(f"The index has been behind the catalog for {lag:.0f} s")
+            raise Unavailable(f"The index has lacked changes of the catalog for {lag:.0f} s")
         return "The index is up to date with the catalog."
 
     def _check_worker(self) -> str:
         ages = [abs(time.time() - at) for _, at in self.store.catalog.list_heartbeats() - self.heartbeats_before_start]
         if not ages:
-            raise Unavailable("No worker yet")
+            raise Unavailable("No worker has sent a heartbeat since the start of the service")
         if min(ages) > WORK_SECONDS:
-            raise Unavailable(f"No worker for {min(ages):.0f} s")
-        return "A worker is working."
+            raise Unavailable(f"No worker has sent a heartbeat for {min(ages):.0f} s")
+        return "A worker sends heartbeats."
 
     def _check_broker(self) -> str:
         return f"The broker responds; {self.dispatcher.count_waiting()} tasks are waiting."
@@ -97,7 +97,9 @@ class ReadinessChecks:
         """Whether the garbage collection left files that need a decision; not required."""
         report = read_report(self.store.settings.root)
         refused = [] if report is None else report.refused
-        return Check(name="garbage", ok=not refused, detail=" ".join(refused) or "No file needs a decision.", required=False)
+        return Check(
+            name="garbage", ok=not refused, detail=" ".join(refused) or "Garbage collection refused no files.", required=False
+        )
 
     def _check_worker_sandboxes(self) -> list[Check]:
         """The sandbox of each working worker. Empty if none has reported."""

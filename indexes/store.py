@@ -108,7 +108,7 @@ class Store:
         Raises `Unavailable` when the first or the last row of a table cannot be read.
         """
         if self.identity.check() is None:
-            raise WrongLibrary(f"The catalog is empty: its tables are gone. {REPAIR}")
+            raise WrongLibrary(f"The catalog has no tables. {REPAIR}")
         self.database.check_writable()
         with self.database.read() as session:
             for table in Table.metadata.sorted_tables:
@@ -191,7 +191,7 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
     root = settings.root
     with translate_disk_errors(root):
         if readable := make_home_private(root):
-            structlog.get_logger().warning("files of the library can be read by others", example=str(readable[0]))
+            structlog.get_logger().warning("library files readable by other users", example=str(readable[0]))
         if path := sqlite_file(settings.catalog_url):
             path.parent.mkdir(parents=True, exist_ok=True)
     database = Database(settings.catalog_url)

@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--window", type=float, default=20.0, metavar="S", help="seconds to each side (default 20)")
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
-        raise SystemExit("This benchmark needs a GPU, and torch finds none.")
+        raise SystemExit("This benchmark needs a GPU, and torch detects none.")
     torch.manual_seed(0)
     peak = measure_peak()
     name = torch.cuda.get_device_name()

@@ -69,7 +69,7 @@ class Unauthorized(MMError):
 
     slug = "unauthorized"
     status = 401
-    title = "API key needed"
+    title = "API key required"
 
 
 class Forbidden(MMError):

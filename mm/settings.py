@@ -20,7 +20,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("~/.mm"), description="Folder of all local state: blobs, catalog, shards, index.")
     host: str = Field("127.0.0.1", description="Address on which the API listens.")
-    port: int = Field(8321, ge=0, le=65535, description="Port on which the API listens; 0 takes a free port.")
+    port: int = Field(8321, ge=0, le=65535, description="Port on which the API listens; 0 selects a free port.")
     keys: Literal["auto", "on", "off"] = Field(
         "auto", description="Whether requests need an API key; `auto` requires one unless the API listens on loopback only."
     )
@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(
         5.0,
         gt=0,
-        description="Interval of dispatching lost work again, in seconds; without work four times as long, at most 20 s.",
+        description="Interval at which lost work is dispatched again, in seconds; four times as long without work, at most 20 s.",
     )
     leftover_seconds: float = Field(
         24 * 3600.0, gt=0, description="Age at which garbage collection moves an orphaned file to the trash, in seconds."

@@ -56,4 +56,4 @@ class FailureLog:
         except MMError as error:
             self._count += count
             self._last = self._last or actor
-            structlog.get_logger().warning("wrong keys not recorded", count=count, detail=str(error))
+            structlog.get_logger().warning("wrong keys not written to the audit log", count=count, detail=str(error))

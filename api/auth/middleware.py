@@ -121,7 +121,9 @@ def _authorize(client: Client, scope: KeyScope) -> None:
             "or sign in on the page. Create a key on the server with `mm keys add NAME`."
         )
     if not key.allows(scope):
-        raise Forbidden(f"The key {key.name!r} has the scope {key.scope}; this request requires the scope {scope}.")
+        raise Forbidden(
+            f"The key {key.name!r} has the scope {key.scope}; this request requires the scope {scope}. Use a key with that scope."
+        )
 
 
 def require_keys(settings: Settings) -> None:

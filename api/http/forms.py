@@ -119,7 +119,7 @@ class _Parser:
     def _begin_field(self) -> None:
         self._num_fields += 1
         if self._num_fields > MAX_FIELDS:
-            raise InvalidInput(f"The form has more than {MAX_FIELDS} fields.")
+            raise InvalidInput(f"The form has more than {MAX_FIELDS} fields, the maximum.")
         self._disposition = ""
         self._value.clear()
 

@@ -135,7 +135,7 @@ async def _handle_os_error(request: Request, error: Exception) -> Response:
     if error.errno not in DISK_FULL:
         return await _handle_unexpected(request, error)
     return build_error_response(
-        request, StorageFull(f"The disk of the service cannot be written: {error.strerror}. Free some space.")
+        request, StorageFull(f"The disk of the service cannot be written: {error.strerror}. Free space on it.")
     )
 
 
@@ -143,7 +143,7 @@ async def _handle_unexpected(request: Request, error: Exception) -> Response:
     """Log an unexpected error with its stack; the response has only the request id."""
     structlog.get_logger().error("request failed unexpectedly", exc_info=error)
     request_id = str(request.scope.get("request_id"))
-    detail = f"Unexpected error in the service; see its log at the request id {request_id}."
+    detail = f"Unexpected error in the service; search its log for the request id {request_id}."
     # This handler runs outside the middleware that sets the id and the security headers.
     headers = {**SECURITY_HEADERS, "Cache-Control": "no-store", "X-Request-ID": request_id}
     return build_problem(request, slug=MMError.slug, title=MMError.title, status=MMError.status, detail=detail, headers=headers)

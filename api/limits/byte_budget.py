@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class ByteBudget:
     """Memory for request bodies, in bytes. Used on one event loop only."""
 
-    def __init__(self, name: str, quota: Quota) -> None:
+    def __init__(self, name: str, quota: Quota, *, setting: str | None = None) -> None:
         self.name = name
+        self._setting = "" if setting is None else f" (limited by MM_{setting.upper()})"
         self.slots = quota
         self.refused: Counter[str] = Counter()
         self.waiting = 0  # there is no queue
@@ -38,7 +39,9 @@ class ByteBudget:
             if in_use + size > limit:
                 self.refused[reason] += 1
                 owner = "this key or address" if reason == CLIENT else "all clients together"
-                raise TooMany(f"The {self.name} of {owner} already use {in_use:,} of {limit:,} bytes; try again in a moment.")
+                raise TooMany(
+                    f"The {self.name} of {owner} use {in_use:,} of {limit:,} bytes{self._setting}; try again in a moment."
+                )
         self._in_use[client] += size
         try:
             yield

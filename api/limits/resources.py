@@ -106,7 +106,9 @@ class Limits:
         self.event_streams = Limiter("event streams", self._with_share(settings.max_event_streams), setting="max_event_streams")
         self.downloads = Limiter("downloads", self._with_share(settings.max_downloads), setting="max_downloads")
         largest = max(settings.query_bytes, SMALL_BODIES_BYTES)
-        self.bodies = ByteBudget("request bodies", Quota(4 * largest, 4 * largest if self._is_single_client else largest))
+        self.bodies = ByteBudget(
+            "request bodies", Quota(4 * largest, 4 * largest if self._is_single_client else largest), setting="query_bytes"
+        )
         self.disk = ThreadPool("disk", DISK_THREADS)
         self.events = ThreadPool("events", EVENT_THREADS)
 

@@ -141,7 +141,7 @@ class SpaceManager:
         if reason is not None:
             self.failure = f"Searches continue to use {self._current.space.id}: {reason}"
             if self.failure != previous:
-                structlog.get_logger().warning("space not ready", detail=self.failure)
+                structlog.get_logger().warning("space cannot be loaded", detail=self.failure)
 
     def _switch(self) -> None:
         if self._read_library_space() == self._current.name:

@@ -1,48 +1,48 @@
-// Puts the page together.
+// Entry point: render the page and install its listeners.
 
-import { installKeys } from "./keys.js";
-import { connection, isTemporary, retryLater } from "./retry.js";
-import { installRoute } from "./route.js";
-import { changed, loadTags } from "./state/library.js";
-import { question } from "./state/question.js";
-import { toast } from "./state/say.js";
-import { resume } from "./state/uploads.js";
-import { Answer } from "./ui/answer.js";
-import { Drop } from "./ui/drop.js";
-import { Filters } from "./ui/filters.js";
-import { Header } from "./ui/header.js";
-import { Help } from "./ui/help.js";
-import { Library } from "./ui/library.js";
-import { Player } from "./ui/player.js";
+import { FilterBar } from "./library/filter-bar.js";
+import { loadTags, scheduleReload } from "./library/library-store.js";
+import { Library } from "./library/library.js";
+import { Player } from "./player/player.js";
+import { query } from "./search/query-store.js";
+import { Results } from "./search/results.js";
+import { connection, isTemporary, scheduleRetry } from "./service/retry.js";
+import { Header } from "./shell/header.js";
+import { Help } from "./shell/help.js";
+import { installShortcuts } from "./shell/shortcuts.js";
+import { installUrlState } from "./shell/url-state.js";
+import { showToast } from "./ui/notifications.js";
 import { Toasts } from "./ui/toasts.js";
-import { Tray } from "./ui/tray.js";
+import { DropZone } from "./upload/drop-zone.js";
+import { Tray } from "./upload/tray.js";
+import { restoreRows } from "./upload/upload-store.js";
 import { html, render } from "./vendor/preact.js";
 
 function Page() {
-  const open = question.use((state) => state.open);
+  const isSearch = query.use((state) => state.isOpen);
   return html`
     <${Header} />
     <main>
-      <${Filters} />
-      ${open ? html`<${Answer} />` : html`<${Library} />`}
+      <${FilterBar} />
+      ${isSearch ? html`<${Results} />` : html`<${Library} />`}
     </main>
     <${Tray} />
     <${Player} />
     <${Help} />
-    <${Drop} />
+    <${DropZone} />
     <${Toasts} />`;
 }
 
 render(html`<${Page} />`, document.getElementById("app"));
-installKeys();
-installRoute();
+installShortcuts();
+installUrlState();
 loadTags();
-connection.watch(() => { if (connection.get().answers) changed(); });
-begin();
+connection.subscribe(() => { if (connection.get().isOnline) scheduleReload(); });
+restoreUploads();
 
-function begin() {
-  resume().catch((problem) => {
-    if (isTemporary(problem)) retryLater("work", begin);
-    else toast(problem.message);
+function restoreUploads() {
+  restoreRows().catch((problem) => {
+    if (isTemporary(problem)) scheduleRetry("uploads", restoreUploads);
+    else showToast(problem.message);
   });
 }

@@ -1,2 +1,2 @@
-// Swagger UI over the service's own OpenAPI document. Classic script: so is the bundle that it starts.
+// Swagger UI for the OpenAPI document of the service. A classic script, like the bundle.
 SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null, defaultModelsExpandDepth: 0 });

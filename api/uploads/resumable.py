@@ -89,7 +89,7 @@ async def append_body(
     """
     length = get_declared_length(request)
     if length is not None and length > upload.num_bytes_left:
-        raise TooLarge(f"The chunk has {length:,} bytes, but only {upload.num_bytes_left:,} bytes of the upload are missing.")
+        raise TooLarge(f"The chunk has {length:,} bytes; the upload lacks only {upload.num_bytes_left:,} bytes.")
     try:
         async for block in read_until_takeover(request, upload.has_waiter):
             await threads.run(_write, service, upload, block, checksum)
@@ -100,7 +100,9 @@ async def append_body(
         if checksum is None:
             await threads.run(upload.checkpoint)
         if isinstance(error, UploadTakenOver):
-            raise Locked(f"Another request took over the upload {upload.info.id}.") from None
+            raise Locked(
+                f"Another request writes to the upload {upload.info.id} now. Get its offset before you continue."
+            ) from None
         raise
 
 

@@ -208,7 +208,7 @@ class FaultPoint:
     def _check_files(self, when: str) -> None:
         intact = set(intact_files(self._fixture.home, self._fixture.moved_blobs))
         for name in sorted(self._base.files - intact):
-            self._add_violation(f"{name} is gone or damaged {when}.")
+            self._add_violation(f"{name} is missing or damaged {when}.")
 
     def _add_violation(self, sentence: str) -> None:
         self.outcome.violations.append(sentence)

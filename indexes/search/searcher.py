@@ -115,12 +115,12 @@ class Searcher:
 
 def _check_query(query: Query, space: SpaceId, k: int, floor: float) -> None:
     if query.space != space:
-        raise SpaceMismatch(f"The query is of the space {query.space}, the index of {space}.")
+        raise SpaceMismatch(f"The query is encoded in the space {query.space}, the index in {space}.")
     if k < 1 or not 0.0 <= floor <= 1.0:
-        raise InvalidInput(f"k is {k} and the floor {floor}; k must be at least 1, the floor between 0 and 1.")
+        raise InvalidInput(f"k is {k} and the score threshold {floor}; k must be at least 1, the threshold between 0 and 1.")
     kinds = [evidence_query.kind for evidence_query in query.evidence_queries]
     if len(set(kinds)) < len(kinds):
-        raise InvalidInput("The query has two evidence queries of one kind.")
+        raise InvalidInput("The query has two evidence queries of the same kind.")
     for evidence_query in (*query.evidence_queries, *query.negations):
         if not (np.isfinite(evidence_query.weight).all() and math.isfinite(evidence_query.bias)):
-            raise InvalidInput("The query's vectors are not finite.")
+            raise InvalidInput("The vectors of the query are not finite.")

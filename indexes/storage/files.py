@@ -26,7 +26,7 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         kind = StorageFull if error.errno in DISK_FULL else Unavailable
-        raise kind(f"Nothing can be written below {folder}: {error.strerror or error}.") from error
+        raise kind(f"The folder {folder} cannot be written: {error.strerror or error}.") from error
 
 
 def temporary_path(folder: Path) -> Path:
@@ -93,7 +93,7 @@ def hold_lock(path: Path, seconds: float) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as error:
-            raise Unavailable(f"Another process has held {path} for {seconds:.0f} s.") from error
+            raise Unavailable(f"Another process has locked {path} for {seconds:.0f} s; try again later.") from error
     try:
         yield
     finally:

@@ -84,7 +84,7 @@ class BatchUpload:
         if job.error is not None:
             click.echo(f"{job.state}  {clean(str(path))}: {clean(job.error)}", err=True)
         else:
-            suffix = "" if upload.created else ", already there"
+            suffix = "" if upload.created else ", already in the library"
             click.echo(f"{item.status}  {item.id}  {clean(str(path))} ({describe_item(item)}{suffix})")
 
     def _print_refusal(self, path: Path, error: MMError) -> None:

@@ -12,7 +12,7 @@ COMMANDS = {
     "serve": ("mm.cli.commands.serve", "Run the service and its web page in the foreground."),
     "add": ("mm.cli.commands.add", "Upload files and folders."),
     "retry": ("mm.cli.commands.retry", "Process failed, quarantined or cancelled items again."),
-    "search": ("mm.cli.commands.search", "Search by text, image, audio, video clip or moment."),
+    "search": ("mm.cli.commands.search", "Search by text, image, audio, video clip or library position."),
     "embed": ("mm.cli.commands.embed", "Compute the vectors of texts and images."),
     "actions": ("mm.cli.commands.actions", "Recognize actions in videos, scene by scene."),
     "models": ("mm.cli.commands.models", "List the spaces, and show their cards."),

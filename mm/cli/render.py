@@ -29,7 +29,7 @@ def print_results(response: SearchResponse, *, everything: bool = True) -> None:
         return
     likely, possible = ([hit for hit in response.hits if hit.band == band] for band in ("likely", "possible"))
     if not likely:
-        click.echo("Nothing is likely.", err=True)
+        click.echo("No hit is likely.", err=True)
     shown = response.hits if everything else likely
     if shown:
         print_rows(("score", "item", "time", "evidence", "id", "band"), [_hit(hit) for hit in shown])

@@ -69,7 +69,7 @@ class EventStream:
         while not self._is_complete:
             line = yield from ReadLine(stream)
             if line is None:
-                raise Unavailable(f"The event stream {stream.response.url} ended before the job did.")
+                raise Unavailable(f"The event stream {stream.response.url} ended before the job finished.")
             if line.startswith("event:"):
                 name = line.removeprefix("event:").strip()
             if line.startswith("data:"):

@@ -79,7 +79,7 @@ class Address:
         except httpx2.LocalProtocolError as error:
             raise Conflict(f"The file changed while it was being sent: {error}.") from error
         except (httpx2.TransportError, httpx2.DecodingError, httpx2.StreamError) as error:
-            raise Unavailable(f"The connection to {self.url} broke: {error or type(error).__name__}.") from error
+            raise Unavailable(f"The connection to {self.url} was lost: {error or type(error).__name__}.") from error
 
 
 def build_headers(step: Send) -> dict[str, str]:

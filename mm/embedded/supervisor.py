@@ -206,17 +206,17 @@ class Supervisor:
             if status is not None:
                 self._handle_exit(name, process, status)
         for name in self._backoff.list_due(time.monotonic()):
-            self._on_warning(f"starting the {name} again")
+            self._on_warning(f"restarting the {name}")
             self._processes[name].start()
             self._backoff.record_start(name, time.monotonic())
 
     def _handle_exit(self, name: str, process: Process, status: int) -> None:
         last_line = process.read_last_log_line()
         if not self._ready.is_set():
-            raise Unavailable(f"The {name} stopped at its start: {last_line or _describe_exit(status)} See {process.log}.")
+            raise Unavailable(f"The {name} exited during its start: {last_line or _describe_exit(status)} See {process.log}.")
         delay = self._backoff.record_exit(name, time.monotonic())
         self._on_warning(
-            f"the {name} stopped ({_describe_exit(status)}: {last_line or 'nothing was logged'}); it restarts in {delay:.0f} s"
+            f"the {name} exited ({_describe_exit(status)}: {last_line or 'nothing was logged'}); it restarts in {delay:.0f} s"
         )
 
     def _check_readiness(self) -> None:

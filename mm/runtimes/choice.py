@@ -49,12 +49,12 @@ def read_choice(path: Path, key: dict[str, str]) -> tuple[Choice | None, str]:
     try:
         choice = Choice.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return None, "nothing was measured yet"
+        return None, "no measurement is stored"
     except (ValidationError, OSError):
         return None, f"{path.name} cannot be read"
     changed = sorted(name for name in key if choice.key.get(name) != key[name])
     if changed or choice.runtime not in list_runtimes():
-        return None, f"what was measured had other {' and '.join(changed) or 'runtimes'}"
+        return None, f"the measurement is of other {' and '.join(changed) or 'runtimes'}"
     return choice, ""
 
 

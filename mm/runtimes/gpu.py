@@ -15,4 +15,4 @@ def require_gpu() -> None:
     import torch
 
     if not torch.cuda.is_available():
-        raise Unavailable("The runtime cuda needs a GPU, and torch finds none.")
+        raise Unavailable("The runtime cuda needs a GPU, and torch detects none.")

@@ -45,7 +45,7 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
         raise Unavailable(f"The space {_SHIPPED[name]} cannot be loaded: {folder} lacks {', '.join(missing)}.")
     selected = select_runtime(settings, folder / IMAGE_WEIGHTS)
     if not gpu and find_runtime(selected.name).library == "torch":
-        selected = SelectedRuntime(DEFAULT_RUNTIME.name, "the default, because a GPU is left to the workers")
+        selected = SelectedRuntime(DEFAULT_RUNTIME.name, "the default, because the GPU is reserved for the workers")
     options = TowerOptions(settings.root / "cache" / "graphs", selected.name, settings.threads, keep_speech)
     return make_lite_space(folder, options, selected.reason)
 

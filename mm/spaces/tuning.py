@@ -41,13 +41,13 @@ def select_runtime(settings: Settings, weights: Path) -> SelectedRuntime:
         return SelectedRuntime(find_runtime(settings.runtime).name, "set by MM_RUNTIME")
     choice, missing = read_choice(choice_path(settings), _key(settings, weights))
     if choice is not None:
-        return SelectedRuntime(choice.runtime, "the fastest here, as measured")
+        return SelectedRuntime(choice.runtime, "measured as the fastest on this machine")
     suggested = suggest_runtime(read_cpu_flags())
     if suggested is None:
         return SelectedRuntime(DEFAULT_RUNTIME.name, f"the default, because {missing}")
     if rejection := _describe_rejection(weights, suggested):
         return SelectedRuntime(DEFAULT_RUNTIME.name, f"the default, because {missing}, and {suggested} {rejection}")
-    return SelectedRuntime(suggested, f"by the features of the processor, because {missing}")
+    return SelectedRuntime(suggested, f"selected by the features of the processor, because {missing}")
 
 
 def is_measured(settings: Settings, weights: Path) -> bool:
@@ -91,7 +91,7 @@ def tune_image(settings: Settings, weights: Path, on_progress: Callable[[str], N
     try:
         write_choice(path, choice)
     except OSError as error:
-        raise Unavailable(f"The choice of a runtime cannot be kept in {path.parent}: {error.strerror}.") from error
+        raise Unavailable(f"The choice of a runtime cannot be stored in {path.parent}: {error.strerror}.") from error
     return choice
 
 

@@ -64,7 +64,7 @@ def test_fault_that_loses_a_blob_is_a_violation(library: LibraryFixture) -> None
 
     fault = replace(FAULTS[0], name="blob lost", harm=lose, can_start=True)
     outcome = make_point(fault, library, 0).run()
-    assert any("is gone or damaged" in line for line in outcome.violations)
+    assert any("is missing or damaged" in line for line in outcome.violations)
 
 
 def test_fault_that_loses_a_row_is_a_violation(library: LibraryFixture) -> None:

@@ -52,7 +52,7 @@ def test_tower_run_has_a_row_per_runtime_and_batch_size(weights: Path, tmp_path:
             assert row.ratio == 1
     if not torch.cuda.is_available():
         assert "GPU" in report.left_out["cuda"]
-        assert any("not here: cuda" in line for line in report.lines())
+        assert any("not available: cuda" in line for line in report.lines())
 
 
 def test_tower_report_leaves_unknown_cells_empty() -> None:
@@ -79,4 +79,4 @@ def test_bench_tower_without_a_gpu_prints_one_sentence(monkeypatch: pytest.Monke
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     done = CliRunner().invoke(main, ["bench", "tower", "--device", "cuda"])
     assert done.exit_code == 1
-    assert done.output.strip() == "The runtime cuda needs a GPU, and torch finds none."
+    assert done.output.strip() == "The runtime cuda needs a GPU, and torch detects none."

@@ -44,7 +44,7 @@ def test_add_uploads_files_and_folders_and_prints_refusals(shell: Shell, tmp_pat
     ]
     again = shell("add", folder / "a.png")
     assert again.exit_code == 0
-    assert "already there" in again.stdout
+    assert "already in the library" in again.stdout
 
 
 def test_add_refuses_links_in_a_folder_and_follows_one_that_is_an_argument(shell: Shell, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_bench_moments_reports_recall_and_refuses_a_known_video(shell: Shell, tm
     assert json.loads(done.stdout)["captions"]["questions"] == 1
     again = shell("bench", "moments", "--video", video, "--timeline", timeline)
     assert again.exit_code == 1
-    assert "in the library already" in again.stderr
+    assert "already in the library" in again.stderr
 
 
 def test_retry_processes_stopped_items_and_refuses_others(running_service: RunningService, shell: Shell) -> None:

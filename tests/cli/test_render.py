@@ -69,7 +69,7 @@ def test_print_results_with_everything_lists_likely_hits_first(capsys: pytest.Ca
 def test_print_results_without_a_likely_hit_reports_it_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
     rows, status = printed(capsys, 0.1, everything=False)
     assert rows == []
-    assert status == "Nothing is likely.\nless likely (1): --all lists them\n"
+    assert status == "No hit is likely.\nless likely (1): --all lists them\n"
 
 
 def test_print_results_without_hits_reports_that_nothing_matches(capsys: pytest.CaptureFixture[str]) -> None:

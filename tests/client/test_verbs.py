@@ -111,9 +111,9 @@ def test_wait_reports_queue_position_and_time_left(service: ScriptedService, kin
     reported: list[str] = []
     kind.call(service.url, "wait", "j1", on_progress=lambda _, stage: reported.append(stage))
     assert reported == [
-        "waiting, 3 before it, about 2 h left",
-        "waiting, 1 before it, about 4 min left",
-        "waiting, 0 before it, about 59 s left",
+        "waiting, jobs before it: 3, about 2 h left",
+        "waiting, jobs before it: 1, about 4 min left",
+        "waiting, jobs before it: 0, about 59 s left",
         "done",
     ]
 

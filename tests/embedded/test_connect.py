@@ -119,7 +119,7 @@ def test_serve_that_cannot_start_prints_one_sentence(tmp_path: Path) -> None:
     broken = {**environment(tmp_path / "home"), "MM_SPACE": "huge"}
     done = subprocess.run(mm_command("serve", "--port", "0"), env=broken, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "The API stopped at its start: There is no space 'huge'" in done.stderr.splitlines()[-1]
+    assert "The API exited during its start: There is no space 'huge'" in done.stderr.splitlines()[-1]
 
 
 def test_interrupted_command_stops_the_service_that_it_started(home: Path, tmp_path: Path) -> None:

@@ -119,8 +119,8 @@ def test_supervisor_restarts_a_killed_process_at_the_same_address(settings: Sett
             wait_for(lambda: find_running_service(settings.root) == url)
         after = supervisor.pids()
         assert {other for other in after if after[other] != before[other]} == {name}
-    assert f"the {name} stopped (signal 9" in lines[4]
-    assert lines[5] == f"starting the {name} again"
+    assert f"the {name} exited (signal 9" in lines[4]
+    assert lines[5] == f"restarting the {name}"
 
 
 def test_supervisor_at_rest_does_not_poll(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_supervisor_at_rest_does_not_poll(settings: Settings, monkeypatch: pytes
 
 def test_worker_that_cannot_start_ends_the_supervisor_with_its_last_log_line(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "worker-fails").write_text("The worker lacks a file.")
-    sentence = r"The worker stopped at its start: The worker lacks a file\. See .*worker\.log"
+    sentence = r"The worker exited during its start: The worker lacks a file\. See .*worker\.log"
     with pytest.raises(Unavailable, match=sentence), Supervisor(settings) as supervisor:
         supervisor.wait_ready()
     assert supervisor.wait_ended(0)
@@ -144,7 +144,7 @@ def test_worker_that_cannot_start_ends_the_supervisor_with_its_last_log_line(set
 def test_api_that_cannot_start_ends_the_supervisor(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         busy = settings.model_copy(update={"port": listener.getsockname()[1]})
-        with pytest.raises(Unavailable, match="The API stopped at its start"), Supervisor(busy):
+        with pytest.raises(Unavailable, match="The API exited during its start"), Supervisor(busy):
             pass
 
 

@@ -1,7 +1,6 @@
-"""A real service with a real worker, a library that is filled once, and the page in a real browser
-over it.
+"""Fixtures: a service with a worker, a library with items, and the page in a browser.
 
-`PAGE_PICTURES=folder` keeps pictures of the page, to be looked at.
+`PAGE_SCREENSHOTS=folder` saves screenshots of the page.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
-from tests.page.films import SCENES, film, jpeg
-from tests.page.opened import Open, opened_at
+from tests.page.page_driver import PageDriver, open_page
+from tests.page.videos import SCENES, create_video, encode_jpeg
 from tests.workers.broker import Broker
 from tests.workers.process import WorkerProcess, wait_for
 from tests.workers.videos import SPEECH
@@ -33,13 +32,13 @@ expect.set_options(timeout=60_000)
 
 @pytest.fixture(autouse=True, scope="session")
 def _quiet() -> None:
-    """Requests are logged behind the answer, when the test that captures output may be over."""
+    """Disable request logs, which may be written after the output capture of a test has ended."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 @pytest.fixture(scope="package")
-def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
-    """A service with a worker."""
+def service(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
+    """Run a service with a worker."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "broker").mkdir()
     broker = Broker(folder / "broker")
@@ -54,24 +53,24 @@ def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[A
 
 
 @pytest.fixture(scope="package")
-def evening() -> bytes:
-    """The film of the library."""
-    return film()
+def evening_video() -> bytes:
+    """The video of the library."""
+    return create_video()
 
 
 @pytest.fixture(scope="package")
-def library(served: ApiServer, evening: bytes) -> ApiServer:
-    """Photos, a film of the same photos, and speech."""
-    files = {name: jpeg(name) for name in SCENES} | {"evening.mp4": evening, "beckett.wav": SPEECH.read_bytes()}
+def library(service: ApiServer, evening_video: bytes) -> ApiServer:
+    """A service with photos, a video of the same photos, and speech."""
+    files = {name: encode_jpeg(name) for name in SCENES} | {"evening.mp4": evening_video, "beckett.wav": SPEECH.read_bytes()}
     for name, data in files.items():
-        taken_in(served, data, name)
-    return served
+        ingest(service, data, name)
+    return service
 
 
-def taken_in(served: ApiServer, data: bytes, name: str) -> str:
-    """The id of an item that is in the library now."""
-    upload = served.upload(data, name, "demo", name.rpartition(".")[2]).json()
-    with served.client.stream("GET", f"/v1/jobs/{upload['job']['id']}/events") as events:
+def ingest(service: ApiServer, data: bytes, name: str) -> str:
+    """Upload a file, wait until it is processed, and return the id of its item."""
+    upload = service.upload(data, name, "demo", name.rpartition(".")[2]).json()
+    with service.client.stream("GET", f"/v1/jobs/{upload['job']['id']}/events") as events:
         last = [line for line in events.iter_lines() if line.startswith("data:")][-1]
     assert '"done"' in last, last
     item_id: str = upload["item"]["id"]
@@ -80,8 +79,7 @@ def taken_in(served: ApiServer, data: bytes, name: str) -> str:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Of this package alone: as long as Playwright is open, nothing else in the process can run an
-    event loop."""
+    """Run Chromium for this package only: while Playwright is open, no other event loop can run."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -89,7 +87,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def opened(library: ApiServer, browser: Browser) -> Iterator[Open]:
-    """The page over the library."""
-    with opened_at(browser, library.url) as opened:
-        yield opened
+def driver(library: ApiServer, browser: Browser) -> Iterator[PageDriver]:
+    """The page of a service with items."""
+    with open_page(browser, library.url) as driver:
+        yield driver

@@ -1,4 +1,4 @@
-"""The library: long, sorted, filtered, looked into, and items that go."""
+"""The library view: long lists, order, filters, previews and deletion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
-from tests.page.opened import WORK_MS, Open, opened_at
+from tests.page.page_driver import PROCESSING_TIMEOUT_MS, PageDriver, open_page
 from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
-MANY = 10_000
-MOST_NODES = 2500
+NUM_ITEMS = 10_000
+MAX_NODES = 2500
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
-    """A service without a worker, and at first without items."""
+def empty_service(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
+    """Run a service without a worker and without items."""
     with run_server(Settings(home=with_graphs(tmp_path_factory.mktemp("many"), graphs))) as service:
         yield service
 
 
-def fill(service: ApiServer) -> None:
-    """Rows of the catalog, all at once; nothing reads their bytes."""
-    ids = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(MANY)]
+def add_items(service: ApiServer) -> None:
+    """Insert rows into the catalog; the stored files do not exist."""
+    ids = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(NUM_ITEMS)]
     items = [
         {
             "pk": number + 1, "id": sha256[:32], "sha256": sha256, "name": f"photo {number:05}.jpg", "kind": "image",
@@ -51,16 +51,18 @@ def fill(service: ApiServer) -> None:
     ]  # fmt: skip
     with service.service.store.database.write() as session:
         session.execute(insert(Item), items)
-        session.execute(insert(Tag), [{"item_pk": number + 1, "tag": "odd" if number % 2 else "even"} for number in range(MANY)])
+        session.execute(
+            insert(Tag), [{"item_pk": number + 1, "tag": "odd" if number % 2 else "even"} for number in range(NUM_ITEMS)]
+        )
 
 
-def test_ten_thousand_items(alone: ApiServer, browser: Browser) -> None:
-    with opened_at(browser, alone.url) as opened:
-        expect(opened.page.locator("#empty")).to_contain_text("Nothing here yet")
-        opened.keep("empty")
-    fill(alone)
-    with opened_at(browser, alone.url) as opened:
-        page = opened.page
+def test_library_with_ten_thousand_items_renders_only_visible_rows(empty_service: ApiServer, browser: Browser) -> None:
+    with open_page(browser, empty_service.url) as driver:
+        expect(driver.page.locator("#empty")).to_contain_text("The library is empty")
+        driver.screenshot("empty")
+    add_items(empty_service)
+    with open_page(browser, empty_service.url) as driver:
+        page = driver.page
         page.route("**/thumbnail?*", lambda route: route.fulfill(body=media.image(5), content_type="image/png"))
         page.reload()
         cards = page.locator("#items .card")
@@ -70,19 +72,19 @@ def test_ten_thousand_items(alone: ApiServer, browser: Browser) -> None:
         assert columns > 1
         for share in (0.25, 0.5, 0.9, 0.1, 1.0):
             page.evaluate("(share) => scrollTo(0, share * document.documentElement.scrollHeight)", share)
-            page.wait_for_function(IN_SIGHT)
-            assert page.evaluate("document.querySelectorAll('*').length") < MOST_NODES
-            seen = page.evaluate(SEEN)
-            assert len(seen) >= columns
-            assert all(name == f"photo {MANY - 1 - index:05}.jpg" for index, name in seen)
-        assert seen[-1] == [MANY - 1, "photo 00000.jpg"]
+            page.wait_for_function(VISIBLE_CARDS_LOADED)
+            assert page.evaluate("document.querySelectorAll('*').length") < MAX_NODES
+            cards_shown = page.evaluate(LOADED_CARDS)
+            assert len(cards_shown) >= columns
+            assert all(name == f"photo {NUM_ITEMS - 1 - index:05}.jpg" for index, name in cards_shown)
+        assert cards_shown[-1] == [NUM_ITEMS - 1, "photo 00000.jpg"]
         page.evaluate("scrollTo(0, 0)")
-        page.wait_for_function(IN_SIGHT)
-        cards.first.locator(".still").focus()
+        page.wait_for_function(VISIBLE_CARDS_LOADED)
+        cards.first.locator(".thumbnail").focus()
         page.keyboard.press("End")
-        expect(page.locator("[data-index='9999'] .still")).to_be_focused()
+        expect(page.locator("[data-index='9999'] .thumbnail")).to_be_focused()
         page.keyboard.press("ArrowUp")
-        expect(page.locator(f"[data-index='{MANY - 1 - columns}'] .still")).to_be_focused()
+        expect(page.locator(f"[data-index='{NUM_ITEMS - 1 - columns}'] .thumbnail")).to_be_focused()
         page.select_option("#sort", "name")
         expect(page.locator("[data-index='0']")).to_contain_text("photo 00000.jpg")
         page.fill("#name", "PHOTO 0123")
@@ -90,53 +92,53 @@ def test_ten_thousand_items(alone: ApiServer, browser: Browser) -> None:
         page.click("#tags summary")
         page.locator("#tags label", has_text="#odd").click()
         expect(page.locator("#library-facts")).to_have_text("5 items")
-        page.fill("#name", "nothing has this")
-        expect(page.locator("#empty")).to_contain_text("Nothing of this kind")
+        page.fill("#name", "no item has this name")
+        expect(page.locator("#empty")).to_contain_text("No items match")
 
 
-IN_SIGHT = """() => {
+VISIBLE_CARDS_LOADED = """() => {
     const cards = [...document.querySelectorAll('#items .card')].filter((card) => {
         const box = card.getBoundingClientRect();
         return box.bottom > 0 && box.top < innerHeight;
     });
-    return cards.length > 0 && cards.every((card) => !card.classList.contains('blank'));
+    return cards.length > 0 && cards.every((card) => !card.classList.contains('placeholder'));
 }"""
-SEEN = """() => [...document.querySelectorAll('#items .card:not(.blank)')]
+LOADED_CARDS = """() => [...document.querySelectorAll('#items .card:not(.placeholder)')]
     .map((card) => [Number(card.dataset.index), card.querySelector('h3').textContent]).sort((a, b) => a[0] - b[0])"""
 
 
-def test_moving_over_a_video_shows_other_moments_of_it(opened: Open) -> None:
-    still = opened.card("evening.mp4").locator(".still")
-    box = still.bounding_box()
+def test_thumbnail_of_video_shows_frame_at_mouse_position(driver: PageDriver) -> None:
+    thumbnail = driver.card("evening.mp4").locator(".thumbnail")
+    box = thumbnail.bounding_box()
     assert box
-    opened.page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2)
-    expect(still.locator(".time").first).to_have_text("0:11")
-    expect(still.locator("img")).to_have_attribute("src", re.compile(r"t=11\.5"))
-    opened.page.mouse.move(5, 5)
-    expect(still.locator("img")).to_have_attribute("src", re.compile(r"t=0\.0"))
+    driver.page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2)
+    expect(thumbnail.locator(".time").first).to_have_text("0:11")
+    expect(thumbnail.locator("img")).to_have_attribute("src", re.compile(r"t=11\.5"))
+    driver.page.mouse.move(5, 5)
+    expect(thumbnail.locator("img")).to_have_attribute("src", re.compile(r"t=0\.0"))
 
 
-def test_a_deleted_item_can_be_taken_back_and_goes_in_the_end(opened: Open, library: ApiServer) -> None:
+def test_deleted_item_is_restored_by_undo_and_deleted_on_page_close(driver: PageDriver, library: ApiServer) -> None:
     item = library.upload_item(media.image(320), "gone.png")
-    opened.page.reload()
-    card = opened.page.locator("#items .card", has_text="gone.png")
+    driver.page.reload()
+    card = driver.page.locator("#items .card", has_text="gone.png")
     card.hover()
-    opened.page.get_by_role("button", name="Delete gone.png").click()
-    expect(card).to_have_class(re.compile("leaving"))
-    opened.page.get_by_role("button", name="Undo").click()
-    expect(card).not_to_have_class(re.compile("leaving"))
+    driver.page.get_by_role("button", name="Delete gone.png").click()
+    expect(card).to_have_class(re.compile("deleting"))
+    driver.page.get_by_role("button", name="Undo").click()
+    expect(card).not_to_have_class(re.compile("deleting"))
     assert library.client.get(f"/v1/media/{item['id']}").status_code == 200
     card.hover()
-    opened.page.get_by_role("button", name="Delete gone.png").click()
-    opened.page.reload()  # who leaves does not take back
+    driver.page.get_by_role("button", name="Delete gone.png").click()
+    driver.page.reload()  # closing the page completes the deletion
     wait_for(lambda: library.client.get(f"/v1/media/{item['id']}").status_code == 404, "the item is gone")
-    opened.page.reload()
-    expect(opened.card("evening.mp4")).to_be_visible(timeout=WORK_MS)
+    driver.page.reload()
+    expect(driver.card("evening.mp4")).to_be_visible(timeout=PROCESSING_TIMEOUT_MS)
     expect(card).to_have_count(0)
 
 
-def test_a_name_is_only_ever_text(opened: Open, library: ApiServer) -> None:
+def test_item_name_with_html_is_rendered_as_text(driver: PageDriver, library: ApiServer) -> None:
     name = "<img src=x onerror=alert(1)>.jpg"
     library.upload_item(media.image(301), name)
-    opened.page.reload()
-    expect(opened.page.locator("#items h3", has_text=name)).to_be_visible()
+    driver.page.reload()
+    expect(driver.page.locator("#items h3", has_text=name)).to_be_visible()

@@ -1,4 +1,4 @@
-"""Sign-in and sign-out in a real browser."""
+"""Sign-in and sign-out in the browser."""
 
 from __future__ import annotations
 
@@ -17,26 +17,24 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-    from tests.page.opened import Open
+    from tests.page.page_driver import PageDriver
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 
-def test_browser_signs_in_and_out_and_signs_in_again_when_the_key_is_revoked(
-    tmp_path: Path, graphs: Path, browser: Browser
-) -> None:
+def test_sign_in_page_is_shown_after_sign_out_and_key_revocation(tmp_path: Path, graphs: Path, browser: Browser) -> None:
     home = with_graphs(tmp_path, graphs)
     keys = KeyFile(home)
     secret = keys.add("laptop", "read")[1]
     narrow = browser.new_context(viewport={"width": 360, "height": 700})
     with run_server(Settings(home=home, keys="on")) as service, narrow as context:
         page = context.new_page()
-        field, leave = page.get_by_label("wants an API key"), page.get_by_role("button", name="Sign out (key laptop)")
+        field, sign_out = page.get_by_label("requires an API key"), page.get_by_role("button", name="Sign out (key laptop)")
 
         def sign_in() -> None:
             field.fill(secret)
             page.get_by_role("button", name="Sign in").click()
-            expect(leave).to_be_visible()
+            expect(sign_out).to_be_visible()
 
         page.goto(service.url)
         sign_in()
@@ -44,10 +42,10 @@ def test_browser_signs_in_and_out_and_signs_in_again_when_the_key_is_revoked(
         (cookie,) = context.cookies()
         assert (cookie["name"], cookie["value"] in secret, cookie["httpOnly"]) == ("mm_session", False, True)
         context.set_offline(True)
-        leave.click()
+        sign_out.click()
         expect(page.locator(".toast", has_text="You are still signed in")).to_be_visible()
         context.set_offline(False)
-        leave.click()
+        sign_out.click()
         expect(field).to_be_visible()
         assert context.cookies() == []
         sign_in()
@@ -56,9 +54,9 @@ def test_browser_signs_in_and_out_and_signs_in_again_when_the_key_is_revoked(
         expect(field).to_be_visible()
 
 
-def test_page_of_a_service_without_keys_has_no_sign_out(opened: Open) -> None:
-    with opened.page.expect_response("**/v1/session") as answered:
-        opened.page.reload()
-    assert answered.value.json()["key_id"] is None
-    expect(opened.page.locator("#theme")).to_be_visible()
-    assert opened.page.locator("#sign-out").count() == 0
+def test_sign_out_button_is_hidden_without_keys(driver: PageDriver) -> None:
+    with driver.page.expect_response("**/v1/session") as response_info:
+        driver.page.reload()
+    assert response_info.value.json()["key_id"] is None
+    expect(driver.page.locator("#theme")).to_be_visible()
+    assert driver.page.locator("#sign-out").count() == 0

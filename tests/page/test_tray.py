@@ -1,5 +1,4 @@
-"""The list of files that are being added: what it says of waiting, and that it does not lie over an
-answer."""
+"""The upload tray: queue positions, and its collapsed state during a search."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.opened import opened_at
+from tests.page.page_driver import open_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 NOW = "2026-01-02T03:04:05Z"
-JOBS = 12
-BAR_PX = 80
+NUM_JOBS = 12
+MAX_BAR_PX = 80
 
 
-def work(page: Page) -> None:
-    """Let the service have `JOBS` jobs: one that runs, and others behind it in the queue."""
+def serve_jobs(page: Page) -> None:
+    """Serve `NUM_JOBS` jobs: the first is running, the others are queued."""
 
     def job(number: int) -> dict[str, object]:
         running = number == 0
@@ -43,7 +42,7 @@ def work(page: Page) -> None:
         "kind": "video", "content_type": "video/mp4", "size": 1000, "duration": 5.0, "width": 64, "height": 48, "tags": [],
         "status": "processing", "error": None, "created_at": NOW,
     }  # fmt: skip
-    jobs = [job(number) for number in reversed(range(JOBS))]
+    jobs = [job(number) for number in reversed(range(NUM_JOBS))]
     page.route("**/v1/jobs?*", lambda route: route.fulfill(json={"data": jobs}))
     page.route(
         "**/v1/media/0000*",
@@ -60,32 +59,32 @@ def work(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_tray_is_a_bar_once_a_question_is_asked(library: ApiServer, browser: Browser, width: int) -> None:
-    with opened_at(browser, library.url, width=width, height=844) as opened:
-        page = opened.page
-        work(page)
+def test_tray_collapses_on_search_and_expands_in_library(library: ApiServer, browser: Browser, width: int) -> None:
+    with open_page(browser, library.url, width=width, height=844) as driver:
+        page = driver.page
+        serve_jobs(page)
         page.reload()
-        expect(page.locator("#uploads li")).to_have_count(JOBS)
-        expect(opened.row("clip 0.mp4")).to_contain_text("encoding 2 of 5, 40 %, about 2 min left")
-        expect(opened.row("clip 1.mp4")).to_contain_text("waiting, next in the queue, about 3 min left")
-        expect(opened.row("clip 3.mp4")).to_contain_text("waiting, 2 files before it, about 5 min left")
-        expect(opened.row("clip 3.mp4").locator("progress")).to_have_count(0)
-        expect(page.locator("#uploads li strong")).to_have_text([f"clip {number}.mp4" for number in range(JOBS)])
-        bar = page.get_by_role("button", name=f"Adding {JOBS} files")
+        expect(page.locator("#uploads li")).to_have_count(NUM_JOBS)
+        expect(driver.upload_row("clip 0.mp4")).to_contain_text("encoding 2 of 5, 40 %, about 2 min left")
+        expect(driver.upload_row("clip 1.mp4")).to_contain_text("waiting, next in the queue, about 3 min left")
+        expect(driver.upload_row("clip 3.mp4")).to_contain_text("waiting, 2 files before it, about 5 min left")
+        expect(driver.upload_row("clip 3.mp4").locator("progress")).to_have_count(0)
+        expect(page.locator("#uploads li strong")).to_have_text([f"clip {number}.mp4" for number in range(NUM_JOBS)])
+        bar = page.get_by_role("button", name=f"Adding {NUM_JOBS} files")
         expect(bar).to_have_attribute("aria-expanded", "true")
-        opened.keep(f"tray-open-{width}")
-        opened.ask("fail better")
+        driver.screenshot(f"tray-open-{width}")
+        driver.search("fail better")
         expect(bar).to_have_attribute("aria-expanded", "false")
         expect(page.locator("#uploads")).to_be_hidden()
         expect(bar).to_contain_text("processed 3 %")
         box = page.locator(".tray").bounding_box()
         assert box
-        assert box["height"] <= BAR_PX
-        opened.keep(f"tray-folded-{width}")
+        assert box["height"] <= MAX_BAR_PX
+        driver.screenshot(f"tray-collapsed-{width}")
         bar.focus()
         page.keyboard.press("Enter")
         expect(page.locator("#uploads")).to_be_visible()
-        opened.ask("a cup of coffee")
+        driver.search("a cup of coffee")
         expect(page.locator("#uploads")).to_be_hidden()
         page.click("#clear")
         expect(page.locator("#uploads")).to_be_visible()

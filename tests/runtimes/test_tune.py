@@ -103,7 +103,7 @@ CHOICE = Choice(runtime="openvino", key=KEY, trials=[Trial(name="openvino", cosi
 
 def test_read_choice_returns_the_written_choice(tmp_path: Path) -> None:
     path = tmp_path / "cache" / "runtime.json"
-    assert read_choice(path, KEY) == (None, "nothing was measured yet")
+    assert read_choice(path, KEY) == (None, "no measurement is stored")
     write_choice(path, CHOICE)
     assert read_choice(path, KEY) == (CHOICE, "")
     assert [file.name for file in path.parent.iterdir()] == ["runtime.json"]

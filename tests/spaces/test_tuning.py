@@ -63,7 +63,7 @@ def test_select_runtime_uses_the_measurement_until_weights_change(
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     settings = Settings(home=tmp_path / "home")
     assert select_runtime(settings, weights).name == "onnxruntime"
-    assert "nothing was measured yet" in select_runtime(settings, weights).reason
+    assert "no measurement is stored" in select_runtime(settings, weights).reason
     reported: list[str] = []
     choice = tune_runtime(settings, reported.append, weights.parents[1])
     assert reported[0] == "onnxruntime"
@@ -107,17 +107,19 @@ def test_select_runtime_without_a_measurement_uses_the_cpu_features(
     assert "has no int8.safetensors" in select_runtime(settings, weights).reason
     weights.with_name("int8.safetensors").touch()
     assert select_runtime(settings, weights).name == "onnxruntime-int8"
-    assert select_runtime(settings, weights).reason == "by the features of the processor, because nothing was measured yet"
+    assert (
+        select_runtime(settings, weights).reason == "selected by the features of the processor, because no measurement is stored"
+    )
     bad = Precisions.model_validate_json(weights.with_name(PRECISIONS_FILE).read_bytes()).model_dump()
     bad["losses"]["int8"]["image_to_text"] = 0.7
     weights.with_name(PRECISIONS_FILE).write_text(Precisions.model_validate(bad).model_dump_json())
     assert select_runtime(settings, weights).name == "onnxruntime"
     assert "0.7 points" in select_runtime(settings, weights).reason
     weights.with_name(PRECISIONS_FILE).unlink()
-    assert "never measured" in select_runtime(settings, weights).reason
+    assert "not measured" in select_runtime(settings, weights).reason
     choice = tune_runtime(settings, str, weights.parents[1])
     assert select_runtime(settings, weights).name == choice.runtime
-    assert select_runtime(settings, weights).reason == "the fastest here, as measured"
+    assert select_runtime(settings, weights).reason == "measured as the fastest on this machine"
 
 
 def test_fastest_runtime_without_a_usable_runtime_lists_all_reasons() -> None:
@@ -130,13 +132,13 @@ def test_tune_runtime_with_an_unwritable_home_raises_unavailable(
 ) -> None:
     monkeypatch.setattr(tuning_module, "ImageTower", Stub)
     (tmp_path / "home").write_text("a file")
-    with pytest.raises(Unavailable, match="cannot be kept"):
+    with pytest.raises(Unavailable, match="cannot be stored"):
         tune_runtime(Settings(home=tmp_path / "home"), str, weights.parents[1])
 
 
 def test_space_describes_its_runtime_and_the_reason(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    assert load_space("lite", settings).runtime.endswith("(the default, because nothing was measured yet)")
+    assert load_space("lite", settings).runtime.endswith("(the default, because no measurement is stored)")
     forced = load_space("lite", settings.model_copy(update={"runtime": "openvino-int8"}))
     assert forced.runtime_name == "openvino-int8"
     assert forced.runtime.endswith("(set by MM_RUNTIME)")

@@ -193,7 +193,7 @@ def test_a_worker_whose_acknowledgement_was_lost_with_the_broker_goes_on(home: H
         home.broker.start()
         child = working_child(worker).pid
         assert wait_final(home, job_id) == "done"
-        assert working_child(worker).pid == child, "by itself, without being ended as deaf"
+        assert working_child(worker).pid == child, "by itself, without being ended as stalled"
     assert max(chunk.attempts for chunk in home.store.catalog.list_chunks(job_id)) == 1
 
 
@@ -203,7 +203,7 @@ def test_a_worker_that_takes_nothing_any_more_ends_and_the_next_one_works(home: 
         job_id = home.add(media.image(1), "a.png")
         dispatcher.dispatch()
         wait_for(lambda: not worker.running(), "it is ended")
-        assert "none of it comes to this worker" in worker.log.read_text()
+        assert "this worker receives no messages" in worker.log.read_text()
     with working(home):
         assert wait_final(home, job_id) == "done"
 

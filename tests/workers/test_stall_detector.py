@@ -1,4 +1,4 @@
-"""When a worker counts as deaf."""
+"""When a worker counts as disconnected or stalled."""
 
 from __future__ import annotations
 

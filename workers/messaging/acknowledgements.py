@@ -1,11 +1,10 @@
-"""Mends what makes a Celery worker on Redis deaf: an acknowledgement that fails for good still
-holds its place.
+"""Releases the place of a message in kombu even if its acknowledgement fails.
 
 A worker takes at most one message ahead (`worker_prefetch_multiplier`), and kombu counts a message
-as held until its acknowledgement has reached the broker. If the broker is away in that moment,
-Celery logs it and goes on, but the count stays, so that the worker never asks for work again; as it
-does not ask, it does not see that the connection is gone either. Here the place is free whatever
-becomes of the acknowledgement: a message that comes twice does no harm.
+as held until its acknowledgement has reached the broker. If the broker is unavailable at that
+moment, Celery logs it and continues, but the count stays: the worker never requests work again, and
+does not detect that its connection is lost. Here the place is released whatever the result of the
+acknowledgement: a message that is delivered twice is harmless.
 """
 
 from __future__ import annotations

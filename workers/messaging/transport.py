@@ -2,7 +2,7 @@
 anew each second.
 
 kombu waits for the reply to a BRPOP that is under way before it closes a channel, which is why its
-timeout is one second. Here the broker is asked to end it (CLIENT UNBLOCK): the reply is a message
+timeout is one second. Here a command ends it (CLIENT UNBLOCK): the reply is a message
 or nothing, as after the timeout, so none is lost.
 """
 

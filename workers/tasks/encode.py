@@ -1,5 +1,7 @@
-"""Encode one chunk: lease, decode and embed, write the shard, mark it done; whoever does the last
-chunk finishes the item."""
+"""Encode one chunk: lease, decode and embed, write the shard, mark it done.
+
+The worker that encodes the last chunk finishes the item.
+"""
 
 from __future__ import annotations
 
@@ -66,12 +68,12 @@ def _encode(context: WorkerContext, job: JobRow, chunk: ChunkRow) -> None:
         "chunk encoded", chunk=chunk.index, seconds=round(seconds, 3), decode_seconds=round(timed.seconds, 3)
     )
     length = chunk.end - chunk.start
-    tallies = {"encode": seconds, "decode": timed.seconds, "media": length}
+    metrics = {"encode": seconds, "decode": timed.seconds, "media": length}
     if chunk.index == 0 and chunk.attempts == 1 and not job.is_background:
-        tallies["queue"] = waited
+        metrics["queue"] = waited
     with suppress(Unavailable):  # a number, not the work
         catalog = context.store.catalog
-        catalog.record_work_metrics(tallies)
+        catalog.record_work_metrics(metrics)
         catalog.record_speed(item.kind, seconds / (length or 1.0))
 
 

@@ -1,34 +1,34 @@
-// A modal dialog: the browser traps the focus, closes it with Escape, and gives the focus back.
+// A modal dialog. The browser traps the focus and closes the dialog with Escape; the focus returns to the previous element.
 
 import { html, useLayoutEffect, useRef } from "../vendor/preact.js";
 
-/** `onCancel` may return false: Escape then meant something inside. */
+/** `onCancel` returns false if Escape was handled inside the dialog and must not close it. */
 export function Dialog({ id, label, onClose, onCancel = () => true, onKeyDown, children }) {
   const dialog = useRef();
   const listener = useRef();
-  useLayoutEffect(() => { // before what is inside asks for the focus
-    const before = document.activeElement;
-    const shown = dialog.current;
-    shown.showModal();
-    const key = (event) => listener.current(event); // on the document: the focus may be on nothing
-    document.addEventListener("keydown", key);
+  useLayoutEffect(() => { // runs before child effects that move the focus
+    const previousFocus = document.activeElement;
+    const element = dialog.current;
+    element.showModal();
+    const handleKey = (event) => listener.current(event); // on the document, because no element may have the focus
+    document.addEventListener("keydown", handleKey);
     return () => {
-      document.removeEventListener("keydown", key);
-      shown.close(); // as long as it is open, nothing else takes the focus
-      if (before?.isConnected) before.focus({ preventScroll: true });
+      document.removeEventListener("keydown", handleKey);
+      element.close(); // an open modal dialog prevents focus outside it
+      if (previousFocus?.isConnected) previousFocus.focus({ preventScroll: true });
     };
   }, []);
   const cancel = (event) => {
-    event.preventDefault(); // the component goes, and the dialog with it
+    event.preventDefault(); // the component is removed and closes the dialog
     if (onCancel()) onClose();
   };
   listener.current = (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) return cancel(event);
     onKeyDown?.(event);
   };
-  const outside = (event) => { if (event.target === dialog.current) onClose(); };
+  const closeOnBackdrop = (event) => { if (event.target === dialog.current) onClose(); };
   return html`
-    <dialog id=${id} aria-labelledby=${label} ref=${dialog} onCancel=${cancel} onPointerDown=${outside}>
-      <div class="inside">${children}</div>
+    <dialog id=${id} aria-labelledby=${label} ref=${dialog} onCancel=${cancel} onPointerDown=${closeOnBackdrop}>
+      <div class="dialog-content">${children}</div>
     </dialog>`;
 }

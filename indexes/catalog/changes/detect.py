@@ -96,7 +96,7 @@ class PostgresqlChanges:
         self.arrive = self._check(database)
         """Whether notifications arrive."""
         if not self.arrive:
-            structlog.get_logger().warning("database delivers no notifications, polling the catalog", seconds=seconds)
+            structlog.get_logger().warning("catalog notifications not delivered, polling the catalog", seconds=seconds)
 
     def wait(self, stop: int) -> bool | None:
         if stop in readable([self._connection.fileno(), stop], None if self.arrive else self._seconds):

@@ -57,10 +57,10 @@ class ReindexRows(CatalogMixin):
             latest = session.scalar(select_latest_reindex())
             if latest is not None and latest.state in UNFINISHED_STATES:
                 raise Conflict(
-                    f"The library is being reindexed to {latest.target_name}. Undo that reindex before you start another."
+                    f"The library is being reindexed to {latest.target_name}. Undo that reindex before you start another one."
                 )
             if source.id == target.id:
-                raise Conflict(f"The library is in {target.id} already.")
+                raise Conflict(f"The library already uses the space {target.id}.")
             now = self._now()
             reindex = Reindex(
                 source_name=source.name, source=str(source.id), target_name=target.name, target=str(target.id),

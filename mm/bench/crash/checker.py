@@ -61,7 +61,7 @@ def _jobs(history: History, inventory: Inventory) -> Iterator[str]:
             state = states.get(op.job)
             deleted_later = any(later.kind == "delete" for later in operations[index + 1 :])
             if state is None:
-                yield f"The job {op.job} was acknowledged and is gone."
+                yield f"The job {op.job} was acknowledged and is missing."
             elif state == "cancelled" and not deleted_later:
                 yield f"The job {op.job} is cancelled, but its item was not deleted."
 
@@ -71,7 +71,7 @@ def _items(history: History, inventory: Inventory) -> Iterator[str]:
     for item in sorted(touched | inventory.items.keys()):
         present = history.is_present(item)
         if present is True and inventory.items.get(item) != "ready":
-            yield f"The item {item} was acknowledged and is {inventory.items.get(item, 'gone')}."
+            yield f"The item {item} was acknowledged and is {inventory.items.get(item, 'missing')}."
         if present is False and item in inventory.items:
             yield f"The item {item} exists, though it was deleted or never acknowledged."
         may_exist: bool | None = False
@@ -105,7 +105,7 @@ def _segments(inventory: Inventory, expected: Expected) -> Iterator[str]:
         for segment, count in (expected_segments - actual_segments).items():
             yield f"A segment of {item} is lost ({count}): {segment}"
         for segment, count in (actual_segments - expected_segments).items():
-            yield f"A segment of {item} is doubled or not its own ({count}): {segment}"
+            yield f"A segment of {item} is duplicated or unexpected ({count}): {segment}"
 
 
 def check_results(query: str, hits: Hits, expected: Sequence[ScoredMoment]) -> list[str]:
@@ -120,7 +120,7 @@ def check_results(query: str, hits: Hits, expected: Sequence[ScoredMoment]) -> l
         if abs(actual_scores[key] - expected_scores[key]) > TOLERANCE
     ]
     if len(hits) != len(actual_scores):
-        violations.append(f"{query!r} finds a moment twice.")
+        violations.append(f"{query!r} returns a moment twice.")
     return violations
 
 
@@ -167,5 +167,5 @@ class OrphanTracker:
         """Violations among the orphans that exist now."""
         self._since = {name: self._since.get(name, now) for name in orphans}
         return [
-            f"Nothing has pointed to {name} for {now - at:.1f} s." for name, at in self._since.items() if now - at > self.seconds
+            f"Nothing has referred to {name} for {now - at:.1f} s." for name, at in self._since.items() if now - at > self.seconds
         ]

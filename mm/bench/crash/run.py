@@ -212,4 +212,4 @@ class CrashRun:
         end = time.monotonic() + self._system.orphan_seconds
         while (orphans := self._inventory.read().orphans) and time.monotonic() < end:
             time.sleep(POLL_SECONDS)
-        return [*(f"{name} remains an orphan." for name in orphans), *checker.check_searches(self._history)]
+        return [*(f"{name} is still an orphaned file." for name in orphans), *checker.check_searches(self._history)]

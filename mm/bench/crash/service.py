@@ -79,7 +79,7 @@ class ServiceUnderTest:
         for process in psutil.process_iter():
             try:
                 if process.pid not in owned and process.environ().get("MM_HOME") == home and process.status() != "zombie":
-                    strays.append(f"The process {process.pid} is a stray: {' '.join(process.cmdline())[:80]}")
+                    strays.append(f"The process {process.pid} has not been ended: {' '.join(process.cmdline())[:80]}")
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
         return strays

@@ -131,7 +131,7 @@ def run(
         item, job = client.add(video.read_bytes(), video.name)
         for kind in kinds:
             on_progress(
-                f"{kind}: {seconds:.0f} s undisturbed, {seconds:.0f} s beside {connections} connections, in {NUM_ROUNDS} turns"
+                f"{kind}: {seconds:.0f} s undisturbed, {seconds:.0f} s beside {connections} connections, in {NUM_ROUNDS} rounds"
             )
             round_seconds = seconds / NUM_ROUNDS
             attack = Attack(kind, service.port, service.hostile_key, connections, round_seconds + 2 * LEAD_SECONDS, item, job)

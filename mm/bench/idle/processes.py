@@ -63,7 +63,7 @@ class IdleReport:
         lines = [f"| at rest for {self.seconds:.0f} s | CPU, % of a core | wake-ups a second |", "| --- | --- | --- |", *table]
         if self.found:
             times = f"median {median(self.found):.2f} s, longest {max(self.found):.2f} s"
-            lines.append(f"From the 202 of an upload until a search finds it, {len(self.found)} images: {times}.")
+            lines.append(f"From the response 202 to an upload until a search finds the item, {len(self.found)} images: {times}.")
         return lines
 
 

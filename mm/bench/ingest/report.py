@@ -172,7 +172,7 @@ def ingest_video(service: Service, video: Path) -> Usage:
         upload = service.client.add(video, wait=True)
     service.client.delete(upload.item.id)
     if not upload.created:
-        raise InvalidInput(f"{video.name} is in the library already; its ingest cannot be timed.")
+        raise InvalidInput(f"{video.name} is already in the library; its ingest cannot be timed.")
     return meter.usage
 
 

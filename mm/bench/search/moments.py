@@ -87,7 +87,7 @@ def run(client: Client, video: Path, scenes: Sequence[Scene]) -> MomentsReport:
     upload = client.add(video, wait=True)
     elapsed = time.perf_counter() - start
     if not upload.created:
-        raise InvalidInput(f"{video.name} is in the library already; its ingest cannot be timed.")
+        raise InvalidInput(f"{video.name} is already in the library; its ingest cannot be timed.")
     durations: list[float] = []
 
     def find_rank(query: str, scene: Scene) -> int | None:

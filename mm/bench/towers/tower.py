@@ -65,7 +65,7 @@ class TowerReport:
             f"| {'' if r.ratio is None else f'{r.ratio:.1f}'} | {r.cosine:.4f} | {'' if r.lost is None else f'{r.lost:.2f}'} |"
             for r in self.rows
         ]
-        missing = [f"not here: {name}: {why}" for name, why in self.left_out.items()]
+        missing = [f"not available: {name}: {why}" for name, why in self.left_out.items()]
         width, height = DECODED
         squeeze = f"Not included: {self.squeeze_milliseconds:.1f} ms on one core to resize a frame of {width} x {height}."
         return [head, "| --- | --- | --- | --- | --- | --- | --- |", *body, *missing, squeeze]

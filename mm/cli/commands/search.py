@@ -48,7 +48,7 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
 @click.option("--picture", type=options.FILE, help="An image to search with.")
 @click.option("--sound", type=options.FILE, help="Audio to search with: its speech and its other sounds.")
 @click.option("--clip", type=options.FILE, help="A short video to search with.")
-@click.option("--like", callback=parse_moment, metavar="ID@SECONDS", help="A moment of the library; finds similar ones.")
+@click.option("--like", callback=parse_moment, metavar="ID@SECONDS", help="A position in the library; finds similar moments.")
 @click.option("--also", multiple=True, metavar="WORDS", help="Further text that a hit must match; repeatable.")
 @click.option("--without", multiple=True, metavar="WORDS", help="Text that a hit must not match; repeatable.")
 @click.option(
@@ -86,7 +86,7 @@ def command(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Search with TEXT, an image, audio, a clip, a moment of the library, or several of them.
+    """Search with TEXT, an image, audio, a clip, a position in the library, or several of them.
 
     Lists likely hits, and the number of less likely ones; --all lists these too. The exit code is 0
     also when nothing matches.

@@ -19,8 +19,8 @@ WAIT = click.option("--wait/--no-wait", default=True, help="Whether to wait unti
 def command() -> None:
     """Show the space of the library, or reindex it in another space.
 
-    Reindexing encodes every item again beside new uploads, and continues whenever the service runs.
-    Searches use the old space until every item is encoded in the new one.
+    Reindexing encodes every item again while new uploads are processed, and continues whenever the
+    service runs. Searches use the old space until every item is encoded in the new one.
     """
 
 

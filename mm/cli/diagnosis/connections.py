@@ -24,7 +24,7 @@ def check_port(settings: Settings) -> Check:
     try:
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
-        fix = "Set MM_PORT or `mm serve --port` to another port; 0 takes a free one."
+        fix = "Set MM_PORT or `mm serve --port` to another port; 0 selects a free one."
         return failed("port", f"The API cannot listen on {where}: {error.strerror or error}. {fix}")
     return passed("port", f"{where} is free.")
 

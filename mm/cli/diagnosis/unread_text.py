@@ -26,18 +26,18 @@ def check_unread_text(settings: Settings) -> Check:
         with engine.connect() as connection:
             count = int(connection.execute(sqlalchemy.text(COUNT)).scalar_one())
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError) as error:
-        return _info(f"Images with unread text cannot be counted: {first_line(error)}.", ok=False)
+        return _info(f"Images with unrecognized text cannot be counted: {first_line(error)}.", ok=False)
     if count == 0:
-        return _info("The text of all images has been read.", ok=True)
-    return _info(f"Text in {count:,} images has not been read; {_next_step(settings)}.", ok=False)
+        return _info("Text has been recognized in all images.", ok=True)
+    return _info(f"Text in {count:,} images has not been recognized; {_next_step(settings)}.", ok=False)
 
 
 def _next_step(settings: Settings) -> str:
     if settings.read_text == "off":
-        return "MM_READ_TEXT=off disables reading"
+        return "MM_READ_TEXT=off disables recognition"
     if importlib.util.find_spec(RECOGNIZER) is None:
-        return "reading is disabled because the package rapidocr-onnxruntime is not installed"
-    return "a worker reads it when no job waits"
+        return "recognition is disabled because the package rapidocr-onnxruntime is not installed"
+    return "a worker recognizes it when no job is waiting"
 
 
 def _info(detail: str, *, ok: bool) -> Check:

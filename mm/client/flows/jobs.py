@@ -45,7 +45,7 @@ def describe_event(event: JobEvent) -> str:
     """Describe the stage of a job, its position in the queue and the time left."""
     phrases = [event.stage]
     if event.position is not None:
-        phrases.append(f"{event.position} before it")
+        phrases.append(f"jobs before it: {event.position}")
     if event.seconds_left is not None:
         phrases.append(f"about {_format_duration(event.seconds_left)} left")
     return ", ".join(phrases)

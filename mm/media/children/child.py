@@ -91,7 +91,11 @@ def answer_request(request: Head, file: BinaryIO, out: BinaryIO, cache: FactsCac
     try:
         _execute(request, file, name, limits, response, cache, reserve_within(limits, memory_bytes, name))
     except MemoryError:
-        error: MMError = MediaError(name, "out-of-memory", f"decoding it takes more than {memory_bytes:,} bytes")
+        error: MMError = MediaError(
+            name,
+            "out-of-memory",
+            f"decoding it takes more than {memory_bytes:,} bytes (MM_SANDBOX_MEMORY, MM_SANDBOX_TOTAL_MEMORY)",
+        )
     except NeedsMemory as need:
         wire.send(out, {"what": "need", "bytes": need.size})
         return True
@@ -101,7 +105,7 @@ def answer_request(request: Head, file: BinaryIO, out: BinaryIO, cache: FactsCac
         return False
     except Exception as caught:  # noqa: BLE001 - a hostile file can make a library raise anything
         if type(caught) is PermissionError:  # not the subclass of PyAV, whose error number also means damage
-            error = MediaError(name, "forbidden", f"decoding it tried what the sandbox forbids ({caught.strerror})")
+            error = MediaError(name, "forbidden", f"decoding it needs an operation that the sandbox forbids ({caught.strerror})")
         else:
             error = MediaError(name, "unreadable", f"decoding it fails with {type(caught).__name__}: {caught}")
     else:

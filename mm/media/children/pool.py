@@ -96,7 +96,7 @@ class ChildPool:
             deadline.check(name)
             left = end - time.monotonic()
             if left <= 0:
-                raise Unavailable(f"All {MAX_CHILDREN} decoding children stay busy: try again later.")
+                raise Unavailable(f"All {MAX_CHILDREN} decoding children are busy: try again later.")
             if self._slots.acquire(timeout=deadline.limit_wait(left)):
                 return
 

@@ -96,7 +96,9 @@ class DecodingChild:
             self._send(file, request)
             while True:
                 started = time.monotonic()
-                head, body = self._receive(min(self._limits.silent_seconds, seconds), left, name, deadline)
+                is_silence = self._limits.silent_seconds <= seconds
+                setting = " (MM_SANDBOX_SECONDS)" if is_silence else ", the rest of MM_SANDBOX_REQUEST_SECONDS"
+                head, body = self._receive(min(self._limits.silent_seconds, seconds), left, name, deadline, setting)
                 seconds -= time.monotonic() - started  # the time of the consumer between messages does not count
                 left -= len(body)
                 match head.get("what"):
@@ -135,7 +137,7 @@ class DecodingChild:
         """Bytes of a "need" message: more than it has, at most the limit, whatever it states."""
         needed = int(min(_number(head, "bytes"), self._limits.memory_bytes))
         if needed <= self.memory_bytes:
-            raise ChildDied("crashed", "the decoder requested memory that it already has")
+            raise ChildDied("crashed", "the decoder requested no more memory than it already has")
         return needed
 
     def _send(self, file: int, head: Head) -> None:
@@ -144,11 +146,12 @@ class DecodingChild:
         except ChannelClosed as error:
             raise self._describe_death() from error
 
-    def _receive(self, seconds: float, max_body: int, name: str, deadline: Deadline) -> tuple[Head, bytearray]:
+    def _receive(self, seconds: float, max_body: int, name: str, deadline: Deadline, setting: str = "") -> tuple[Head, bytearray]:
+        """Receive a message within `seconds`; the error of a timeout ends with `setting`."""
         try:
             return self._channel.receive(seconds, max_body, name, deadline)
         except ChannelTimeout as error:
-            raise ChildDied("timeout", f"the decoder sent nothing for {seconds:g} s") from error
+            raise ChildDied("timeout", f"the decoder sent nothing for {seconds:g} s{setting}") from error
         except ChannelClosed as error:
             raise self._describe_death() from error
         except BrokenMessage as error:
@@ -162,11 +165,13 @@ class DecodingChild:
         if status is None:
             return ChildDied("crashed", "the decoder closed its output")
         if status == -signal.SIGKILL:
-            return ChildDied("out-of-memory", "the system killed the decoder, most likely for lack of memory", was_killed=True)
+            return ChildDied(
+                "out-of-memory", "the operating system killed the decoder, probably for lack of memory", was_killed=True
+            )
         if status == -signal.SIGXCPU:
             return ChildDied("timeout", f"decoding it takes more than {self._limits.cpu_seconds} s of processor time")
         if status < 0:
-            return ChildDied("crashed", f"the decoder died of {signal.Signals(-status).name}")
+            return ChildDied("crashed", f"the decoder was ended by the signal {signal.Signals(-status).name}")
         return ChildDied("crashed", f"the decoder exited with status {status}")
 
 

@@ -76,7 +76,7 @@ def request_many(pool: ChildPool, request: Request) -> Generator[tuple[Head, byt
             except NeedsMemory as need:
                 memory = need.size
                 if not attempts_left:
-                    detail = "the decoder requested memory again and again"
+                    detail = "the decoder requested more memory in every attempt"
                     raise MediaError(request.name, "crashed", detail) from need
             except MediaError as error:
                 memory = pool.max_child_memory

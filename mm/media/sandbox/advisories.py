@@ -10,7 +10,7 @@ MAGICYUV_FIXES: dict[tuple[int, int], int] = {(7, 1): 5, (8, 0): 3, (8, 1): 2}
 """FFmpeg release line: its first release without CVE-2026-8461. Lines from 8.2 on are not affected;
 older lines have no fix."""
 
-DECORD = "MM_DECODER is decord, which carries an FFmpeg 4 of 2021 without the fixes made since: set it to auto."
+DECORD = "MM_DECODER is decord, which contains FFmpeg 4 of 2021 without later security fixes: set it to auto."
 
 
 def libavcodec_version() -> Version:

@@ -55,7 +55,7 @@ class Precisions(BaseModel):
         if precision == "float32":
             return ""
         if precision not in self.losses:
-            return "its loss of recall was never measured"
+            return "its loss of recall is not measured"
         loss = self.losses[precision].recall_loss
         return f"loses {loss:.1f} points of R@1, more than {MAX_RECALL_LOSS}" if loss > MAX_RECALL_LOSS else ""
 

@@ -475,7 +475,7 @@ def test_search_with_query_of_other_space_raises_space_mismatch(store: Store, se
     second.follower.refresh()
     query = random_query(rng, ["picture"], other)
     assert {hit.item_id for hit in second.search(query, 10, ALL, 0.0)} <= {there.id}
-    with pytest.raises(SpaceMismatch, match="lite@2, the index of lite@1"):
+    with pytest.raises(SpaceMismatch, match="lite@2, the index in lite@1"):
         searcher.search(query, 10, ALL, 0.0)
 
 

@@ -195,8 +195,8 @@ def test_read_precisions_of_other_weights_is_empty(tmp_path: Path) -> None:
     assert read_precisions(path, "a") == precisions
     assert "0.6 points" in precisions.describe_rejection("int8")
     assert precisions.describe_rejection("float32") == precisions.describe_rejection("bfloat16") == ""
-    assert "never measured" in read_precisions(path, "b").describe_rejection("bfloat16")
-    assert "never measured" in precisions.describe_rejection("float16")
+    assert "not measured" in read_precisions(path, "b").describe_rejection("bfloat16")
+    assert "not measured" in precisions.describe_rejection("float16")
     path.with_name(PRECISIONS_FILE).write_text(precisions.model_dump_json()[:-5])
     with pytest.raises(Corrupt, match=PRECISIONS_FILE):
         read_precisions(path, "a")

@@ -192,7 +192,7 @@ def test_watch_without_notifications_polls_and_logs(
     with open_store(settings) as store, store.watch.subscribe() as event:
         for _ in range(3):
             skip_first_event(event)
-    assert [line["event"] for line in log] == ["database delivers no notifications, polling the catalog"]
+    assert [line["event"] for line in log] == ["catalog notifications not delivered, polling the catalog"]
 
 
 def test_readable_accepts_descriptor_above_1023() -> None:

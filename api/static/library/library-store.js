@@ -1,0 +1,125 @@
+// The items of the library view: pages of a long list, loaded when they scroll into view.
+
+import * as client from "../service/client.js";
+import { clearRetries, clearRetry, isTemporary, scheduleRetry } from "../service/retry.js";
+import { showToast } from "../ui/notifications.js";
+import { createStore } from "../ui/store.js";
+import { filters, resolveUploadPeriod, tags } from "./filter-store.js";
+
+const PAGE_SIZE = 60;
+const UNDO_SECONDS = 6;
+const RELOAD_DELAY_MS = 700; // merges the changes of uploads that end together
+
+/** `pages`: page number -> its items. `version` increases with every change of what is shown. */
+export const library = createStore({ total: null, pages: new Map(), problem: null, version: 0 });
+const deletions = new Set(); // ids of items that are deleted when their toast closes without Undo
+let loadedFilters = "";
+let stalePages = new Set();
+let requests = new Map(); // page number -> AbortController
+let reloadTimer = null;
+
+function createParameters() {
+  const { kinds, tags: selected, name, sort, ...period } = filters.get();
+  return { kinds, tags: selected, name, sort, ...resolveUploadPeriod(period) };
+}
+
+/** Load the first page if the filters have changed. */
+export function loadFiltered() {
+  const { kinds, tags: selected, name, sort, since, from, to } = filters.get();
+  const key = JSON.stringify([kinds, selected, name, sort, since, from, to]);
+  if (key === loadedFilters) return;
+  loadedFilters = key;
+  requests.forEach((request) => request.abort());
+  clearRetries("library ");
+  requests = new Map();
+  if (library.get().total !== null) scrollTo(0, 0);
+  loadPage(0, true);
+}
+
+/** Reload the tags and the pages in view after items were added, changed or deleted. */
+export function scheduleReload() {
+  reloadTimer ??= setTimeout(() => {
+    reloadTimer = null;
+    stalePages = new Set(library.get().pages.keys());
+    loadTags();
+    loadPage(0);
+  }, RELOAD_DELAY_MS);
+}
+
+/** Load the pages of the items from index `first` to `last` that are missing or stale. */
+export function loadRange(first, last) {
+  for (let page = Math.floor(first / PAGE_SIZE); page <= Math.floor(last / PAGE_SIZE); page++) {
+    if ((!library.get().pages.has(page) || stalePages.has(page)) && !requests.has(page)) loadPage(page);
+  }
+}
+
+/** `isNewList` discards the pages of the previous filters. */
+async function loadPage(page, isNewList = false) {
+  const request = new AbortController();
+  requests.set(page, request);
+  stalePages.delete(page);
+  try {
+    const { items, total } = await client.listItems({ ...createParameters(), offset: page * PAGE_SIZE, limit: PAGE_SIZE }, request.signal);
+    const { pages: previous, version } = library.get();
+    const pages = isNewList ? new Map() : new Map(previous);
+    pages.set(page, items);
+    library.set({ total, pages, problem: null, version: version + 1 });
+    clearRetry(`library ${page}`);
+  } catch (problem) {
+    if (problem.name === "AbortError") return;
+    library.set({ problem });
+    if (isTemporary(problem)) scheduleRetry(`library ${page}`, () => loadPage(page, isNewList));
+    else loadedFilters = isNewList ? "" : loadedFilters;
+  } finally {
+    if (requests.get(page) === request) requests.delete(page);
+  }
+}
+
+/** The item at `index`; null if its page is not loaded. */
+export const getItemAt = (index) => library.get().pages.get(Math.floor(index / PAGE_SIZE))?.[index % PAGE_SIZE] ?? null;
+
+/** The index of an item in the loaded pages; -1 if it is not in them. */
+export function findIndex(id) {
+  for (const [page, items] of library.get().pages) {
+    const index = items.findIndex((item) => item.id === id);
+    if (index >= 0) return page * PAGE_SIZE + index;
+  }
+  return -1;
+}
+
+/** The item at `index`, whose page is loaded if necessary; null if there is none. */
+export async function loadItemAt(index) {
+  if (getItemAt(index) === null) await loadPage(Math.floor(index / PAGE_SIZE));
+  return getItemAt(index);
+}
+
+export const isDeleting = (id) => deletions.has(id);
+
+export async function loadTags() {
+  try {
+    tags.set({ all: await client.listTags() });
+    clearRetry("tags");
+  } catch (problem) {
+    if (isTemporary(problem)) scheduleRetry("tags", loadTags); // until then the filter shows the previous tags
+  }
+}
+
+/** Delete an item after `UNDO_SECONDS` unless the user selects Undo. */
+export function deleteWithUndo(item) {
+  if (deletions.has(item.id)) return;
+  deletions.add(item.id);
+  showToast(`${item.name} is deleted.`, {
+    action: { label: "Undo" },
+    seconds: UNDO_SECONDS,
+    onClose: async (isUndone) => {
+      if (!isUndone) await client.deleteItem(item.id).catch((problem) => showToast(problem.message));
+      deletions.delete(item.id);
+      library.set({ version: library.get().version + 1 });
+      scheduleReload();
+    },
+  });
+  library.set({ version: library.get().version + 1 });
+}
+
+// Closing the page completes the pending deletions.
+addEventListener("pagehide", () => deletions.forEach((id) => client.deleteItem(id, true).catch(() => {})));

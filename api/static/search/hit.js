@@ -1,0 +1,48 @@
+// One hit: its thumbnail, time range, score and evidence.
+
+import { Thumbnail } from "../library/thumbnail.js";
+import { openHit } from "../player/player-store.js";
+import { formatProbability, formatRange, formatTime } from "../ui/format.js";
+import { IconButton } from "../ui/icon.js";
+import { html } from "../vendor/preact.js";
+import { getThumbnailTime, selectMainEvidence } from "./hits.js";
+import { NearDuplicates } from "./near-duplicates.js";
+import { searchSimilar } from "./query-store.js";
+
+export function Hit({ hit }) {
+  const { item } = hit;
+  const isTimed = item.kind !== "image";
+  const range = formatRange(hit.start, hit.end, item.duration);
+  const moment = isTimed ? `${item.name} at ${formatTime(hit.best_start, item.duration)}` : item.name;
+  return html`
+    <article class="hit">
+      <button type="button" class="thumbnail" data-hit aria-label=${isTimed ? `Play ${item.name}, ${range}` : `Open ${item.name}`} onClick=${() => openHit(hit)}>
+        <${Thumbnail} item=${item} time=${getThumbnailTime(hit)} />
+        ${isTimed && html`<span class="time">${range}</span>`}
+      </button>
+      <div class="text">
+        ${!isTimed && html`<h3 title=${item.name}>${item.name}</h3>`}
+        <${Score} score=${hit.score} />
+        <${EvidenceList} evidence=${selectMainEvidence(hit.evidence)} />
+        <${NearDuplicates} hit=${hit} />
+      </div>
+      <div class="actions">
+        <${IconButton} name="similar" label=${`More like ${moment}`} onClick=${() => searchSimilar(item, hit.best_start)} />
+      </div>
+    </article>`;
+}
+
+export const Score = ({ score }) => html`
+  <p class="score" title="Probability that this moment matches the query, from all evidence">
+    <span class="track" aria-hidden="true"><span style=${{ width: `${100 * score}%` }}></span></span>${formatProbability(score)}</p>`;
+
+/** Evidence kind -> label. */
+const EVIDENCE_LABELS = { picture: "image", speech: "speech", sound: "sound", written: "text", word: "word", name: "name" };
+
+/** `hasScores` shows the score of each piece of evidence. */
+export const EvidenceList = ({ evidence, hasScores = false }) => html`
+  <ul class="evidence">
+    ${evidence.map(({ kind, score, text }) => html`
+      <li key=${kind} class=${kind} title=${`${formatProbability(score)} from this evidence alone`}>
+        <span class="tag">${EVIDENCE_LABELS[kind]}</span>${text && (kind === "sound" ? ` ${text}` : html` <q>${text}</q>`)}${hasScores && html` <small>${formatProbability(score)}</small>`}</li>`)}
+  </ul>`;

@@ -1,0 +1,103 @@
+// The search query and its response.
+
+import { createSearchFilters, filters } from "../library/filter-store.js";
+import * as client from "../service/client.js";
+import { clearRetry, isTemporary, scheduleRetry } from "../service/retry.js";
+import { formatCount } from "../ui/format.js";
+import { announce } from "../ui/notifications.js";
+import { createStore } from "../ui/store.js";
+import { isLikely } from "./hits.js";
+
+/** `without`: comma-separated terms to exclude; `like`: {item, time}, search for similar moments; `previewUrl`: object URL of an
+ *  image `file`; `isOpen`: whether the results are shown instead of the library; `response`: null without a successful search;
+ *  `showsUnlikely`: whether the less likely hits are expanded. */
+export const query = createStore({
+  text: "", without: "", file: null, previewUrl: null, like: null, isLoading: false, isOpen: false, response: null, problem: null,
+  showsUnlikely: false,
+});
+let currentRequest = null; // AbortController of the running search
+
+export const isEmpty = ({ text, file, like }) => !text.trim() && !file && !like;
+
+const splitTerms = (text) => text.split(",").map((term) => term.trim()).filter(Boolean);
+
+function attachFile(file) {
+  revokePreview();
+  const previewUrl = file.type.startsWith("image/") ? URL.createObjectURL(file) : null;
+  query.set({ file, previewUrl, like: null });
+}
+
+/** Remove the file or the moment from the query. */
+export function detach() {
+  revokePreview();
+  query.set({ file: null, previewUrl: null, like: null });
+}
+
+/** Search with an image, audio or video file. */
+export function searchWithFile(file) {
+  attachFile(file);
+  return runSearch();
+}
+
+/** Search for moments similar to `item` at `time`; replaces the whole query. */
+export function searchSimilar(item, time) {
+  revokePreview();
+  query.set({ text: "", without: "", file: null, previewUrl: null, like: { item, time } });
+  filters.set({ item: null });
+  return runSearch();
+}
+
+function revokePreview() {
+  const { previewUrl } = query.get();
+  if (previewUrl) URL.revokeObjectURL(previewUrl);
+}
+
+/** Clear the query and show the library. */
+export function clearQuery() {
+  currentRequest?.abort();
+  currentRequest = null;
+  clearRetry("search");
+  detach();
+  query.set({ text: "", without: "", isLoading: false, isOpen: false, response: null, problem: null });
+  filters.set({ item: null });
+}
+
+/** Send the query; a running search is aborted. */
+export async function runSearch() {
+  const sent = query.get();
+  const { text, without, file, like } = sent;
+  if (isEmpty(sent)) return;
+  currentRequest?.abort();
+  const request = (currentRequest = new AbortController());
+  query.set({ isLoading: true, isOpen: true });
+  const parameters = {
+    text: text.trim(), without: splitTerms(without), file, like: like && { item: like.item.id, time: like.time }, filters: createSearchFilters(),
+  };
+  try {
+    const response = await client.search(parameters, request.signal);
+    if (currentRequest !== request) return;
+    query.set({ response, problem: null, showsUnlikely: !response.hits.some(isLikely) });
+    clearRetry("search");
+    announce(describeHits(response.hits));
+  } catch (problem) {
+    if (currentRequest !== request) return;
+    query.set({ response: null, problem });
+    if (isTemporary(problem)) scheduleRetry("search", () => { if (isUnchanged(sent)) runSearch(); });
+    else clearRetry("search");
+    announce(problem.message);
+  } finally {
+    if (currentRequest === request) query.set({ isLoading: false });
+  }
+}
+
+/** Whether the query is still the one that was sent: a changed query is not sent without the user. */
+const isUnchanged = (sent) => ["text", "without", "file", "like"].every((field) => sent[field] === query.get()[field]);
+
+/** The announcement of the results for screen readers. */
+function describeHits(hits) {
+  if (hits.length === 0) return "No results.";
+  const numLikely = hits.filter(isLikely).length;
+  const numUnlikely = hits.length - numLikely;
+  const summary = numLikely > 0 ? formatCount(numLikely, "result") : "No likely results";
+  return numUnlikely > 0 ? `${summary}, ${numUnlikely.toLocaleString("en")} less likely.` : `${summary}.`;
+}

@@ -1,0 +1,83 @@
+// HTTP client of the service. A failed request raises a `Problem` whose message is shown to the user.
+
+export class Problem extends Error {
+  constructor(document, status) {
+    super(document?.detail ?? `The service returned status ${status} without details.`);
+    this.status = status;
+  }
+}
+
+export const NO_RESPONSE = "The service does not respond. Is it still running?";
+
+async function request(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ detail: NO_RESPONSE }, 0);
+  }
+  if (response.status === 204) return null;
+  const document = await response.json().catch(() => null);
+  if (response.status === 401) location.reload(); // the session ended or the key was revoked: shows the sign-in page
+  if (!response.ok) throw new Problem(document, response.status);
+  return document;
+}
+
+export const getReadiness = () => fetch("/readyz").then((response) => response.json());
+export const getSession = () => request("/v1/session");
+export const signOut = () => request("/session", { method: "DELETE" });
+export const getSpace = () => request("/v1/space");
+export const listJobs = (limit) => request(`/v1/jobs?limit=${limit}`).then((list) => list.data);
+export const getJob = (id) => request(`/v1/jobs/${id}`);
+export const cancelJob = (id) => request(`/v1/jobs/${id}/cancel`, { method: "POST" });
+export const getItem = (id, signal) => request(`/v1/media/${id}`, { signal });
+export const retryItem = (id) => request(`/v1/media/${id}/retry`, { method: "POST" });
+/** `keepalive` lets the request finish after the page is closed. */
+export const deleteItem = (id, keepalive = false) => request(`/v1/media/${id}`, { method: "DELETE", keepalive });
+export const listTags = () => request("/v1/tags").then((list) => list.data);
+
+export const contentUrl = (item) => `/v1/media/${item.id}/content`;
+export const thumbnailUrl = (item, time = 0, size = 320) => `/v1/media/${item.id}/thumbnail?t=${time.toFixed(3)}&size=${size}`;
+
+/** {items, total}: `limit` items from `offset` on, and the number of all items that match. */
+export function listItems({ kinds, tags, name, sort, after, before, offset, limit }, signal) {
+  const parameters = new URLSearchParams({ offset, limit, sort });
+  kinds.forEach((kind) => parameters.append("kind", kind));
+  tags.forEach((tag) => parameters.append("tag", tag));
+  if (name) parameters.set("name", name);
+  if (after) parameters.set("uploaded_after", after);
+  if (before) parameters.set("uploaded_before", before);
+  return request(`/v1/media?${parameters}`, { signal });
+}
+
+/** All segments of an item in order of time; requests them page by page. */
+export async function listSegments(id, signal) {
+  const segments = [];
+  let after = null;
+  do {
+    const page = await request(`/v1/media/${id}/segments?limit=1000${after === null ? "" : `&after=${after}`}`, { signal });
+    segments.push(...page.segments);
+    after = page.next;
+  } while (after !== null);
+  return segments;
+}
+
+/** `file` is an image, audio or video file, whose kind the service detects; `like` is {item, time} in the library. */
+export function search({ text, without, file, like, filters, k = 40 }, signal) {
+  if (!file) {
+    const body = JSON.stringify({ text: text || null, without, like, k, filters });
+    return request("/v1/search", { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
+  }
+  const form = new FormData();
+  if (text) form.set("text", text);
+  without.forEach((term) => form.append("without", term));
+  if (like) form.set("like", JSON.stringify(like));
+  form.set("k", k);
+  form.set("filters", JSON.stringify(filters));
+  form.set("file", file);
+  return request("/v1/search", { method: "POST", body: form, signal });
+}
+
+const FINAL_STATES = new Set(["done", "failed", "quarantined", "cancelled"]);
+export const isFinal = (job) => FINAL_STATES.has(job.state);

@@ -1,0 +1,86 @@
+// Keep the state in the URL, so that Back, reload and links restore it: #q=…&not=…&kind=…&tag=…&in=…&like=…&item=…&at=…
+
+import { NO_FILTERS, filters } from "../library/filter-store.js";
+import { closePlayer, openItem, player } from "../player/player-store.js";
+import { clearQuery, query, runSearch } from "../search/query-store.js";
+import * as client from "../service/client.js";
+import { isTemporary, scheduleRetry } from "../service/retry.js";
+import { showToast } from "../ui/notifications.js";
+
+let isRestoring = false;
+
+export function installUrlState() {
+  query.subscribe(() => writeUrl(true));
+  filters.subscribe(() => writeUrl(false));
+  player.subscribe(() => writeUrl(false));
+  addEventListener("popstate", restoreState);
+  return restoreState();
+}
+
+function createHash() {
+  const parameters = new URLSearchParams();
+  const { text, without, like, isOpen, file } = query.get();
+  const { kinds, tags, item: searchedItem, sort } = filters.get();
+  const { item, time } = player.get();
+  if (isOpen && !file && text.trim()) parameters.set("q", text.trim());
+  if (isOpen && !file && without.trim()) parameters.set("not", without.trim());
+  if (isOpen && like) parameters.set("like", `${like.item.id}@${like.time.toFixed(2)}`);
+  kinds.forEach((kind) => parameters.append("kind", kind));
+  tags.forEach((tag) => parameters.append("tag", tag));
+  if (searchedItem) parameters.set("in", searchedItem.id);
+  if (sort !== "newest") parameters.set("sort", sort);
+  if (item) parameters.set("item", item.id);
+  if (item && time > 0) parameters.set("at", time.toFixed(2));
+  return parameters.size > 0 ? `#${parameters}` : "";
+}
+
+let lastQuery = "";
+
+/** A new query adds a history entry; filters and the player replace the current entry. */
+function writeUrl(isQueryChange) {
+  if (isRestoring) return;
+  const { text, without, like, isOpen, file, isLoading } = query.get();
+  if (isQueryChange && isOpen && !isLoading) return; // the user is editing the query
+  const hash = createHash();
+  const current = isOpen ? JSON.stringify([file ? "" : text.trim(), file ? "" : without.trim(), like?.item.id, like?.time]) : "";
+  const isNewQuery = isQueryChange && current !== lastQuery;
+  lastQuery = isQueryChange ? current : lastQuery;
+  if (hash === location.hash) return;
+  history[isNewQuery ? "pushState" : "replaceState"](null, "", hash || location.pathname);
+}
+
+async function restoreState() {
+  const { hash } = location;
+  const parameters = new URLSearchParams(hash.slice(1));
+  isRestoring = true;
+  try {
+    const [likeId, likeTime] = (parameters.get("like") ?? "").split("@");
+    const ids = [likeId, parameters.get("in"), parameters.get("item")];
+    const [likeItem, searchedItem, item] = await Promise.all(ids.map((id) => (id ? client.getItem(id) : null)));
+    const { sort } = filters.get();
+    filters.set({
+      ...NO_FILTERS, kinds: parameters.getAll("kind"), tags: parameters.getAll("tag"), item: searchedItem, sort: parameters.get("sort") ?? sort,
+    });
+    const text = parameters.get("q") ?? "";
+    const without = parameters.get("not") ?? "";
+    if (text || likeItem) {
+      const current = query.get();
+      const isSameText = current.isOpen && current.text.trim() === text && current.without.trim() === without;
+      const isSame = isSameText && current.like?.item.id === likeItem?.id && current.like?.time === (likeItem ? Number(likeTime) : undefined);
+      if (!isSame) {
+        query.set({ text, without, file: null, previewUrl: null, like: likeItem && { item: likeItem, time: Number(likeTime) || 0 } });
+        runSearch();
+      }
+    } else if (query.get().isOpen) {
+      clearQuery();
+      filters.set({ item: searchedItem });
+    }
+    if (item) openItem(item, Number(parameters.get("at")) || 0);
+    else closePlayer();
+  } catch (problem) {
+    showToast(problem.message);
+    if (isTemporary(problem)) scheduleRetry("url", () => { if (location.hash === hash) restoreState(); });
+  } finally {
+    isRestoring = false;
+  }
+}
