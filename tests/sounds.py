@@ -1,4 +1,4 @@
-"""Sounds made of sines and noise, 16 kHz, that YAMNet knows."""
+"""Sounds made of sines and noise, 16 kHz, of classes of YAMNet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def siren(seconds: float) -> Waveform:
 
 
 def bell(seconds: float, seed: int = 0) -> Waveform:
-    """Partials that die away, struck every two seconds."""
+    """Decaying partials that start every two seconds."""
     times = np.arange(round(seconds * SPEECH_RATE)) / SPEECH_RATE
     since = times % 2.0
     partials = (1.0, 2.0, 2.4, 3.0, 4.5, 5.33)

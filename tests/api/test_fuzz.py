@@ -1,9 +1,9 @@
-"""Requests that schemathesis makes from the service's own OpenAPI document: none ends in an error
-of ours, or undocumented.
+"""Requests that schemathesis makes from the service's own OpenAPI document: none ends in an
+internal or undocumented error.
 
 Each operation alone, with good and bad values; then chains of operations along the document's
-links, so that requests meet what earlier ones made or deleted. Statuses, media types, headers and
-bodies of all responses are held against the document.
+links, so that requests use what earlier ones created or deleted. Statuses, media types, headers and
+bodies of all responses are checked against the document.
 """
 
 from __future__ import annotations

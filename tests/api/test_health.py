@@ -25,7 +25,7 @@ from tests.workers.process import wait_for
 from workers.messaging.dispatch import Dispatcher
 
 
-def test_healthz_responds(api: ApiServer) -> None:
+def test_healthz_of_running_service_is_200(api: ApiServer) -> None:
     response = api.client.get("/healthz")
     assert (response.status_code, response.json()["status"]) == (200, "alive")
 

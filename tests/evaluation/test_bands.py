@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_absent_things_have_no_content_word_in_a_caption() -> None:
+def test_find_absent_things_returns_those_without_a_content_word_in_a_caption() -> None:
     assert find_absent_things(["a dog", "the cat", "a dog sled", "on a mountain", "glacier"], [["Dog on a mountain."]]) == [
         "the cat",
         "glacier",

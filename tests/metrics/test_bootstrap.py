@@ -1,4 +1,4 @@
-"""Intervals, against SciPy's bootstrap and what must hold for any values."""
+"""Bootstrap intervals: equal to those of SciPy, and properties that hold for any values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boundaries in time: matching, F1, and change points against trying everything."""
+"""Boundaries in time: matching, F1, and change points against exhaustive search."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ TIMES = st.lists(st.integers(0, 30), max_size=5, unique=True).map(sorted)
 def test_count_matches_equals_exhaustive_matching(predicted: list[int], right: list[int], tolerance: int) -> None:
     """The reference tries all matchings."""
 
-    def count_most(mine: list[int], theirs: list[int]) -> int:
+    def count_by_brute_force(mine: list[int], theirs: list[int]) -> int:
         if not mine:
             return 0
         first, *rest = mine
         return max(
-            [count_most(rest, theirs)]
+            [count_by_brute_force(rest, theirs)]
             + [
-                1 + count_most(rest, theirs[:at] + theirs[at + 1 :])
+                1 + count_by_brute_force(rest, theirs[:at] + theirs[at + 1 :])
                 for at, time in enumerate(theirs)
                 if abs(time - first) <= tolerance
             ]
         )
 
-    assert count_matches(predicted, right, tolerance) == count_most(predicted, right)
+    assert count_matches(predicted, right, tolerance) == count_by_brute_force(predicted, right)
 
 
 def test_f1_score_is_the_harmonic_mean() -> None:

@@ -1,4 +1,4 @@
-"""What a floor keeps and rejects, against counting by hand."""
+"""Shares that a floor keeps and rejects, and the choice of a floor."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Which runtime a space takes: forced, tuned on this machine, or the default with the reason; and
-the graphs built apart."""
+"""The runtime of a space: forced, tuned or the default; and graphs built in a subprocess."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ SHIPPED = WEIGHTS / "lite" / "image.safetensors"
 
 
 class Stub:
-    """A tower that gives the first pixels; the 8-bit ones turn the vectors by so much."""
+    """A tower whose vectors are the first pixels; in 8 bits they are rotated by an angle."""
 
     batch, size, turned = 8, 4, 0.0
 

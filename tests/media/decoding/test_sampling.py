@@ -62,7 +62,7 @@ def signature(seed: int, light: float = 0.0, noise: int = 0) -> Signature:
 
 
 def make_frames(*shots: tuple[int, float], fps: float = 25.0) -> list[FakeFrame]:
-    """Pictures of shots: (seed, seconds)."""
+    """Frames of shots, each given as (seed, seconds)."""
     seeds = [seed for seed, seconds in shots for _ in range(round(seconds * fps))]
     return [FakeFrame(index / fps, signature(seed, noise=index)) for index, seed in enumerate(seeds)]
 

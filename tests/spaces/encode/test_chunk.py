@@ -158,7 +158,7 @@ def test_encode_file_name_of_a_generated_name_is_none(space: Space) -> None:
 
 
 def test_encode_progress_is_called_while_only_audio_is_encoded(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a cancelled job ends, and a working process is not reported as stalled."""
+    """Progress ends a cancelled job, and prevents a report of a working process as stalled."""
     monkeypatch.setattr("mm.spaces.encode.chunk.WAIT_SECONDS", 0.01)
     released = threading.Event()
     monkeypatch.setattr("mm.spaces.encode.chunk.encode_audio", lambda *_: [] if released.wait(60) else None)

@@ -92,7 +92,7 @@ def test_recognize_segments_stops_at_the_budget_longest_shots_first(space: Space
     assert not ocr_budget.is_available
 
 
-def test_ocr_budget_keeps_its_share_over_many_chunks() -> None:
+def test_ocr_budget_over_many_chunks_uses_its_share_of_the_time() -> None:
     now, read = [0.0], 0.0
     ocr_budget = OcrBudget("auto", lambda: now[0])
     for _ in range(2000):
