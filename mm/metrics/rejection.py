@@ -87,7 +87,9 @@ def measure_trade_offs(scores: Scores, floors_F: Float) -> list[TradeOff]:
 
 def format_trade_offs(points: list[TradeOff]) -> str:
     """Markdown table."""
-    head = "| floor | relevant items kept | unanswerable rejected | image removed: rejected |\n| --- | --- | --- | --- |\n"
+    head = (
+        "| score threshold | relevant items kept | unanswerable rejected | image removed: rejected |\n| --- | --- | --- | --- |\n"
+    )
     return head + "\n".join(
         f"| {point.floor:.2g} | {point.kept:.1%} | {point.rejected:.1%} | {point.rejected_removed:.1%} |" for point in points
     )
