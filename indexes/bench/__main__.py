@@ -64,7 +64,7 @@ def compare(
     """Rows of the table; methods run on one thread unless their name says otherwise."""
     _faiss_module().omp_set_num_threads(1)
     fixture = load_fixture(space, segments, folder)
-    picture_queries = [next(part for part in query if part.kind == "picture") for query in queries]
+    picture_queries = [next(evidence_query for evidence_query in query if evidence_query.kind == "picture") for query in queries]
     dim = fixture.pictures.shape[1]
     plain: list[tuple[str, Any, float, int, int | None]] = [
         ("FAISS Flat float32: images", *build_flat(fixture), segments * dim * 4, None)

@@ -55,6 +55,7 @@ def describe_floor(scores: Scores, floor: float) -> str:
     """One line about a floor."""
     point: TradeOff = measure_trade_off(scores, floor)
     return (
-        f"floor {point.floor:.3g}: keeps {point.kept:.1%} of the relevant items among the top 5, rejects {point.rejected:.1%} "
-        f"of the unanswerable queries, and {point.rejected_removed:.1%} of the captions whose image was removed"
+        f"score threshold {point.floor:.3g}: keeps {point.kept:.1%} of the relevant items among the top 5, rejects "
+        f"{point.rejected:.1%} of the unanswerable queries, and {point.rejected_removed:.1%} of the captions whose "
+        "image was removed"
     )
