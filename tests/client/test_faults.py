@@ -1,4 +1,4 @@
-"""Broken connections, silent services, and responses that are not those of mm."""
+"""Broken connections, services that send nothing, and responses of another service."""
 
 from __future__ import annotations
 
