@@ -100,4 +100,4 @@ def _format_table(rows: Sequence[tuple[str, Interval]]) -> str:
 
 
 def _is_path(value: object) -> bool:
-    return isinstance(value, Path) or (isinstance(value, tuple) and any(isinstance(part, Path) for part in value))
+    return isinstance(value, Path) or (isinstance(value, tuple) and any(isinstance(element, Path) for element in value))
