@@ -73,7 +73,7 @@ def lock_library(store: Store) -> AbstractContextManager[None]:
 
 
 def dispatch_job(dispatcher: Dispatcher, job_id: str) -> None:
-    """Send a message to the workers; if the broker is unavailable, the sweeper will send it."""
+    """Send a message to the workers; if the broker is unavailable, the sweeper sends it later."""
     try:
         dispatcher.dispatch()
     except Unavailable as error:

@@ -1,5 +1,4 @@
-"""What all tests share: no setting leaks in from outside, and browser tests run only where there is
-a browser."""
+"""Fixtures of all tests: `MM_` variables are unset; browser tests run only with a browser."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _default_logs() -> None:
-    """What a service in an earlier test made of the logs must not hide lines that a later one looks
-    for."""
+    """Reset the log configuration, which a service in an earlier test may have changed."""
     structlog.reset_defaults()
 
 
@@ -69,7 +67,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Nothing is skipped without a word, however quiet the run."""
+    """List the reasons of skipped tests, also with `-q`."""
     reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []))
     for reason, count in sorted(reasons.items()):
         terminalreporter.write_line(f"{count} left out: {reason.removeprefix('Skipped: ')}")

@@ -39,7 +39,7 @@ def environment(home: Path) -> dict[str, str]:
 
 @contextmanager
 def run_service(home: Path) -> Iterator[RunningService]:
-    """Run the service for as long as the block lasts, unless the block stops it."""
+    """Run the service for the duration of the block, unless the block stops it."""
     command = mm_command("serve", "--port", "0", "--json")
     with (home.parent / "serve.log").open("w") as log:
         process = subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=log, text=True)

@@ -1,4 +1,4 @@
-"""Sounds made of sines and noise, 16 kHz, that YAMNet knows."""
+"""Sounds made of sines and noise, 16 kHz, of classes of YAMNet."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def siren(seconds: float) -> Waveform:
 
 
 def bell(seconds: float, seed: int = 0) -> Waveform:
-    """Partials that die away, struck every two seconds."""
+    """Decaying partials that start every two seconds."""
     times = np.arange(round(seconds * SPEECH_RATE)) / SPEECH_RATE
     since = times % 2.0
     partials = (1.0, 2.0, 2.4, 3.0, 4.5, 5.33)
     pitch = 440 + 20 * seed
-    rung = sum(np.exp(-since * (1 + 0.5 * i)) * np.sin(2 * np.pi * pitch * part * since) for i, part in enumerate(partials))
+    rung = sum(np.exp(-since * (1 + 0.5 * i)) * np.sin(2 * np.pi * pitch * partial * since) for i, partial in enumerate(partials))
     return (0.12 * np.asarray(rung)).astype(np.float32)
 
 

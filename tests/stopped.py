@@ -15,7 +15,7 @@ REASON = "The file was given up after 3 attempts. Last: the worker was lost"
 
 
 def stopped_item(store: Store, seed: int, state: JobState, error: str | None = REASON) -> str:
-    """The id of a good picture, named by the state in which its job has ended."""
+    """The id of a valid image, named by the state in which its job has ended."""
     with store.blobs.open_writer() as writer:
         writer.write(media.image(seed))
         sha256, size = writer.commit()

@@ -65,7 +65,7 @@ def loudness(path: Path, start: float, end: float) -> float:
     return float(np.abs(samples.astype(float)).mean())
 
 
-def test_splice_shows_and_plays_what_the_ground_truth_states(tmp_path: Path) -> None:
+def test_splice_writes_the_images_and_audio_of_the_ground_truth(tmp_path: Path) -> None:
     scenes = (Scene("cat", 2.0), Scene("cyclist", 1.5), Scene("coffee", 1.0))
     sounds = (Recording("beckett", 2.5),)
     files = {name: source.locate() for name, source in {**PHOTOS, **CLIPS, **RECORDINGS}.items()}

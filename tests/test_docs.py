@@ -1,7 +1,7 @@
-"""Docs against code: tables that come from the code are regenerated and compared, and nothing
-public goes unmentioned.
+"""Docs against code: tables that come from the code are regenerated and compared,
+and each path, link and target that the docs name exists.
 
-`make docs` (this file run as a module) writes the generated parts.
+`make docs` (this file run as a module) writes the generated tables.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def commands() -> list[tuple[str, str]]:
         if not isinstance(command, click.Group):
             return [(prefix, command.get_short_help_str(120))]
         context = click.Context(command)
-        found = ((name, command.get_command(context, name)) for name in command.list_commands(context))
-        return [row for name, child in found if child is not None for row in walk(child, f"{prefix} {name}".strip())]
+        children = ((name, command.get_command(context, name)) for name in command.list_commands(context))
+        return [row for name, child in children if child is not None for row in walk(child, f"{prefix} {name}".strip())]
 
     return walk(main, "")
 
@@ -73,8 +73,8 @@ def commands() -> list[tuple[str, str]]:
 TABLES = {"settings": settings_table, "routes": routes_table, "commands": commands_table}
 
 
-def generated_parts() -> list[tuple[Path, str, str]]:
-    """(page, table name, body) of every generated part in the docs."""
+def read_generated_tables() -> list[tuple[Path, str, str]]:
+    """(page, table name, body) of every generated table in the docs."""
     return [
         (page, match["name"], match["body"])
         for page in sorted(DOCS.glob("*.md"))
@@ -82,16 +82,16 @@ def generated_parts() -> list[tuple[Path, str, str]]:
     ]
 
 
-def test_every_table_has_a_page() -> None:
-    assert {name for _, name, _ in generated_parts()} == set(TABLES)
+def test_docs_contain_every_generated_table() -> None:
+    assert {name for _, name, _ in read_generated_tables()} == set(TABLES)
 
 
-@pytest.mark.parametrize(("page", "name", "body"), [pytest.param(*part, id=part[1]) for part in generated_parts()])
-def test_generated_parts_are_fresh(page: Path, name: str, body: str) -> None:
+@pytest.mark.parametrize(("page", "name", "body"), [pytest.param(*table, id=table[1]) for table in read_generated_tables()])
+def test_generated_tables_equal_the_code(page: Path, name: str, body: str) -> None:
     assert body == TABLES[name](), f"{page.name} is stale: run `make docs`"
 
 
-def test_links_lead_somewhere() -> None:
+def test_relative_links_in_the_docs_exist() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
@@ -104,13 +104,13 @@ def test_links_lead_somewhere() -> None:
 
 def test_paths_named_in_the_docs_exist() -> None:
     """`life-of-a-video.md` and the README name files; a renamed file must be renamed there too."""
-    named = {
+    paths = {
         path
         for page in (ROOT / "README.md", DOCS / "life-of-a-video.md")
         for path in re.findall(r"`((?:mm|indexes|workers|api)/[\w./]+\.py)`", page.read_text())
     }
-    assert named
-    assert not [path for path in sorted(named) if not (ROOT / path).exists()]
+    assert paths
+    assert not [path for path in sorted(paths) if not (ROOT / path).exists()]
 
 
 def test_tree_in_the_readme_names_every_folder() -> None:
@@ -126,8 +126,8 @@ def test_make_targets_in_the_readme_exist() -> None:
 
 
 def rewrite() -> None:
-    """Regenerate every generated part."""
-    for page in sorted({page for page, _, _ in generated_parts()}):
+    """Regenerate every generated table."""
+    for page in sorted({page for page, _, _ in read_generated_tables()}):
         page.write_text(GENERATED.sub(lambda m: m[1] + TABLES[m["name"]]() + m[4], page.read_text()))
 
 

@@ -36,7 +36,7 @@ def test_write_atomic_failure_at_any_step_keeps_old_file_only(tmp_path: Path, mo
             patch.setattr(step, fail)
         with pytest.raises(OSError, match="No space left"):
             write_new()
-    assert [(found.name, found.read_bytes()) for found in path.parent.iterdir()] == [("file", b"old")]
+    assert [(entry.name, entry.read_bytes()) for entry in path.parent.iterdir()] == [("file", b"old")]
 
 
 def test_write_atomic_flushes_before_rename_unless_not_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The suite itself: what the other tests rely on in how they are run."""
+"""The test suite itself: distribution of tests over processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures with words written on them."""
+"""Images with text drawn on them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mm.media.types import RGB
 
 
 def written(picture: RGB, *words: tuple[str, int, int], size: int = 40) -> RGB:
-    """The picture with each text at (left, top), white with a black edge, in Pillow's own font."""
+    """Draw each text at (left, top), white with a black edge, in the font of Pillow."""
     image = Image.fromarray(picture)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size)
     for text, left, top in words:

@@ -34,18 +34,18 @@ TERMINATE_SECONDS = 5.0
 """Time for a stalled worker to exit after SIGTERM, before SIGKILL."""
 
 
-def work(settings: Settings) -> int:
+def run_worker(settings: Settings) -> int:
     """Run the worker until a signal, and return the exit status.
 
     Raises `MMError` if it cannot start.
     """
     configure_logs(settings.log_level)
-    # Celery warns of running as root because of pickled messages, and only JSON is read here; and
-    # of a default that is set here.
+    # Celery warns about running as root with pickled messages, but only JSON is accepted here, and
+    # about a default that is set here.
     for category in (SecurityWarning, CPendingDeprecationWarning):
         warnings.simplefilter("ignore", category)
-    # Migrations and a folder that cannot be written fail here, in words, and nothing stays open
-    # across the fork.
+    # A failed migration or a folder that is not writable ends the start here with its error, and
+    # nothing stays open across the fork.
     with open_store(settings) as store:
         settings, larger = apply_library_space(settings, store.catalog), needs_larger_space(store.catalog)
     main = os.getpid()
@@ -72,7 +72,7 @@ def end_worker(main: int, reason: str) -> None:
     A worker that receives no messages after losing the broker, or whose task is stalled, does not
     recover by itself. The lease of a stalled task expires, and its attempt counts.
     """
-    structlog.get_logger().error(f"ended: {reason}")
+    structlog.get_logger().error(f"worker terminated: {reason}")
     if os.getppid() == main:
         os.kill(main, signal.SIGTERM)  # process 1 of a container ignores SIGKILL from inside, but handles SIGTERM
         time.sleep(TERMINATE_SECONDS)  # if it exits, this process exits with it
@@ -84,33 +84,33 @@ def end_worker(main: int, reason: str) -> None:
 def connect_signals(context_owner: ContextOwner) -> None:
     """Open and close the context with the processes of this worker."""
 
-    def keep_logs(**_: object) -> None:
+    def skip_log_setup(**_: object) -> None:
         """A connected handler keeps Celery from configuring logging."""
 
-    def child_starts(**_: object) -> None:
+    def on_process_start(**_: object) -> None:
         reset_wakeup_fd()
         context_owner.start()
 
-    def child_ends(**_: object) -> None:
+    def on_process_shutdown(**_: object) -> None:
         context_owner.close()
 
-    def is_shutdown(**_: object) -> None:
-        context_owner.stop.set()  # runs in a signal handler: one write to shared memory and nothing else
+    def on_worker_shutdown(**_: object) -> None:
+        context_owner.stop.set()  # runs in a signal handler: it must only write to shared memory
 
-    def worker_is_ready(**_: object) -> None:
+    def on_worker_ready(**_: object) -> None:
         structlog.get_logger().info("worker ready", home=str(context_owner.settings.root), space=context_owner.settings.space)
 
-    signals.setup_logging.connect(keep_logs, weak=False)
-    signals.worker_process_init.connect(child_starts, weak=False)
-    signals.worker_process_shutdown.connect(child_ends, weak=False)
-    signals.worker_shutting_down.connect(is_shutdown, weak=False)
-    signals.worker_ready.connect(worker_is_ready, weak=False)
+    signals.setup_logging.connect(skip_log_setup, weak=False)
+    signals.worker_process_init.connect(on_process_start, weak=False)
+    signals.worker_process_shutdown.connect(on_process_shutdown, weak=False)
+    signals.worker_shutting_down.connect(on_worker_shutdown, weak=False)
+    signals.worker_ready.connect(on_worker_ready, weak=False)
 
 
 def main() -> int:
     restrict_umask()
     try:
-        return work(load_settings())
+        return run_worker(load_settings())
     except MMError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

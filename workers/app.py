@@ -27,7 +27,7 @@ decodes on its own cores."""
 
 
 def create_app(settings: Settings, context_owner: ContextOwner | None = None, *, larger: bool = False) -> Celery:
-    """The application with its tasks.
+    """Create the Celery application with its tasks.
 
     `larger` is whether a larger space is loaded beside that of the settings. Raises `Unavailable`
     if no broker is set.

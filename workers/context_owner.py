@@ -56,8 +56,8 @@ class ContextOwner:
         try:
             self.open()
         except Unavailable as error:
-            structlog.get_logger().warning("not ready, trying again until it is back", detail=str(error))
-            threading.Thread(target=self._keep_trying, name="open-context", daemon=True).start()
+            structlog.get_logger().warning("context not opened, retrying", detail=str(error))
+            threading.Thread(target=self._retry_open, name="open-context", daemon=True).start()
 
     def open(self) -> WorkerContext:
         """The context of this process, opened at the first call together with its sweeper.
@@ -95,7 +95,7 @@ class ContextOwner:
             self._context = None
             self._stack.close()
 
-    def _keep_trying(self) -> None:
+    def _retry_open(self) -> None:
         while not self._closed.wait(self.settings.sweep_seconds):
             with suppress(Unavailable):
                 self.open()

@@ -1,8 +1,7 @@
-"""`python -m workers.health`: exit status 0 when a worker of this machine did something lately, for
-a container's check.
+"""`python -m workers.health`: health check of the workers of this host, for a container.
 
-A process that is alive and silent does not count: only what a working process wrote into the
-catalog does.
+The exit status is 0 if a worker recorded a heartbeat in the catalog within `MAX_HEARTBEAT_AGE`. A
+process that runs without recording heartbeats is not healthy.
 """
 
 from __future__ import annotations
@@ -21,26 +20,27 @@ MAX_HEARTBEAT_AGE = 60.0
 one records a heartbeat at each sweep."""
 
 
-def check(settings: Settings, host: str) -> None:
-    """Look for a sign of the workers of machine `host`. Raises `Unavailable` when it is missing or
-    old."""
+def check_heartbeat(settings: Settings, host: str) -> None:
+    """Check the last heartbeat of the workers of `host`.
+
+    Raises `Unavailable` when there is none within `MAX_HEARTBEAT_AGE`.
+    """
     database = Database(settings.catalog_url)
     try:
-        beats = Catalog(database, time.time).list_heartbeats()
+        heartbeats = Catalog(database, time.time).list_heartbeats()
     finally:
         database.close()
-    # Owners are named machine:process:digits. A clock that was set back must not make an old sign a
-    # new one.
-    ages = [abs(time.time() - at) for owner, at in beats if owner.rsplit(":", 2)[0] == host]
+    # Owners are named host:process:digits. The absolute value covers a clock that was set back.
+    ages = [abs(time.time() - at) for owner, at in heartbeats if owner.rsplit(":", 2)[0] == host]
     if not ages:
-        raise Unavailable(f"No worker of {host} has worked yet.")
+        raise Unavailable(f"No worker of {host} has recorded a heartbeat.")
     if min(ages) > MAX_HEARTBEAT_AGE:
-        raise Unavailable(f"The last sign of a worker of {host} is {min(ages):.0f} s old.")
+        raise Unavailable(f"The last heartbeat of a worker of {host} is {min(ages):.0f} s old.")
 
 
 def main() -> int:
     try:
-        check(load_settings(), socket.gethostname())
+        check_heartbeat(load_settings(), socket.gethostname())
     except MMError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

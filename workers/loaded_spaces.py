@@ -1,5 +1,4 @@
-"""The spaces that a working process encodes for: the one that the library is in, and the two of a
-move that is not over."""
+"""The spaces that a worker process encodes in: that of the library, and both of a reindex."""
 
 from __future__ import annotations
 
@@ -22,55 +21,59 @@ if TYPE_CHECKING:
 
 
 class LoadedSpaces:
-    """Loads each at first need, and lets go of those that are needed no more. Safe to use from
-    several threads."""
+    """Loads each space at its first use, and unloads spaces that are no longer needed.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self, settings: Settings, catalog: Catalog, loaded: Mapping[str, Space] | None = None) -> None:
-        """`loaded` holds what need not be loaded any more, by name."""
+        """`loaded` holds spaces that are loaded already, by name."""
         self._settings = settings
         self._catalog = catalog
         self._loaded = dict(loaded or {})
         self._lock = threading.Lock()
 
     def load_current(self) -> Space:
-        """That of the library. Raises what `load_space` raises, and `Unavailable`."""
-        moved = self._catalog.get_library_space()
-        return self._load(self._settings.space if moved is None else moved.name)
+        """Load the space of the library. Raises what `load_space` raises, and `Unavailable`."""
+        library_space = self._catalog.get_library_space()
+        return self._load(self._settings.space if library_space is None else library_space.name)
 
     def get_target(self, reindex_pk: int | None) -> SpaceId:
-        """What a job, of a move or of an upload, is to be planned for. Raises as `current`,
-        `SpaceMismatch` for an old move."""
+        """The space that a job is planned for: that of its reindex, or of the library without one.
+
+        Raises as `load_current`, `SpaceMismatch` for a reindex that has ended.
+        """
         if reindex_pk is None:
             return self.load_current().id
-        move = self._catalog.get_latest_reindex()
-        if move is None or move.pk != reindex_pk:
-            raise SpaceMismatch("The move that the job belongs to is over.")
-        return move.target.id
+        reindex = self._catalog.get_latest_reindex()
+        if reindex is None or reindex.pk != reindex_pk:
+            raise SpaceMismatch("The reindex that the job belongs to has ended.")
+        return reindex.target.id
 
     def load(self, space_id: SpaceId) -> Space:
-        """What a chunk was planned for.
+        """Load the space that a chunk was planned for.
 
-        Raises as `current`, `LibraryReindexed` for a space that the library has left,
-        `SpaceMismatch` for one it never was in.
+        Raises as `load_current`, `LibraryReindexed` for a space before the last reindex,
+        `SpaceMismatch` for any other.
         """
-        moved, move = self._catalog.get_library_space(), self._catalog.get_latest_reindex()
-        own = self._settings.space if moved is None else moved.name
-        moving = (
+        library_space, reindex = self._catalog.get_library_space(), self._catalog.get_latest_reindex()
+        current_name = self._settings.space if library_space is None else library_space.name
+        reindex_spaces = (
             {}
-            if move is None or move.state not in UNFINISHED_STATES
-            else {side.name: side.id for side in (move.source, move.target)}
+            if reindex is None or reindex.state not in UNFINISHED_STATES
+            else {side.name: side.id for side in (reindex.source, reindex.target)}
         )
-        self._unload_except({own, *moving})
-        current = self._load(own)
+        self._unload_except({current_name, *reindex_spaces})
+        current = self._load(current_name)
         if current.id == space_id:
             return current
-        for name, known in moving.items():
-            if known == space_id:
-                if (found := self._load(name)).id == space_id:
-                    return found
-                raise SpaceMismatch(f"{name} is {found.id} for this worker, and was {space_id} when the move began.")
-        if moved is not None:
-            raise LibraryReindexed(f"The job was planned for {space_id}; the library was moved to {moved.id}.")
+        for name, recorded_id in reindex_spaces.items():
+            if recorded_id == space_id:
+                if (space := self._load(name)).id == space_id:
+                    return space
+                raise SpaceMismatch(f"{name} is {space.id} for this worker, and was {space_id} when the reindex began.")
+        if library_space is not None:
+            raise LibraryReindexed(f"The job was planned for {space_id}; the library was reindexed to {library_space.id}.")
         raise SpaceMismatch(f"The job was planned for {space_id}, this worker has {current.id}: add the file again.")
 
     def _load(self, name: str) -> Space:
@@ -85,16 +88,18 @@ class LoadedSpaces:
 
 
 def apply_library_space(settings: Settings, catalog: Catalog) -> Settings:
-    """The settings with the space that the library was moved to, where it was; what MM_SPACE says
-    holds for all others."""
-    moved = catalog.get_library_space()
-    if moved is None or moved.name == settings.space:
+    """The settings with the space that the library was reindexed to, instead of that of MM_SPACE.
+
+    Returns `settings` for a library that was never reindexed.
+    """
+    library_space = catalog.get_library_space()
+    if library_space is None or library_space.name == settings.space:
         return settings
-    structlog.get_logger().info("the library was moved", space=moved.name, instead_of=settings.space)
-    return settings.model_copy(update={"space": moved.name})
+    structlog.get_logger().info("library was reindexed", space=library_space.name, instead_of=settings.space)
+    return settings.model_copy(update={"space": library_space.name})
 
 
 def needs_larger_space(catalog: Catalog) -> bool:
-    """Whether a move that is not over needs a space that is larger than `lite`."""
-    move = catalog.get_latest_reindex()
-    return move is not None and move.state in UNFINISHED_STATES and {move.source.name, move.target.name} != {"lite"}
+    """Whether an unfinished reindex needs a space other than `lite`."""
+    reindex = catalog.get_latest_reindex()
+    return reindex is not None and reindex.state in UNFINISHED_STATES and {reindex.source.name, reindex.target.name} != {"lite"}

@@ -1,5 +1,4 @@
-"""Logs of a worker: one line of key=value an event on standard error, Celery's own messages
-included."""
+"""Logs of a worker: one logfmt line per event on standard error, also for Celery."""
 
 from __future__ import annotations
 
@@ -15,17 +14,19 @@ if TYPE_CHECKING:
     from indexes.catalog.records import JobRow
 
 _QUIET = ("celery", "kombu", "amqp", "alembic")
-"""Libraries whose chatter is left out unless everything is wanted."""
+"""Libraries of which only warnings are logged, unless the level is `debug`."""
 
 
 def bind_job(job: JobRow) -> AbstractContextManager[None]:
-    """Inside, every line that is logged names the job and the request that brought it."""
+    """Add the ids of the job and of its request to every line logged inside the context."""
     return structlog.contextvars.bound_contextvars(job=job.id, request_id=job.request_id or "none")
 
 
 def configure_logs(level: str) -> None:
-    """Send structlog and the standard library the same way. Locks of `logging` survive a fork, so
-    it carries the lines."""
+    """Configure structlog and the standard library to log in the same format.
+
+    The lines are written by `logging`, whose locks survive a fork.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -38,13 +39,13 @@ def configure_logs(level: str) -> None:
     ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render))
-    number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=number, handlers=[handler], force=True)
+    level_number = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=level_number, handlers=[handler], force=True)
     for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else max(number, logging.WARNING))
+        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else max(level_number, logging.WARNING))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=structlog.make_filtering_bound_logger(level_number),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

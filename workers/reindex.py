@@ -1,5 +1,4 @@
-"""Keep a move of the library to another space going: one look gives out what is next, and ends it
-behind the last item."""
+"""Continues the reindex of the library: creates jobs for the next items, and ends it."""
 
 from __future__ import annotations
 
@@ -14,21 +13,24 @@ if TYPE_CHECKING:
     from workers.messaging.dispatch import Dispatcher
 
 MAX_OPEN_JOBS = 32
-"""Most items in hand at once: more than there are working processes, and few enough to be soon done
-with at a stop."""
+"""Maximum unfinished jobs of a reindex: more than there are worker processes, and few enough to end
+soon after a stop."""
 
 
 def continue_reindex(store: Store, dispatcher: Dispatcher) -> int:
-    """Give out items, if a move runs. Returns how many. Raises `Unavailable` when the catalog does
-    not answer."""
+    """Create and dispatch the next jobs of a running reindex, or end it after the last item.
+
+    Returns the number of jobs. Raises `Unavailable` when the catalog does not respond.
+    """
     catalog = store.catalog
-    move = catalog.get_latest_reindex()
-    if move is None or move.state != "running":
+    reindex = catalog.get_latest_reindex()
+    if reindex is None or reindex.state != "running":
         return 0
     jobs = catalog.create_reindex_jobs(MAX_OPEN_JOBS)
     with tolerate_broker_failure():
         dispatcher.dispatch(len(jobs))
     if not jobs and catalog.finish_reindex():
-        ended = catalog.get_latest_reindex()
-        structlog.get_logger().info("the move ended", space=str(move.target.id), state=ended.state if ended else "gone")
+        latest = catalog.get_latest_reindex()
+        state = latest.state if latest else "gone"
+        structlog.get_logger().info("reindex ended", space=str(reindex.target.id), state=state)
     return len(jobs)

@@ -1,4 +1,4 @@
-"""Reports the layers of the sandbox that hold in this worker, so that `/readyz` can show them."""
+"""Reports the active sandbox layers of this worker to the catalog, for `/readyz`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from mm.media import MediaReader
 
 
-CLOSE_SECONDS = 5.0  # that closing waits for a child that is just starting
+CLOSE_SECONDS = 5.0
+"""Maximum wait at close for a child process that is starting."""
 
 
 class LayerReporter:
-    """A thread that starts a decoding child once and writes what holds it to the catalog, again
-    until that succeeds.
+    """Thread that starts one decoding child process and writes its layers to the catalog.
 
-    The fork server that it starts is the one that the first file needs.
+    It retries until the catalog accepts the report. The fork server that it starts is reused for
+    the first file.
     """
 
     def __init__(self, catalog: Catalog, owner: str, reader: MediaReader, get_retry_seconds: float) -> None:
@@ -45,9 +46,11 @@ class LayerReporter:
             try:
                 self._catalog.record_sandbox_report(self._owner, time.time(), report.to_json())
             except Unavailable as error:
-                structlog.get_logger().warning("layers not reported, trying again", detail=str(error))
+                structlog.get_logger().warning("sandbox layers not reported, retrying", detail=str(error))
                 self._closed.wait(self._retry_seconds)
             else:
                 log = structlog.get_logger()
-                (log.error if report.error else log.info)("layers reported", missing=dict(report.missing), error=report.error)
+                (log.error if report.error else log.info)(
+                    "sandbox layers reported", missing=dict(report.missing), error=report.error
+                )
                 return

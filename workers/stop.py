@@ -1,5 +1,4 @@
-"""One bit that the worker's main process raises and its children see, without locks and without the
-broker."""
+"""A flag that the main process of a worker sets and its child processes read."""
 
 from __future__ import annotations
 
@@ -7,14 +6,16 @@ import mmap
 
 
 class StopFlag:
-    """Shared by the process that makes it and all it forks later. Raising it is safe in a signal
-    handler."""
+    """One byte of shared memory of the process that creates it and of those it forks later.
+
+    It needs no lock and no broker; setting it is safe in a signal handler.
+    """
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 1)
 
     def set(self) -> None:
-        """Ask for the end: running chunks are given back instead of finished."""
+        """Request a stop: the leases of running chunks are released."""
         self._memory[0] = 1
 
     def is_set(self) -> bool:

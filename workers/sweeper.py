@@ -63,10 +63,10 @@ class Sweeper:
         self._measurement = measurement
         self._store = store
         self._dispatcher = dispatcher
-        self._every = settings.sweep_seconds
-        self._pace = SweepInterval(settings.sweep_seconds)
+        self._sweep_seconds = settings.sweep_seconds
+        self._interval = SweepInterval(settings.sweep_seconds)
         self._lease_seconds = settings.lease_seconds
-        self._leftover_seconds = settings.leftover_seconds
+        self._garbage_age = settings.leftover_seconds
         self._garbage_at = time.monotonic()
         self.is_idle = False
         """Whether the last sweep found no waiting or running work."""
@@ -84,7 +84,7 @@ class Sweeper:
     def sweep(self) -> int:
         """Run one sweep. Returns the number of messages sent.
 
-        Raises `Unavailable` when the broker or the catalog does not answer.
+        Raises `Unavailable` when the broker or the catalog does not respond.
         """
         if self._stall_detector is not None and self._stall_detector.is_busy:
             self._record_heartbeat()
@@ -96,21 +96,21 @@ class Sweeper:
         has_waiting_text = False
         if waiting == lost == reindexed == 0:  # otherwise the work itself records heartbeats
             if has_waiting_text := self._has_waiting_text():
-                self._dispatcher.dispatch_text_reading(expires=self._every)
+                self._dispatcher.dispatch_text_reading(expires=self._sweep_seconds)
             else:
-                self._dispatcher.ping(expires=self._every)
+                self._dispatcher.ping(expires=self._sweep_seconds)
         if self._measurement is not None:
-            self._measurement.step(idle=not open_jobs and not has_waiting_text)
+            self._measurement.step(is_idle=not open_jobs and not has_waiting_text)
         if time.monotonic() >= self._garbage_at:
-            self._garbage_at = time.monotonic() + min(GARBAGE_SECONDS, self._leftover_seconds)
+            self._garbage_at = time.monotonic() + min(GARBAGE_SECONDS, self._garbage_age)
             self.collect_garbage()
-        measures = self._measurement is not None and self._measurement.is_running  # must end soon after work arrives
-        self.is_idle = waiting == reindexed == 0 and not open_jobs and not has_waiting_text and not measures
+        is_measuring = self._measurement is not None and self._measurement.is_running  # must end soon after work arrives
+        self.is_idle = waiting == reindexed == 0 and not open_jobs and not has_waiting_text and not is_measuring
         return lost + reindexed
 
     def collect_garbage(self) -> int:
         """Remove what crashes and deletes left. Returns the number of files and folders."""
-        return self._store.sweep(self._leftover_seconds)
+        return self._store.sweep(self._garbage_age)
 
     def _dispatch_lost(self, waiting: int) -> int:
         """Send messages for due work that has none. Returns the number of messages."""
@@ -125,18 +125,18 @@ class Sweeper:
         while not self._stopped.is_set():
             try:
                 if sent := self.sweep():
-                    log.info("dispatched again", messages=sent)
+                    log.info("lost work dispatched again", messages=sent)
                 is_unavailable = False
             except Unavailable as error:
                 self._check_stalled(None)
                 self.is_idle = False
                 if not is_unavailable:  # once, not at every sweep
-                    log.warning("no sweep until it is back", detail=str(error))
+                    log.warning("sweep failed, retrying", detail=str(error))
                 is_unavailable = True
             except Exception:  # the sweeper must continue: lost work is dispatched by it only
                 self.is_idle = False
-                log.exception("sweep failed")
-            self._stopped.wait(self._pace.advance(is_idle=self.is_idle))
+                log.exception("sweep failed unexpectedly")
+            self._stopped.wait(self._interval.advance(is_idle=self.is_idle))
 
     def _check_stalled(self, waiting: int | None) -> None:
         if self._stall_detector is None or self._on_stall is None:

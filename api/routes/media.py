@@ -134,8 +134,9 @@ def get_media(item_id: str, service: ServiceDep) -> Item:
     dependencies=[hold_while_processing("catalog")],
 )
 def retry_media(item_id: str, response: Response, service: ServiceDep, limits: LimitsDep) -> Upload:
-    """Starts a new job on the stored file. An item in process keeps its job; a ready item is a
-    conflict."""
+    """Starts a new job on the stored file. Returns the present job of an item that is being
+    processed, and 409 for a ready item.
+    """
     limits.check_job_queue(service.store.catalog)
     result = service.library.retry_item(item_id)
     log_accepted(result)

@@ -39,7 +39,7 @@ def get_space(service: ServiceDep) -> LibrarySpace:
     openapi_extra=TARGET_BODY,
 )
 async def start_move(request: Request, service: ServiceDep, limits: LimitsDep) -> Move:
-    """Workers encode every item again, in addition to new uploads. Searches use the present space
+    """Workers encode every item again, in addition to new uploads. Searches use the current space
     until all items are encoded."""
     body = await read_json(request, MoveRequest, BODY_BYTES)
     return await limits.catalog.run(get_client_id(request.scope), reindex.start, service, body.to)
@@ -89,5 +89,8 @@ def undo_move(service: ServiceDep) -> Move:
     dependencies=[hold_while_processing("catalog")],
 )
 def drop_space(space_id: str, service: ServiceDep) -> None:
-    """For example after a reindexing that will not be undone. The next sweep deletes the files."""
+    """For example after a reindexing that will not be undone.
+
+    Garbage collection deletes the files.
+    """
     reindex.drop(service, space_id)

@@ -101,7 +101,7 @@ def _note_unread_text(service: Service, served: ServedSpace, query: Query) -> li
 
     Empty if text recognition is disabled.
     """
-    if service.settings.read_text == "off" or all(part.kind != "written" for part in query.evidence_queries):
+    if service.settings.read_text == "off" or all(evidence_query.kind != "written" for evidence_query in query.evidence_queries):
         return []
     num_unread = service.store.catalog.count_unread_images(served.space.id)
     return [UNREAD.format(num_unread)] if num_unread else []

@@ -64,15 +64,15 @@ def compare(
     """Rows of the table; methods run on one thread unless their name says otherwise."""
     _faiss_module().omp_set_num_threads(1)
     fixture = load_fixture(space, segments, folder)
-    picture_queries = [next(part for part in query if part.kind == "picture") for query in queries]
+    picture_queries = [next(evidence_query for evidence_query in query if evidence_query.kind == "picture") for query in queries]
     dim = fixture.pictures.shape[1]
     plain: list[tuple[str, Any, float, int, int | None]] = [
-        ("FAISS Flat float32: pictures", *build_flat(fixture), segments * dim * 4, None)
+        ("FAISS Flat float32: images", *build_flat(fixture), segments * dim * 4, None)
     ]
     if hnsw:
         graph, build_seconds = build_hnsw(fixture, folder)
         num_bytes = segments * dim * 4 + graph.hnsw.neighbors.size() * 4
-        plain += [(f"FAISS HNSW32, efSearch {ef}: pictures", graph, build_seconds, num_bytes, ef) for ef in EF_SEARCH]
+        plain += [(f"FAISS HNSW32, efSearch {ef}: images", graph, build_seconds, num_bytes, ef) for ef in EF_SEARCH]
     with ThreadPoolExecutor(count_usable_cores()) as pool:
         for selectivity in SELECTIVITIES:
             item_pks = None if selectivity == 1 else np.arange(0, segments, selectivity, dtype=np.int64)
@@ -81,15 +81,15 @@ def compare(
             both = partial(_ours, fixture, queries, fixture.search_exhaustively(queries, item_pks, K), item_pks)
             picture_only = partial(_ours, fixture, pictures, picture_truth, item_pks)
             methods = [
-                both("ours, exact: pictures and speech"),
-                *(both(f"ours, error bound {bound}: pictures and speech", error_bound=bound) for bound in ERROR_BOUNDS),
+                both("ours, exact: images and speech"),
+                *(both(f"ours, error bound {bound}: images and speech", error_bound=bound) for bound in ERROR_BOUNDS),
                 both(
-                    f"ours, error bound {ERROR_BOUND}, all cores: pictures and speech",
+                    f"ours, error bound {ERROR_BOUND}, all cores: images and speech",
                     error_bound=ERROR_BOUND,
                     parallel_map=pool.map,
                 ),
-                picture_only("ours, exact: pictures"),
-                *(picture_only(f"ours, error bound {bound}: pictures", error_bound=bound) for bound in ERROR_BOUNDS),
+                picture_only("ours, exact: images"),
+                *(picture_only(f"ours, error bound {bound}: images", error_bound=bound) for bound in ERROR_BOUNDS),
                 *(
                     Method(name, _faiss_search(index, picture_queries, item_pks, ef), picture_truth, build_seconds, num_bytes)
                     for name, index, build_seconds, num_bytes, ef in plain

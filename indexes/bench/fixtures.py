@@ -58,12 +58,17 @@ class IndexFixture:
             ("picture", self.pictures, np.arange(len(self.pictures))),
             ("speech", self.speech, self.speech_segment),
         ):
-            of_kind = {row: part for row, query in enumerate(queries) for part in query if part.kind == kind}
+            of_kind = {
+                row: evidence_query
+                for row, query in enumerate(queries)
+                for evidence_query in query
+                if evidence_query.kind == kind
+            }
             if not of_kind:
                 continue
             rows = np.asarray(list(of_kind), dtype=np.int64)
-            weights = np.stack([part.weight for part in of_kind.values()])
-            biases = np.asarray([[part.bias] for part in of_kind.values()])
+            weights = np.stack([evidence_query.weight for evidence_query in of_kind.values()])
+            biases = np.asarray([[evidence_query.bias] for evidence_query in of_kind.values()])
             for start in range(0, len(vectors), BLOCK):
                 logits = weights @ vectors[start : start + BLOCK].astype(np.float32).T + biases
                 strength[np.ix_(rows, segment[start : start + BLOCK])] += strengths_from_logits(logits)

@@ -53,7 +53,9 @@ class ContentAddressedFiles:
         Raises `WrongLibrary` when the folder has no marker, as when it is not mounted.
         """
         if not (self.folder / MARKER).exists():
-            raise WrongLibrary(f"The folder {self.folder} does not belong to the library: it has no {MARKER}. Check its mount.")
+            raise WrongLibrary(
+                f"The folder {self.folder} does not belong to the library: it has no {MARKER}. Check that it is mounted."
+            )
         self.incoming.mkdir(exist_ok=True)
 
     def add(self, temporary: Path, digest: str) -> None:

@@ -164,7 +164,7 @@ class ResumableUploads:
         if reserved + length > free:
             raise StorageFull(
                 f"The disk has {max(free, 0):,} bytes free, of which unfinished uploads reserve {reserved:,}; "
-                f"an upload of {length:,} bytes does not fit."
+                f"an upload of {length:,} bytes does not fit. Free space on the disk, or delete unfinished uploads."
             )
 
     def _remove(self, folder: Path) -> bool:

@@ -70,9 +70,9 @@ class PQCodes:
         valid = rows[0] >= 0
         residual = float(rotated**2 @ self.axes.residual_variance)
         variance = float(rotated**2 @ self.axes.variance)
-        kept = max(1.0 - residual / max(variance, EPSILON), MIN_KEPT_VARIANCE)
-        estimates = np.float32(query @ self.axes.mean) + products[0][valid] / np.float32(kept)
-        return rows[0][valid], estimates, float(np.sqrt(residual / kept))
+        coded_fraction = max(1.0 - residual / max(variance, EPSILON), MIN_KEPT_VARIANCE)
+        estimates = np.float32(query @ self.axes.mean) + products[0][valid] / np.float32(coded_fraction)
+        return rows[0][valid], estimates, float(np.sqrt(residual / coded_fraction))
 
     def save(self, path: Path) -> None:
         """Write the codes without the axes. Raises `OSError` when the disk is full."""

@@ -77,5 +77,5 @@ def _describe_status(status: int) -> str:
 
 def _describe_first(error: ValidationError) -> str:
     first = error.errors()[0]
-    location = ".".join(str(part) for part in first["loc"])
+    location = ".".join(str(key) for key in first["loc"])
     return f"{location}: {first['msg']}" if location else str(first["msg"])

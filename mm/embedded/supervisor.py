@@ -124,7 +124,10 @@ class Supervisor:
             if self._ended.is_set():
                 raise self._failure or Unavailable("The service was stopped.")
             if time.monotonic() > end:
-                raise Unavailable(f"The service is not ready after {self._start_seconds:.0f} s: {self._unready}.")
+                raise Unavailable(
+                    f"The service is not ready after {self._start_seconds:.0f} s: {self._unready}. "
+                    f"See the logs in {self.settings.root / 'log'}."
+                )
         if self._failure is not None:
             raise self._failure
 

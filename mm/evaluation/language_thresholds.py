@@ -43,8 +43,8 @@ def measure_floor(space: Path, queries: Mapping[str, tuple[Float, npt.NDArray[np
         log_depictabilities = np.array([depictable(query, bank) for query in vectors_QD])
         probabilities = sigmoid(compute_logits(calibrator, vectors_QD, images_MD, bank.images, log_depictabilities))
         relevant, others = split_scores(probabilities, relevant_Q)
-        kept = float((relevant >= calibration.floor).mean()) if len(relevant) else 0.0
-        rows.append(FloorRow(language, len(relevant_Q), kept, float((others < calibration.floor).mean())))
+        kept_share = float((relevant >= calibration.floor).mean()) if len(relevant) else 0.0
+        rows.append(FloorRow(language, len(relevant_Q), kept_share, float((others < calibration.floor).mean())))
     return rows
 
 

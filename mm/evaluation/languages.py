@@ -155,7 +155,7 @@ def _measure_descriptions(towers: Towers, folder: Path) -> list[Row]:
 def _read_images(sources: Sources, folder: Path, image: ImageTower) -> tuple[Queries, Float]:
     images = read_captioned_images(folder, "dev")
     places = {f"{row.path.name.split('_')[0]}.jpg": place for place, row in enumerate(images)}
-    rows = [row for part in ("train", "val") for row in read_multi30k(sources.multi30k, part, set()) if row["image"] in places]
+    rows = [row for split in ("train", "val") for row in read_multi30k(sources.multi30k, split, set()) if row["image"] in places]
     if not rows:
         raise InvalidInput(f"No sentence of {sources.multi30k} describes an image of the split dev of {folder}.")
     queries: Queries = {name: [(row[name], places[row["image"]]) for row in rows] for name in ("en", *TRANSLATED)}

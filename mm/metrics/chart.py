@@ -31,17 +31,17 @@ class Chart:
 
     def to_svg(self) -> str:
         """The chart as an SVG document."""
-        parts = [
+        elements = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="13">',
             f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
             _text(_LEFT, 24, self.title, size=15),
             *self._grid(),
             *self._marker(),
-            *(part for index, line in enumerate(self.lines) for part in self._line(line, _COLOURS[index % len(_COLOURS)])),
+            *(element for index, line in enumerate(self.lines) for element in self._line(line, _COLOURS[index % len(_COLOURS)])),
             *self._names(),
             "</svg>",
         ]
-        return "\n".join(parts) + "\n"
+        return "\n".join(elements) + "\n"
 
     def _x(self, x: float) -> float:
         low, high = math.log10(self.xs[0]), math.log10(self.xs[-1])

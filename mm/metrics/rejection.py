@@ -64,14 +64,16 @@ def measure_trade_off(scores: Scores, floor: float) -> TradeOff:
     )
 
 
-def choose_floor(scores: Scores, kept: float, rejected: float) -> float:
+def choose_floor(scores: Scores, kept_share: float, rejected_share: float) -> float:
     """Choose a floor that keeps and rejects at least these shares. Scores are probabilities.
 
     Of all such floors it is the middle one in log-odds, for a margin on both sides. Where there is
     none, it is the highest floor that keeps the share, because losing relevant items is worse.
     """
-    highest = np.sort(scores.relevant)[int(np.floor((1 - kept) * len(scores.relevant)))]
-    lowest = np.sort(scores.unanswerable)[min(int(np.ceil(rejected * len(scores.unanswerable))), len(scores.unanswerable) - 1)]
+    highest = np.sort(scores.relevant)[int(np.floor((1 - kept_share) * len(scores.relevant)))]
+    lowest = np.sort(scores.unanswerable)[
+        min(int(np.ceil(rejected_share * len(scores.unanswerable))), len(scores.unanswerable) - 1)
+    ]
     if lowest >= highest:
         return float(highest)
     middle = (_log_odds(float(highest)) + _log_odds(float(lowest))) / 2
@@ -85,7 +87,9 @@ def measure_trade_offs(scores: Scores, floors_F: Float) -> list[TradeOff]:
 
 def format_trade_offs(points: list[TradeOff]) -> str:
     """Markdown table."""
-    head = "| floor | relevant items kept | unanswerable rejected | image removed: rejected |\n| --- | --- | --- | --- |\n"
+    head = (
+        "| score threshold | relevant items kept | unanswerable rejected | image removed: rejected |\n| --- | --- | --- | --- |\n"
+    )
     return head + "\n".join(
         f"| {point.floor:.2g} | {point.kept:.1%} | {point.rejected:.1%} | {point.rejected_removed:.1%} |" for point in points
     )

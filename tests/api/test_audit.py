@@ -33,8 +33,8 @@ def read_entries(keyed: KeyedServer, **params: str) -> list[dict[str, Any]]:
     _, admin = keyed.key("admin")
     response = keyed.running.client.get("/v1/audit", params={"limit": "200", **params}, headers=admin)
     assert response.status_code == 200, response.text
-    found: list[dict[str, Any]] = response.json()["entries"]
-    return found[::-1]
+    entries: list[dict[str, Any]] = response.json()["entries"]
+    return entries[::-1]
 
 
 def test_audit_entries_of_items_have_key_and_request_id(keyed: KeyedServer) -> None:

@@ -1,9 +1,9 @@
-"""Requests that schemathesis makes from the service's own OpenAPI document: none ends in an error
-of ours, or undocumented.
+"""Requests that schemathesis makes from the service's own OpenAPI document: none ends in an
+internal or undocumented error.
 
 Each operation alone, with good and bad values; then chains of operations along the document's
-links, so that requests meet what earlier ones made or deleted. Statuses, media types, headers and
-bodies of all responses are held against the document.
+links, so that requests use what earlier ones created or deleted. Statuses, media types, headers and
+bodies of all responses are checked against the document.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ schemathesis.openapi.format("binary", files)
 
 
 @pytest.fixture(scope="module")
-def seen() -> Counter[int]:
+def status_counts() -> Counter[int]:
     """Responses by status, over all tests of this file."""
     return Counter()
 
@@ -95,16 +95,16 @@ def _no_logs(_default_logs: None) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def check_against_document(case: Any, response: Any, seen: Counter[int]) -> None:
-    seen[response.status_code] += 1
+def check_against_document(case: Any, response: Any, status_counts: Counter[int]) -> None:
+    status_counts[response.status_code] += 1
     if response.status_code == 503 and case.operation.path == "/readyz":  # no worker, no broker
         return
     case.validate_response(response, checks=CHECKS)
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_fuzzed_operations_match_the_openapi_document(schema: Any, seen: Counter[int], label: str) -> None:
-    (operation,) = [found.ok() for found in schema.get_all_operations() if found.ok().label == label]
+def test_fuzzed_operations_match_the_openapi_document(schema: Any, status_counts: Counter[int], label: str) -> None:
+    (operation,) = [result.ok() for result in schema.get_all_operations() if result.ok().label == label]
     takes_something = operation.definition.raw.keys() & {"parameters", "requestBody"}
     for mode in schemathesis.GenerationMode:
         if mode.is_negative and not takes_something:
@@ -113,12 +113,12 @@ def test_fuzzed_operations_match_the_openapi_document(schema: Any, seen: Counter
         @settings(QUIET, max_examples=ALONE)
         @given(operation.as_strategy(generation_mode=mode))
         def ask(case: Any) -> None:
-            check_against_document(case, case.call(), seen)
+            check_against_document(case, case.call(), status_counts)
 
         ask()
 
 
-def test_fuzzed_operation_chains_match_the_openapi_document(schema: Any, seen: Counter[int]) -> None:
+def test_fuzzed_operation_chains_match_the_openapi_document(schema: Any, status_counts: Counter[int]) -> None:
     """Runs after the other tests of this file, up to `REQUESTS` requests in total."""
     followed: Counter[str] = Counter()
     failures: list[BaseException] = []
@@ -138,7 +138,7 @@ def test_fuzzed_operation_chains_match_the_openapi_document(schema: Any, seen: C
             if response.status_code < 300:
                 followed[case.operation.path] += 1
             try:
-                check_against_document(case, response, seen)
+                check_against_document(case, response, status_counts)
             except BaseException as failure:
                 failures.append(failure)
                 raise
@@ -153,7 +153,7 @@ def test_fuzzed_operation_chains_match_the_openapi_document(schema: Any, seen: C
                 seed(number)(Chain), settings=settings(QUIET, derandomize=False, max_examples=CHAINS, stateful_step_count=STEPS)
             )
         assert not failures, failures
-        if seen.total() >= REQUESTS:
+        if status_counts.total() >= REQUESTS:
             break
     assert wanted <= set(followed), "links resolve"
-    assert {200, 201, 202, 204, 400, 404, 409} <= set(seen)
+    assert {200, 201, 202, 204, 400, 404, 409} <= set(status_counts)

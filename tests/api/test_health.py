@@ -25,7 +25,7 @@ from tests.workers.process import wait_for
 from workers.messaging.dispatch import Dispatcher
 
 
-def test_healthz_responds(api: ApiServer) -> None:
+def test_healthz_of_running_service_is_200(api: ApiServer) -> None:
     response = api.client.get("/healthz")
     assert (response.status_code, response.json()["status"]) == (200, "alive")
 
@@ -92,18 +92,18 @@ def test_readiness_reports_sandbox_of_each_worker(tmp_path: Path, graphs: Path) 
         assert check() is None, "no worker is working"
         catalog.record_heartbeat("host:1:ab", time.time())
         catalog.record_heartbeat("host:2:cd", time.time())
-        found = check()
-        assert found is not None
-        assert found["ok"]
-        assert 'The layer "no network" is missing in 1 of 2 (host:2: Operation not permitted).' in str(found["detail"])
+        sandbox_check = check()
+        assert sandbox_check is not None
+        assert sandbox_check["ok"]
+        assert 'The layer "no network" is missing in 1 of 2 (host:2: Operation not permitted).' in str(sandbox_check["detail"])
         catalog.record_sandbox_report("host:2:cd", time.time(), LayerReport(error="No child starts").to_json())
-        found = check()
-        assert found is not None
-        assert (found["ok"], found["required"]) == (False, False), "the other worker continues"
+        sandbox_check = check()
+        assert sandbox_check is not None
+        assert (sandbox_check["ok"], sandbox_check["required"]) == (False, False), "the other worker continues"
         catalog.record_sandbox_report("host:1:ab", time.time(), "not JSON")
-        found = check()
-        assert found is not None
-        assert (found["ok"], found["required"]) == (False, True)
+        sandbox_check = check()
+        assert sandbox_check is not None
+        assert (sandbox_check["ok"], sandbox_check["required"]) == (False, True)
 
 
 def test_readiness_fails_for_full_disk_and_locked_catalog(tmp_path: Path, graphs: Path) -> None:

@@ -54,17 +54,17 @@ def process_job(api: ApiServer, job_id: str, end: JobState = "done") -> None:
 def test_job_events_follow_job_to_final_state(api: ApiServer, end: JobState) -> None:
     job_id = new_job(api, 100 + len(end))
     with ThreadPoolExecutor(1) as pool:
-        events = read_events(api, job_id)
-        first = next(events)
+        later_events = read_events(api, job_id)
+        first = next(later_events)
         pool.submit(process_job, api, job_id, end).result()
-        seen = [first, *events]
-    ids = [event_id for event_id, _ in seen]
+        events = [first, *later_events]
+    ids = [event_id for event_id, _ in events]
     assert ids == sorted(set(ids))
-    assert [event["id"] for _, event in seen] == ids
-    assert [event["progress"] for _, event in seen][-2:] == [0.5, 1.0]
-    assert seen[-1][1]["state"] == end
-    assert (seen[-1][1]["error"] is None) == (end == "done")
-    assert not {event["state"] for _, event in seen[:-1]} & FINAL_STATES
+    assert [event["id"] for _, event in events] == ids
+    assert [event["progress"] for _, event in events][-2:] == [0.5, 1.0]
+    assert events[-1][1]["state"] == end
+    assert (events[-1][1]["error"] is None) == (end == "done")
+    assert not {event["state"] for _, event in events[:-1]} & FINAL_STATES
 
 
 def test_job_events_resume_after_last_event_id_and_replay_finished_job(api: ApiServer) -> None:
@@ -222,9 +222,9 @@ def test_sse_stream_calls_pause_before_each_read() -> None:
         calls.append(0.0)
         return 0.0
 
-    async def reads(behind: int) -> list[JobEvent]:
+    async def reads(after: int) -> list[JobEvent]:
         state: JobState = "done" if len(calls) == 3 else "queued"
-        return [JobEvent(id=behind + 1, job_id="j", state=state, progress=0.0, stage="")]
+        return [JobEvent(id=after + 1, job_id="j", state=state, progress=0.0, stage="")]
 
     async def run() -> int:
         return len([piece async for piece in sse.stream(reads, 0, pause)])

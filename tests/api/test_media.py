@@ -47,8 +47,8 @@ def test_form_upload_uses_name_field_and_content_type_of_bytes(api: ApiServer, d
 
 def test_upload_form_accepts_fields_after_file(api: ApiServer) -> None:
     boundary = b"xyz"
-    parts = [b'name="file"; filename="a.png"\r\n\r\n' + media.image(3), b'name="name"\r\n\r\nbetter.png']
-    body = b"".join(b"--xyz\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts) + b"--xyz--\r\n"
+    fields = [b'name="file"; filename="a.png"\r\n\r\n' + media.image(3), b'name="name"\r\n\r\nbetter.png']
+    body = b"".join(b"--xyz\r\nContent-Disposition: form-data; " + field + b"\r\n" for field in fields) + b"--xyz--\r\n"
     headers = {"content-type": f"multipart/form-data; boundary={boundary.decode()}"}
     assert api.client.post("/v1/media", content=body, headers=headers).json()["item"]["name"] == "better.png"
 
@@ -212,18 +212,18 @@ def test_content_supports_ranges_and_has_safe_headers(api: ApiServer) -> None:
     head = api.client.head(url)
     assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(data)))
 
-    part = api.client.get(url, headers={"range": "bytes=100-199"})
-    assert (part.status_code, part.content) == (206, data[100:200])
-    assert part.headers["content-range"] == f"bytes 100-199/{len(data)}"
+    partial = api.client.get(url, headers={"range": "bytes=100-199"})
+    assert (partial.status_code, partial.content) == (206, data[100:200])
+    assert partial.headers["content-range"] == f"bytes 100-199/{len(data)}"
     assert api.client.get(url, headers={"range": "bytes=-50"}).content == data[-50:]
     assert api.client.get(url, headers={"range": "bytes=5-", "if-range": etag}).status_code == 206
     changed = api.client.get(url, headers={"range": "bytes=5-", "if-range": '"other"'})
     assert (changed.status_code, changed.content) == (200, data)
     assert api.client.get(url, headers={"if-none-match": f'"x", {etag}'}).status_code == 304
 
-    behind = api.client.get(url, headers={"range": f"bytes={len(data)}-"})
-    assert_problem(behind, 416, "range-not-satisfiable")
-    assert behind.headers["content-range"] == f"bytes */{len(data)}"
+    beyond_end = api.client.get(url, headers={"range": f"bytes={len(data)}-"})
+    assert_problem(beyond_end, 416, "range-not-satisfiable")
+    assert beyond_end.headers["content-range"] == f"bytes */{len(data)}"
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,9 @@ def make_requests(served: ApiServer, item: str) -> Iterator[httpx2.Request]:
         pytest.param(truncate, id="catalog truncated"),
     ],
 )
-def test_no_route_fails_unexpectedly_or_reveals_a_path(served: ApiServer, talk: str, harm: Callable[[ApiServer], None]) -> None:
+def test_routes_with_missing_files_fail_by_documented_error_without_a_path(
+    served: ApiServer, talk: str, harm: Callable[[ApiServer], None]
+) -> None:
     sent = list(make_requests(served, talk))
     assert len({request.url.path for request in sent}) >= 20
     harm(served)

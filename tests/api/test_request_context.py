@@ -51,17 +51,17 @@ def send_request(settings: Settings, address: str, key: str = "") -> Any:
     return json.loads(b"".join(message.get("body", b"") for message in sent))
 
 
-def test_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> None:
+def test_get_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> None:
     key, secret = KeyFile(tmp_path).add("laptop", "read")
-    answered = send_request(Settings(home=tmp_path, keys="on"), "10.0.0.1", secret)
-    assert answered == [f"key {key.id}", key.id, f"key {key.id}", key.id]
+    client_ids = send_request(Settings(home=tmp_path, keys="on"), "10.0.0.1", secret)
+    assert client_ids == [f"key {key.id}", key.id, f"key {key.id}", key.id]
 
 
 @pytest.mark.parametrize(
     ("address", "client_id"),
     [("10.0.0.1", "address 10.0.0.1"), ("2001:db8::7", "address 2001:db8::/64"), ("", "address ")],
 )
-def test_client_without_key_is_the_network(tmp_path: Path, address: str, client_id: str) -> None:
+def test_get_client_without_key_is_the_network(tmp_path: Path, address: str, client_id: str) -> None:
     assert send_request(Settings(home=tmp_path), address) == [client_id, None, client_id, None]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_flood_run_times_an_honest_client_beside_each_attack(
+def test_flood_run_measures_a_regular_client_during_each_attack(
     tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flood, "VIDEO_SECONDS", 2.0)

@@ -56,7 +56,7 @@ def test_ingest_run_without_torch_leaves_out_the_naive_method_with_a_note(
         report = ingest.run(service, ingest.Videos(video, None, 1.0), "tiny", 1, lambda line: None)
         assert client.items().items == [] or all(item.name != "video.mp4" for item in client.items().items)
     assert set(report.ways) == {ingest.FLOOR, ingest.OURS}
-    assert report.lines()[-1] == "The naive method is left out: torch of the extra `train` is not installed."
+    assert report.lines()[-1] == "The naive method is skipped: torch of the extra `train` is not installed."
 
 
 def test_run_memory_measures_each_length(running_service: RunningService, tmp_path: Path) -> None:

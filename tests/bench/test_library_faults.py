@@ -49,7 +49,7 @@ def make_point(fault: Fault, library: LibraryFixture, number: int) -> FaultPoint
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_fault_and_its_repair_lose_nothing(fault: Fault, library: LibraryFixture) -> None:
+def test_library_fault_and_its_repair_lose_no_item(fault: Fault, library: LibraryFixture) -> None:
     if fault.read_only and refusal():
         pytest.skip(f"nothing can be mounted here: {refusal()}")
     number = random.Random(fault.name).randrange(1, 100)

@@ -1,4 +1,4 @@
-"""Broken connections, silent services, and responses that are not those of mm."""
+"""Broken connections, services that send nothing, and responses of another service."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_cut_connection_raises_unavailable(kind: ClientKind) -> None:
 
         thread = threading.Thread(target=cut)
         thread.start()
-        with pytest.raises(Unavailable, match="broke"):
+        with pytest.raises(Unavailable, match="was lost"):
             kind.call(f"http://127.0.0.1:{listener.getsockname()[1]}", "health")
         thread.join()
 

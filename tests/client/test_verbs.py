@@ -143,7 +143,7 @@ def test_search_with_files_is_sent_as_form(service: ScriptedService, kind: Clien
     kind.call(service.url, "search", "in snow", picture=tmp_path / "p.png", sound=b"SOUND", k=2, without=["a cat", "a dog"])
     body = service.requests[0].body.decode()
     assert service.requests[0].headers["content-type"].startswith("multipart/form-data; boundary=")
-    for part in (
+    for expected in (
         'name="picture"; filename="p.png"',
         "PICTURE",
         'name="sound"; filename="sound"',
@@ -153,7 +153,7 @@ def test_search_with_files_is_sent_as_form(service: ScriptedService, kind: Clien
         'name="without"\r\n\r\na cat',
         'name="without"\r\n\r\na dog',
     ):
-        assert part in body
+        assert expected in body
     assert 'name="floor"' not in body
 
 
@@ -229,9 +229,9 @@ def test_items_segments_and_tags_send_paging_parameters(service: ScriptedService
 
 
 def test_reindex_methods_send_requests_and_wait(service: ScriptedService, kind: ClientKind) -> None:
-    held = {"id": "lite@1", "items": 4, "role": "served"}
+    space_entry = {"id": "lite@1", "items": 4, "role": "served"}
     service.on(
-        "/v1/space", reply_with(200, {"id": "lite@1", "name": "lite", "spaces": [held], "move": documents.move("done", 4)})
+        "/v1/space", reply_with(200, {"id": "lite@1", "name": "lite", "spaces": [space_entry], "move": documents.move("done", 4)})
     )
     service.on("/v1/space/move", reply_with(202, documents.move("running", 1)))
     assert kind.call(service.url, "space").spaces[0].items == 4

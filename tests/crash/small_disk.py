@@ -51,7 +51,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(path: Path, size: int) -> Iterator[SmallDisk]:
-    """Mount it at `path` for as long as the block lasts."""
+    """Mount it at `path` for the duration of the block."""
     path.mkdir()
     assert not _run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path))
     try:

@@ -58,11 +58,11 @@ def test_draw_short_queries_gives_relevant_and_known_images() -> None:
         ["a dog sleeps", "one dog rests"],
         ["a brown horse", "a horse"],
     ]
-    found = {question.text.removeprefix("a "): question for question in draw_short_queries(captions, 1, 20, 0)}
-    assert found["dog"].relevant.tolist() == [True, True, False]
-    assert found["dog"].is_known.tolist() == [True, True, True]
-    assert found["brown"].relevant.tolist() == [True, False, False]
-    assert found["brown"].is_known.tolist() == [True, True, False]
+    query_by_word = {question.text.removeprefix("a "): question for question in draw_short_queries(captions, 1, 20, 0)}
+    assert query_by_word["dog"].relevant.tolist() == [True, True, False]
+    assert query_by_word["dog"].is_known.tolist() == [True, True, True]
+    assert query_by_word["brown"].relevant.tolist() == [True, False, False]
+    assert query_by_word["brown"].is_known.tolist() == [True, True, False]
     pairs = {question.text.removeprefix("a "): question for question in draw_short_queries(captions, 2, 20, 0)}
     assert pairs["brown dog"].relevant.tolist() == [True, False, False]
     assert draw_short_queries(captions, 9, 5, 0) == []

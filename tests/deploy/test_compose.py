@@ -43,7 +43,7 @@ def test_compose_file_follows_the_specification() -> None:
         pytest.param({"depends_on": {"valkey": {}}}, "services.api.depends_on.valkey: condition is missing", id="no condition"),
     ],
 )
-def test_schema_check_reports_each_violation(change: Compose, reason: str) -> None:
+def test_compose_schema_check_reports_each_violation(change: Compose, reason: str) -> None:
     broken = {"services": {"api": {**SERVICES["api"], **change}}}
     assert reason in list(violations(broken, SCHEMA, SCHEMA))
 
@@ -111,7 +111,7 @@ def test_sandbox_memory_is_half_of_the_container_memory(name: str, processes: in
     assert settings.sandbox_total_memory >= 3 * INITIAL_BYTES, "three small files are decoded concurrently"
 
 
-def test_urls_name_the_services_and_the_created_database() -> None:
+def test_compose_urls_name_the_services_and_the_created_database() -> None:
     for name in OURS:
         environment = SERVICES[name]["environment"]
         database, broker = make_url(environment["MM_DATABASE_URL"]), make_url(environment["MM_BROKER_URL"])
@@ -122,7 +122,7 @@ def test_urls_name_the_services_and_the_created_database() -> None:
         assert settings <= Settings.model_fields.keys()
 
 
-def test_images_are_pinned_and_mm_images_have_the_version() -> None:
+def test_compose_images_are_pinned_and_mm_images_have_the_version() -> None:
     images = {name: service["image"] for name, service in SERVICES.items()}
     assert {images["api"], images["worker"]} == {f"mm:{mm.__version__}"}
     assert images["worker-gpu"] == f"mm:{mm.__version__}-gpu"

@@ -61,7 +61,7 @@ def lint(text: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_hadolint_has_no_findings() -> None:
+def test_dockerfile_has_no_hadolint_findings() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert lint(text) == []
     assert any("DL3042" in line for line in lint(text.replace("--no-cache-dir ", "")))
@@ -87,7 +87,7 @@ def test_hadolint_has_no_findings() -> None:
         pytest.param(r"STOPSIGNAL .*", "ENV API_TOKEN=x", "contains a secret", id="a secret"),
     ],
 )
-def test_rules_detect_each_violation(line: str, instead: str, violation: str) -> None:
+def test_dockerfile_rules_detect_each_violation(line: str, instead: str, violation: str) -> None:
     text = (ROOT / "Dockerfile").read_text()
     broken = re.sub(line, instead, text)
     assert broken != text
@@ -104,7 +104,7 @@ def test_gpu_image_installs_both_lock_files() -> None:
 
 
 @pytest.mark.parametrize(("target", "module"), TARGETS.items())
-def test_images_have_the_commands_and_health_checks_of_compose(target: str, module: str) -> None:
+def test_dockerfile_images_have_the_commands_and_health_checks_of_compose(target: str, module: str) -> None:
     (service,) = [
         service
         for name, service in load_compose({"POSTGRES_PASSWORD": "x"})["services"].items()
@@ -115,7 +115,7 @@ def test_images_have_the_commands_and_health_checks_of_compose(target: str, modu
     assert ["CMD", *health_command(stage.all("HEALTHCHECK")[-1])] == service["healthcheck"]["test"]
 
 
-def test_copied_files_exist_and_are_in_the_build_context() -> None:
+def test_dockerfile_copied_files_exist_and_are_in_the_build_context() -> None:
     stages = load_dockerfile()
     copied = {
         path for stage in stages.values() for rest in stage.all("COPY") if "--from" not in rest for path in rest.split()[:-1]

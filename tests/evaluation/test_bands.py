@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_absent_things_have_no_content_word_in_a_caption() -> None:
+def test_find_absent_things_returns_those_without_a_content_word_in_a_caption() -> None:
     assert find_absent_things(["a dog", "the cat", "a dog sled", "on a mountain", "glacier"], [["Dog on a mountain."]]) == [
         "the cat",
         "glacier",
@@ -39,18 +39,18 @@ def test_absent_things_have_no_content_word_in_a_caption() -> None:
 def test_bands_evaluate_counts_hits_above_each_bound(folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = space.text.embed([*CAPTIONS, *CAPTIONS][:6])
     monkeypatch.setattr(bands, "embed_images", lambda *_: vectors)
-    found = {measure.name: measure.interval.value for measure in evaluate(space, folder, SETS, queries_per_length=4).measures}
+    values = {measure.name: measure.interval.value for measure in evaluate(space, folder, SETS, queries_per_length=4).measures}
     ways = ("relevant images that are likely", "a relevant image among the first 10, likely")
     for words in ("one word", "two words", "three words"):
-        assert all(0 <= found[f"{words}: {way}"] <= found[f"{words}: likely or possible"] <= 1 for way in ways)
-        assert found[f"{words}: without any bound"] == 1, "six pictures fit on a page"
+        assert all(0 <= values[f"{words}: {way}"] <= values[f"{words}: likely or possible"] <= 1 for way in ways)
+        assert values[f"{words}: without any bound"] == 1, "six pictures fit on a page"
     for name in ("unanswerable", "thing that is not there"):
-        assert found[f"{name}: nothing at all"] <= found[f"{name}: nothing likely"]
-        assert found[f"{name}: fewer than 10 hits"] == 1
+        assert values[f"{name}: nothing at all"] <= values[f"{name}: nothing likely"]
+        assert values[f"{name}: fewer than 10 hits"] == 1
     monkeypatch.setattr(bands, "embed_images", lambda *_: -vectors)
-    found = {measure.name: measure.interval.value for measure in evaluate(space, folder, SETS, queries_per_length=4).measures}
-    assert found["one word: relevant images that are likely"] == 0
-    assert found["unanswerable: hits, likely and possible"] == 0
+    values = {measure.name: measure.interval.value for measure in evaluate(space, folder, SETS, queries_per_length=4).measures}
+    assert values["one word: relevant images that are likely"] == 0
+    assert values["unanswerable: hits, likely and possible"] == 0
 
 
 def test_bands_evaluate_of_a_space_with_one_bound_raises_invalid_input(

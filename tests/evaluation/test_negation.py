@@ -36,9 +36,9 @@ def test_negation_evaluate_ranks_unwanted_images_last(space: Space, captioned: P
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
     monkeypatch.setattr(negation, "embed_images", embedded)
-    found = {measure.name: measure.interval.value for measure in evaluate(space, captioned).measures}
-    assert found["without"] == 1.0
-    assert found["said in words: 'a dog without grass'"] == 0.0
+    values = {measure.name: measure.interval.value for measure in evaluate(space, captioned).measures}
+    assert values["without"] == 1.0
+    assert values["said in words: 'a dog without grass'"] == 0.0
 
 
 def test_negation_evaluate_without_a_pair_of_things_raises_invalid_input(

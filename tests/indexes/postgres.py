@@ -44,14 +44,14 @@ class Postgres:
         url = make_url(self._server.get_uri()).update_query_dict({"options": f"-csearch_path={name}"})
         return str(url.render_as_string(hide_password=False))
 
-    def cut_off(self, url: str) -> None:
+    def block_connections(self, url: str) -> None:
         """Close all connections to a database and refuse new ones, as a stopped server does."""
         name = make_url(url).database
         self._run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
 
-    def let_in(self, url: str) -> None:
-        """The opposite of `cut_off`."""
+    def allow_connections(self, url: str) -> None:
+        """Allow new connections again after `block_connections`."""
         self._run(f"ALTER DATABASE {make_url(url).database} ALLOW_CONNECTIONS true")
 
     def _run(self, statement: str) -> None:

@@ -1,4 +1,4 @@
-"""Intervals, against SciPy's bootstrap and what must hold for any values."""
+"""Bootstrap intervals: equal to those of SciPy, and properties that hold for any values."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def test_bootstrap_equals_scipy(statistic: object) -> None:
     expected = scipys(
         (values,), statistic, n_resamples=2000, vectorized=True, method="percentile", rng=np.random.default_rng(2)
     ).confidence_interval
-    found = bootstrap(values, None, statistic)  # type: ignore[arg-type]
+    interval = bootstrap(values, None, statistic)  # type: ignore[arg-type]
     width = expected.high - expected.low
-    assert found.value == statistic(values)  # type: ignore[operator]
-    assert [found.low, found.high] == pytest.approx([expected.low, expected.high], abs=0.15 * width)
+    assert interval.value == statistic(values)  # type: ignore[operator]
+    assert [interval.low, interval.high] == pytest.approx([expected.low, expected.high], abs=0.15 * width)
 
 
 def test_bootstrap_with_groups_samples_whole_groups() -> None:
@@ -38,9 +38,9 @@ def test_bootstrap_with_groups_samples_whole_groups() -> None:
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=20), st.data())
 def test_bootstrap_interval_is_within_the_values_and_deterministic(values: list[float], data: st.DataObject) -> None:
     groups = np.array([data.draw(st.integers(0, 4)) for _ in values])
-    found = bootstrap(np.array(values), groups)
-    assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
-    assert bootstrap(np.array(values), groups) == found
+    interval = bootstrap(np.array(values), groups)
+    assert min(values) - 1e-9 <= interval.low <= interval.high <= max(values) + 1e-9
+    assert bootstrap(np.array(values), groups) == interval
 
 
 def test_bootstrap_accepts_booleans() -> None:

@@ -1,4 +1,4 @@
-"""Boundaries in time: matching, F1, and change points against trying everything."""
+"""Boundaries in time: matching, F1, and change points against exhaustive search."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ from mm.metrics.change_points import find_change_points
 TIMES = st.lists(st.integers(0, 30), max_size=5, unique=True).map(sorted)
 
 
-@given(found=TIMES, right=TIMES, tolerance=st.integers(0, 5))
-def test_count_matches_equals_exhaustive_matching(found: list[int], right: list[int], tolerance: int) -> None:
+@given(predicted=TIMES, right=TIMES, tolerance=st.integers(0, 5))
+def test_count_matches_equals_exhaustive_matching(predicted: list[int], right: list[int], tolerance: int) -> None:
     """The reference tries all matchings."""
 
-    def most(mine: list[int], theirs: list[int]) -> int:
+    def count_by_brute_force(mine: list[int], theirs: list[int]) -> int:
         if not mine:
             return 0
         first, *rest = mine
         return max(
-            [most(rest, theirs)]
-            + [1 + most(rest, theirs[:at] + theirs[at + 1 :]) for at, time in enumerate(theirs) if abs(time - first) <= tolerance]
+            [count_by_brute_force(rest, theirs)]
+            + [
+                1 + count_by_brute_force(rest, theirs[:at] + theirs[at + 1 :])
+                for at, time in enumerate(theirs)
+                if abs(time - first) <= tolerance
+            ]
         )
 
-    assert count_matches(found, right, tolerance) == most(found, right)
+    assert count_matches(predicted, right, tolerance) == count_by_brute_force(predicted, right)
 
 
 def test_f1_score_is_the_harmonic_mean() -> None:
@@ -39,8 +43,8 @@ def test_f1_score_is_the_harmonic_mean() -> None:
 
 
 def cost(rows: np.ndarray, edges: list[int], penalty: float) -> float:
-    parts = np.split(rows, edges)
-    return sum(((part - part.mean(0)) ** 2).sum() for part in parts) + penalty * len(edges)
+    segments = np.split(rows, edges)
+    return sum(((segment - segment.mean(0)) ** 2).sum() for segment in segments) + penalty * len(edges)
 
 
 @given(seed=st.integers(0, 99), penalty=st.sampled_from((0.1, 0.5, 2.0)))

@@ -18,8 +18,8 @@ def apk(actual: list[int], predicted: list[int], k: int) -> float:
     """AP@k as `ml_metrics.apk` computes it, the usual definition of mAP@k
     (github.com/benhamner/Metrics, BSD)."""
     score, hits = 0.0, 0.0
-    for place, found in enumerate(predicted[:k]):
-        if found in actual and found not in predicted[:place]:
+    for place, item in enumerate(predicted[:k]):
+        if item in actual and item not in predicted[:place]:
             hits += 1.0
             score += hits / (place + 1.0)
     return score / min(len(actual), k)
@@ -63,8 +63,8 @@ def test_recall_at_with_one_relevant_item_equals_top_k_accuracy_of_scikit_learn(
     random = np.random.default_rng(0)
     scores, right = random.normal(size=(200, 10)), random.integers(0, 10, 200)
     for k in (1, 3, 5):
-        found = recall_at(scores, one_hot_relevance(right, 10), k).mean()
-        assert found == pytest.approx(top_k_accuracy_score(right, scores, k=k, labels=range(10)))
+        mean_recall = recall_at(scores, one_hot_relevance(right, 10), k).mean()
+        assert mean_recall == pytest.approx(top_k_accuracy_score(right, scores, k=k, labels=range(10)))
 
 
 @given(rankings(ties=True), st.integers(1, 9))

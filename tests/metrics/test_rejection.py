@@ -1,4 +1,4 @@
-"""What a floor keeps and rejects, against counting by hand."""
+"""Shares that a floor keeps and rejects, and the choice of a floor."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_split_scores_of_mismatched_shapes_raises_invalid_input(shape: tuple[int
 
 @given(probabilities, probabilities, st.floats(0.5, 0.99), st.floats(0.5, 0.99))
 def test_choose_floor_keeps_and_rejects_where_both_are_possible(
-    relevant: np.ndarray, unanswerable: np.ndarray, kept: float, rejected: float
+    relevant: np.ndarray, unanswerable: np.ndarray, kept_share: float, rejected_share: float
 ) -> None:
     scores = Scores(relevant, unanswerable, relevant)
-    found = measure_trade_off(scores, choose_floor(scores, kept, rejected))
-    assert found.kept >= kept - 1e-9
-    possible = [point for point in measure_trade_offs(scores, np.unique([*relevant, *unanswerable])) if point.kept >= kept]
-    if any(point.rejected > rejected for point in possible):
-        assert found.rejected >= rejected - 1e-9
+    trade_off = measure_trade_off(scores, choose_floor(scores, kept_share, rejected_share))
+    assert trade_off.kept >= kept_share - 1e-9
+    possible = [point for point in measure_trade_offs(scores, np.unique([*relevant, *unanswerable])) if point.kept >= kept_share]
+    if any(point.rejected > rejected_share for point in possible):
+        assert trade_off.rejected >= rejected_share - 1e-9
 
 
 @given(probabilities, probabilities, probabilities)

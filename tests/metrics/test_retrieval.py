@@ -38,11 +38,11 @@ def cases(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
 @given(cases())
 def test_recall_equals_its_definition(case: tuple[list[list[int]], list[int]]) -> None:
     scores, image_of = case
-    found = recall(np.array(scores, np.float32), np.array(image_of), KS)
+    recalls = recall(np.array(scores, np.float32), np.array(image_of), KS)
     for k in KS:
         text_to_image, image_to_text = plain_recall(scores, image_of, k)
-        assert found.text_to_image[k] == pytest.approx(text_to_image)
-        assert found.image_to_text[k] == pytest.approx(image_to_text)
+        assert recalls.text_to_image[k] == pytest.approx(text_to_image)
+        assert recalls.image_to_text[k] == pytest.approx(image_to_text)
 
 
 def test_recall_of_vectors_scores_by_inner_product() -> None:
@@ -67,13 +67,13 @@ def test_retrieval_report_has_the_recalls_with_intervals() -> None:
     scores, image_of = random.normal(size=(9, 30)), np.repeat(np.arange(10), 3) % 8  # the last picture has no caption
     scores[image_of, np.arange(30)] += 1
     report, plain = retrieval_report("few of many", scores, image_of), recall(scores, image_of)
-    found = {measure.name: measure.interval for measure in report.measures}
+    intervals = {measure.name: measure.interval for measure in report.measures}
     for way, recalls in (("text to image", plain.text_to_image), ("image to text", plain.image_to_text)):
         for k in (1, 5, 10):
-            assert 100 * found[f"{way}, R@{k}"].value == pytest.approx(recalls[k])
-        assert found[f"{way}, median rank"].value >= 1
-        assert found[f"{way}, R@1"].value <= found[f"{way}, mAP@5"].value or way == "image to text"
-    assert all(interval.low <= interval.value <= interval.high for interval in found.values())
+            assert 100 * intervals[f"{way}, R@{k}"].value == pytest.approx(recalls[k])
+        assert intervals[f"{way}, median rank"].value >= 1
+        assert intervals[f"{way}, R@1"].value <= intervals[f"{way}, mAP@5"].value or way == "image to text"
+    assert all(interval.low <= interval.value <= interval.high for interval in intervals.values())
 
 
 def test_report_formats_as_table_and_json() -> None:
@@ -93,8 +93,8 @@ def test_report_formats_as_table_and_json() -> None:
 
 def test_recall_of_equal_scores_is_zero() -> None:
     """A tower that has collapsed to one vector has a recall of 0."""
-    found = recall(np.ones((20, 20), np.float32), np.arange(20), (1, 19))
-    assert found == Retrieval({1: 0.0, 19: 0.0}, {1: 0.0, 19: 0.0})
+    recalls = recall(np.ones((20, 20), np.float32), np.arange(20), (1, 19))
+    assert recalls == Retrieval({1: 0.0, 19: 0.0}, {1: 0.0, 19: 0.0})
 
 
 @pytest.mark.parametrize(

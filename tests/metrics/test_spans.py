@@ -28,21 +28,21 @@ def test_iou_equals_box_iou_of_torchvision(ours: np.ndarray, theirs: np.ndarray)
     st.lists(st.lists(spans, max_size=4), min_size=1, max_size=5), st.integers(1, 4), st.sampled_from([0.3, 0.5, 1.0]), st.data()
 )
 def test_iou_recall_equals_its_definition(
-    answers: list[list[tuple[float, float]]], k: int, least: float, data: st.DataObject
+    answers: list[list[tuple[float, float]]], k: int, min_iou: float, data: st.DataObject
 ) -> None:
     right = [data.draw(spans) for _ in answers]
 
-    def meets(one: tuple[float, float], other: tuple[float, float]) -> bool:
-        shared = max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
-        return shared / (one[1] - one[0] + other[1] - other[0] - shared) >= least
+    def meets(span: tuple[float, float], other: tuple[float, float]) -> bool:
+        shared = max(0.0, min(span[1], other[1]) - max(span[0], other[0]))
+        return shared / (span[1] - span[0] + other[1] - other[0] - shared) >= min_iou
 
-    expected = [float(any(meets(span, truth) for span in given[:k])) for given, truth in zip(answers, right, strict=True)]
-    found = iou_recall([np.array(given).reshape(-1, 2) for given in answers], np.array(right), k, least)
-    assert found.tolist() == expected
+    expected = [float(any(meets(span, truth) for span in predicted[:k])) for predicted, truth in zip(answers, right, strict=True)]
+    recalls = iou_recall([np.array(predicted).reshape(-1, 2) for predicted in answers], np.array(right), k, min_iou)
+    assert recalls.tolist() == expected
 
 
 @pytest.mark.parametrize(
-    ("answers", "right", "k", "least"),
+    ("answers", "right", "k", "min_iou"),
     [
         ([np.array([[0.0, 0.0]])], np.array([[0.0, 1.0]]), 1, 0.5),
         ([np.array([[0.0, 1.0, 2.0]])], np.array([[0.0, 1.0]]), 1, 0.5),
@@ -54,7 +54,7 @@ def test_iou_recall_equals_its_definition(
     ids=["no length", "three columns", "not finite", "too few answers", "k of 0", "any span will do"],
 )
 def test_iou_recall_of_invalid_spans_or_arguments_raises_invalid_input(
-    answers: list[np.ndarray], right: np.ndarray, k: int, least: float
+    answers: list[np.ndarray], right: np.ndarray, k: int, min_iou: float
 ) -> None:
     with pytest.raises(InvalidInput):
-        iou_recall(answers, right, k, least)
+        iou_recall(answers, right, k, min_iou)

@@ -1,4 +1,4 @@
-"""The towers of open_clip models: equal to open_clip, and what is refused."""
+"""The towers of open_clip models: equal to open_clip, and invalid models are refused."""
 
 from __future__ import annotations
 

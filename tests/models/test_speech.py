@@ -110,8 +110,8 @@ def test_filter_lines_removes_hallucinations() -> None:
 
 def test_split_line_splits_a_long_line_between_sentences() -> None:
     line = SpeechLine(10, 30, "The first one is here. And then a second one comes. Yes. The third one ends it all.")
-    parts = split_line(line)
-    assert [part.text for part in parts] == [
+    pieces = split_line(line)
+    assert [piece.text for piece in pieces] == [
         "The first one is here.",
         "And then a second one comes. Yes.",
         "The third one ends it all.",
@@ -121,8 +121,8 @@ def test_split_line_splits_a_long_line_between_sentences() -> None:
 
 @given(st.lists(st.text("ab .!?", max_size=30), max_size=6).map(" ".join), st.floats(0, 100), st.floats(0.1, 60))
 def test_split_line_keeps_text_and_time_range(text: str, start: float, length: float) -> None:
-    parts = split_line(SpeechLine(start, start + length, text))
-    assert parts[0].start == start
-    assert parts[-1].end == start + length
-    assert all(first.end == second.start for first, second in pairwise(parts))
-    assert " ".join(" ".join(part.text for part in parts).split()) == " ".join(text.split())
+    pieces = split_line(SpeechLine(start, start + length, text))
+    assert pieces[0].start == start
+    assert pieces[-1].end == start + length
+    assert all(first.end == second.start for first, second in pairwise(pieces))
+    assert " ".join(" ".join(piece.text for piece in pieces).split()) == " ".join(text.split())

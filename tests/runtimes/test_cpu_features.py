@@ -1,4 +1,4 @@
-"""What is read of the processor, and what it suggests."""
+"""Processor features, and the runtime suggested for them."""
 
 from __future__ import annotations
 

@@ -111,12 +111,12 @@ def test_uncalibrated_sigmoid_model_uses_its_own_scale_and_bias(folders: dict[st
     calibrator = large.calibration.find_calibrator("text", "picture")
     assert calibrator is not None
     assert (calibrator.cosine, calibrator.bias) == (pytest.approx(scale, rel=1e-5), pytest.approx(bias))
-    (seen,) = large.image.embed([PICTURE])
+    (image_vector,) = large.image.embed([PICTURE])
     (evidence_query,) = (
         evidence_query for evidence_query in build_query(large, text="dog").evidence_queries if evidence_query.kind == "picture"
     )
-    cosine = float(seen @ large.text.embed(["dog"])[0])
-    assert float(evidence_query.logits(seen[None])[0]) <= scale * cosine + bias + 1e-3, (
+    cosine = float(image_vector @ large.text.embed(["dog"])[0])
+    assert float(evidence_query.logits(image_vector[None])[0]) <= scale * cosine + bias + 1e-3, (
         "a text is depictable with a probability of at most 1"
     )
 

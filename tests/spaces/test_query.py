@@ -52,10 +52,12 @@ def test_evidence_query_direction_is_its_normalized_weight(space: Space) -> None
 
 
 def test_text_query_matches_the_same_sentence_of_speech_only(space: Space) -> None:
-    said = space.text.embed(["the meeting was moved to Thursday", "a dog runs over the grass", "she sells sea shells"])
-    found = match_probabilities(build_query(space, text="the meeting was moved to Thursday"), "speech", said)
-    assert found[0] > 0.5
-    assert (found[1:] < space.calibration.floor).all()
+    sentence_vectors = space.text.embed(
+        ["the meeting was moved to Thursday", "a dog runs over the grass", "she sells sea shells"]
+    )
+    probabilities = match_probabilities(build_query(space, text="the meeting was moved to Thursday"), "speech", sentence_vectors)
+    assert probabilities[0] > 0.5
+    assert (probabilities[1:] < space.calibration.floor).all()
 
 
 @pytest.mark.parametrize("text", ["quarterly tax return", "integral of x squared", "asdf jkl; qwer uiop"])
@@ -76,20 +78,22 @@ def test_depictable_separates_things_from_abstractions(space: Space, shown: str,
 
 def test_image_query_ranks_the_same_image_first(space: Space) -> None:
     pictures = [plain(250, 20, 20), plain(20, 200, 20), plain(90, 90, 90)]
-    found = match_probabilities(build_query(space, picture=pictures[1]), "picture", space.image.embed(pictures))
-    assert found.argmax() == 1
+    probabilities = match_probabilities(build_query(space, picture=pictures[1]), "picture", space.image.embed(pictures))
+    assert probabilities.argmax() == 1
 
 
 def test_build_query_of_two_components_adds_their_weighted_log_odds(space: Space) -> None:
     picture = plain(30, 60, 200)
-    words, seen, both = (
+    text_query, image_query, combined_query = (
         build_query(space, text="the blue sea"),
         build_query(space, picture=picture),
         build_query(space, text="the blue sea", picture=picture),
     )
     vectors = space.bank.images[:50]
     before = np.log(space.calibration.prior / (1 - space.calibration.prior))
-    (a,), (b,), (c,) = ([p for p in query.evidence_queries if p.kind == "picture"] for query in (words, seen, both))
+    (a,), (b,), (c,) = (
+        [p for p in query.evidence_queries if p.kind == "picture"] for query in (text_query, image_query, combined_query)
+    )
     expected = before + space.calibration.evidence_weight * (a.logits(vectors) + b.logits(vectors) - 2 * before)
     np.testing.assert_allclose(c.logits(vectors), expected, rtol=1e-3, atol=1e-3)
 
@@ -97,9 +101,9 @@ def test_build_query_of_two_components_adds_their_weighted_log_odds(space: Space
 @pytest.mark.parametrize(("text", "answer"), [("a siren", 0), ("a bell rings", 1), ("white noise", 2)])
 def test_text_query_matches_the_described_sound_only(space: Space, text: str, answer: int) -> None:
     vectors = np.stack([vector for make in (siren, bell, noise) if (vector := space.sound.embed(make(4))) is not None])
-    found = match_probabilities(build_query(space, text=text), "sound", vectors)
-    assert found[answer] > 0.5
-    assert (np.delete(found, answer) < space.calibration.floor).all()
+    probabilities = match_probabilities(build_query(space, text=text), "sound", vectors)
+    assert probabilities[answer] > 0.5
+    assert (np.delete(probabilities, answer) < space.calibration.floor).all()
 
 
 @pytest.mark.parametrize("text", ["quarterly tax return", "integral of x squared", "asdf jkl; qwer uiop"])
@@ -107,9 +111,11 @@ def test_text_query_that_is_not_audible_matches_no_sound(space: Space, text: str
     assert (match_probabilities(build_query(space, text=text), "sound", space.bank.sounds) < space.calibration.floor).all()
 
 
-@pytest.mark.parametrize(("heard", "unheard"), [("thunder", "loyalty"), ("applause", "opportunity cost"), ("a siren", "why not")])
-def test_audible_separates_sounds_from_abstractions(space: Space, heard: str, unheard: str) -> None:
-    can, cannot = (audible(space.text.embed([text])[0], space.bank) for text in (heard, unheard))
+@pytest.mark.parametrize(
+    ("sound_text", "abstract_text"), [("thunder", "loyalty"), ("applause", "opportunity cost"), ("a siren", "why not")]
+)
+def test_audible_separates_sounds_from_abstractions(space: Space, sound_text: str, abstract_text: str) -> None:
+    can, cannot = (audible(space.text.embed([text])[0], space.bank) for text in (sound_text, abstract_text))
     assert cannot < np.log(0.2) < np.log(0.5) < can <= 0
 
 
@@ -117,19 +123,19 @@ def test_sound_query_matches_similar_sounds_only(space: Space) -> None:
     vectors = np.stack([vector for make in (siren, bell, noise) if (vector := space.sound.embed(make(4))) is not None])
     query = build_query(space, sound=bell(6, seed=3))
     assert (query.transcript, query.notes) == (None, ())
-    found = match_probabilities(query, "sound", vectors)
-    assert found[1] > 0.5
-    assert (found[[0, 2]] < space.calibration.floor).all()
+    probabilities = match_probabilities(query, "sound", vectors)
+    assert probabilities[1] > 0.5
+    assert (probabilities[[0, 2]] < space.calibration.floor).all()
 
 
 def test_query_by_a_stored_sound_equals_that_by_its_audio(space: Space) -> None:
-    heard = space.sound.embed(siren(3))
-    assert heard is not None
+    sound_vector = space.sound.embed(siren(3))
+    assert sound_vector is not None
     none = np.zeros((0, space.dim), np.float32)
-    ours, theirs = build_query(space, like=SegmentVectors(None, none, heard[None])), build_query(space, sound=siren(3))
-    for one, other in zip(ours.evidence_queries, theirs.evidence_queries, strict=True):
-        assert one.kind == other.kind
-        np.testing.assert_allclose(one.weight, other.weight, atol=1e-3)
+    ours, theirs = build_query(space, like=SegmentVectors(None, none, sound_vector[None])), build_query(space, sound=siren(3))
+    for actual, expected in zip(ours.evidence_queries, theirs.evidence_queries, strict=True):
+        assert actual.kind == expected.kind
+        np.testing.assert_allclose(actual.weight, expected.weight, atol=1e-3)
 
 
 def test_shipped_sound_calibration_matches_the_shipped_weights(space: Space) -> None:
@@ -160,10 +166,10 @@ def test_component_weight_multiplies_its_log_odds_above_the_prior(space: Space) 
 
 
 def test_build_query_treats_also_as_further_text_components(space: Space) -> None:
-    one, other = build_query(space, text="a dog", also=["the sea"]), build_query(space, text="the sea", also=["a dog", " "])
-    for ours, theirs in zip(one.evidence_queries, other.evidence_queries, strict=True):
+    first, second = build_query(space, text="a dog", also=["the sea"]), build_query(space, text="the sea", also=["a dog", " "])
+    for ours, theirs in zip(first.evidence_queries, second.evidence_queries, strict=True):
         np.testing.assert_allclose(ours.weight, theirs.weight, rtol=1e-4, atol=1e-5)
-    assert not np.allclose(one.evidence_queries[0].weight, build_query(space, text="a dog").evidence_queries[0].weight)
+    assert not np.allclose(first.evidence_queries[0].weight, build_query(space, text="a dog").evidence_queries[0].weight)
 
 
 def test_without_adds_negations_and_leaves_evidence_queries_unchanged(space: Space) -> None:
@@ -175,11 +181,11 @@ def test_without_adds_negations_and_leaves_evidence_queries_unchanged(space: Spa
 
 
 def test_query_by_a_segment_with_speech_only_compares_speech_only(space: Space) -> None:
-    said = space.sentences.embed(["the meeting was moved to Thursday", "a dog runs over the grass"])
-    query = build_query(space, like=SegmentVectors(None, said[:1], said[:0]))
+    sentence_vectors = space.sentences.embed(["the meeting was moved to Thursday", "a dog runs over the grass"])
+    query = build_query(space, like=SegmentVectors(None, sentence_vectors[:1], sentence_vectors[:0]))
     assert kinds(query.evidence_queries) == ["speech"]
-    found = match_probabilities(query, "speech", said)
-    assert found[0] > 0.5 > found[1]
+    probabilities = match_probabilities(query, "speech", sentence_vectors)
+    assert probabilities[0] > 0.5 > probabilities[1]
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,10 @@ def test_space_with_a_broken_file_raises_corrupt_at_every_access(tmp_path: Path,
     shutil.copytree(WEIGHTS / "lite", tmp_path / "lite")
     (tmp_path / "lite" / name).write_bytes(b"{}")
     broken = load_space("lite", Settings(home=tmp_path), tmp_path)
-    part = name.split(".")[0]
+    attribute = name.split(".")[0]
     for _ in range(2):
         with pytest.raises(Corrupt, match=name):
-            getattr(broken, part)
+            getattr(broken, attribute)
 
 
 def test_shipped_calibration_matches_the_shipped_space_and_weights(space: Space) -> None:

@@ -24,9 +24,9 @@ WORDS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=14)
 READ = ["zanzibar", "ferry", "terminal", "departures", "platform"]
 
 
-def share(one: str, other: str) -> float:
+def share(word: str, other: str) -> float:
     """The reference implementation of the cosine: the exact share of common n-grams."""
-    return len(split_ngrams(one) & split_ngrams(other)) / math.sqrt(len(split_ngrams(one)) * len(split_ngrams(other)))
+    return len(split_ngrams(word) & split_ngrams(other)) / math.sqrt(len(split_ngrams(word)) * len(split_ngrams(other)))
 
 
 def match_probability(query: str, words: list[str]) -> float:
@@ -36,15 +36,15 @@ def match_probability(query: str, words: list[str]) -> float:
 
 
 @given(WORDS, WORDS)
-def test_embed_spelling_cosine_is_close_to_the_share_of_common_ngrams(one: str, other: str) -> None:
-    a, b = embed_spelling([one, other])
-    assert float(a @ b) == pytest.approx(share(one, other), abs=0.35)
+def test_embed_spelling_cosine_is_close_to_the_share_of_common_ngrams(word: str, other: str) -> None:
+    a, b = embed_spelling([word, other])
+    assert float(a @ b) == pytest.approx(share(word, other), abs=0.35)
     assert float(a @ a) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_embed_spelling_hashing_error_is_small() -> None:
     rows = embed_spelling(READ)
-    reference = np.asarray([[share(one, other) for other in READ] for one in READ])
+    reference = np.asarray([[share(word, other) for other in READ] for word in READ])
     assert np.abs(rows @ rows.T - reference).max() < 0.15
 
 
@@ -62,17 +62,17 @@ def test_recognized_word_matches_its_spelling_and_a_typo_only(space: Space) -> N
     sign = written(load_sample_photos()[2], ("Ferry to Zanzibar", 40, 60))
     encoder = ChunkEncoder(space, FakeReader([(Span(0, 1), sign)]), Settings(), OcrBudget("always"))
     (segment,) = encoder.encode(media_file("image", 0), Span(0, 0), lambda _: None)
-    pieces = [one for one in segment.evidence if one.kind == "word"]
-    assert [one.text for one in pieces] == ["ferry", "zanzibar"]
-    vectors = np.stack([one.vector for one in pieces])
+    pieces = [evidence for evidence in segment.evidence if evidence.kind == "word"]
+    assert [evidence.text for evidence in pieces] == ["ferry", "zanzibar"]
+    vectors = np.stack([evidence.vector for evidence in pieces])
 
-    def found(words: str) -> float:
+    def stored_match_probability(words: str) -> float:
         (evidence_query,) = [
             evidence_query for evidence_query in build_query(space, text=words).evidence_queries if evidence_query.kind == "word"
         ]
         return float(1 / (1 + np.exp(-evidence_query.logits(vectors).max())))
 
     floor = space.calibration.floor
-    assert found("zanzibar") > 0.8
-    assert floor < found("zanzibor") < found("zanzibar")
-    assert found("keyboard") < floor / 5
+    assert stored_match_probability("zanzibar") > 0.8
+    assert floor < stored_match_probability("zanzibor") < stored_match_probability("zanzibar")
+    assert stored_match_probability("keyboard") < floor / 5

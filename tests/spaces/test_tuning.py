@@ -1,5 +1,4 @@
-"""Which runtime a space takes: forced, tuned on this machine, or the default with the reason; and
-the graphs built apart."""
+"""The runtime of a space: forced, tuned or the default; and graphs built in a subprocess."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ SHIPPED = WEIGHTS / "lite" / "image.safetensors"
 
 
 class Stub:
-    """A tower that gives the first pixels; the 8-bit ones turn the vectors by so much."""
+    """A tower whose vectors are the first pixels; in 8 bits they are rotated by an angle."""
 
     batch, size, turned = 8, 4, 0.0
 
@@ -52,8 +51,8 @@ def weights(tmp_path: Path) -> Path:
     path.parent.mkdir(parents=True)
     save_file({"a": np.zeros(3, np.float32)}, path)
     loss = PrecisionLoss(runtime="x", cosine=1.0, worst=1.0, text_to_image=0.2, image_to_text=0.1)
-    found = Precisions(weights=hash_file(path, digits=16), pictures=9, losses={"int8": loss})
-    path.with_name(PRECISIONS_FILE).write_text(found.model_dump_json())
+    precisions = Precisions(weights=hash_file(path, digits=16), pictures=9, losses={"int8": loss})
+    path.with_name(PRECISIONS_FILE).write_text(precisions.model_dump_json())
     return path
 
 

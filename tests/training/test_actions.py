@@ -78,9 +78,9 @@ def test_train_actions_command_trains_a_head_that_classifies_other_clips(
     assert shaken["fight"] > 0.5 > calm["fight"]
     assert shaken["fight"] + shaken["no fight"] == pytest.approx(1, abs=0.05)
     (record,) = run("eval", "fight-clips", "--root", clips)
-    found = {measure["name"]: measure["value"] for measure in record["measures"]}  # type: ignore[attr-defined]
-    assert found["mean difference of frames alone"] == 1
-    assert found["the head: those and the temporal network"] == 1
+    values = {measure["name"]: measure["value"] for measure in record["measures"]}  # type: ignore[attr-defined]
+    assert values["mean difference of frames alone"] == 1
+    assert values["the head: those and the temporal network"] == 1
 
 
 def test_actions_command_classifies_scenes_by_names(
@@ -155,6 +155,6 @@ def test_auc_interval_contains_the_auc() -> None:
     random = np.random.default_rng(0)
     right = random.random(60) < 0.5
     scores = right + random.normal(size=60)
-    found = auc_interval(scores, right, [str(number // 2) for number in range(60)])
-    assert found.value == pytest.approx(roc_auc_score(right, scores))
-    assert found.low < found.value < found.high
+    interval = auc_interval(scores, right, [str(number // 2) for number in range(60)])
+    assert interval.value == pytest.approx(roc_auc_score(right, scores))
+    assert interval.low < interval.value < interval.high

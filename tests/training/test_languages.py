@@ -168,9 +168,9 @@ def test_languages_config_with_a_value_below_one_raises_invalid_input(tmp_path: 
 
 def test_build_dictionary_pairs_words_that_occur_together() -> None:
     rows = sentences() * 3
-    found = dict(build_dictionary([(row["cs"], row["en"]) for row in rows]))
-    assert found["pes"] == "dog"
-    assert found["pták"] == "bird"
+    dictionary = dict(build_dictionary([(row["cs"], row["en"]) for row in rows]))
+    assert dictionary["pes"] == "dog"
+    assert dictionary["pták"] == "bird"
 
 
 def test_build_training_pairs_includes_english_and_stores_each_english_text_once() -> None:

@@ -24,9 +24,9 @@ def test_fit_logistic_gradient_is_zero_at_the_result(seed: int, ridge: float) ->
     random = np.random.default_rng(seed)
     features, weight = random.normal(size=(50, 3)) * 5, random.random(50)
     right = (random.random(50) < 0.3).astype(float)
-    found = fit_logistic(features, right, weight, ridge)
-    probability = sigmoid(features @ found[:-1] + found[-1])
-    np.testing.assert_allclose(features.T @ (weight * (probability - right)) + ridge * found[:-1], 0, atol=1e-2)
+    coefficients = fit_logistic(features, right, weight, ridge)
+    probability = sigmoid(features @ coefficients[:-1] + coefficients[-1])
+    np.testing.assert_allclose(features.T @ (weight * (probability - right)) + ridge * coefficients[:-1], 0, atol=1e-2)
 
 
 def test_fit_logistic_of_separable_or_single_class_data_is_finite() -> None:

@@ -233,10 +233,10 @@ def test_evaluate_esc10_and_tuxpaint_measure_the_shipped_space(shipped: Space, s
             esc10.evaluate(shipped, reader, sets / "esc10", "none")
     assert classified.of.startswith("Accuracy on 6 clips of dev, 3 labels")
     assert classified.measures[0].interval.value >= 5 / 6
-    found = {measure.name: measure.interval for measure in shown.measures}
-    assert found["sound to picture R@1, random order"].value == pytest.approx(1 / 3)
-    assert found["name to sound R@1"].value >= 2 / 3
-    assert found["effects that are evidence of a sound"].value == 1
+    intervals = {measure.name: measure.interval for measure in shown.measures}
+    assert intervals["sound to picture R@1, random order"].value == pytest.approx(1 / 3)
+    assert intervals["name to sound R@1"].value >= 2 / 3
+    assert intervals["effects that are evidence of a sound"].value == 1
 
 
 def test_train_sound_command_runs_the_recipe(sets: Path, finished: tuple[SoundConfig, list[str]], tmp_path: Path) -> None:
@@ -272,11 +272,13 @@ def test_train_sound_of_a_larger_space_gives_it_a_sound_tower(sets: Path, tmp_pa
     assert plain.sound.encode_windows(waveform)[0].vector.shape == (384,)
     picture = np.full((32, 32, 3), 200, np.uint8)
     shapes = {
-        probe.kind: probe.weight.shape
-        for probe in build_query(space, text="rain", picture=picture, sound=waveform).evidence_queries
+        evidence_query.kind: evidence_query.weight.shape
+        for evidence_query in build_query(space, text="rain", picture=picture, sound=waveform).evidence_queries
     }
     assert (shapes["sound"], shapes["picture"], shapes["speech"]) == ((24,), (24,), (384,))
-    assert {probe.kind: probe.weight.shape for probe in build_query(plain, text="rain").evidence_queries}["sound"] == (384,)
+    assert {
+        evidence_query.kind: evidence_query.weight.shape for evidence_query in build_query(plain, text="rain").evidence_queries
+    }["sound"] == (384,)
     with MediaReader() as reader:
         assert esc10.evaluate(space, reader, sets / "esc10").measures[0].interval.value > 1 / 3
         assert tuxpaint.evaluate(space, reader, sets / "tuxpaint").measures

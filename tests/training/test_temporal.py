@@ -136,11 +136,11 @@ def test_train_temporal_with_another_recipe_or_damaged_cache_raises(
         train_temporal(replace(recipe_for(captioned_folder, clip_sets, out), rate=1.0), tower(), lambda _: None)
     with pytest.raises(InvalidInput, match="other footage"):
         train_temporal(replace(recipe_for(captioned_folder, clip_sets, out), max_images=4), tower(), lambda _: None)
-    kept = (out / "footage-dev.npz").read_bytes()
-    (out / "footage-dev.npz").write_bytes(kept[:100])
+    content = (out / "footage-dev.npz").read_bytes()
+    (out / "footage-dev.npz").write_bytes(content[:100])
     with pytest.raises(Corrupt, match=r"footage-dev\.npz"):
         train_temporal(recipe_for(captioned_folder, clip_sets, out), tower(), lambda _: None)
-    (out / "footage-dev.npz").write_bytes(kept)
+    (out / "footage-dev.npz").write_bytes(content)
     with pytest.raises(InvalidInput, match="seed of its own"):
         TemporalRecipe(captioned_folder, out, seeds=(1, 1))
 
@@ -175,10 +175,10 @@ def test_eval_moments_measures_all_methods_on_rendered_videos(
     result = CliRunner().invoke(main, [*arguments, "--count", "2", "--seconds", "12", "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
-    found = {measure["name"]: measure["value"] for measure in record["measures"]}
-    assert found["the true scenes: F1 of scenes' beginnings"] == 1
-    assert found["the true scenes: R@5, IoU 0.5"] == 1, "two scenes at most"
-    ways = {name.split(":")[0] for name in found}
+    values = {measure["name"]: measure["value"] for measure in record["measures"]}
+    assert values["the true scenes: F1 of scenes' beginnings"] == 1
+    assert values["the true scenes: R@5, IoU 0.5"] == 1, "two scenes at most"
+    ways = {name.split(":")[0] for name in values}
     assert {"change points", "temporal network", "shots by their cuts", "windows of 10 s"} < ways
     refused = CliRunner().invoke(main, [*arguments, "--count", "9"])
     assert refused.exit_code != 0

@@ -78,10 +78,12 @@ def _assert_same_hits(hits: list[dict[str, Any]], recorded: list[dict[str, Any]]
         assert hit["item"] == before["item"]
         assert {name: hit[name] for name in exact} == {name: before[name] for name in exact}
         assert hit["score"] == pytest.approx(before["score"], abs=1e-4)
-        assert [(one["kind"], one["text"]) for one in hit["evidence"]] == [
-            (one["kind"], one["text"]) for one in before["evidence"]
+        assert [(evidence["kind"], evidence["text"]) for evidence in hit["evidence"]] == [
+            (evidence["kind"], evidence["text"]) for evidence in before["evidence"]
         ]
-        assert [one["score"] for one in hit["evidence"]] == pytest.approx([one["score"] for one in before["evidence"]], abs=1e-4)
+        assert [evidence["score"] for evidence in hit["evidence"]] == pytest.approx(
+            [evidence["score"] for evidence in before["evidence"]], abs=1e-4
+        )
 
 
 def test_items_of_an_earlier_version_are_listed_unchanged(client: httpx2.Client) -> None:
@@ -93,11 +95,11 @@ def test_interrupted_item_is_encoded_and_searchable(client: httpx2.Client) -> No
     assert client.get(f"/v1/media/{LATE}/segments").json()["segments"]
 
 
-def test_tags_are_unchanged(client: httpx2.Client) -> None:
+def test_tags_of_an_earlier_version_are_unchanged(client: httpx2.Client) -> None:
     assert client.get("/v1/tags").json() == RECORDED["tags"]
 
 
-def test_space_is_unchanged_but_for_the_late_item(client: httpx2.Client) -> None:
+def test_space_is_unchanged_except_for_the_interrupted_item(client: httpx2.Client) -> None:
     space = client.get("/v1/space").json()
     assert space["spaces"].pop() == {"id": "lite@1", "items": len(RECORDED["media"]["items"]) + 1, "role": "served"}
     assert space == {**RECORDED["space"], "spaces": []}
@@ -107,7 +109,7 @@ def test_jobs_of_an_earlier_version_are_unchanged(client: httpx2.Client) -> None
     assert _without_late(client.get("/v1/jobs").json()["data"], "item_id") == RECORDED["jobs"]["data"]
 
 
-def test_audit_log_keeps_its_entries(client: httpx2.Client) -> None:
+def test_audit_log_of_an_earlier_version_keeps_its_entries(client: httpx2.Client) -> None:
     entries = {entry["id"]: entry for entry in client.get("/v1/audit").json()["entries"]}
     for recorded in RECORDED["audit"]["entries"]:
         assert entries[recorded["id"]] == recorded
@@ -139,12 +141,12 @@ def test_stored_bytes_as_a_query_find_their_item(client: httpx2.Client, field: s
     assert hits[0]["item"]["id"] == RECORDED[field]["hits"][0]["item"]["id"] == item_id
 
 
-def test_deleted_item_stays_deleted(client: httpx2.Client) -> None:
+def test_item_deleted_in_an_earlier_version_stays_deleted(client: httpx2.Client) -> None:
     deleted = next(entry for entry in RECORDED["audit"]["entries"] if entry["action"] == "item.delete")
     assert client.get(f"/v1/media/{deleted['subject']}").status_code == 404
 
 
-def test_resumable_upload_goes_on_at_its_offset(client: httpx2.Client) -> None:
+def test_resumable_upload_resumes_at_its_offset(client: httpx2.Client) -> None:
     upload = RECORDED["upload"]
     assert client.head(upload, headers=TUS).headers["Upload-Offset"] == "100"
     item_id = next(item["id"] for item in RECORDED["media"]["items"] if item["name"] == "IMG_0001.png")

@@ -1,4 +1,4 @@
-"""A real broker on a free port, that can be stopped and started again at the same address."""
+"""A real broker on a free port that can be restarted at the same address."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ class Broker:
         self._folder = folder
         self._port = free_port()
         self._server: ValkeyServer | None = None
-        self._known = False
+        self._has_started = False
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        """At the address that it has, or, the first time, at another one if a different process
-        took that in the meantime."""
+        """Start at the same address; the first start takes another port if its port is in use."""
         for _ in range(TRIES):
             try:
                 self._start()
                 return
             except OSError:
-                if self._known:
+                if self._has_started:
                     raise
                 self._port = free_port()
         self._start()
@@ -45,7 +44,7 @@ class Broker:
     def _start(self) -> None:
         self._server = ValkeyServer(port=self._port, data_dir=self._folder, config={"maxmemory-policy": "noeviction"})
         self._server.start()
-        self._known = True
+        self._has_started = True
 
     def stop(self) -> None:
         if self._server is not None:
@@ -53,18 +52,18 @@ class Broker:
             self._server = None
 
     def tasks(self) -> list[str]:
-        """Names of the tasks that no worker has taken."""
+        """Names of the tasks that no worker has received."""
         assert self._server is not None
         with self._server.client() as client:
             messages = [message for key in client.keys("mm*") for message in client.lrange(key, 0, -1)]
         return [json.loads(message)["headers"]["task"] for message in messages]
 
     def empty(self) -> None:
-        """Lose every message."""
+        """Delete every message."""
         with self.client() as client:
             client.flushall()
 
     def client(self) -> Any:
-        """A client that knows no tasks."""
+        """A plain Valkey client."""
         assert self._server is not None
         return self._server.client()

@@ -1,5 +1,4 @@
-"""Real parts: a store in a temporary folder, a sandbox, the lite space (loaded once), a broker of
-its own for each test."""
+"""Fixtures: a store in a temporary folder, a media reader, the lite space, a broker per test."""
 
 from __future__ import annotations
 
@@ -33,25 +32,27 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 1.0
 SWEEP_SECONDS = 0.2
-UNSEEN = MediaInfo("video", "mp4", "video/mp4", 10.0, 160, 120, 0, 4.0, "h264", "")
+UNPROBED = MediaInfo("video", "mp4", "video/mp4", 10.0, 160, 120, 0, 4.0, "h264", "")
 
 
 @dataclass(frozen=True)
 class Home:
-    """One library: its settings, an open store to look into, and a broker."""
+    """One library: its settings, an open store, a media reader and a broker."""
 
     settings: Settings
     store: Store
     reader: MediaReader
     broker: Broker
 
-    def add(self, data: bytes, name: str, *, unseen: bool = False) -> str:
-        """What an upload writes, without the dispatcher; `unseen` skips the look at the content.
-        Returns the job's id."""
+    def add(self, data: bytes, name: str, *, unprobed: bool = False) -> str:
+        """Add an item as an upload does, without a message; returns the id of its job.
+
+        `unprobed` skips the probe of the file.
+        """
         with self.store.blobs.open_writer() as writer:
             writer.write(data)
             sha256, size = writer.commit()
-        info = UNSEEN if unseen else self.reader.probe(self.store.blobs.path(sha256), name)
+        info = UNPROBED if unprobed else self.reader.probe(self.store.blobs.path(sha256), name)
         _, job, _ = self.store.catalog.add_item(NewItem.from_media(sha256, size, name, [], info))
         return job.id
 
@@ -104,7 +105,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def clock() -> Callable[[], float]:
-    """The catalog's; a module that overrides it says when time passes."""
+    """Clock of the catalog; a test module may override it."""
     return time.time
 
 
@@ -123,8 +124,7 @@ def home(tmp_path: Path, broker: Broker, graphs: Path, clock: Callable[[], float
 
 @contextmanager
 def open_context(home: Home, space: Space, **changed: object) -> Iterator[WorkerContext]:
-    """WorkerContext as a working process has them, without the sweeper; they share the open
-    store and the loaded space."""
+    """Context of a worker process without a sweeper, on the store of `home` and a loaded space."""
     settings = home.settings.model_copy(update=changed)
     with ExitStack() as stack:
         reader = stack.enter_context(MediaReader.from_settings(settings))
@@ -141,7 +141,7 @@ def context(home: Home, space: Space) -> Iterator[WorkerContext]:
 
 
 def work(context: WorkerContext, job_id: str) -> None:
-    """All steps of a job, one after the other."""
+    """Run all steps of a job in sequence."""
     plan_job(context, job_id)
     for chunk in context.store.catalog.list_chunks(job_id):
         encode_chunk(context, chunk.pk)
@@ -149,5 +149,5 @@ def work(context: WorkerContext, job_id: str) -> None:
 
 
 def expire_lease() -> None:
-    """Wait until every lease that nobody keeps alive has run out."""
+    """Wait until every lease that is not extended has expired."""
     time.sleep(1.2 * LEASE_SECONDS)

@@ -1,5 +1,4 @@
-"""A real worker: `python -m workers` in a session of its own, so that it can be killed with all its
-children."""
+"""A real worker: `python -m workers` in its own session, to be killed with all its children."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class WorkerProcess:
-    """Runs inside a `with` block; what is left of it at the end is killed."""
+    """Runs inside a `with` block; processes that are left at the end are killed."""
 
     def __init__(self, settings: Settings, log: Path) -> None:
         self._env = {name: value for name, value in os.environ.items() if not name.startswith("MM_")}
@@ -55,7 +54,7 @@ class WorkerProcess:
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 300.0) -> None:
-    """Look every 20 ms until it holds; fails with `what` and not at once."""
+    """Check the condition every 20 ms; fails with `what` after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not seen within {seconds:.0f} s: {what}"

@@ -1,5 +1,4 @@
-"""The context of a working process: opened as soon as the catalog is there, and the sweeper with
-them."""
+"""Opening of the context of a worker process and of its sweeper."""
 
 from __future__ import annotations
 
@@ -21,25 +20,24 @@ from workers.context import WorkerContext
 from workers.context_owner import ContextOwner
 
 
-def away_for(times: float, tried: list[float]) -> Callable[[Settings], Store]:
-    """Opens a store after so many failures; notes when it was tried."""
+def fail_first(num_failures: float, attempts: list[float]) -> Callable[[Settings], Store]:
+    """Return a function that opens a store after `num_failures` failures and records each call."""
 
-    def try_to_open(settings: Settings) -> Store:
-        tried.append(time.monotonic())
-        if len(tried) <= times:
-            raise Unavailable("The catalog does not answer: it is away.")
+    def open_or_fail(settings: Settings) -> Store:
+        attempts.append(time.monotonic())
+        if len(attempts) <= num_failures:
+            raise Unavailable("The catalog does not respond.")
         return open_store(settings)
 
-    return try_to_open
+    return open_or_fail
 
 
-def test_a_catalog_that_is_away_at_the_start_is_waited_for(
+def test_context_owner_start_without_catalog_retries_until_it_responds(
     home: Home, context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No task comes to this process: the one that came was lost with the catalog, and only the
-    sweeper rings again."""
+    """No task arrives in this process: only the sweeper dispatches the lost work."""
     home.add(media.image(1), "a.png")
-    monkeypatch.setattr(module, "open_store", away_for(3, []))
+    monkeypatch.setattr(module, "open_store", fail_first(3, []))
     context_owner = ContextOwner(home.settings)
     try:
         context_owner.start()
@@ -48,36 +46,36 @@ def test_a_catalog_that_is_away_at_the_start_is_waited_for(
         context_owner.close()
 
 
-def test_worker_that_opens_reports_its_layers(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_context_owner_open_reports_sandbox_layers_after_failures(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     failures = 2
-    plain = Catalog.record_sandbox_report
+    record_report = Catalog.record_sandbox_report
 
-    def away_twice(catalog: Catalog, owner: str, time: float, report: str) -> None:
+    def fail_twice(catalog: Catalog, owner: str, time: float, report: str) -> None:
         nonlocal failures
         failures -= 1
         if failures >= 0:
-            raise Unavailable("The catalog does not answer: it is away.")
-        plain(catalog, owner, time, report)
+            raise Unavailable("The catalog does not respond.")
+        record_report(catalog, owner, time, report)
 
-    monkeypatch.setattr(Catalog, "record_sandbox_report", away_twice)
+    monkeypatch.setattr(Catalog, "record_sandbox_report", fail_twice)
     context_owner = ContextOwner(home.settings)
     try:
-        owner, held = context_owner.open().owner, context_owner.open().reader.active_layers()
+        owner, layers = context_owner.open().owner, context_owner.open().reader.active_layers()
         wait_for(lambda: owner in home.store.catalog.list_sandbox_reports(), "it reports")
         report = LayerReport.from_json(home.store.catalog.list_sandbox_reports()[owner])
-        assert (report.layers, report.missing, report.error) == (tuple(held.layers), held.missing, "")
+        assert (report.layers, report.missing, report.error) == (tuple(layers.layers), layers.missing, "")
     finally:
         context_owner.close()
 
 
-def test_closing_ends_the_tries(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[float] = []
-    monkeypatch.setattr(module, "open_store", away_for(float("inf"), tried))
+def test_context_owner_close_ends_the_retries(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts: list[float] = []
+    monkeypatch.setattr(module, "open_store", fail_first(float("inf"), attempts))
     context_owner = ContextOwner(home.settings)
     context_owner.start()
-    wait_for(lambda: len(tried) > 2, "it tries again")
+    wait_for(lambda: len(attempts) > 2, "it retries")
     context_owner.close()
-    time.sleep(SWEEP_SECONDS)  # one may have been under way
-    before = len(tried)
+    time.sleep(SWEEP_SECONDS)  # an attempt may have been running
+    before = len(attempts)
     time.sleep(3 * SWEEP_SECONDS)
-    assert len(tried) == before
+    assert len(attempts) == before

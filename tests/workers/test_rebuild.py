@@ -1,4 +1,4 @@
-"""A catalog that was lost is made again without encoding what its shards hold."""
+"""Rebuild of a lost catalog from the shards, without encoding again."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from workers.context import WorkerContext
 
 
-def say(line: str) -> None:
-    """Progress that nobody reads."""
+def ignore_progress(line: str) -> None:
+    """Discard progress lines."""
 
 
 @pytest.fixture
 def lost(home: Home, context: WorkerContext, tmp_path: Path) -> Settings:
-    """A copy of a library of one encoded film, without its catalog."""
+    """A copy of a library of one encoded video, without its catalog."""
     job_id = home.add(create_video(8.0), "walk.mp4")
     item = home.store.catalog.get_item(home.job(job_id).item_id)
     assert item is not None
@@ -45,8 +45,8 @@ def lost(home: Home, context: WorkerContext, tmp_path: Path) -> Settings:
 
 
 @contextmanager
-def rebuilt(settings: Settings) -> Iterator[tuple[Recovery, Store]]:
-    result = rebuild(settings, say)
+def open_rebuilt(settings: Settings) -> Iterator[tuple[Recovery, Store]]:
+    result = rebuild(settings, ignore_progress)
     with open_store(settings) as store:
         yield result, store
 
@@ -58,8 +58,8 @@ def segments(store: Store, space: Space) -> list[NewSegment]:
     return store.catalog.list_segments(item.id, space.id, -1.0, 100)
 
 
-def test_rebuild_of_an_encoded_film_uses_its_shards_again(home: Home, lost: Settings, space: Space) -> None:
-    with rebuilt(lost) as (result, store):
+def test_rebuild_of_an_encoded_video_reuses_its_shards(home: Home, lost: Settings, space: Space) -> None:
+    with open_rebuilt(lost) as (result, store):
         assert (result.items, result.reused) == (1, 1)
         (job,) = store.catalog.list_jobs(10)
         chunks = store.catalog.list_chunks(job.id)
@@ -91,16 +91,16 @@ def rename_space(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("change", [damage, remove, rename_space])
-def test_rebuild_with_shards_that_do_not_fit_encodes_again(lost: Settings, change: Callable[[Settings], None]) -> None:
+def test_rebuild_with_unusable_shards_queues_the_item_again(lost: Settings, change: Callable[[Settings], None]) -> None:
     change(lost)
-    with rebuilt(lost) as (result, store):
+    with open_rebuilt(lost) as (result, store):
         assert (result.items, result.reused) == (1, 0)
         (job,) = store.catalog.list_jobs(10)
         assert job.state == "queued"
         assert store.catalog.list_chunks(job.id) == []
 
 
-def test_tags_that_come_later_keep_the_shards_of_a_description(home: Home, context: WorkerContext) -> None:
+def test_description_write_with_new_tags_keeps_the_encoded_shards(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(2.0), "walk.mp4")
     work(context, job_id)
     item = home.store.catalog.get_item(home.job(job_id).item_id)

@@ -1,5 +1,4 @@
-"""A library moves to another space by the steps of workers: beside uploads, with stops, and with
-files that will not go along."""
+"""Reindex of a library by workers: during uploads, with stops, and with files that fail."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ from workers.tasks.plan import plan_job
 from workers.tasks.work_unit import run_work_unit
 
 LATER = 1000.0
-"""Seconds after which whatever was put off is due."""
+"""Seconds after which all delayed work is due."""
 
 
 @pytest.fixture
@@ -41,16 +40,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def there(model: str, home: Home) -> NamedSpace:
+def target(model: str, home: Home) -> NamedSpace:
     return NamedSpace(model, load_space(model, home.settings).id)
 
 
-def start(home: Home, space: Space, there: NamedSpace) -> None:
-    home.store.catalog.start_reindex(NamedSpace("lite", space.id), there)
+def start(home: Home, space: Space, target: NamedSpace) -> None:
+    home.store.catalog.start_reindex(NamedSpace("lite", space.id), target)
 
 
-def do_all(context: WorkerContext, clock: Clock) -> None:
-    """What a worker does until nothing is due any more."""
+def run_all_work(context: WorkerContext, clock: Clock) -> None:
+    """Run work units until none is due."""
     continue_reindex(context.store, context.dispatcher)
     for _ in range(2):
         while context.store.catalog.count_due_work(LEASE_SECONDS):
@@ -59,13 +58,13 @@ def do_all(context: WorkerContext, clock: Clock) -> None:
 
 
 def encode_without_finish(context: WorkerContext, chunk_pk: int) -> None:
-    """As a worker that is killed between the last chunk and the end."""
+    """Encode as a worker that is killed between the last chunk and the end of the job."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workers.tasks.encode.finish_job", lambda context, job_id: None)
         encode_chunk(context, chunk_pk)
 
 
-def found(home: Home, space: Space, text: str = "a market") -> set[str]:
+def search(home: Home, space: Space, text: str = "a market") -> set[str]:
     with Searcher(home.store, space.id, home.settings) as searcher:
         searcher.follower.refresh()
         return {
@@ -73,46 +72,48 @@ def found(home: Home, space: Space, text: str = "a market") -> set[str]:
         }
 
 
-def test_everything_is_found_in_the_new_space_and_back_again(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
-    large = load_space(there.name, home.settings)
+def test_reindex_to_another_space_and_back_finds_all_items(home: Home, space: Space, target: NamedSpace, clock: Clock) -> None:
+    large = load_space(target.name, home.settings)
     with open_context(home, space, chunk_seconds=2.0) as context:
-        uploads = [home.add(create_video(5.0, seed=1), "film.mp4"), *(home.add(media.image(n), f"{n}.png") for n in range(3))]
+        uploads = [home.add(create_video(5.0, seed=1), "video.mp4"), *(home.add(media.image(n), f"{n}.png") for n in range(3))]
         for job_id in uploads:
             work(context, job_id)
         items = {home.job(job_id).item_id for job_id in uploads}
-        assert found(home, space) == items
+        assert search(home, space) == items
         assert not needs_larger_space(home.store.catalog)
-        start(home, space, there)
+        start(home, space, target)
         assert needs_larger_space(home.store.catalog)
-        do_all(context, clock)
-        move = home.store.catalog.get_latest_reindex()
-        assert move is not None
-        assert (move.state, home.store.catalog.get_library_space()) == ("done", there)
-        assert apply_library_space(home.settings, home.store.catalog).space == there.name
-        assert found(home, large) == found(home, space) == items
+        run_all_work(context, clock)
+        reindex = home.store.catalog.get_latest_reindex()
+        assert reindex is not None
+        assert (reindex.state, home.store.catalog.get_library_space()) == ("done", target)
+        assert apply_library_space(home.settings, home.store.catalog).space == target.name
+        assert search(home, large) == search(home, space) == items
         assert {home.state(job_id) for job_id in uploads} == {"done"}
 
         new = home.add(media.image(9), "new.png")
         work(context, new)
         assert home.chunk(new).space == large.id
-        home.store.catalog.start_reindex(there, NamedSpace("lite", space.id))
+        home.store.catalog.start_reindex(target, NamedSpace("lite", space.id))
         before = home.store.catalog.get_head()
-        do_all(context, clock)
-        assert len(home.store.catalog.get_changes_after(before, space.id, 10).publications) == 1, "only what was added since"
-        assert found(home, space) == items | {home.job(new).item_id}
+        run_all_work(context, clock)
+        assert len(home.store.catalog.get_changes_after(before, space.id, 10).publications) == 1, (
+            "only the item that was added since"
+        )
+        assert search(home, space) == items | {home.job(new).item_id}
 
         assert home.store.drop_space(large.id) == 5
         assert not (home.settings.root / "index" / str(large.id)).exists()
-        before_sweep = len(list((home.settings.root / "shards").rglob("*.safetensors")))
-        swept = home.store.collect_garbage(0.0)
-        assert 0 < swept < before_sweep
-        assert not (home.settings.root / "shards" / "trash").exists(), "a command released them"
-        assert found(home, large) == set()
-        assert found(home, space) == items | {home.job(new).item_id}
+        num_shards = len(list((home.settings.root / "shards").rglob("*.safetensors")))
+        num_deleted = home.store.collect_garbage(0.0)
+        assert 0 < num_deleted < num_shards
+        assert not (home.settings.root / "shards" / "trash").exists(), "an explicit drop deletes them at once"
+        assert search(home, large) == set()
+        assert search(home, space) == items | {home.job(new).item_id}
 
 
-def test_an_upload_in_the_middle_of_a_move_ends_where_the_library_is(
-    home: Home, space: Space, there: NamedSpace, clock: Clock
+def test_reindex_upload_during_it_is_encoded_in_the_target_space(
+    home: Home, space: Space, target: NamedSpace, clock: Clock
 ) -> None:
     with open_context(home, space) as context:
         work(context, home.add(media.image(1), "a.png"))
@@ -120,44 +121,44 @@ def test_an_upload_in_the_middle_of_a_move_ends_where_the_library_is(
         plan_job(context, planned)
         plan_job(context, encoded)
         encode_without_finish(context, home.chunk(encoded).pk)
-        start(home, space, there)
+        start(home, space, target)
         rows = home.store.catalog.create_reindex_jobs(10)
-        assert len(rows) == 1, "only what is ready"
+        assert len(rows) == 1, "only items that are ready"
         work(context, rows[0].id)
-        assert home.store.catalog.get_library_space() == there
+        assert home.store.catalog.get_library_space() == target
         encode_chunk(context, home.chunk(planned).pk)
         finish_job(context, encoded)
         assert home.store.catalog.list_chunks(planned) == home.store.catalog.list_chunks(encoded) == []
-        do_all(context, clock)
+        run_all_work(context, clock)
         assert {home.state(job_id) for job_id in (planned, encoded)} == {"done"}
-        assert home.chunk(planned).space == home.chunk(encoded).space == there.id
-    assert len(found(home, load_space(there.name, home.settings))) == 3
+        assert home.chunk(planned).space == home.chunk(encoded).space == target.id
+    assert len(search(home, load_space(target.name, home.settings))) == 3
 
 
-def test_an_upload_that_is_committed_while_the_library_moves_is_begun_anew(
-    home: Home, space: Space, there: NamedSpace, clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_reindex_upload_committed_at_its_end_is_replanned(
+    home: Home, space: Space, target: NamedSpace, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_context(home, space) as context:
         job_id = home.add(media.image(1), "a.png")
         plan_job(context, job_id)
         encode_without_finish(context, home.chunk(job_id).pk)
-        start(home, space, there)
-        of = context.spaces.load
-        monkeypatch.setattr(context.spaces, "load", lambda space_id: (of(space_id), home.store.catalog.finish_reindex())[0])
+        start(home, space, target)
+        load = context.spaces.load
+        monkeypatch.setattr(context.spaces, "load", lambda space_id: (load(space_id), home.store.catalog.finish_reindex())[0])
         finish_job(context, job_id)
-        assert home.store.catalog.get_library_space() == there
+        assert home.store.catalog.get_library_space() == target
         assert home.store.catalog.list_chunks(job_id) == []
         monkeypatch.undo()
-        do_all(context, clock)
-        assert (home.state(job_id), home.chunk(job_id).space) == ("done", there.id)
+        run_all_work(context, clock)
+        assert (home.state(job_id), home.chunk(job_id).space) == ("done", target.id)
 
 
-def test_a_stopped_move_gives_its_chunk_back_and_goes_on_with_the_next(
-    home: Home, space: Space, there: NamedSpace, clock: Clock
+def test_reindex_stopped_releases_its_chunk_and_continues_with_the_next(
+    home: Home, space: Space, target: NamedSpace, clock: Clock
 ) -> None:
     with open_context(home, space, chunk_seconds=2.0) as context:
-        work(context, home.add(create_video(5.0, seed=2), "film.mp4"))
-        start(home, space, there)
+        work(context, home.add(create_video(5.0, seed=2), "video.mp4"))
+        start(home, space, target)
         (job,) = home.store.catalog.create_reindex_jobs(10)
         plan_job(context, job.id)
         first, *others = home.store.catalog.list_chunks(job.id)
@@ -168,11 +169,13 @@ def test_a_stopped_move_gives_its_chunk_back_and_goes_on_with_the_next(
         home.store.catalog.resume_reindex(leave_out=False)
         attempts = {chunk.pk: chunk.attempts for chunk in home.store.catalog.list_chunks(job.id)}
         assert attempts == {first.pk: 1, **{chunk.pk: 0 for chunk in others}}
-        do_all(context, clock)
-        assert home.store.catalog.get_library_space() == there
+        run_all_work(context, clock)
+        assert home.store.catalog.get_library_space() == target
 
 
-def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space: Space, there: NamedSpace, clock: Clock) -> None:
+def test_reindex_with_an_item_that_cannot_be_encoded_stops_with_the_reason(
+    home: Home, space: Space, target: NamedSpace, clock: Clock
+) -> None:
     with open_context(home, space) as context:
         good, bad = home.add(media.image(1), "good.png"), home.add(media.image(2), "bad.png")
         for job_id in (good, bad):
@@ -180,23 +183,21 @@ def test_what_cannot_be_encoded_holds_the_move_up_and_says_why(home: Home, space
         item = home.store.catalog.get_item(home.job(bad).item_id)
         assert item is not None
         home.store.blobs.path(item.sha256).write_bytes(b"rotten")
-        start(home, space, there)
-        do_all(context, clock)
+        start(home, space, target)
+        run_all_work(context, clock)
         continue_reindex(home.store, context.dispatcher)
-        move = home.store.catalog.get_latest_reindex()
-        assert move is not None
-        assert move.state == "stopped"
-        assert move.error is not None
-        assert move.error.startswith("1 items cannot be encoded")
-        assert found(home, space) == {home.job(good).item_id, item.id}, "questions are answered from where everything is"
+        reindex = home.store.catalog.get_latest_reindex()
+        assert reindex is not None
+        assert reindex.state == "stopped"
+        assert reindex.error is not None
+        assert reindex.error.startswith("1 items cannot be encoded")
+        assert search(home, space) == {home.job(good).item_id, item.id}, "searches use the space that holds all items"
         home.store.catalog.resume_reindex(leave_out=True)
         continue_reindex(home.store, context.dispatcher)
-        assert home.store.catalog.get_library_space() == there
+        assert home.store.catalog.get_library_space() == target
 
 
-def test_a_checkpoint_that_changed_under_its_name_is_another_space(
-    home: Home, space: Space, tmp_path: Path, clock: Clock
-) -> None:
+def test_reindex_to_a_changed_checkpoint_raises_space_mismatch(home: Home, space: Space, tmp_path: Path, clock: Clock) -> None:
     name = f"openclip:local-dir:{write_model(tmp_path / 'model', 'plain')}"
     named = NamedSpace(name, load_space(name, home.settings).id)
     write_again = tmp_path / "other"
@@ -206,10 +207,10 @@ def test_a_checkpoint_that_changed_under_its_name_is_another_space(
     with open_context(home, space) as context:
         work(context, home.add(media.image(1), "a.png"))
         start(home, space, named)
-        with pytest.raises(SpaceMismatch, match="when the move began"):
+        with pytest.raises(SpaceMismatch, match="when the reindex began"):
             context.spaces.load(named.id)
-        do_all(context, clock)
+        run_all_work(context, clock)
         continue_reindex(home.store, context.dispatcher)
-    move = home.store.catalog.get_latest_reindex()
-    assert move is not None
-    assert (move.state, home.store.catalog.get_library_space()) == ("stopped", None)
+    reindex = home.store.catalog.get_latest_reindex()
+    assert reindex is not None
+    assert (reindex.state, home.store.catalog.get_library_space()) == ("stopped", None)

@@ -1,5 +1,4 @@
-"""One id from the request to the worker that does the work: in the answer, the job, and the logs of
-both."""
+"""The request id in the response, in the job, and in the logs of the API and the worker."""
 
 from __future__ import annotations
 
@@ -16,21 +15,21 @@ if TYPE_CHECKING:
     import pytest
 
 REQUEST_ID = "from-the-phone.7"
-SOUND = media.audio(2.0)
+AUDIO = media.audio(2.0)
 
 
-def test_an_upload_is_found_in_the_log_of_the_worker_and_its_times_in_the_metrics(
+def test_request_id_of_an_upload_is_in_the_worker_log_and_its_times_are_in_the_metrics(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = home.settings.root.parent / "worker.log"
     with run_server(home.settings) as api, WorkerProcess(home.settings, log):
-        answer = api.client.post("/v1/media", content=SOUND, headers={"X-Request-ID": REQUEST_ID})
-        job = answer.json()["job"]
-        assert (answer.headers["x-request-id"], job["request_id"]) == (REQUEST_ID, REQUEST_ID)
+        response = api.client.post("/v1/media", content=AUDIO, headers={"X-Request-ID": REQUEST_ID})
+        job = response.json()["job"]
+        assert (response.headers["x-request-id"], job["request_id"]) == (REQUEST_ID, REQUEST_ID)
         wait_for(lambda: home.job(job["id"]).state == "done", "the job is done")
         assert api.client.get(f"/v1/jobs/{job['id']}").json()["request_id"] == REQUEST_ID
-        again = api.client.post("/v1/media", content=SOUND).json()["job"]
-        assert again["request_id"] == REQUEST_ID, "the job is still the first request's"
+        second_job = api.client.post("/v1/media", content=AUDIO).json()["job"]
+        assert second_job["request_id"] == REQUEST_ID, "the job keeps the id of the first request"
         metrics = api.client.get("/metrics").text
     lines = [line for line in log.read_text().splitlines() if f"request_id={REQUEST_ID}" in line]
     assert {event for line in lines for event in re.findall(r'event="?([a-z ]+)', line)} >= {

@@ -1,4 +1,4 @@
-"""When a worker counts as disconnected or stalled."""
+"""Detection of workers that receive no messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SWEEP = 5.0
 LONG = STALL_SWEEPS * SWEEP
 
 
-def test_work_that_waits_for_an_idle_worker_makes_it_deaf_after_a_while() -> None:
+def test_stall_detector_idle_worker_with_waiting_work_is_disconnected_after_the_limit() -> None:
     clock = Clock()
     stall_detector = StallDetector(SWEEP, clock)
     clock.now += LONG
@@ -18,13 +18,13 @@ def test_work_that_waits_for_an_idle_worker_makes_it_deaf_after_a_while() -> Non
     assert stall_detector.is_disconnected(1)
 
 
-def test_one_that_works_or_has_nothing_to_do_or_no_broker_is_not() -> None:
+def test_stall_detector_busy_or_without_work_or_broker_is_not_disconnected() -> None:
     clock = Clock()
     stall_detector = StallDetector(SWEEP, clock)
     for waiting in (0, None):
         clock.now += 2 * LONG
         assert not stall_detector.is_disconnected(waiting)
-        assert not stall_detector.is_disconnected(1), "and begins anew"
+        assert not stall_detector.is_disconnected(1), "the time starts again"
     with stall_detector.track_task():
         clock.now += 2 * LONG
         assert not stall_detector.is_disconnected(1)
@@ -38,7 +38,7 @@ def test_one_that_works_or_has_nothing_to_do_or_no_broker_is_not() -> None:
     assert not stall_detector.is_disconnected(1)
 
 
-def test_a_quick_sweeper_is_patient_all_the_same() -> None:
+def test_stall_detector_short_sweep_interval_uses_the_minimum_time() -> None:
     clock = Clock()
     stall_detector = StallDetector(0.01, clock)
     clock.now += MIN_STALL_SECONDS

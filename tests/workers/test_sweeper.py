@@ -1,5 +1,4 @@
-"""The sweeper: finds what was lost, sends no more messages than needed, and survives a broker that
-is away."""
+"""The sweeper: dispatches lost work once, and continues after a broker outage."""
 
 from __future__ import annotations
 
@@ -35,17 +34,16 @@ def sweeper(home: Home, context: WorkerContext, clock: Clock) -> Sweeper:
     return Sweeper(home.store, context.dispatcher, home.settings, clock=clock)
 
 
-def test_work_whose_message_was_lost_is_dispatched_again(
+def test_sweeper_work_with_a_lost_message_is_dispatched_again(
     home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
-    """A job that was not begun, a chunk that was not encoded, a job that was not finished; then
-    there is nothing to do."""
+    """The lost work is a plan, then a chunk, then the end of the job, then nothing."""
     job_id = home.add(create_video(2.0), "a.mp4")
     for step in (plan_job, encode_without_finish, finish_job):
         home.broker.empty()
         assert sweeper.sweep() == 1
-        assert context.dispatcher.count_waiting() == 1, "and no ping, because a message waits"
-        assert sweeper.sweep() == 0, "it waits already"
+        assert context.dispatcher.count_waiting() == 1, "no ping, because a message waits"
+        assert sweeper.sweep() == 0, "its message waits already"
         step(context, job_id)
         clock.now += 1.1 * LEASE_SECONDS
     assert home.state(job_id) == "done"
@@ -55,14 +53,14 @@ def test_work_whose_message_was_lost_is_dispatched_again(
 
 
 def encode_without_finish(context: WorkerContext, job_id: str) -> None:
-    """As a worker that is killed between the last chunk and the end."""
+    """Encode as a worker that is killed between the last chunk and the end of the job."""
     (chunk,) = context.store.catalog.list_chunks(job_id)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workers.tasks.encode.finish_job", lambda context, job_id: None)
         encode_chunk(context, chunk.pk)
 
 
-def test_a_failed_attempt_is_tried_again_after_a_while(
+def test_sweeper_failed_attempt_is_dispatched_after_the_retry_delay(
     home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
     job_id = home.add(create_video(2.0), "a.mp4")
@@ -78,7 +76,7 @@ def test_a_failed_attempt_is_tried_again_after_a_while(
     assert sweeper.sweep() == 1
 
 
-def test_a_chunk_whose_worker_was_lost_is_dispatched_when_its_lease_ends(
+def test_sweeper_chunk_of_a_lost_worker_is_dispatched_when_its_lease_expires(
     home: Home, context: WorkerContext, sweeper: Sweeper, clock: Clock
 ) -> None:
     job_id = home.add(create_video(2.0), "a.mp4")
@@ -91,15 +89,15 @@ def test_a_chunk_whose_worker_was_lost_is_dispatched_when_its_lease_ends(
     assert sweeper.sweep() == 1
 
 
-def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(home: Home, context: WorkerContext) -> None:
+def test_sweeper_running_task_records_heartbeats_and_a_stalled_one_ends_the_worker(home: Home, context: WorkerContext) -> None:
     now = Clock()
     stall_detector = StallDetector(SWEEP_SECONDS, now, stall_seconds=900.0)
-    ended: list[str] = []
+    reasons: list[str] = []
     sweeper = Sweeper(
-        home.store, context.dispatcher, home.settings, stall_detector, ended.append, record_heartbeat=context.record_heartbeat
+        home.store, context.dispatcher, home.settings, stall_detector, reasons.append, record_heartbeat=context.record_heartbeat
     )
     sweeper.sweep()
-    assert home.store.catalog.get_last_heartbeat() is None, "an idle process is asked by a ping"
+    assert home.store.catalog.get_last_heartbeat() is None, "an idle process receives a ping"
     with stall_detector.track_task():
         sweeper.sweep()
         assert home.store.catalog.get_last_heartbeat() is not None
@@ -107,17 +105,17 @@ def test_a_task_that_runs_is_a_sign_of_life_and_one_that_stalls_ends_its_worker(
         stall_detector.record_progress()
         now.now += 800.0
         sweeper.sweep()
-        assert ended == []
+        assert reasons == []
         now.now += 200.0
         home.broker.stop()
         with pytest.raises(Unavailable):
             sweeper.sweep()
         home.broker.start()
         sweeper.sweep()
-        assert ended == [STALLED]
+        assert reasons == [STALLED]
 
 
-def test_without_a_broker_it_waits_and_goes_on(home: Home, context: WorkerContext, sweeper: Sweeper) -> None:
+def test_sweeper_without_a_broker_continues_when_it_responds(home: Home, context: WorkerContext, sweeper: Sweeper) -> None:
     job_id = home.add(media.image(1), "a.png")
     home.broker.stop()
     with pytest.raises(Unavailable):
@@ -130,22 +128,22 @@ def test_without_a_broker_it_waits_and_goes_on(home: Home, context: WorkerContex
     assert home.state(job_id) == "queued"
 
 
-def test_what_a_crash_left_behind_goes_after_the_set_time(home: Home, context: WorkerContext) -> None:
-    with home.store.blobs.open_writer() as writer:  # as an upload that ended between its bytes and its row
+def test_sweeper_unreferenced_blob_is_removed_after_the_set_time(home: Home, context: WorkerContext) -> None:
+    with home.store.blobs.open_writer() as writer:  # as an upload that crashed between its blob and its row
         writer.write(b"bytes without a row")
         sha256, _ = writer.commit()
-    kept = home.job(home.add(media.image(1), "a.png"))
+    kept_job = home.job(home.add(media.image(1), "a.png"))
     time.sleep(0.1)
     Sweeper(home.store, context.dispatcher, home.settings).sweep()
-    assert home.store.blobs.path(sha256).exists(), "by default, it may still belong to somebody for a day"
+    assert home.store.blobs.path(sha256).exists(), "the default keeps it for a day"
     Sweeper(home.store, context.dispatcher, home.settings.model_copy(update={"leftover_seconds": 0.05})).sweep()
     assert not home.store.blobs.path(sha256).exists()
-    item = home.store.catalog.get_item(kept.item_id)
+    item = home.store.catalog.get_item(kept_job.item_id)
     assert item is not None
     assert home.store.blobs.path(item.sha256).exists()
 
 
-def test_sweep_is_quiet_only_without_open_jobs_and_without_a_measurement(home: Home, context: WorkerContext) -> None:
+def test_sweeper_is_idle_only_without_open_jobs_and_without_a_measurement(home: Home, context: WorkerContext) -> None:
     with RuntimeMeasurement(home.settings, lambda settings: sleeper(), lambda settings: True, clock := Clock()) as measurement:
         sweeper = Sweeper(home.store, context.dispatcher, home.settings, measurement=measurement)
         sweeper.sweep()
@@ -154,7 +152,7 @@ def test_sweep_is_quiet_only_without_open_jobs_and_without_a_measurement(home: H
         clock.now += IDLE_SECONDS
         sweeper.sweep()
         assert measurement.is_running
-        assert not sweeper.is_idle, "a process that measures makes way for work soon"
+        assert not sweeper.is_idle, "a running measurement must end soon after work arrives"
         home.add(media.image(1), "a.png")
         home.broker.empty()
         sweeper.sweep()

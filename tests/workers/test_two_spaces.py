@@ -1,5 +1,4 @@
-"""A library in a larger space, beside one in `lite`: taken in by a worker, found by a search, and
-never mixed."""
+"""Items in a larger space next to items in `lite`: encoded, found and never mixed."""
 
 from __future__ import annotations
 
@@ -23,23 +22,23 @@ from workers.tasks.plan import plan_job
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What MM_SPACE is set to."""
+    """The value of MM_SPACE."""
     return f"openclip:local-dir:{write_model(tmp_path_factory.mktemp('models') / 'plain', 'plain')}"
 
 
-def found(home: Home, space: Space, text: str) -> dict[str, set[str]]:
-    """Kinds of evidence by item, of everything that a question in words finds in a space."""
+def search(home: Home, space: Space, text: str) -> dict[str, set[str]]:
+    """Kinds of evidence by item, of all hits of a text query in a space."""
     with Searcher(home.store, space.id, home.settings) as searcher:
         searcher.follower.refresh()
         hits = searcher.search(build_query(space, text=text), 50, Filters(), 0.0)
         return {hit.item_id: {evidence.kind for evidence in hit.evidence} for hit in hits}
 
 
-def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, space: Space, model: str) -> None:
+def test_two_spaces_items_are_found_only_in_the_space_of_their_encoding(home: Home, space: Space, model: str) -> None:
     large = load_space(model, home.settings)
     jobs = {}
-    for name, used in {"lite": space, "large": large}.items():
-        with open_context(home, used) as context:
+    for name, encoding_space in {"lite": space, "large": large}.items():
+        with open_context(home, encoding_space) as context:
             jobs[name] = [
                 home.add(create_video(3.0, seed=len(name)), f"market {name}.mp4"),
                 home.add(media.image(len(name)), f"garden {name}.png"),
@@ -48,8 +47,8 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
                 work(context, job_id)
                 assert home.state(job_id) == "done"
     items = {name: {home.job(job_id).item_id for job_id in of_space} for name, of_space in jobs.items()}
-    for name, used in {"lite": space, "large": large}.items():
-        hits = found(home, used, "a market")
+    for name, encoding_space in {"lite": space, "large": large}.items():
+        hits = search(home, encoding_space, "a market")
         assert hits.keys() == items[name]
         assert set.union(*hits.values()) == {"picture", "name"}
     shard = home.chunk(jobs["large"][1]).shard_id
@@ -61,7 +60,7 @@ def test_media_are_found_in_the_space_that_they_were_taken_into(home: Home, spac
         searcher.search(build_query(space, text="a market"), 5, Filters(), 0.0)
 
 
-def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space: Space, model: str) -> None:
+def test_two_spaces_job_planned_for_another_space_fails(home: Home, space: Space, model: str) -> None:
     job_id = home.add(media.image(9), "a.png")
     with open_context(home, space) as context:
         plan_job(context, job_id)
@@ -71,7 +70,7 @@ def test_a_worker_of_another_space_leaves_a_planned_job_alone(home: Home, space:
     assert home.store.catalog.count_rows().evidence == 0
 
 
-def test_a_worker_of_a_larger_space_is_not_replaced_for_its_size(home: Home, model: str, tmp_path: Path) -> None:
+def test_create_app_with_a_larger_space_has_no_memory_limit(home: Home, model: str, tmp_path: Path) -> None:
     assert create_app(home.settings).conf.worker_max_memory_per_child == CHILD_KIBIBYTES
     larger = home.settings.model_copy(update={"space": model})
     assert create_app(larger).conf.worker_max_memory_per_child is None

@@ -1,5 +1,4 @@
-"""Films whose every sampled picture differs from the one before, so that encoding them takes work;
-generated."""
+"""Generated videos in which every sampled frame differs, so that each one is encoded."""
 
 from __future__ import annotations
 
@@ -18,8 +17,10 @@ SPEECH = Path(moonshine_voice.__file__).parent / "assets" / "beckett.wav"
 
 @cache
 def create_video(seconds: float, *, scene_seconds: float = 5.0, fps: int = 4, seed: int = 0, container: str = "mp4") -> bytes:
-    """H.264, 160 x 120 px, a key frame every two seconds; coloured blocks that shift with each
-    frame, new ones each scene."""
+    """Create an H.264 video, 160 x 120 px, with a key frame every two seconds.
+
+    It shows coloured blocks that shift with each frame, and new ones in each scene.
+    """
     random = np.random.default_rng(seed)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:

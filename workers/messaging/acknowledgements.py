@@ -1,10 +1,10 @@
-"""Releases the place of a message in kombu even if its acknowledgement fails.
+"""Patch of kombu's Redis transport: a failed acknowledgement frees its prefetch slot.
 
-A worker takes at most one message ahead (`worker_prefetch_multiplier`), and kombu counts a message
-as held until its acknowledgement has reached the broker. If the broker is unavailable at that
-moment, Celery logs it and continues, but the count stays: the worker never requests work again, and
-does not detect that its connection is lost. Here the place is released whatever the result of the
-acknowledgement: a message that is delivered twice is harmless.
+A worker prefetches at most one message (`worker_prefetch_multiplier`), and kombu counts a message
+as unacknowledged until its acknowledgement has reached the broker. If the broker is unreachable at
+that time, Celery logs the error and continues, but the count stays. The worker then never requests
+messages again and does not detect that its connection is lost (celery #10302). With the patch the
+slot is free after a failed acknowledgement too; a message that is delivered twice is harmless.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from redis.exceptions import OutOfMemoryError
 
 
 class QoS(redis.QoS):  # type: ignore[misc]
-    """Of a channel of a worker."""
+    """Quality of service of a channel of a worker, with slots that a failure frees."""
 
     def ack(self, delivery_tag: str) -> None:
         try:
@@ -32,14 +32,14 @@ class QoS(redis.QoS):  # type: ignore[misc]
             raise
 
     def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
-        """Sends again what a dead worker had taken. Where the broker is full or holds what is no
-        message, the sweeper does."""
+        """Requeue messages of dead workers. If the broker is full or an entry is malformed, the
+        sweeper dispatches the work instead."""
         try:
             super().restore_visible(start, num, interval)
         except (OutOfMemoryError, ValueError, TypeError, LookupError) as error:
-            structlog.get_logger().warning("messages of dead workers are not sent again", reason=type(error).__name__)
+            structlog.get_logger().warning("messages of dead workers not requeued", reason=type(error).__name__)
 
 
 def patch_kombu_acknowledgements() -> None:
-    """From now on, for all channels of this process."""
+    """Install the patch for all channels of this process."""
     redis.Channel.QoS = QoS

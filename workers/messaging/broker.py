@@ -1,4 +1,4 @@
-"""How Celery talks to the broker: what those who dispatch and those who work must agree on."""
+"""Celery configuration shared by the processes that dispatch and those that work."""
 
 from __future__ import annotations
 
@@ -13,29 +13,28 @@ from workers.messaging import transport
 from workers.messaging.messages import QUEUE
 
 BAD_URL = (
-    "MM_BROKER_URL is no redis:// or rediss:// URL, as in redis://:PASSWORD@HOST:6379/0; "
+    "MM_BROKER_URL is not a redis:// or rediss:// URL such as redis://:PASSWORD@HOST:6379/0; "
     "in a password, write # as %23, / as %2F, ? as %3F, @ as %40."
 )
-NO_BROKER = "No broker is set: give MM_BROKER_URL the redis:// URL of Valkey or Redis."
+NO_BROKER = "No broker is set. Set MM_BROKER_URL to the redis:// URL of Valkey or Redis."
 
 VISIBILITY_SECONDS = 3600
-"""After this long without an acknowledgement the broker delivers again. Only a second net: the
-lease in the catalog notices a dead worker much earlier, and makes a second delivery of running work
-a no-op."""
+"""Time without an acknowledgement after which a message is delivered again. It is a fallback: a
+lease in the catalog expires much earlier after a worker dies, and a second delivery of running work
+has no effect."""
 RESTORE_SECONDS = 60
-"""How often a worker looks for such messages."""
+"""Interval at which a worker checks for such messages."""
 CONNECT_SECONDS = 2.0
-"""Longest wait for the broker's machine to accept a connection."""
+"""Maximum wait for a connection to the broker."""
 REPLY_SECONDS = 5.0
-"""Longest wait for one answer, for those who ring; a worker waits for work as long as it takes."""
+"""Maximum wait for one reply when dispatching; a worker waits for messages without a limit."""
 
 
 def create_broker(settings: Settings, *, consumer: bool = False) -> Celery:
-    """A Celery application without tasks. A `consumer` reconnects for ever; others give up after
-    one try.
+    """Create a Celery application without tasks.
 
-    Raises `Unavailable` if no broker is set, `InvalidInput` for a URL that is none; neither says
-    what the URL holds.
+    A `consumer` reconnects without a limit; others fail after one attempt. Raises `Unavailable` if
+    no broker is set, `InvalidInput` for an invalid URL; neither message contains the URL.
     """
     if not settings.broker_url:
         raise Unavailable(NO_BROKER)
@@ -46,12 +45,12 @@ def create_broker(settings: Settings, *, consumer: bool = False) -> Celery:
         "visibility_timeout": VISIBILITY_SECONDS,
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_keepalive": True,
-        # What a dead worker held is looked for at this interval; it is due after
+        # Interval of the check for messages of dead workers; they are due after
         # VISIBILITY_SECONDS.
         "unacked_restore_interval": RESTORE_SECONDS,
         "unacked_restore_throttle": 1,
     }
-    if socket_options := _keepalive():
+    if socket_options := _keepalive_options():
         options["socket_keepalive_options"] = socket_options
     if not consumer:
         options |= {
@@ -70,7 +69,7 @@ def create_broker(settings: Settings, *, consumer: bool = False) -> Celery:
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        # Celery wants the visibility timeout in all three places, though no results are stored.
+        # Celery needs the visibility timeout in all three places, though no results are stored.
         result_backend_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
         visibility_timeout=VISIBILITY_SECONDS,
         result_backend=None,
@@ -94,7 +93,7 @@ def create_broker(settings: Settings, *, consumer: bool = False) -> Celery:
 
 
 def is_broker_url(url: str) -> bool:
-    """Whether it can be read, and is of a sort that workers know how to use."""
+    """Whether the URL is valid and has a supported scheme."""
     try:
         parts = urlsplit(url)
         return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -102,8 +101,7 @@ def is_broker_url(url: str) -> bool:
         return False
 
 
-def _keepalive() -> dict[int, int]:
-    """Socket options with which the kernel notices a dead peer in about half a minute, where it has
-    them."""
-    wanted = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
-    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
+def _keepalive_options() -> dict[int, int]:
+    """Socket options to detect a dead peer in about 30 s, as far as the platform has them."""
+    options = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+    return {getattr(socket, name): value for name, value in options.items() if hasattr(socket, name)}

@@ -1,5 +1,7 @@
-"""The dispatcher: tells workers that there is work. A message names no work; the catalog says what
-is next."""
+"""The dispatcher: sends messages that work units are due.
+
+A message names no work; the scheduling order in the catalog determines the next work unit.
+"""
 
 from __future__ import annotations
 
@@ -19,40 +21,41 @@ from workers.messaging.messages import PING, QUEUE, READ, WORK
 if TYPE_CHECKING:
     from celery import Celery
 
-FULL = "The broker has no memory left for messages; work goes on when workers have taken some (maxmemory of Valkey)."
+OUT_OF_MEMORY = (
+    "The broker has no memory left for messages (maxmemory of Valkey). Dispatch again after workers have received some."
+)
 
 
 class Dispatcher:
-    """Sends messages to workers. Every method raises `Unavailable` within seconds when the broker
-    does not take them.
+    """Sends messages to workers.
 
-    Safe to share between threads, not across a fork.
+    Each method raises `Unavailable` within seconds when the broker does not accept a message. Safe
+    to share between threads, not across a fork.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._app: Celery | None = create_broker(settings) if settings.broker_url else None
 
     def dispatch(self, count: int = 1) -> None:
-        """Have workers take `count` turns. A message may be lost or come twice without harm."""
+        """Send messages for `count` work units. A lost or repeated message is harmless."""
         for _ in range(count):
             self._send(WORK)
 
     def dispatch_text_reading(self, expires: float) -> None:
-        """Have a worker read text that was left out; forgotten after `expires` seconds."""
+        """Request deferred text recognition from one worker; expires after `expires` seconds."""
         self._send(READ, expires=expires)
 
     def ping(self, expires: float) -> None:
-        """Have some worker show that it really executes tasks; forgotten after `expires`
-        seconds."""
+        """Request a heartbeat from one worker; expires after `expires` seconds."""
         self._send(PING, expires=expires)
 
     def count_waiting(self) -> int:
-        """How many messages no worker has taken yet."""
+        """Count the messages that no worker has received yet."""
         with self._connected() as app, app.connection_for_write() as connection:
             return int(connection.default_channel.queue_declare(queue=QUEUE).message_count)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Release the connections."""
         if self._app is not None:
             self._app.close()
 
@@ -67,16 +70,16 @@ class Dispatcher:
         try:
             yield self._app
         except OutOfMemoryError as error:
-            raise Unavailable(FULL) from error
+            raise Unavailable(OUT_OF_MEMORY) from error
         except (OperationalError, OSError, RedisError) as error:
             if isinstance(error.__cause__, OutOfMemoryError):
-                raise Unavailable(FULL) from error
-            raise Unavailable(f"The broker does not answer: {str(error).rstrip('.')}.") from error
+                raise Unavailable(OUT_OF_MEMORY) from error
+            raise Unavailable(f"The broker does not respond: {str(error).rstrip('.')}.") from error
 
 
 @contextmanager
 def tolerate_broker_failure() -> Iterator[None]:
-    """Around messages that may fail: the sweeper sends those that could not be sent."""
+    """Log a failure to dispatch instead of raising it: the sweeper dispatches the work later."""
     try:
         yield
     except Unavailable as error:

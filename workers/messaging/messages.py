@@ -1,8 +1,7 @@
-"""The messages that workers take, and what becomes of all others: they are dropped and logged,
-where kombu or Celery would end.
+"""The messages of workers, and a transport that drops and logs malformed ones.
 
-Nothing is lost with a message: it names no work, and the sweeper sends new ones for work that is
-due.
+Without it, a malformed message ends kombu or Celery. No work is lost with a dropped message: it
+names none, and the sweeper sends new messages for work that is due.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ PING = "mm.ping"
 TASKS = (WORK, READ, PING)
 
 MAX_LOGGED_CHARS = 200
-"""Characters of a reason that are logged."""
+"""Maximum logged characters of a reason."""
 _BODY = base64.b64encode(json.dumps([[], {}, {}]).encode()).decode()  # no arguments
 
 
@@ -32,25 +31,24 @@ Message = TypedDict(
     "Message",
     {"body": str, "headers": dict[str, object], "properties": dict[str, object], "content-type": str, "content-encoding": str},
 )
-"""As kombu hands it to Celery."""
+"""A message as kombu passes it to Celery."""
 
 
 def sanitize_message(message: object) -> Message:
-    """The task, the id and the end of a message, with what else Celery reads made anew: none of it
-    can do harm.
+    """Build a message from the task, the id and the expiry of `message`.
 
-    Raises `ValueError` for what is no message to a worker.
+    All other fields get safe values. Raises `ValueError` when `message` is not one of a worker.
     """
     headers = message.get("headers") if isinstance(message, dict) else None
     if not isinstance(headers, dict):
         raise ValueError("it has no headers")
     task, task_id, expires = (headers.get(name) for name in ("task", "id", "expires"))
     if task not in TASKS:
-        raise ValueError(f"there is no task {str(task)[:MAX_LOGGED_CHARS]!r}")
+        raise ValueError(f"unknown task {str(task)[:MAX_LOGGED_CHARS]!r}")
     if not isinstance(task_id, str) or not (expires is None or isinstance(expires, str)):
-        raise ValueError("its id or its end is no text")
+        raise ValueError("its id or its expiry is not a string")
     if expires is not None and datetime.fromisoformat(expires).tzinfo is None:
-        raise ValueError("its end is in no time zone")
+        raise ValueError("its expiry has no time zone")
     return _message(str(task), str(uuid.UUID(task_id)), expires)
 
 
@@ -73,10 +71,10 @@ def _message(task: str, task_id: str, expires: str | None) -> Message:
 
 
 class Channel(redis.Channel):  # type: ignore[misc]
-    """Drops what is no JSON, and reads from a broker that is full."""
+    """Drops messages that are not JSON, and reads from a broker without free memory."""
 
     def _queue_bind(self, *args: object) -> None:
-        """A worker reads its queue without a binding; only one that can write may make one."""
+        """Bind the queue, unless the broker has no memory: reading needs no binding."""
         try:
             super()._queue_bind(*args)
         except OutOfMemoryError as error:
@@ -86,22 +84,21 @@ class Channel(redis.Channel):  # type: ignore[misc]
         try:
             return bool(super()._brpop_read(**options))
         except (ValueError, RecursionError) as error:
-            _log(error)
+            _log_dropped(error)
             return True
 
 
 class Transport(redis.Transport):  # type: ignore[misc]
-    """Drops what is JSON and no message to a worker, and what the broker has no memory left to note
-    as taken."""
+    """Drops malformed messages, and those that a broker without memory cannot mark as delivered."""
 
     def _deliver(self, message: object, queue: str) -> None:
         try:
             super()._deliver(sanitize_message(message), queue)
         except (ValueError, OutOfMemoryError) as error:
-            _log(error)
+            _log_dropped(error)
 
 
-def _log(error: Exception) -> None:
+def _log_dropped(error: Exception) -> None:
     if isinstance(error, OutOfMemoryError):
         structlog.get_logger().error("message dropped: the broker has no memory left (maxmemory of Valkey)")
     else:

@@ -1,9 +1,8 @@
-"""kombu's Redis transport for a worker: it waits for messages in one long BRPOP instead of asking
-anew each second.
+"""kombu's Redis transport for a worker, with one long BRPOP instead of one per second.
 
-kombu waits for the reply to a BRPOP that is under way before it closes a channel, which is why its
-timeout is one second. Here a command ends it (CLIENT UNBLOCK): the reply is a message
-or nothing, as after the timeout, so none is lost.
+Before it closes a channel, kombu waits for the reply to a pending BRPOP, which is why its timeout
+is one second. Here CLIENT UNBLOCK ends the BRPOP: the reply is a message or empty, as after a
+timeout, so no message is lost.
 """
 
 from __future__ import annotations
@@ -24,49 +23,49 @@ if TYPE_CHECKING:
 NAME = f"{__name__}:Transport"
 """For Celery's `broker_transport`."""
 BLOCK_SECONDS = 30
-"""Of one BRPOP. A connection that gives no reply for 25 s longer (kombu's `health_check_interval`)
-is made anew."""
+"""Timeout of one BRPOP. A connection without a reply for another 25 s (`health_check_interval` of
+kombu) is replaced."""
 
 
 class Channel(messages.Channel):
-    """Knows the number that the broker gave to the connection of its BRPOP."""
+    """Channel with the client id of the connection of its BRPOP."""
 
-    _numbered: socket | None = None
-    _number = 0
+    _identified_socket: socket | None = None
+    _client_id = 0
 
     def _brpop_start(self, timeout: float | None = None) -> None:
-        self._ask_number()
+        self._query_client_id()
         super()._brpop_start(timeout)
 
     def close(self) -> None:
-        if self._in_poll and self._number:
+        if self._in_poll and self._client_id:
             self._unblock()
         super().close()
 
-    def _ask_number(self) -> None:
-        """Ask for the number of a connection that is new. A broker may refuse to tell it: then a
-        stop waits for the timeout."""
+    def _query_client_id(self) -> None:
+        """Query the client id of a new connection. Without the right to do so, `close` waits for
+        the timeout."""
         connection = self.client.connection
-        if connection._sock is None or connection._sock is not self._numbered:
+        if connection._sock is None or connection._sock is not self._identified_socket:
             connection.send_command("CLIENT", "ID")
-            self._number = 0
+            self._client_id = 0
             with suppress(ResponseError):
-                self._number = int(connection.read_response())
-            self._numbered = connection._sock
+                self._client_id = int(connection.read_response())
+            self._identified_socket = connection._sock
 
     def _unblock(self) -> None:
-        """End the BRPOP that is under way. Where that fails, its timeout does."""
+        """End the pending BRPOP. If that fails, its timeout ends it."""
         with suppress(RedisError, OSError), self.conn_or_acquire() as client:
-            client.execute_command("CLIENT", "UNBLOCK", self._number)
+            client.execute_command("CLIENT", "UNBLOCK", self._client_id)
 
 
 class Transport(messages.Transport):
-    """Of the main process of a worker."""
+    """Transport of the main process of a worker."""
 
     Channel = Channel
     brpop_timeout = BLOCK_SECONDS
 
     def register_with_event_loop(self, connection: Connection, loop: Hub) -> None:
         super().register_with_event_loop(connection, loop)
-        # Once a second, for queues that expire. None does here.
+        # A timer for expiring queues, once a second. No queue expires here.
         self.cycle._binding_expiry_tref.cancel()

@@ -1,7 +1,7 @@
-"""A signal ends the wait of a worker's event loop.
+"""Wakes the event loop of a worker at a signal.
 
-Python goes on waiting after the handler of a signal has run (PEP 475), so that a worker without
-work would notice SIGTERM only when its next timer is due.
+Python resumes a blocking call after a signal handler has run (PEP 475), so an idle worker would
+handle SIGTERM only at its next timer.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ READ_BYTES = 4096
 
 
 class WakeOnSignal(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A step of the main process of a worker: Python writes each signal into a pipe, which the
-    event loop reads."""
+    """Boot step of a worker that writes signals to a pipe of its event loop."""
 
     requires = ("celery.worker.components:Hub",)
 
@@ -34,18 +33,18 @@ class WakeOnSignal(bootsteps.StartStopStep):  # type: ignore[misc]
         signal.set_wakeup_fd(self._writable, warn_on_full_buffer=False)
 
     def register_with_event_loop(self, worker: WorkController, hub: Hub) -> None:
-        """Called for each new loop, as after a lost connection."""
-        hub.add_reader(self._readable, self._empty)
+        """Called for each new event loop, also after a lost connection."""
+        hub.add_reader(self._readable, self._drain)
 
     def stop(self, worker: WorkController) -> None:
         reset_wakeup_fd()
 
-    def _empty(self) -> None:
+    def _drain(self) -> None:
         with suppress(BlockingIOError):
             while os.read(self._readable, READ_BYTES):
                 pass
 
 
 def reset_wakeup_fd() -> None:
-    """In a process that was forked: its signals are none of the event loop's."""
+    """Stop writing signals to the pipe; called in forked processes, which have no event loop."""
     signal.set_wakeup_fd(-1)

@@ -1,7 +1,4 @@
-"""Encode one chunk: lease, decode and embed, write the shard, mark it done.
-
-The worker that encodes the last chunk finishes the item.
-"""
+"""Encodes one chunk: leases it, decodes and embeds it, writes the shard and marks it as done."""
 
 from __future__ import annotations
 
@@ -30,54 +27,56 @@ if TYPE_CHECKING:
 
 
 def encode_chunk(context: WorkerContext, chunk_pk: int) -> None:
-    """Do the chunk unless it is done, leased by another, or its job has ended. Any number of calls
-    leave one result."""
+    """Encode a chunk unless it is done, leased by another owner, or its job has ended.
+
+    The result is the same after any number of calls.
+    """
     chunk = context.store.catalog.lease_chunk(chunk_pk, context.owner, context.settings.lease_seconds)
     if chunk is not None:
         encode_leased_chunk(context, chunk)
 
 
 def encode_leased_chunk(context: WorkerContext, chunk: ChunkRow) -> None:
-    """Do a chunk that this process has leased, and finish its item if no other chunk is left."""
+    """Encode a chunk leased by this process, and finish its job after the last chunk."""
     catalog = context.store.catalog
-    if chunk.attempts > context.settings.max_attempts:  # those before ended with their process
+    if chunk.attempts > context.settings.max_attempts:  # earlier attempts ended with the loss of their process
         quarantine_chunk(catalog, chunk, context.settings.max_attempts, chunk.error or "the worker was lost")
         return
     job = catalog.get_job(chunk.job_id)
     if job is None:
         return
-    done = False
+    is_done = False
     with bind_job(job), ChunkAttempt(context, chunk):
         try:
             _encode(context, job, chunk)
-            done = True
+            is_done = True
         except LibraryReindexed:
             replan_job(context, job)
-    if done:
-        _go_on(context, job)
+    if is_done:
+        _finish_or_wait(context, job)
 
 
 def _encode(context: WorkerContext, job: JobRow, chunk: ChunkRow) -> None:
     timed = TimedReader(context.reader)
     started = time.monotonic()
-    waited = max(0.0, time.time() - job.created_at.timestamp())
-    item = _encode_held(context, chunk, timed)
+    queue_seconds = max(0.0, time.time() - job.created_at.timestamp())
+    item = _encode_with_lease(context, chunk, timed)
     seconds = time.monotonic() - started
     context.record_heartbeat()
     structlog.get_logger().info(
         "chunk encoded", chunk=chunk.index, seconds=round(seconds, 3), decode_seconds=round(timed.seconds, 3)
     )
     length = chunk.end - chunk.start
-    metrics = {"encode": seconds, "decode": timed.seconds, "media": length}
+    work_metrics = {"encode": seconds, "decode": timed.seconds, "media": length}
     if chunk.index == 0 and chunk.attempts == 1 and not job.is_background:
-        metrics["queue"] = waited
-    with suppress(Unavailable):  # a number, not the work
+        work_metrics["queue"] = queue_seconds
+    with suppress(Unavailable):  # metrics only; the chunk is done
         catalog = context.store.catalog
-        catalog.record_work_metrics(metrics)
+        catalog.record_work_metrics(work_metrics)
         catalog.record_speed(item.kind, seconds / (length or 1.0))
 
 
-def _encode_held(context: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
+def _encode_with_lease(context: WorkerContext, chunk: ChunkRow, reader: TimedReader) -> ItemRow:
     catalog, settings = context.store.catalog, context.settings
     space = context.spaces.load(chunk.space)
     item = catalog.get_item_of_job(chunk.job_id)
@@ -92,7 +91,7 @@ def _encode_held(context: WorkerContext, chunk: ChunkRow, reader: TimedReader) -
             file = context.reader.probe_file(path, item.name)
             segments = ChunkEncoder(space, reader, settings, context.ocr_budget).encode(file, span, progress)
         except NotFound as error:
-            if catalog.get_item_of_job(chunk.job_id) is None:  # its bytes went before they were opened
+            if catalog.get_item_of_job(chunk.job_id) is None:  # its blob was deleted before it was opened
                 raise Interrupted("item deleted") from error
             raise
         shard_id = write_segments(context.store.shards, space.id, segments)
@@ -101,12 +100,11 @@ def _encode_held(context: WorkerContext, chunk: ChunkRow, reader: TimedReader) -
     return item
 
 
-def _go_on(context: WorkerContext, job: JobRow) -> None:
-    """Finish the item at once, however much other work waits, or say that its next chunk waits for
-    its turn."""
+def _finish_or_wait(context: WorkerContext, job: JobRow) -> None:
+    """Finish the job after its last chunk, before other work; otherwise update its stage."""
     chunks = context.store.catalog.list_chunks(job.id)
-    left = sum(not chunk.done for chunk in chunks)
-    if not left:
+    num_left = sum(not chunk.done for chunk in chunks)
+    if not num_left:
         finish_job(context, job.id)
     elif not any(chunk.owner for chunk in chunks):
-        context.store.catalog.update_job(job.id, stage=f"waiting for its turn, {len(chunks) - left} of {len(chunks)} encoded")
+        context.store.catalog.update_job(job.id, stage=f"waiting for its turn, {len(chunks) - num_left} of {len(chunks)} encoded")

@@ -1,4 +1,4 @@
-"""Put the shards of an item together and make it searchable in one commit."""
+"""Joins the shards of an item and makes the item searchable in one commit."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ STAGE = "finishing"
 
 
 def finish_job(context: WorkerContext, job_id: str) -> None:
-    """Commit the item of a job whose chunks are all done; otherwise leave it to the next
-    dispatcher."""
+    """Commit the item of a job if all its chunks are done."""
     catalog = context.store.catalog
     chunks = catalog.list_chunks(job_id)
     shard_ids = [chunk.shard_id for chunk in chunks if chunk.shard_id is not None]
@@ -59,7 +58,10 @@ def finish_job(context: WorkerContext, job_id: str) -> None:
 
 
 def _commit(context: WorkerContext, job: JobRow, name: str, space_id: SpaceId, shard_ids: Sequence[str]) -> int:
-    """Returns how many segments it were. Raises `LibraryReindexed`, `Corrupt`, `SpaceMismatch`."""
+    """Commit the item and return the number of segments.
+
+    Raises `LibraryReindexed`, `Corrupt`, `SpaceMismatch`.
+    """
     shards, space = context.store.shards, context.spaces.load(space_id)
     segments = assign_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
     context.store.catalog.commit_item(job.id, add_file_name(shards, space, segments, name))
@@ -67,18 +69,22 @@ def _commit(context: WorkerContext, job: JobRow, name: str, space_id: SpaceId, s
 
 
 def _describe(context: WorkerContext, item_id: str, chunks: Sequence[ChunkRow]) -> None:
-    """Note the shards beside the bytes. Without the note, a rebuilt catalog has the item encoded
-    again."""
-    parts = [EncodedChunk(start=chunk.start, end=chunk.end, shard=chunk.shard_id or "") for chunk in chunks]
+    """Record the shards in the description of the blob.
+
+    A catalog that is rebuilt without this record encodes the item again.
+    """
+    encoded_chunks = [EncodedChunk(start=chunk.start, end=chunk.end, shard=chunk.shard_id or "") for chunk in chunks]
     try:
-        context.store.write_encoded_description(item_id, EncodedItem(space=str(chunks[0].space), chunks=parts))
+        context.store.write_encoded_description(item_id, EncodedItem(space=str(chunks[0].space), chunks=encoded_chunks))
     except Unavailable as error:
-        structlog.get_logger().warning("shards not noted beside the file", item=item_id, detail=str(error))
+        structlog.get_logger().warning("shards not recorded in the description", item=item_id, detail=str(error))
 
 
 def add_file_name(shards: ShardStore, space: Space, segments: list[NewSegment], name: str) -> list[NewSegment]:
-    """The segments, the first with the name as evidence: a name must not fill an answer with all
-    moments of its item."""
+    """Add the file name as evidence to the first segment.
+
+    With the name in each segment, one item would fill the results of a query for its name.
+    """
     evidence = encode_file_name(space, name)
     if evidence is None or not segments:
         return segments

@@ -1,4 +1,4 @@
-"""Encode several pictures in one turn; each becomes searchable, or fails, by itself."""
+"""Encodes several images in one work unit; each one is committed or fails independently."""
 
 from __future__ import annotations
 
@@ -33,98 +33,107 @@ if TYPE_CHECKING:
 
 
 def encode_image_jobs(context: WorkerContext, job_ids: Sequence[str]) -> None:
-    """Plan, encode and finish jobs on pictures. A picture whose attempt fails is tried again alone,
-    by its chunk."""
+    """Plan, encode and finish the jobs of several images.
+
+    An image whose attempt fails is retried alone, as a chunk.
+    """
     catalog, seconds = context.store.catalog, context.settings.lease_seconds
     first = catalog.get_job(job_ids[0])
     if first is None:
         return
     space_id = context.spaces.get_target(first.reindex_pk)
-    begun = catalog.lease_images(job_ids, space_id, context.owner, seconds)
-    if not begun:
+    leased_images = catalog.lease_images(job_ids, space_id, context.owner, seconds)
+    if not leased_images:
         return
-    started, begun_at = time.monotonic(), time.time()
-    with Lease(catalog, [one.chunk.pk for one in begun], context.owner, seconds, context.stop) as lease:
+    started, leased_at = time.monotonic(), time.time()
+    with Lease(catalog, [leased.chunk.pk for leased in leased_images], context.owner, seconds, context.stop) as lease:
         timed = TimedReader(context.reader)
-        space, outcomes = _encode(context, begun, timed, lease)
-        done = sum(_end(context, space, one, outcome, lease) for one, outcome in zip(begun, outcomes, strict=True))
-    context.record_heartbeat()
-    took = (time.monotonic() - started) / len(begun)
-    with suppress(Unavailable):  # numbers, not the work
-        catalog.record_work_metrics(
-            *({"encode": took, "decode": timed.seconds / len(begun), **_waited(one, begun_at)} for one in begun)
+        space, outcomes = _encode(context, leased_images, timed, lease)
+        done = sum(
+            _commit_or_release(context, space, leased, outcome, lease)
+            for leased, outcome in zip(leased_images, outcomes, strict=True)
         )
-        catalog.record_speed("image", took)
-    structlog.get_logger().info("pictures encoded", pictures=len(begun), done=done, seconds=round(took * len(begun), 3))
+    context.record_heartbeat()
+    seconds_per_image = (time.monotonic() - started) / len(leased_images)
+    with suppress(Unavailable):  # metrics only; the images are done
+        catalog.record_work_metrics(
+            *(
+                {"encode": seconds_per_image, "decode": timed.seconds / len(leased_images), **_queue_metric(leased, leased_at)}
+                for leased in leased_images
+            )
+        )
+        catalog.record_speed("image", seconds_per_image)
+    structlog.get_logger().info(
+        "images encoded", pictures=len(leased_images), done=done, seconds=round(seconds_per_image * len(leased_images), 3)
+    )
     if first.is_background:
         continue_reindex(context.store, context.dispatcher)
 
 
-def _waited(one: LeasedImage, begun_at: float) -> dict[str, float]:
-    """The time from its upload to this work on it; that of a move is not counted."""
-    return {} if one.job.is_background else {"queue": max(0.0, begun_at - one.job.created_at.timestamp())}
+def _queue_metric(leased: LeasedImage, leased_at: float) -> dict[str, float]:
+    """The time from the upload to the lease; none for a job of a reindex."""
+    return {} if leased.job.is_background else {"queue": max(0.0, leased_at - leased.job.created_at.timestamp())}
 
 
 def _encode(
-    context: WorkerContext, begun: Sequence[LeasedImage], reader: TimedReader, lease: Lease
+    context: WorkerContext, leased_images: Sequence[LeasedImage], reader: TimedReader, lease: Lease
 ) -> tuple[Space | None, list[EncodedSegment | Exception]]:
-    """What became of each picture; an error that ends the batch is that of all of them."""
+    """Encode a batch. Returns the space, and a segment or an error per image."""
 
     def progress(fraction: float) -> None:
         lease.check()
         context.record_progress()
 
     try:
-        space = context.spaces.load(begun[0].chunk.space)
+        space = context.spaces.load(leased_images[0].chunk.space)
         with context.ocr_budget.credit():
-            return space, [*encode_images(space, reader, [_file(context, one) for one in begun], progress)]
-    except Exception as error:  # noqa: BLE001  treated as that of each picture
-        return None, [error] * len(begun)
+            return space, [*encode_images(space, reader, [_media_file(context, leased) for leased in leased_images], progress)]
+    except Exception as error:  # noqa: BLE001  counts as the error of each image
+        return None, [error] * len(leased_images)
 
 
-def _end(
-    context: WorkerContext, space: Space | None, one: LeasedImage, outcome: EncodedSegment | Exception, lease: Lease
+def _commit_or_release(
+    context: WorkerContext, space: Space | None, leased: LeasedImage, outcome: EncodedSegment | Exception, lease: Lease
 ) -> bool:
-    """Commit a picture, or treat its error as that of its chunk. Returns whether it can be
-    searched."""
+    """Commit an image, or release its chunk with the error. Returns whether it was committed."""
     log = structlog.get_logger()
-    with bind_job(one.job):
+    with bind_job(leased.job):
         try:
-            with ChunkAttempt(context, one.chunk):
-                return _commit_unless_moved(context, space, one, outcome, lease)
-        except Exception:  # the others go on
-            log.exception("picture failed")
+            with ChunkAttempt(context, leased.chunk):
+                return _commit_or_replan(context, space, leased, outcome, lease)
+        except Exception:  # the other images are still committed
+            log.exception("image failed")
     return False
 
 
-def _commit_unless_moved(
-    context: WorkerContext, space: Space | None, one: LeasedImage, outcome: EncodedSegment | Exception, lease: Lease
+def _commit_or_replan(
+    context: WorkerContext, space: Space | None, leased: LeasedImage, outcome: EncodedSegment | Exception, lease: Lease
 ) -> bool:
     try:
         if isinstance(outcome, Exception):
             raise outcome
-        return space is not None and _commit(context, space, one, outcome, lease)
+        return space is not None and _commit(context, space, leased, outcome, lease)
     except LibraryReindexed:
-        replan_job(context, one.job)
+        replan_job(context, leased.job)
         return False
 
 
-def _commit(context: WorkerContext, space: Space, one: LeasedImage, segment: EncodedSegment, lease: Lease) -> bool:
+def _commit(context: WorkerContext, space: Space, leased: LeasedImage, segment: EncodedSegment, lease: Lease) -> bool:
     encoder = ChunkEncoder(space, context.reader, context.settings, context.ocr_budget)
-    encoder.recognize_image_text(_file(context, one), segment, lease.check)
-    name = encode_file_name(space, one.item.name)
+    encoder.recognize_image_text(_media_file(context, leased), segment, lease.check)
+    name = encode_file_name(space, leased.item.name)
     segment.evidence.extend([] if name is None else [name])
     shard_id = write_segments(context.store.shards, space.id, [segment])
     segments = read_segments(context.store.shards, space.id, [shard_id])
-    held = LeasedChunk(one.chunk.pk, context.owner, shard_id)
-    if not context.store.catalog.commit_item(one.job.id, segments, held):
-        raise Interrupted("lease lost, or job over")
-    structlog.get_logger().info("job done", item=one.item.id, segments=len(segments))
+    leased_chunk = LeasedChunk(leased.chunk.pk, context.owner, shard_id)
+    if not context.store.catalog.commit_item(leased.job.id, segments, leased_chunk):
+        raise Interrupted("lease lost or job ended")
+    structlog.get_logger().info("job done", item=leased.item.id, segments=len(segments))
     return True
 
 
-def _file(context: WorkerContext, one: LeasedImage) -> MediaFile:
-    """The blob, with what the probe at the upload reported."""
-    item = one.item
+def _media_file(context: WorkerContext, leased: LeasedImage) -> MediaFile:
+    """The blob of an image, with the result of the probe at its upload."""
+    item = leased.item
     info = MediaInfo("image", "", item.content_type, 0.0, item.width, item.height, 0, 0.0, "", "")
     return MediaFile(context.store.blobs.path(item.sha256), item.name, info)

@@ -1,4 +1,4 @@
-"""The right to work on chunks: held by heartbeats, lost without them, given back on the way out."""
+"""Leases on chunks: extended by heartbeats, lost without them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from workers.stop import StopFlag
 
 HEARTBEATS_PER_LEASE = 5
-"""Heartbeats in the time of one lease."""
+"""Heartbeats during one lease."""
 MAX_HEARTBEAT_SECONDS = 3.0
-"""Most seconds between two heartbeats: so long a cancelled job may run on."""
+"""Maximum interval of heartbeats, after which a cancelled job stops."""
 
 
 class Interrupted(Exception):
-    """The work on the chunk must end here, for a reason that is no fault of the chunk."""
+    """Raised to end the work on a chunk for a reason other than the chunk."""
 
     def __init__(self, reason: str, *, is_shutdown: bool = False) -> None:
         super().__init__(reason)
@@ -32,18 +32,20 @@ class Interrupted(Exception):
 
 
 class Lease:
-    """Renews the leases on chunks from a thread of its own. Work goes into a `with` block and calls
-    `check` now and then."""
+    """Extends the leases on chunks in a thread while its `with` block runs.
+
+    The block calls `check` regularly.
+    """
 
     def __init__(self, catalog: Catalog, chunk_pks: Sequence[int], owner: str, seconds: float, stop: StopFlag) -> None:
         self._catalog = catalog
-        self._held = set(chunk_pks)
+        self._leased_pks = set(chunk_pks)
         self._owner = owner
         self._seconds = seconds
         self._stop = stop
         self._done = threading.Event()
         self._interrupted: str | None = None
-        self._thread = threading.Thread(target=self._hold, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self._extend_leases, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -54,21 +56,23 @@ class Lease:
         self._thread.join()
 
     def check(self) -> None:
-        """Raise `Interrupted` when all leases are gone, all jobs were cancelled or the worker is to
-        stop."""
+        """Raise `Interrupted` when all leases are lost or the worker stops.
+
+        The lease of a cancelled job counts as lost.
+        """
         if self._stop.is_set():
             raise Interrupted("the worker stops", is_shutdown=True)
         if self._interrupted is not None:
             raise Interrupted(self._interrupted)
 
-    def _hold(self) -> None:
+    def _extend_leases(self) -> None:
         interval = min(self._seconds / HEARTBEATS_PER_LEASE, MAX_HEARTBEAT_SECONDS)
         while not self._done.wait(interval):
             try:
-                self._held = {pk for pk in self._held if self._catalog.extend_lease(pk, self._owner, self._seconds)}
-            except Unavailable as error:  # the lease outlasts a few missed beats
-                structlog.get_logger().warning("heartbeat missed", chunks=sorted(self._held), detail=str(error))
+                self._leased_pks = {pk for pk in self._leased_pks if self._catalog.extend_lease(pk, self._owner, self._seconds)}
+            except Unavailable as error:  # the lease lasts longer than a few heartbeats
+                structlog.get_logger().warning("heartbeat missed", chunks=sorted(self._leased_pks), detail=str(error))
                 continue
-            if not self._held:
+            if not self._leased_pks:
                 self._interrupted = "lease lost or job cancelled"
                 return

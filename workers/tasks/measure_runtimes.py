@@ -1,5 +1,4 @@
-"""Has the runtimes of the image tower measured, once a machine, while a worker has nothing else to
-do."""
+"""Measures the runtimes of the image tower, once per machine, while a worker is idle."""
 
 from __future__ import annotations
 
@@ -17,55 +16,60 @@ if TYPE_CHECKING:
     from mm.settings import Settings
 
 IDLE_SECONDS = 60.0
-"""How long a worker has nothing to do before it measures."""
+"""Idle time of a worker before it starts a measurement."""
 MAX_TRIES = 3
-"""Processes that are started by one worker process; one that work interrupts counts."""
+"""Maximum measurements started by one worker process, interrupted ones included."""
 STOP_SECONDS = 5.0
+"""Maximum wait for a measurement that was killed."""
 
 
 class RuntimeMeasurement:
-    """Used by the sweeper's thread alone. What is measured holds for workers and services that
-    start later, so that no item is encoded by two runtimes."""
+    """Starts and ends the process that measures; used by the thread of the sweeper only.
+
+    The result applies to processes that start later, so that no item is encoded by two runtimes.
+    """
 
     def __init__(
         self,
         settings: Settings,
         start: Callable[[Settings], subprocess.Popen[bytes]] = start_measuring,
-        due: Callable[[Settings], bool] = can_measure,
+        is_due: Callable[[Settings], bool] = can_measure,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._start = start
-        self._due = due
+        self._is_due = is_due
         self._clock = clock
         self._idle_since = clock()
-        self._left = MAX_TRIES
+        self._num_tries_left = MAX_TRIES
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def is_running(self) -> bool:
-        """Whether a process was started and has not been seen to end."""
+        """Whether a process was started and `step` has not seen it end."""
         return self._process is not None
 
-    def step(self, *, idle: bool) -> None:
-        """Called now and then: begins when the worker was `idle` for a while, ends the process when
-        it is not any more."""
+    def step(self, *, is_idle: bool) -> None:
+        """Start a measurement after `IDLE_SECONDS` of idle time, and end it when work arrives.
+
+        Called at each sweep.
+        """
         if self._process is not None and self._process.poll() is not None:
             status, self._process = self._process.returncode, None
             structlog.get_logger().info("runtimes measured", status=status)
-            self._left = 0 if status == 0 else self._left
-        if not idle:
+            self._num_tries_left = 0 if status == 0 else self._num_tries_left
+        if not is_idle:
             self._idle_since = self._clock()
             self.close()
-        elif self._process is None and self._left > 0 and self._clock() - self._idle_since >= IDLE_SECONDS:
-            if not self._due(self._settings):
-                self._left = 0
+        elif self._process is None and self._num_tries_left > 0 and self._clock() - self._idle_since >= IDLE_SECONDS:
+            if not self._is_due(self._settings):
+                self._num_tries_left = 0
                 return
-            self._left -= 1
+            self._num_tries_left -= 1
             self._process = self._start(self._settings)
 
     def close(self) -> None:
-        """End the process, if one runs."""
+        """Kill the process, if one runs."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()

@@ -1,4 +1,4 @@
-"""Cut an item into chunks that can be encoded apart from each other, and dispatch them."""
+"""Cuts an item into chunks that are encoded independently, and dispatches them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ STAGE = "looking at the file"
 
 
 def plan_job(context: WorkerContext, job_id: str) -> list[ChunkRow]:
-    """Write the chunks of a job, once, and return them; whoever plans encodes the first, and all
-    others are dispatched."""
+    """Write the chunks of a job once and return them.
+
+    The same work unit encodes the first chunk; the others are dispatched.
+    """
     catalog = context.store.catalog
     if chunks := catalog.list_chunks(job_id):
         return chunks
@@ -44,18 +46,16 @@ def plan_job(context: WorkerContext, job_id: str) -> list[ChunkRow]:
 
 
 def replan_job(context: WorkerContext, job: JobRow) -> None:
-    """Begin with a job once more, because the library moved to another space after it was
-    planned."""
-    structlog.get_logger().info("begun anew: the library has moved")
+    """Discard the chunks of a job that was planned before a reindex, and plan it again."""
+    structlog.get_logger().info("job replanned: the library was reindexed")
     context.store.catalog.replan_job(job.id)
     with tolerate_broker_failure():
         context.dispatcher.dispatch()
 
 
-def cut_item(reader: MediaReader, file: MediaFile, longest: float) -> list[Span]:
-    """Spans of at most `longest` seconds that tile the item; a picture is one span without
-    length."""
+def cut_item(reader: MediaReader, file: MediaFile, max_seconds: float) -> list[Span]:
+    """Spans of at most `max_seconds` that tile the item; an image is one span of length 0."""
     if file.info.kind == "image":
         return [Span(0.0, 0.0)]
     keyframes = reader.keyframes(file.path, file.name) if file.info.has_video else []
-    return cut_chunks(file.info.duration, keyframes, longest)
+    return cut_chunks(file.info.duration, keyframes, max_seconds)

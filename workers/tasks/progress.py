@@ -1,4 +1,4 @@
-"""Tell how far a job is: seconds of the item that are encoded, out of all."""
+"""Progress of a job: the encoded fraction of the seconds of its item."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from indexes.catalog.records import ChunkRow
 
 REPORT_SECONDS = 1.0
-"""Least time between two reports; each is a row that clients are sent."""
+"""Minimum interval of reports; each is a row that is sent to clients."""
 MAX_ENCODED_FRACTION = 0.98
-"""Progress when all is encoded and nothing is committed yet."""
+"""Progress when all chunks are encoded and the item is not committed yet."""
 
 
 def compute_done_fraction(chunks: Sequence[ChunkRow], running: ChunkRow | None = None, fraction: float = 0.0) -> float:
@@ -26,7 +26,7 @@ def compute_done_fraction(chunks: Sequence[ChunkRow], running: ChunkRow | None =
     """
     lengths = {chunk.pk: chunk.end - chunk.start for chunk in chunks}
     total = sum(lengths.values())
-    if total <= 0:  # a picture
+    if total <= 0:  # an image
         lengths, total = dict.fromkeys(lengths, 1.0), float(len(chunks))
     done = sum(lengths[chunk.pk] for chunk in chunks if chunk.done)
     if running is not None:
@@ -35,34 +35,33 @@ def compute_done_fraction(chunks: Sequence[ChunkRow], running: ChunkRow | None =
 
 
 class ChunkProgress:
-    """Called with the fraction of a chunk that is encoded: looks whether to go on, and reports now
-    and then."""
+    """Callback with the encoded fraction of a chunk: checks for an interrupt, reports progress."""
 
     def __init__(self, catalog: Catalog, chunk: ChunkRow, check: Callable[[], None], record_progress: Callable[[], None]) -> None:
         self._catalog = catalog
         self._chunk = chunk
         self._check = check
         self._record_progress = record_progress
-        self._farthest = float("-inf")
-        self._reported = float("-inf")
+        self._max_fraction = float("-inf")
+        self._reported_at = float("-inf")
 
     def __call__(self, fraction: float) -> None:
-        """Raises `Interrupted` where the work must end."""
+        """Report the fraction. Raises `Interrupted` when the work must end."""
         self._check()
-        if fraction > self._farthest:
-            self._farthest = fraction
+        if fraction > self._max_fraction:
+            self._max_fraction = fraction
             self._record_progress()
         now = time.monotonic()
-        if now - self._reported < REPORT_SECONDS:
+        if now - self._reported_at < REPORT_SECONDS:
             return
-        self._reported = now
+        self._reported_at = now
         chunks = self._catalog.list_chunks(self._chunk.job_id)
         if all(chunk.pk != self._chunk.pk for chunk in chunks):
             raise Interrupted("the item was deleted")
         self._catalog.update_job(
             self._chunk.job_id,
             state="running",
-            # Others may be further with other chunks; the catalog lets progress only grow.
+            # Another worker may have reported more; the catalog never decreases progress.
             progress=compute_done_fraction(chunks, self._chunk, fraction),
             stage=f"encoding {self._chunk.index + 1} of {len(chunks)}",
         )

@@ -1,5 +1,4 @@
-"""Read the text that encoding had no time for: behind all other work, and add it to items that can
-be searched already."""
+"""Deferred text recognition: adds text to searchable items when no job waits."""
 
 from __future__ import annotations
 
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from workers.context import WorkerContext
 
 BATCH = 32
-"""Pictures of one item that are read before what they say is committed."""
+"""Images of one item whose text is committed at once."""
 MAX_TASK_SECONDS = 60.0
-"""Seconds after which a task begins with no other item: the sweeper sends for more."""
+"""Time after which a task starts no other item; the sweeper dispatches the next task."""
 
 
 def has_waiting_text(context: WorkerContext) -> bool:
@@ -38,8 +37,10 @@ def has_waiting_text(context: WorkerContext) -> bool:
 
 
 def read_unread_text(context: WorkerContext) -> None:
-    """Read item after item, until a job waits, the worker stops, or nothing is left. Any number may
-    run at once."""
+    """Recognize the deferred text of items until a job waits or the worker stops.
+
+    Ends after `MAX_TASK_SECONDS`, or when no item is left. Any number of processes may run it.
+    """
     catalog, settings, space = context.store.catalog, context.settings, context.spaces.load_current()
     context.record_heartbeat()
     if settings.read_text == "off" or not space.can_recognize_text:
@@ -54,44 +55,42 @@ def read_unread_text(context: WorkerContext) -> None:
 
 
 def _read_item(context: WorkerContext, space: Space, unread: LeasedText) -> None:
-    """Read a batch of the pictures of an item, or as many as other work leaves time for, and commit
-    what was found."""
+    """Recognize and commit the text of up to `BATCH` images of an item; ends early for a job."""
     catalog = context.store.catalog
-    read: list[tuple[int, EncodedSegment]] = []
+    segments: list[tuple[int, EncodedSegment]] = []
     failure: Exception | None = None
     try:
         for segment in unread.segments[:BATCH]:
             if _must_stop(context) or not catalog.extend_text_lease(unread, context.owner, _lease_seconds(context)):
                 break
-            read.append((segment.index, _read_segment(context, space, unread, segment)))
+            segments.append((segment.index, _read_segment(context, space, unread, segment)))
             context.record_heartbeat()
-    except Exception as error:  # noqa: BLE001 - what was read before it is kept, and the attempt is counted
+    except Exception as error:  # noqa: BLE001 - earlier text is committed, and the attempt counts
         failure = error
-    found = write_text_shard(context.store.shards, space, read)
+    evidence = write_text_shard(context.store.shards, space, segments)
     detail = None if failure is None else describe_error(failure, context.settings.root)
-    kept = catalog.add_text(unread, context.owner, found, detail)
-    pieces = sum(map(len, found.values()))
-    structlog.get_logger().info("text read", pictures=len(read), pieces=pieces, kept=kept)
+    is_added = catalog.add_text(unread, context.owner, evidence, detail)
+    num_pieces = sum(map(len, evidence.values()))
+    structlog.get_logger().info("text recognized", pictures=len(segments), pieces=num_pieces, kept=is_added)
     if failure is not None:
-        structlog.get_logger().warning("text not read", detail=detail)
+        structlog.get_logger().warning("text not recognized", detail=detail)
         if not isinstance(failure, MMError):
             raise failure
 
 
 def _read_segment(context: WorkerContext, space: Space, unread: LeasedText, segment: UnreadSegment) -> EncodedSegment:
-    """The segment with the text of its picture; without any where the picture cannot be decoded at
-    all."""
+    """The segment with the text of its image as evidence; none if the image cannot be decoded."""
     try:
-        evidence = recognize_text(space, _picture(context, unread, segment), segment.start, segment.end)
+        evidence = recognize_text(space, _read_image(context, unread, segment), segment.start, segment.end)
     except MMError as error:
         if isinstance(error, NotFound) or not is_permanent(error):
             raise
-        structlog.get_logger().warning("no text is read in a picture that cannot be decoded", detail=str(error))
+        structlog.get_logger().warning("no text recognized: the image cannot be decoded", detail=str(error))
         evidence = []
     return EncodedSegment(segment.start, segment.end, 0, evidence)
 
 
-def _picture(context: WorkerContext, unread: LeasedText, segment: UnreadSegment) -> RGB:
+def _read_image(context: WorkerContext, unread: LeasedText, segment: UnreadSegment) -> RGB:
     path = context.store.blobs.path(unread.sha256)
     if unread.is_image:
         return context.reader.image(path, unread.name, longest=MAX_SIDE)
@@ -99,17 +98,19 @@ def _picture(context: WorkerContext, unread: LeasedText, segment: UnreadSegment)
 
 
 def write_text_shard(
-    shards: ShardStore, space: Space, read: Sequence[tuple[int, EncodedSegment]]
+    shards: ShardStore, space: Space, segments: Sequence[tuple[int, EncodedSegment]]
 ) -> Mapping[int, Sequence[NewEvidence]]:
-    """Write one shard of the segments that have text. Returns the evidence of all segments, by
-    their index in the item."""
-    with_text = [(index, segment) for index, segment in read if segment.evidence]
-    found: dict[int, Sequence[NewEvidence]] = {index: [] for index, _ in read}
+    """Write one shard of the segments with text.
+
+    Returns the evidence of all segments by their index in the item.
+    """
+    with_text = [(index, segment) for index, segment in segments if segment.evidence]
+    evidence: dict[int, Sequence[NewEvidence]] = {index: [] for index, _ in segments}
     if with_text:
         shard_id = write_segments(shards, space.id, [segment for _, segment in with_text])
         stored = read_segments(shards, space.id, [shard_id])
-        found |= {index: segment.evidence for (index, _), segment in zip(with_text, stored, strict=True)}
-    return found
+        evidence |= {index: segment.evidence for (index, _), segment in zip(with_text, stored, strict=True)}
+    return evidence
 
 
 def _must_stop(context: WorkerContext) -> bool:
@@ -117,5 +118,5 @@ def _must_stop(context: WorkerContext) -> bool:
 
 
 def _lease_seconds(context: WorkerContext) -> float:
-    """One picture is decoded and read in it."""
+    """Lease time that is enough to decode one image and recognize its text."""
     return context.settings.lease_seconds + context.settings.sandbox_seconds

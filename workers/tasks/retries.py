@@ -1,5 +1,4 @@
-"""What becomes of a task that fails: a broken file fails its job at once, everything else is tried
-again, but not for ever."""
+"""Retries of failed tasks: permanent errors fail the job, others are retried up to a limit."""
 
 from __future__ import annotations
 
@@ -24,46 +23,47 @@ if TYPE_CHECKING:
     from workers.context import WorkerContext
 
 PERMANENT = (MediaError, UnsupportedMedia, TooLarge, InvalidInput, SpaceMismatch, Corrupt)
-"""Errors that the next attempt would meet again."""
+"""Errors that a retry would raise again."""
 TRANSIENT_MEDIA_REASONS = frozenset({"timeout", "out-of-memory", "crashed"})
-"""Reasons of a `MediaError` for which a busy machine may be to blame as well as the file."""
+"""Reasons of a `MediaError` that a busy machine can cause as well as the file."""
 WAITING = "waiting for the next attempt"
 RETRY_SWEEPS = 3
-"""Sweeps from a failed attempt to the next."""
+"""Delay from a failed attempt to the next, in sweeps."""
 MAX_EVENTS = 100_000
 
 
 class JobAttempt:
-    """Around a step on a whole job. Starts are counted in the job's events, because a worker that
-    is killed counts nothing.
+    """Context manager around one attempt at a step on a whole job.
 
-    Entering gives the job's row, or None where nothing is to do: the job is gone, has ended or was
-    just quarantined, or another worker is at this step. That one is believed to be alive for as
-    long as a lease lasts, by a clock that may be set back in the meantime: the step then runs twice
-    at worst, and its second result is the first.
+    Attempts are counted by the events of the job, which a killed worker has written. Entering
+    returns the row of the job, or None if the job was deleted, has ended or was just quarantined,
+    or if another worker began this step less than a lease time ago. If the clock is set back
+    meanwhile, the step runs twice with the same result.
     """
 
     def __init__(self, context: WorkerContext, job_id: str, stage: str) -> None:
         self._catalog = context.store.catalog
         self._home = context.settings.root
-        self._most = context.settings.max_attempts
-        self._seconds = context.settings.lease_seconds
-        self._retry = get_retry_seconds(context.settings)
+        self._max_attempts = context.settings.max_attempts
+        self._lease_seconds = context.settings.lease_seconds
+        self._retry_in = get_retry_seconds(context.settings)
         self._job_id = job_id
         self._stage = stage
-        self._started = 0
+        self._num_attempts = 0
 
     def __enter__(self) -> JobRow | None:
         job = self._catalog.get_job(self._job_id)
         if job is None or job.is_final:
             return None
-        if job.stage == self._stage and abs(time.time() - job.updated_at.timestamp()) < self._seconds:
+        if job.stage == self._stage and abs(time.time() - job.updated_at.timestamp()) < self._lease_seconds:
             return None
-        self._started = sum(event.stage == self._stage for event in self._catalog.list_events_after(self._job_id, 0, MAX_EVENTS))
-        if self._started >= self._most:
-            self._give_up("the worker was lost")
+        self._num_attempts = sum(
+            event.stage == self._stage for event in self._catalog.list_events_after(self._job_id, 0, MAX_EVENTS)
+        )
+        if self._num_attempts >= self._max_attempts:
+            self._quarantine("the worker was lost")
             return None
-        self._started += 1
+        self._num_attempts += 1
         self._catalog.update_job(self._job_id, state="running", stage=self._stage)
         return job
 
@@ -73,21 +73,23 @@ class JobAttempt:
         if is_permanent(error):
             fail_job(self._catalog, self._job_id, describe_error(error, self._home))
             return True
-        with suppress(Unavailable):  # then the next attempt waits as if this worker had been lost
-            if self._started >= self._most:
-                self._give_up(describe_error(error, self._home))
+        with suppress(Unavailable):  # then the next attempt waits as after a lost worker
+            if self._num_attempts >= self._max_attempts:
+                self._quarantine(describe_error(error, self._home))
             else:
-                self._catalog.update_job(self._job_id, stage=WAITING, retry_in=self._retry)
+                self._catalog.update_job(self._job_id, stage=WAITING, retry_in=self._retry_in)
         return False  # Celery logs it; the sweeper dispatches again
 
-    def _give_up(self, reason: str) -> None:
-        detail = f"{self._stage.capitalize()} was given up after {self._started} attempts. Last: {reason}"
+    def _quarantine(self, reason: str) -> None:
+        detail = f"{self._stage.capitalize()} was given up after {self._num_attempts} attempts. Last: {reason}"
         self._catalog.quarantine_job(self._job_id, detail)
 
 
 class ChunkAttempt:
-    """Around the work on a leased chunk: gives the lease back, says why, and quarantines the job
-    after the last attempt."""
+    """Context manager around one attempt at a leased chunk.
+
+    A failure releases the lease with its reason, and quarantines the job after the last attempt.
+    """
 
     def __init__(self, context: WorkerContext, chunk: ChunkRow) -> None:
         self._context = context
@@ -102,7 +104,7 @@ class ChunkAttempt:
         catalog, chunk = self._context.store.catalog, self._chunk
         log = structlog.get_logger().bind(job=chunk.job_id, chunk=chunk.index)
         if isinstance(error, Interrupted):
-            log.info("chunk given back", reason=error.reason)
+            log.info("chunk released", reason=error.reason)
             catalog.release_chunk(chunk.pk, self._context.owner, None)
             if error.is_shutdown:
                 with tolerate_broker_failure():
@@ -124,26 +126,28 @@ def get_retry_seconds(settings: Settings) -> float:
 
 
 def is_permanent(error: BaseException) -> TypeGuard[MMError]:
-    """Whether trying again is of no use."""
+    """Whether a retry would raise the same error."""
     if isinstance(error, MediaError):
         return error.reason not in TRANSIENT_MEDIA_REASONS
     return isinstance(error, PERMANENT)
 
 
 def describe_error(error: BaseException, home: Path) -> str:
-    """Our errors are sentences; of others, the kind says more than the text. Names no path of the
-    home folder."""
+    """Describe an error: an `MMError` by its sentence, any other by its type and text.
+
+    Paths of the home folder are hidden.
+    """
     return hide_home(str(error) if isinstance(error, MMError) else f"{type(error).__name__}: {error}", home)
 
 
 def quarantine_chunk(catalog: Catalog, chunk: ChunkRow, attempts: int, reason: str) -> None:
-    """Put the job aside, with the chunk and the last error in words."""
+    """Quarantine the job with the chunk, the number of attempts and the last error."""
     structlog.get_logger().warning("job quarantined", job=chunk.job_id, chunk=chunk.index, detail=reason)
-    part = f"The part from {chunk.start:.1f} to {chunk.end:.1f} s" if chunk.end > chunk.start else "The file"
-    catalog.quarantine_job(chunk.job_id, f"{part} was given up after {attempts} attempts. Last: {reason}")
+    section = f"The section from {chunk.start:.1f} to {chunk.end:.1f} s" if chunk.end > chunk.start else "The file"
+    catalog.quarantine_job(chunk.job_id, f"{section} was given up after {attempts} attempts. Last: {reason}")
 
 
 def fail_job(catalog: Catalog, job_id: str, reason: str) -> None:
-    """End the job with a sentence that says why."""
+    """End the job as failed, with `reason` as its error."""
     structlog.get_logger().warning("job failed", job=job_id, detail=reason)
     catalog.update_job(job_id, state="failed", error=reason)

@@ -1,5 +1,4 @@
-"""Give each segment of a video the scene that it lies in, and cut those in two in which a scene
-begins."""
+"""Assigns scenes to the segments of a video, and splits segments at the start of a scene."""
 
 from __future__ import annotations
 
@@ -26,12 +25,11 @@ if TYPE_CHECKING:
     from mm.spaces.types import SpaceId, Vector
 
 MIN_SEGMENT_SECONDS = 1.0
-"""Seconds; a scene that begins nearer to the edge of a segment begins at the edge."""
+"""In seconds; a scene that begins nearer to the edge of a segment begins at the edge."""
 
 
 def assign_scenes(shards: ShardStore, space: Space, segments: Sequence[NewSegment], shard_ids: Sequence[str]) -> list[NewSegment]:
-    """The segments with their scenes, as they were where nothing tells of any: without a temporal
-    network, or without frames.
+    """Assign scenes to segments; without a temporal network or frames, return them unchanged.
 
     Raises `Corrupt`, `SpaceMismatch`.
     """
@@ -44,8 +42,10 @@ def assign_scenes(shards: ShardStore, space: Space, segments: Sequence[NewSegmen
 
 
 def number_scenes(segments: Sequence[NewSegment], starts: Sequence[float]) -> list[NewSegment]:
-    """Segments with the start and the end of their scene; a scene begins at the segment that begins
-    nearest to it, and so does a shot. Shots are numbered anew."""
+    """Set the start and end of the scene of each segment, and renumber the shots.
+
+    A scene begins at the segment whose start is nearest, and so does a shot.
+    """
     edges = np.array([segment.start for segment in segments])
     first = sorted({0} | {int(np.abs(edges - start).argmin()) for start in starts})
     numbered: list[NewSegment] = []
@@ -61,31 +61,41 @@ def number_scenes(segments: Sequence[NewSegment], starts: Sequence[float]) -> li
 def _split_at_scenes(
     shards: ShardStore, space: SpaceId, segments: Sequence[NewSegment], starts: Sequence[float], frames: Sequence[EncodedFrame]
 ) -> list[NewSegment]:
-    """Segments cut where a scene begins inside; what is seen of each part is the mean of its own
-    frames."""
-    parts: list[NewSegment] = []
-    seen: dict[int, Vector] = {}
+    """Split segments at the scenes that begin inside them.
+
+    The `picture` vector of each new segment is the mean of its own frames.
+    """
+    result: list[NewSegment] = []
+    vectors: dict[int, Vector] = {}
     for segment in segments:
-        inside = [start for start in starts if segment.start + MIN_SEGMENT_SECONDS <= start <= segment.end - MIN_SEGMENT_SECONDS]
-        if not inside:
-            parts.append(segment)
+        starts_inside = [
+            start for start in starts if segment.start + MIN_SEGMENT_SECONDS <= start <= segment.end - MIN_SEGMENT_SECONDS
+        ]
+        if not starts_inside:
+            result.append(segment)
             continue
-        for number, (start, end) in enumerate(pairwise([segment.start, *inside, segment.end])):
-            evidence = [piece for piece in segment.evidence if piece.kind != "picture" and _part_of(piece, inside) == number]
-            seen[len(parts)] = mean_direction(frame_vectors_in(frames, Span(start, end)))
-            middle = bisect_right(inside, (segment.start + segment.end) / 2) == number
-            parts.append(replace(segment, start=start, end=end, evidence=evidence, unread=segment.unread and middle))
-    if not seen:
-        return parts
-    pictures = [EncodedEvidence("picture", parts[at].start, parts[at].end, None, vector) for at, vector in seen.items()]
-    stored = [EncodedSegment(picture.start, picture.end, 0, [picture]) for picture in pictures]
-    shard_id = write_segments(shards, space, stored)
-    for row, (at, picture) in enumerate(zip(seen, pictures, strict=True)):
-        piece = NewEvidence("picture", picture.start, picture.end, None, shard_id, row)
-        parts[at] = replace(parts[at], evidence=[piece, *parts[at].evidence])
-    return parts
+        for number, (start, end) in enumerate(pairwise([segment.start, *starts_inside, segment.end])):
+            evidence = [
+                piece
+                for piece in segment.evidence
+                if piece.kind != "picture" and _index_of_middle(piece, starts_inside) == number
+            ]
+            vectors[len(result)] = mean_direction(frame_vectors_in(frames, Span(start, end)))
+            has_middle = bisect_right(starts_inside, (segment.start + segment.end) / 2) == number
+            result.append(replace(segment, start=start, end=end, evidence=evidence, unread=segment.unread and has_middle))
+    if not vectors:
+        return result
+    image_evidence = [
+        EncodedEvidence("picture", result[at].start, result[at].end, None, vector) for at, vector in vectors.items()
+    ]
+    image_segments = [EncodedSegment(image.start, image.end, 0, [image]) for image in image_evidence]
+    shard_id = write_segments(shards, space, image_segments)
+    for row, (at, image) in enumerate(zip(vectors, image_evidence, strict=True)):
+        piece = NewEvidence("picture", image.start, image.end, None, shard_id, row)
+        result[at] = replace(result[at], evidence=[piece, *result[at].evidence])
+    return result
 
 
-def _part_of(piece: NewEvidence, starts: Sequence[float]) -> int:
-    """The part in which the middle of a piece of evidence lies."""
+def _index_of_middle(piece: NewEvidence, starts: Sequence[float]) -> int:
+    """Index of the new segment that contains the middle of a piece of evidence."""
     return bisect_right(starts, (piece.start + piece.end) / 2)

@@ -1,4 +1,4 @@
-"""A reader that notes how long its callers wait for it."""
+"""A media reader that measures the time spent waiting for it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class TimedReader:
-    """Passes everything on. `seconds` is the wait of all threads together: pictures and sound are
-    read side by side."""
+    """Delegates to a reader. `seconds` is the sum of the waits of all threads, as frames and audio
+    are read concurrently."""
 
     def __init__(self, reader: Reader) -> None:
         self.seconds = 0.0
@@ -25,29 +25,29 @@ class TimedReader:
         self._lock = threading.Lock()
 
     def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
-        with self._waiting():
+        with self._measure_wait():
             return self._reader.image(path, name, longest=longest)
 
     def frames(self, path: Path, name: str, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
-        with self._waiting():
+        with self._measure_wait():
             frames = self._reader.frames(path, name, span, fps, longest)
         while True:
-            with self._waiting():
+            with self._measure_wait():
                 frame = next(frames, None)
             if frame is None:
                 return
             yield frame
 
     def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
-        with self._waiting():
+        with self._measure_wait():
             return self._reader.frame_at(path, name, time, longest=longest)
 
     def waveform(self, path: Path, name: str, span: Span) -> Waveform:
-        with self._waiting():
+        with self._measure_wait():
             return self._reader.waveform(path, name, span)
 
     @contextmanager
-    def _waiting(self) -> Iterator[None]:
+    def _measure_wait(self) -> Iterator[None]:
         started = time.monotonic()
         try:
             yield

@@ -1,5 +1,4 @@
-"""One turn of a worker: the piece of work that the catalog says is next, up to the end of its item
-where that is the last one."""
+"""One work unit: the next one of the scheduling order of the catalog."""
 
 from __future__ import annotations
 
@@ -15,19 +14,18 @@ if TYPE_CHECKING:
 
 
 def run_work_unit(context: WorkerContext) -> None:
-    """Do what is next. Nothing is due where another worker was faster, or where a message came
-    twice."""
+    """Claim and run the next work unit. None is due after a repeated message."""
     settings = context.settings
-    turn = context.store.catalog.claim_work(context.owner, settings.lease_seconds, settings.chunk_seconds)
-    if turn is None:
+    unit = context.store.catalog.claim_work(context.owner, settings.lease_seconds, settings.chunk_seconds)
+    if unit is None:
         return
-    if turn.kind == "images":
-        encode_image_jobs(context, turn.job_ids)
-    elif turn.chunk is not None:
-        encode_leased_chunk(context, turn.chunk)
-    elif turn.kind == "finish":
-        finish_job(context, turn.job_ids[0])
+    if unit.kind == "images":
+        encode_image_jobs(context, unit.job_ids)
+    elif unit.chunk is not None:
+        encode_leased_chunk(context, unit.chunk)
+    elif unit.kind == "finish":
+        finish_job(context, unit.job_ids[0])
     else:
-        chunks = [chunk for chunk in plan_job(context, turn.job_ids[0]) if not chunk.done]
+        chunks = [chunk for chunk in plan_job(context, unit.job_ids[0]) if not chunk.done]
         if chunks:
             encode_chunk(context, chunks[0].pk)

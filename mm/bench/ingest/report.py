@@ -131,7 +131,7 @@ def run(service: Service, videos: Videos, size: str, repeats: int, on_progress: 
     if repeats < 1:
         raise InvalidInput("At least one repeat is needed.")
     methods: dict[str, Callable[[], Usage]] = {FLOOR: lambda: run_baseline(FLOOR, videos.silent)}
-    notes = [f"The naive method is left out: {reason}." for reason in [_missing_packages()] if reason]
+    notes = [f"The naive method is skipped: {reason}." for reason in [_missing_packages()] if reason]
     if not notes:
         methods[NAIVE] = lambda: run_baseline(NAIVE, videos.silent)
     methods[OURS] = lambda: ingest_video(service, videos.silent)

@@ -136,7 +136,7 @@ def languages(root: Path, tuxpaint: Path | None, images: Path | None, weights: P
 @larger_space
 @options.as_json
 def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
-    """Classify sounds by class name, beside YAMNet's classes; root: manifest.jsonl, audio/."""
+    """Classify sounds by class name, compared with YAMNet itself; root: manifest.jsonl, audio/."""
     from mm.evaluation.esc10 import evaluate
 
     with _shipped_space(space) as (loaded, reader):

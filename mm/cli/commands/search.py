@@ -97,7 +97,7 @@ def command(
     from mm.embedded.connect import connect
     from mm.schemas import Filters, Like, Weights
 
-    moment = None if like is None else Like(item=like[0], time=like[1])
+    like_query = None if like is None else Like(item=like[0], time=like[1])
     filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items})
     with connect(url) as client:
         response = client.search(
@@ -105,7 +105,7 @@ def command(
             picture=picture,
             sound=sound,
             clip=clip,
-            like=moment,
+            like=like_query,
             also=also,
             without=without,
             weights=Weights.model_validate(weights),

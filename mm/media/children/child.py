@@ -38,19 +38,22 @@ class Response:
     """Sends the messages of one response, up to a number of bytes."""
 
     def __init__(self, out: BinaryIO, name: str, output_bytes: int) -> None:
-        self._out, self._name, self._left = out, name, output_bytes
+        self._out, self._name, self._limit, self._left = out, name, output_bytes, output_bytes
         self._last = time.monotonic()
 
     def send(self, head: Head, body: bytes | memoryview = b"") -> None:
         """Send a message. Raises `TooLarge` when the response exceeds its limit."""
         self._left -= len(body)
         if self._left < 0:
-            raise TooLarge(f"{self._name}: the response is over its size limit: request less of the file at once.")
+            raise TooLarge(
+                f"{self._name}: the decoded data exceeds the limit of {self._limit:,} bytes of one response. "
+                "Request a shorter part of the file."
+            )
         wire.send(self._out, head, body)
         self._last = time.monotonic()
 
     def heartbeat(self) -> None:
-        """Send "alive" if nothing was sent for a while; called while decoding goes on."""
+        """Send "alive" if nothing was sent for a while; called while decoding continues."""
         if time.monotonic() - self._last > HEARTBEAT_SECONDS:
             self.send({"what": "alive"})
 

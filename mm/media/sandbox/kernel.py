@@ -24,7 +24,7 @@ def call(name: str, *arguments: int | ctypes.c_void_p) -> int:
     Raises `OSError` when it returns -1 or does not exist.
     """
     if not sys.platform.startswith("linux"):
-        raise OSError(errno.ENOSYS, f"{name} is Linux only")
+        raise OSError(errno.ENOSYS, f"{name} is available on Linux only")
     try:
         function = getattr(_libc, name)
     except AttributeError as error:

@@ -59,7 +59,9 @@ def describe_reports(reports: Mapping[str, LayerReport]) -> str:
         sentences.append(f"{workers} with the layers {', '.join(common) or 'none'}.")
     for layer in LAYERS:
         without = {
-            name: report.missing.get(layer, "no reason") for name, report in decoding.items() if layer not in report.layers
+            name: report.missing.get(layer, "no reason reported")
+            for name, report in decoding.items()
+            if layer not in report.layers
         }
         if without:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in sorted(without.items()))

@@ -54,9 +54,9 @@ class Quantization:
         try:
             with safe_open(path, "numpy") as file:
                 for key in file.keys():  # noqa: SIM118 (no mapping)
-                    name, _, part = key.rpartition(".")
+                    name, _, tensor_kind = key.rpartition(".")
                     tensor = file.get_tensor(key)
-                    if part == "range":
+                    if tensor_kind == "range":
                         low, high = map(float, tensor)
                         ranges[name] = low, high
                     else:

@@ -60,10 +60,10 @@ def suppress_non_maxima(probabilities_L: Float, times_L: npt.NDArray[np.float64]
     Of frames with at least `threshold` that are nearer than `min_gap` seconds, the most probable
     remains. The first frame is never a boundary.
     """
-    kept: list[int] = []
+    peaks: list[int] = []
     for index in np.argsort(-probabilities_L, kind="stable").tolist():
         if probabilities_L[index] < threshold:
             break
-        if index and all(abs(times_L[index] - times_L[other]) >= min_gap for other in kept):
-            kept.append(index)
-    return sorted(kept)
+        if index and all(abs(times_L[index] - times_L[other]) >= min_gap for other in peaks):
+            peaks.append(index)
+    return sorted(peaks)

@@ -70,7 +70,7 @@ def encode_clips(space: Space, reader: MediaReader, clips: Sequence[Clip], on_pr
             span = Span(0.0, min(file.info.duration, MAX_SECONDS))
             sequences.append(encode_frame_sequence(space, reader, file, span, FPS))
         except (MediaError, UnsupportedMedia) as error:
-            on_progress(f"{clip.path.name} is left out: {error}")
+            on_progress(f"{clip.path.name} is skipped: {error}")
             sequences.append(None)
         if len(sequences) % SAVE_EVERY == 0:
             on_progress(f"{len(sequences)} of {len(clips)} clips encoded")

@@ -12,7 +12,7 @@ from mm.training.align.recipe import AlignConfig
 _TEMPLATE = """# Image tower
 
 EfficientNet-Lite2, initialised with ImageNet weights and trained on captioned images towards the sentence vectors of MiniLM-L6,
-which stays locked.
+which is frozen.
 
 ## Numbers on the split dev of `{data}`
 {numbers}

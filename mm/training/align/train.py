@@ -1,4 +1,4 @@
-"""Train the image tower on captioned images towards the locked text tower.
+"""Train the image tower on captioned images towards the frozen text tower.
 
 Several runs that differ are trained on the captions, or on captions chosen by a teacher, and their
 weights are averaged. Runs on a CPU, a GPU, or several GPUs by torchrun; resumes at the last saved

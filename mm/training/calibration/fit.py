@@ -62,7 +62,7 @@ def fit_calibration(config: CalibrationConfig, on_progress: OnProgress) -> Path:
         entry.model_copy(update={"calibrator": round_coefficients(shift_prior(entry.calibrator, fitted_prior, config.prior))})
         for entry in fitted
     ]
-    on_progress("floor")
+    on_progress("score thresholds")
     unanswerable = read_split_lines(config.texts / "unanswerable" / "questions.txt", "dev")
     scores = _scores(library, bank, shifted[0].calibrator, encoder.embed_texts(unanswerable))
     floor = float(np.format_float_scientific(choose_floor(scores, config.kept, config.rejected), 2))

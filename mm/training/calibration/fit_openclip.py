@@ -68,7 +68,7 @@ def fit_openclip_calibration(space: OpenClipSpace, config: OpenClipCalibrationCo
     by_text, by_image, by_clip = (
         round_coefficients(shift_prior(calibrator, fitted_prior, config.prior)) for calibrator in (by_text, by_image, by_clip)
     )
-    on_progress("floor")
+    on_progress("score thresholds")
     of_captions = _probabilities(by_text, library.caption_vectors, library, bank, log_depictabilities)
     relevant, removed = split_scores(of_captions, library.image_of_caption)
     log_depictabilities = log_depictability(space.sentences.embed(unanswerable), bank)

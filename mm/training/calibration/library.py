@@ -137,7 +137,9 @@ def make_view_transform(view: int, seed: int) -> Transform:
     def transform(index: int, image: RGB) -> RGB:
         random = np.random.default_rng((seed, view, index))
         height, width = (round(side * random.uniform(0.5, 0.9)) for side in image.shape[:2])
-        top, left = (int(random.integers(0, side - part + 1)) for side, part in zip(image.shape, (height, width), strict=False))
+        top, left = (
+            int(random.integers(0, side - crop_side + 1)) for side, crop_side in zip(image.shape, (height, width), strict=False)
+        )
         crop = image[top : top + height, left : left + width, :]
         flipped = crop[:, ::-1] if random.random() < 0.5 else crop
         changed: RGB = np.clip(flipped * random.uniform(0.75, 1.25), 0, 255).astype(np.uint8)

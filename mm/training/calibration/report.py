@@ -36,8 +36,8 @@ def write_trade_offs(folder: Path, scores: Scores, floor: float) -> None:
     """Write `floor.svg` and `floor.md` into the folder."""
     points = measure_trade_offs(scores, _CHART_FLOORS)
     chart = Chart(
-        "What a floor keeps and rejects, 1000 images of dev",
-        "floor: lowest probability of a hit",
+        "Kept and rejected by score threshold, 1000 images of dev",
+        "score threshold: lowest probability of a hit",
         tuple(point.floor for point in points),
         (
             Line("relevant items kept", tuple(point.kept for point in points)),
@@ -55,6 +55,7 @@ def describe_floor(scores: Scores, floor: float) -> str:
     """One line about a floor."""
     point: TradeOff = measure_trade_off(scores, floor)
     return (
-        f"floor {point.floor:.3g}: keeps {point.kept:.1%} of the relevant items among the top 5, rejects {point.rejected:.1%} "
-        f"of the unanswerable queries, and {point.rejected_removed:.1%} of the captions whose image was removed"
+        f"score threshold {point.floor:.3g}: keeps {point.kept:.1%} of the relevant items among the top 5, rejects "
+        f"{point.rejected:.1%} of the unanswerable queries, and {point.rejected_removed:.1%} of the captions whose "
+        "image was removed"
     )

@@ -12,7 +12,7 @@ from mm.training.languages.recipe import LanguagesConfig
 _TEMPLATE = """# Multilingual text tower
 
 MiniLM-L6's layers with a vocabulary of their own, distilled from MiniLM's vectors of the English translations. MiniLM
-itself stays locked. The file also has the router that decides which queries are not in English.
+itself is frozen. The file also has the router that decides which queries are not in English.
 
 ## Numbers
 Shares in percent; `mm eval languages --root MULTI30K --tuxpaint TUXPAINT` prints them.

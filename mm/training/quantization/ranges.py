@@ -69,7 +69,9 @@ def mean_activations(graph: bytes, names: Sequence[str], images_NHWC: RGB) -> di
 def _list_convolutions() -> list[str]:
     """Names of all convolution layers, from the input on."""
     table = enumerate(list_blocks())
-    inner = [f"blocks.{i}.{part}" for i, block in table for part in ("expand", "depthwise", "project")[not block.has_expansion :]]
+    inner = [
+        f"blocks.{i}.{layer}" for i, block in table for layer in ("expand", "depthwise", "project")[not block.has_expansion :]
+    ]
     return ["stem", *inner, "top"]
 
 

@@ -53,9 +53,8 @@ The file as it is served, beside YAMNet's own classes: `mm eval esc10 --root ESC
 Python {python}, torch {torch}. `mm train sound` makes the weights, the calibration and this card.
 
 ## Limits
-- It distinguishes what AudioSet's classes distinguish: a bell from a bark, not one dog from another, and no melody, key or
-  speaker.
-- Where people speak, nothing counts as a sound: a dog that barks into a sentence is not found.
+- It distinguishes the classes of AudioSet: `Bell` from `Bark`, but not one dog from another, and no melody, key or speaker.
+- Where people speak, nothing counts as a sound: a dog that barks during a sentence is not found.
 - A short sound is diluted by what is around it within a second.
 - Audio is a poor query for images: docs/space.md has the numbers.
 """
@@ -101,4 +100,4 @@ def _format_table(rows: Sequence[tuple[str, Interval]]) -> str:
 
 
 def _is_path(value: object) -> bool:
-    return isinstance(value, Path) or (isinstance(value, tuple) and any(isinstance(part, Path) for part in value))
+    return isinstance(value, Path) or (isinstance(value, tuple) and any(isinstance(element, Path) for element in value))

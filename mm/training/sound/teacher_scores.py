@@ -117,8 +117,8 @@ class _Scorer:
 
     @torch.no_grad()
     def __call__(self, waveforms: Tensor) -> Tensor:
-        parts = [self.teacher(self.logmel(part))[1].sigmoid() for part in torch.split(waveforms, BATCH)]
-        return torch.cat(parts) if parts else torch.zeros(0, len(self.teacher.classes.bias))
+        scores = [self.teacher(self.logmel(batch))[1].sigmoid() for batch in torch.split(waveforms, BATCH)]
+        return torch.cat(scores) if scores else torch.zeros(0, len(self.teacher.classes.bias))
 
 
 def _score_clip(network: _Scorer, clips: AudioClips, index: int) -> tuple[Float, Int]:

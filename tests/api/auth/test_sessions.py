@@ -117,7 +117,7 @@ def test_session_that_another_process_ended_is_refused(keyed: KeyedServer) -> No
         wait_for(lambda: browser.get("/v1/media").status_code == 401, "the session is refused")
 
 
-def test_session_expires(tmp_path: Path, graphs: Path) -> None:
+def test_session_after_session_hours_is_refused(tmp_path: Path, graphs: Path) -> None:
     home = with_graphs(tmp_path, graphs)
     _, secret = KeyFile(home).add("one", "read")
     settings = Settings(home=home, keys="on", session_hours=1e-9)

@@ -99,7 +99,7 @@ def test_list_segments_returns_speech(api: ApiServer, library: dict[str, str]) -
     assert api.client.get(path, params={"after": page["next"]}).json() == {"segments": [second], "next": None}
 
 
-def test_list_segments_of_unknown_or_unprocessed_item(api: ApiServer, several: list[str]) -> None:
+def test_list_segments_of_unknown_item_is_not_found_and_of_unprocessed_is_empty(api: ApiServer, several: list[str]) -> None:
     assert_problem(api.client.get("/v1/media/nothing/segments"), 404, "not-found")
     waiting = api.upload_item(media.image(910), "waiting.png")
     assert api.client.get(f"/v1/media/{waiting['id']}/segments").json() == {"segments": [], "next": None}

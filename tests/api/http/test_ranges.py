@@ -20,10 +20,10 @@ def test_parse_range_with_both_ends_returns_slice(data: bytes, first: int, last:
         with pytest.raises(RangeNotSatisfiable):
             parse_range(header, len(data))
     else:
-        part = parse_range(header, len(data))
-        assert part is not None
-        assert data[part.first : part.last + 1] == data[first : last + 1]
-        assert part.length == len(data[first : last + 1])
+        byte_range = parse_range(header, len(data))
+        assert byte_range is not None
+        assert data[byte_range.first : byte_range.last + 1] == data[first : last + 1]
+        assert byte_range.length == len(data[first : last + 1])
 
 
 @given(st.binary(min_size=1, max_size=300), st.integers(0, 299))
@@ -34,9 +34,9 @@ def test_parse_range_without_end_goes_to_end_of_file(data: bytes, first: int) ->
 
 @given(st.binary(min_size=1, max_size=300), st.integers(1, 400))
 def test_parse_range_of_suffix_is_end_of_file(data: bytes, count: int) -> None:
-    part = parse_range(f"bytes=-{count}", len(data))
-    assert part is not None
-    assert data[part.first : part.last + 1] == data[-count:]
+    byte_range = parse_range(f"bytes=-{count}", len(data))
+    assert byte_range is not None
+    assert data[byte_range.first : byte_range.last + 1] == data[-count:]
 
 
 @given(SIZES)
@@ -56,7 +56,7 @@ def test_parse_range_of_invalid_header_is_ignored(header: str | None) -> None:
 @given(st.text(), SIZES)
 def test_parse_range_of_any_text_is_valid(text: str, size: int) -> None:
     try:
-        part = parse_range(f"bytes={text}", size)
+        byte_range = parse_range(f"bytes={text}", size)
     except RangeNotSatisfiable:
         return
-    assert part is None or 0 <= part.first <= part.last < size
+    assert byte_range is None or 0 <= byte_range.first <= byte_range.last < size

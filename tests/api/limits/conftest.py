@@ -1,4 +1,4 @@
-"""A service that requires keys, with an honest client, an attacker, and low limits."""
+"""A service that requires keys, with a regular client, an attacker, and low limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that open, send requests and close in any order, and which are closed at a limit."""
+"""Connections that open, send requests and close in any order, and those closed at a limit."""
 
 from __future__ import annotations
 

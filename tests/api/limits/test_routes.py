@@ -1,4 +1,4 @@
-"""One key reaches all its limits, while another searches, browses and uploads undisturbed."""
+"""One key reaches all its limits, while another searches, browses and uploads without delay."""
 
 from __future__ import annotations
 

@@ -192,9 +192,9 @@ def test_upload_metadata_may_be_partial_or_have_unknown_keys(tus: Tus, metadata:
 
 def test_create_upload_stores_bytes_of_its_body(api: ApiServer, tus: Tus) -> None:
     data = media.image(602)
-    part = tus.create(len(data), "b.png", body=data[:50])
-    assert (part.status_code, part.headers["upload-offset"]) == (201, "50")
-    assert tus.patch(part.headers["location"], 50, data[50:]).headers["mm-item"]
+    created = tus.create(len(data), "b.png", body=data[:50])
+    assert (created.status_code, created.headers["upload-offset"]) == (201, "50")
+    assert tus.patch(created.headers["location"], 50, data[50:]).headers["mm-item"]
     whole = tus.create(len(data), "c.png", body=data, **checksum(data))
     assert (whole.status_code, whole.headers["upload-offset"]) == (201, str(len(data)))
     assert whole.headers["mm-item"] == hashlib.sha256(data).hexdigest()[:32]

@@ -33,7 +33,7 @@ def test_clean_name_is_one_printable_path_component(name: str) -> None:
         ("..", "untitled"),
     ],
 )
-def test_clean_name_of_examples(name: str, expected: str) -> None:
+def test_clean_name_of_unsafe_names_returns_safe_ones(name: str, expected: str) -> None:
     assert clean_name(name) == expected
 
 

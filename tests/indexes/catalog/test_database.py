@@ -23,7 +23,7 @@ def test_catalog_raises_unavailable_while_postgresql_is_stopped(tmp_path: Path, 
     url = postgres.new_database()
     with open_store(Settings(home=tmp_path, database_url=url)) as store:
         _, job = add(store, 1)
-        postgres.cut_off(url)
+        postgres.block_connections(url)
         for call in (
             lambda: store.catalog.get_job(job.id),
             lambda: store.catalog.update_job(job.id, stage="x"),
@@ -32,7 +32,7 @@ def test_catalog_raises_unavailable_while_postgresql_is_stopped(tmp_path: Path, 
         ):
             with pytest.raises(Unavailable, match="catalog"):
                 call()
-        postgres.let_in(url)
+        postgres.allow_connections(url)
         assert store.catalog.get_job(job.id) == job
 
 

@@ -179,7 +179,7 @@ def test_add_item_after_delete_creates_new_item(store: Store) -> None:
     assert (created, again.id, job.state) == (True, item.id, "queued")
 
 
-def test_counts_returns_number_of_rows(store: Store) -> None:
+def test_count_rows_returns_number_of_rows(store: Store) -> None:
     publish(store, 1, np.random.default_rng(3), segments=5)
     add(store, 2)
     counts = store.catalog.count_rows()

@@ -179,13 +179,13 @@ def test_open_unmarked_files_with_empty_catalog_is_refused(settings: Settings, o
     check_open_is_refused(settings.model_copy(update={"database_url": other_url}), f"no items.*{OPTIONS}")
 
 
-@pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.99])
-def test_open_with_truncated_catalog_is_refused(tmp_path: Path, part: float) -> None:
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.99])
+def test_open_with_truncated_catalog_is_refused(tmp_path: Path, fraction: float) -> None:
     settings = Settings(home=tmp_path / "home")
     fill(settings)
     catalog = settings.root / "catalog.db"
     data = catalog.read_bytes()
-    catalog.write_bytes(data[: int(len(data) * part)])
+    catalog.write_bytes(data[: int(len(data) * fraction)])
     before = files(settings)
     with pytest.raises(Unavailable, match="--rebuild"):
         open_store(settings)

@@ -67,18 +67,18 @@ def test_sweep_removes_unlisted_index_parts_unless_locked(sqlite_store: Store) -
     publish(sqlite_store, 1, np.random.default_rng(0))
     Searcher(sqlite_store, SPACE, sqlite_store.settings).follower.refresh()
     folder = sqlite_store.settings.root / "index" / str(SPACE)
-    (named,) = folder.glob("part-*")
-    left = write(folder / "part-0011223344556677" / "rows.safetensors").parent
-    for part in (named, left):
+    (listed,) = folder.glob("part-*")
+    unlisted = write(folder / "part-0011223344556677" / "rows.safetensors").parent
+    for part in (listed, unlisted):
         age(part)
     with hold_lock(sqlite_store.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
         sqlite_store.sweep(OLD)
-        assert left.exists()
+        assert unlisted.exists()
     sqlite_store.sweep(OLD)
-    assert not left.exists()
+    assert not unlisted.exists()
     manifest = SpaceIndex(sqlite_store, SPACE).load_manifest(sqlite_store.catalog.get_head())
     assert manifest is not None
-    assert [entry.name for entry in manifest.parts] == [named.name]
+    assert [entry.name for entry in manifest.parts] == [listed.name]
 
 
 def test_sweep_removes_unused_graphs(sqlite_store: Store) -> None:

@@ -47,7 +47,7 @@ def put(store: Store, seed: int | str, segments: Sequence[Mapping[EvidenceKind, 
     item, job = add(store, seed)
     store.catalog.plan_job(job.id, SPACE, [Span(0.0, 10.0)])
     kinds = sorted({kind for segment in segments for kind in segment})
-    vectors = {kind: np.array([one[kind] for one in segments if kind in one], np.float16) for kind in kinds}
+    vectors = {kind: np.array([segment[kind] for segment in segments if kind in segment], np.float16) for kind in kinds}
     shard = store.shards.write(SPACE, vectors, [seed])
     rows = dict.fromkeys(kinds, -1)
     stored = []
@@ -78,20 +78,20 @@ def searcher(sqlite_store: Store) -> Searcher:
 def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Searcher]]:
     """Images and videos with seven `picture` and five `speech` contents, many of them repeated."""
     rng = np.random.default_rng(3)
-    seen, said = [unit(rng) for _ in range(7)], [unit(rng) for _ in range(5)]
+    image_contents, speech_contents = [unit(rng) for _ in range(7)], [unit(rng) for _ in range(5)]
     with open_store(Settings(home=tmp_path_factory.mktemp("copies"))) as store:
         for number in range(10):
-            put(store, f"picture {number}", [{"picture": near(seen[rng.integers(7)], rng)}], seconds=0.0)
+            put(store, f"picture {number}", [{"picture": near(image_contents[rng.integers(7)], rng)}], seconds=0.0)
         for number in range(14):
             segments: list[dict[EvidenceKind, Vector]] = []
             for _ in range(rng.integers(1, 5)):
                 segment: dict[EvidenceKind, Vector] = {}
                 if number % 7 and rng.random() < 0.8:
-                    segment["picture"] = near(seen[rng.integers(7)], rng)
+                    segment["picture"] = near(image_contents[rng.integers(7)], rng)
                 if not segment or rng.random() < 0.5:
-                    segment["speech"] = near(said[rng.integers(5)], rng)
+                    segment["speech"] = near(speech_contents[rng.integers(5)], rng)
                 if rng.random() < 0.3:
-                    segment["sound"] = near(said[rng.integers(2)], rng)
+                    segment["sound"] = near(speech_contents[rng.integers(2)], rng)
                 segments.append(segment)
             put(store, f"video {number}", segments)
         searcher = Searcher(store, SPACE, store.settings)
@@ -121,59 +121,59 @@ def test_search_near_duplicates_equals_brute_force(
     assert shape(fast) == shape(slow)
     np.testing.assert_allclose([hit.score for hit in fast], [hit.score for hit in slow], rtol=1e-5)
     everything = searcher.search(query, 1000, ALL, floor)
-    ungrouped = [(one.item_id, one.start) for hit in everything for one in (hit, *hit.near_duplicates)]
+    ungrouped = [(member.item_id, member.start) for hit in everything for member in (hit, *hit.near_duplicates)]
     every = [(hit.item_id, hit.start) for hit in searcher.search(query, 1000, ALL, floor, merge_near_duplicates=False)]
     assert sorted(ungrouped) == sorted(every), "grouping loses and duplicates no moment"
-    assert all(hit.score >= one.score - 1e-9 for hit in everything for one in hit.near_duplicates)
+    assert all(hit.score >= duplicate.score - 1e-9 for hit in everything for duplicate in hit.near_duplicates)
 
 
-def found(searcher: Searcher, query: Query, *, merge_near_duplicates: bool = True) -> list[tuple[str, list[str]]]:
+def search_ids(searcher: Searcher, query: Query, *, merge_near_duplicates: bool = True) -> list[tuple[str, list[str]]]:
     searcher.follower.refresh()
     return [
-        (hit.item_id, [one.item_id for one in hit.near_duplicates])
+        (hit.item_id, [duplicate.item_id for duplicate in hit.near_duplicates])
         for hit in searcher.search(query, 10, ALL, 0.0, merge_near_duplicates=merge_near_duplicates)
     ]
 
 
 def test_search_image_uploaded_three_times_is_one_hit(sqlite_store: Store, searcher: Searcher) -> None:
-    seen, other = np.eye(DIM)[:2]
-    first = put(sqlite_store, 1, [{"picture": seen}], 0.0)
-    second = put(sqlite_store, 2, [{"picture": seen - 0.1 * other}], 0.0)
-    third = put(sqlite_store, 3, [{"picture": seen - 0.2 * other}], 0.0)
-    another = put(sqlite_store, 4, [{"picture": 0.6 * seen + 0.8 * other}], 0.0)
-    query = make_query({"picture": 0.9 * seen + 0.1 * other})
-    assert found(searcher, query) == [(first, [second, third]), (another, [])]
-    assert found(searcher, query, merge_near_duplicates=False) == [(first, []), (second, []), (third, []), (another, [])]
-    assert found(searcher, replace(query, near_duplicate_cosine=None)) == found(searcher, query, merge_near_duplicates=False), (
-        "the space has no cosine"
-    )
+    image, other = np.eye(DIM)[:2]
+    first = put(sqlite_store, 1, [{"picture": image}], 0.0)
+    second = put(sqlite_store, 2, [{"picture": image - 0.1 * other}], 0.0)
+    third = put(sqlite_store, 3, [{"picture": image - 0.2 * other}], 0.0)
+    another = put(sqlite_store, 4, [{"picture": 0.6 * image + 0.8 * other}], 0.0)
+    query = make_query({"picture": 0.9 * image + 0.1 * other})
+    assert search_ids(searcher, query) == [(first, [second, third]), (another, [])]
+    assert search_ids(searcher, query, merge_near_duplicates=False) == [(first, []), (second, []), (third, []), (another, [])]
+    assert search_ids(searcher, replace(query, near_duplicate_cosine=None)) == search_ids(
+        searcher, query, merge_near_duplicates=False
+    ), "the space has no cosine"
     sqlite_store.catalog.delete_item(first)
-    assert found(searcher, query)[0] == (second, [third])
+    assert search_ids(searcher, query)[0] == (second, [third])
 
 
 def test_search_speech_over_same_slide_stays_two_hits(sqlite_store: Store, searcher: Searcher) -> None:
-    slide, one, two = np.eye(DIM)[:3]
-    first = put(sqlite_store, 1, [{"picture": slide, "speech": one + 0.2 * two}])
-    second = put(sqlite_store, 2, [{"picture": slide, "speech": two + 0.1 * one}])
-    copy = put(sqlite_store, 3, [{"picture": slide, "speech": two}])
-    assert found(searcher, make_query({"speech": one + two})) == [(first, []), (second, [copy])]
-    ((_, min_cosine),) = found(searcher, make_query({"picture": slide}))
-    assert len(min_cosine) == 2, "a query for the slide merges them"
+    slide, speech, other_speech = np.eye(DIM)[:3]
+    first = put(sqlite_store, 1, [{"picture": slide, "speech": speech + 0.2 * other_speech}])
+    second = put(sqlite_store, 2, [{"picture": slide, "speech": other_speech + 0.1 * speech}])
+    copy = put(sqlite_store, 3, [{"picture": slide, "speech": other_speech}])
+    assert search_ids(searcher, make_query({"speech": speech + other_speech})) == [(first, []), (second, [copy])]
+    ((_, duplicates),) = search_ids(searcher, make_query({"picture": slide}))
+    assert len(duplicates) == 2, "a query for the slide merges them"
 
 
 def test_search_image_and_video_of_it_and_shots_of_one_video_stay_separate_hits(sqlite_store: Store, searcher: Searcher) -> None:
-    seen, other = np.eye(DIM)[:2]
-    put(sqlite_store, 1, [{"picture": seen}], 0.0)
-    put(sqlite_store, 2, [{"picture": seen}, {"picture": other}, {"picture": seen}])
-    assert [len(min_cosine) for _, min_cosine in found(searcher, make_query({"picture": seen}))][:3] == [0, 0, 0]
+    image, other = np.eye(DIM)[:2]
+    put(sqlite_store, 1, [{"picture": image}], 0.0)
+    put(sqlite_store, 2, [{"picture": image}, {"picture": other}, {"picture": image}])
+    assert [len(duplicates) for _, duplicates in search_ids(searcher, make_query({"picture": image}))][:3] == [0, 0, 0]
 
 
 def test_search_audio_without_images_is_merged_by_speech(sqlite_store: Store, searcher: Searcher) -> None:
-    said = np.eye(DIM)[0]
+    speech = np.eye(DIM)[0]
     for seed in range(2):
-        put(sqlite_store, seed, [{"speech": said}])
-    put(sqlite_store, "with image", [{"speech": said, "picture": np.eye(DIM)[1]}])
-    assert sorted(len(min_cosine) for _, min_cosine in found(searcher, make_query({"speech": said}))) == [0, 1]
+        put(sqlite_store, seed, [{"speech": speech}])
+    put(sqlite_store, "with image", [{"speech": speech, "picture": np.eye(DIM)[1]}])
+    assert sorted(len(duplicates) for _, duplicates in search_ids(searcher, make_query({"speech": speech}))) == [0, 1]
 
 
 def test_search_similar_sounds_are_merged_only_with_similar_images(sqlite_store: Store, searcher: Searcher) -> None:
@@ -182,10 +182,10 @@ def test_search_similar_sounds_are_merged_only_with_similar_images(sqlite_store:
         put(sqlite_store, seed, [{"sound": rain}])
     for seed in range(2, 5):
         put(sqlite_store, seed, [{"sound": rain, "picture": street if seed < 4 else field}])
-    assert sorted(len(min_cosine) for _, min_cosine in found(searcher, make_query({"sound": rain}))) == [0, 0, 0, 1]
+    assert sorted(len(duplicates) for _, duplicates in search_ids(searcher, make_query({"sound": rain}))) == [0, 0, 0, 1]
 
 
 def test_search_items_with_same_name_only_stay_separate_hits(sqlite_store: Store, searcher: Searcher) -> None:
     for seed in range(2):
         put(sqlite_store, seed, [{"name": np.eye(DIM)[0]}])
-    assert [len(min_cosine) for _, min_cosine in found(searcher, make_query({"name": np.eye(DIM)[0]}))] == [0, 0]
+    assert [len(duplicates) for _, duplicates in search_ids(searcher, make_query({"name": np.eye(DIM)[0]}))] == [0, 0]

@@ -176,7 +176,7 @@ def picture_query(rng: np.random.Generator) -> Query:
     return random_query(rng, ["picture"])
 
 
-def found(searcher: Searcher, **filters: object) -> set[str]:
+def find_item_ids(searcher: Searcher, **filters: object) -> set[str]:
     """Ids of the items that a query with equal scores for all returns."""
     zero = np.zeros(DIM, np.float32)
     query = Query(tuple(EvidenceQuery(kind, zero, 0.0, zero) for kind in ("picture", "speech", "name")), SPACE, 0.5)
@@ -195,25 +195,25 @@ def add_plain(store: Store, seed: int, **changes: object) -> str:
 
 def test_refresh_applies_new_and_deleted_items(store: Store, searcher: Searcher) -> None:
     searcher.follower.refresh()
-    assert found(searcher) == set()
+    assert find_item_ids(searcher) == set()
     first, second = add_plain(store, 1), add_plain(store, 2)
     searcher.follower.refresh()
-    assert found(searcher) == {first, second}
+    assert find_item_ids(searcher) == {first, second}
     store.catalog.delete_item(first)
-    assert found(searcher) == {second}, "the catalog has deleted it"
+    assert find_item_ids(searcher) == {second}, "the catalog has deleted it"
     searcher.follower.refresh()
-    assert found(searcher) == {second}
+    assert find_item_ids(searcher) == {second}
     assert add_plain(store, 1) == first, "the same bytes are added again"
     searcher.follower.refresh()
-    assert found(searcher) == {first, second}
+    assert find_item_ids(searcher) == {first, second}
 
 
-@pytest.mark.parametrize("worn", [index.MAX_DEAD_FRACTION, 2.0])
+@pytest.mark.parametrize("max_dead_fraction", [index.MAX_DEAD_FRACTION, 2.0])
 def test_search_after_delete_still_returns_k_hits(
-    store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch, worn: float
+    store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch, max_dead_fraction: float
 ) -> None:
     """A `MAX_DEAD_FRACTION` above 1 leaves the deleted items in the part."""
-    monkeypatch.setattr(index, "MAX_DEAD_FRACTION", worn)
+    monkeypatch.setattr(index, "MAX_DEAD_FRACTION", max_dead_fraction)
     rng = np.random.default_rng(2)
     ids = [publish(store, seed, rng, pieces={"picture": 2}).id for seed in range(8)]
     searcher.follower.refresh()
@@ -233,14 +233,14 @@ def test_search_filters_select_exact_items(store: Store, searcher: Searcher, clo
     clock.now += 60
     video = add_plain(store, 2, kind="video", tags=["a"])
     searcher.follower.refresh()
-    assert found(searcher) == {image, video}
-    assert found(searcher, kinds=["image"]) == {image}
-    assert found(searcher, tags=["a"]) == {image, video}
-    assert found(searcher, tags=["a", "b"]) == {image}
-    assert found(searcher, items=[video, "0" * 32]) == {video}
-    assert found(searcher, items=["0" * 32]) == set()
-    assert found(searcher, uploaded_after=start + timedelta(seconds=30)) == {video}
-    assert found(searcher, uploaded_before=start + timedelta(seconds=30), kinds=["video"]) == set()
+    assert find_item_ids(searcher) == {image, video}
+    assert find_item_ids(searcher, kinds=["image"]) == {image}
+    assert find_item_ids(searcher, tags=["a"]) == {image, video}
+    assert find_item_ids(searcher, tags=["a", "b"]) == {image}
+    assert find_item_ids(searcher, items=[video, "0" * 32]) == {video}
+    assert find_item_ids(searcher, items=["0" * 32]) == set()
+    assert find_item_ids(searcher, uploaded_after=start + timedelta(seconds=30)) == {video}
+    assert find_item_ids(searcher, uploaded_before=start + timedelta(seconds=30), kinds=["video"]) == set()
 
 
 def test_index_follower_refreshes_in_background(store: Store) -> None:
@@ -257,7 +257,7 @@ def test_index_follower_refreshes_in_background(store: Store) -> None:
 def test_search_finds_item_committed_before_it(store: Store, searcher: Searcher) -> None:
     searcher.follower.refresh()
     item = add_plain(store, 1)
-    assert found(searcher) == {item}
+    assert find_item_ids(searcher) == {item}
 
 
 def test_search_while_index_is_locked_uses_old_snapshot(
@@ -268,8 +268,8 @@ def test_search_while_index_is_locked_uses_old_snapshot(
     searcher.follower.refresh()
     second = add_plain(store, 2)
     with hold_lock(store.settings.root / "locks" / f"index-{SPACE}.lock", 1.0):
-        assert found(searcher) == {first}
-    assert found(searcher) == {first, second}
+        assert find_item_ids(searcher) == {first}
+    assert find_item_ids(searcher) == {first, second}
 
 
 def test_search_before_first_refresh_raises_unavailable(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,15 +277,15 @@ def test_search_before_first_refresh_raises_unavailable(sqlite_store: Store, mon
     item = add_plain(sqlite_store, 1)
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     with pytest.raises(Unavailable, match="still being read"):
-        found(searcher)
+        find_item_ids(searcher)
     searcher.follower.refresh()
-    assert found(searcher) == {item}
+    assert find_item_ids(searcher) == {item}
 
 
 def test_search_during_concurrent_changes_finds_stable_item(sqlite_store: Store) -> None:
     rng = np.random.default_rng(5)
     quick = sqlite_store.settings.model_copy(update={"refresh_seconds": 0.01})
-    kept = add_plain(sqlite_store, "kept")  # type: ignore[arg-type]
+    stable = add_plain(sqlite_store, "kept")  # type: ignore[arg-type]
     with Searcher(sqlite_store, SPACE, quick) as searcher, ThreadPoolExecutor(3) as pool:
         searcher.follower.refresh()
 
@@ -297,7 +297,7 @@ def test_search_during_concurrent_changes_finds_stable_item(sqlite_store: Store)
 
         changes = [pool.submit(change, 1)]
         while not all(done.done() for done in changes):
-            assert kept in found(searcher)
+            assert stable in find_item_ids(searcher)
         for done in changes:
             done.result()
         searcher.follower.refresh()
@@ -325,7 +325,7 @@ def along_an_axis() -> Query:
 
 
 @pytest.mark.parametrize(
-    ("probabilities", "shots", "hits"),
+    ("probabilities", "shots", "expected"),
     [
         pytest.param(
             [0.9, 0.6, 0.95, 0.7, 0.1, 0.8],
@@ -342,18 +342,18 @@ def along_an_axis() -> Query:
     ],
 )
 def test_search_groups_adjacent_matching_segments(
-    store: Store, searcher: Searcher, probabilities: list[float], shots: list[int], hits: list[tuple[int, int, int]]
+    store: Store, searcher: Searcher, probabilities: list[float], shots: list[int], expected: list[tuple[int, int, int]]
 ) -> None:
     publish_video(store, 1, probabilities, shots)
     searcher.follower.refresh()
-    found = searcher.search(along_an_axis(), 10, ALL, 0.5)
-    assert [(hit.start, hit.end, hit.best_start) for hit in found] == hits
-    assert [round(hit.score, 2) for hit in found] == [probabilities[best] for _, _, best in hits]
-    assert [(hit.start, hit.end, hit.best_start) for hit in searcher.search(along_an_axis(), 1, ALL, 0.5)] == hits[:1]
+    hits = searcher.search(along_an_axis(), 10, ALL, 0.5)
+    assert [(hit.start, hit.end, hit.best_start) for hit in hits] == expected
+    assert [round(hit.score, 2) for hit in hits] == [probabilities[best] for _, _, best in expected]
+    assert [(hit.start, hit.end, hit.best_start) for hit in searcher.search(along_an_axis(), 1, ALL, 0.5)] == expected[:1]
 
 
 @pytest.mark.parametrize(
-    ("probabilities", "shots", "hits"),
+    ("probabilities", "shots", "expected"),
     [
         pytest.param([0.9, 0.6, 0.2, 0.2], [0, 0, 0, 0], [(0, 2, 0), (2, 4, 2)], id="a likely hit excludes less likely segments"),
         pytest.param([0.2, 0.55, 0.2], [0, 0, 0], [(1, 2, 1), (0, 1, 0), (2, 3, 2)], id="before and after"),
@@ -362,16 +362,16 @@ def test_search_groups_adjacent_matching_segments(
     ],
 )
 def test_search_with_lower_floor_keeps_likely_hits_unchanged(
-    sqlite_store: Store, probabilities: list[float], shots: list[int], hits: list[tuple[int, int, int]]
+    sqlite_store: Store, probabilities: list[float], shots: list[int], expected: list[tuple[int, int, int]]
 ) -> None:
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     publish_video(sqlite_store, 1, probabilities, shots)
     searcher.follower.refresh()
-    found = searcher.search(along_an_axis(), 10, ALL, 0.1, likely=0.5)
-    assert [(hit.start, hit.end, hit.best_start) for hit in found] == hits
-    likely = [hit for hit in found if hit.score >= 0.5]
+    hits = searcher.search(along_an_axis(), 10, ALL, 0.1, likely=0.5)
+    assert [(hit.start, hit.end, hit.best_start) for hit in hits] == expected
+    likely = [hit for hit in hits if hit.score >= 0.5]
     assert likely == searcher.search(along_an_axis(), 10, ALL, 0.5)
-    assert found[: len(likely)] == likely
+    assert hits[: len(likely)] == likely
 
 
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -121,15 +121,15 @@ def test_find_top_moments_approximate_returns_exact_scores_and_filters(
     queries = library.random_queries(seed)
     item_pks = None if share == 1.0 else np.flatnonzero(np.random.default_rng(seed).random(PARTS * ITEMS) < share)
     moments = find_top_moments(library.snapshot, queries, item_pks, k, floor, map, error_bound)
-    found = [SIZE * library.snapshot.parts.index(moment.part) + moment.segment for moment in moments]
+    segment_numbers = [SIZE * library.snapshot.parts.index(moment.part) + moment.segment for moment in moments]
     ground_truth = library.strength(queries)
     allowed = np.setdiff1d(np.arange(PARTS * ITEMS) if item_pks is None else item_pks, DEAD)
-    assert len(set(found)) == len(found) <= k
-    assert {number // EACH for number in found} <= set(allowed.tolist())
+    assert len(set(segment_numbers)) == len(segment_numbers) <= k
+    assert {number // EACH for number in segment_numbers} <= set(allowed.tolist())
     strengths = [moment.strength for moment in moments]
     assert strengths == sorted(strengths, reverse=True)
     assert all(strength >= floor for strength in strengths)
-    np.testing.assert_allclose(strengths, ground_truth[found], rtol=1e-4)
+    np.testing.assert_allclose(strengths, ground_truth[segment_numbers], rtol=1e-4)
     eligible = np.sort(ground_truth[np.isin(np.arange(len(ground_truth)) // EACH, allowed) & (ground_truth >= floor)])[::-1][:k]
     if error_bound is None:
         np.testing.assert_allclose(strengths, eligible, rtol=1e-4)
@@ -190,8 +190,8 @@ def test_searcher_uses_method_of_setting(sqlite_store: Store, monkeypatch: pytes
     searcher.follower.refresh()
     sqlite_store.catalog.delete_item(ids[2])
     query = random_query(rng)
-    found = [hit.score for hit in searcher.search(query, 5, Filters(), 0.0)]
-    assert found == pytest.approx([hit.score for hit in search_brute_force(sqlite_store, query, 5, Filters(), 0.0)])
+    scores = [hit.score for hit in searcher.search(query, 5, Filters(), 0.0)]
+    assert scores == pytest.approx([hit.score for hit in search_brute_force(sqlite_store, query, 5, Filters(), 0.0)])
     assert error_bounds == [None if method == "exact" else ERROR_BOUND]
     monkeypatch.setattr(search, "EXACT_LIMIT", 1000)
     searcher.search(query, 5, Filters(), 0.0)
@@ -209,5 +209,5 @@ def test_refresh_rebuilds_damaged_codes(sqlite_store: Store, monkeypatch: pytest
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     searcher.follower.refresh()
     query = random_query(rng)
-    found = [hit.score for hit in searcher.search(query, 5, Filters(), 0.0)]
-    assert found == pytest.approx([hit.score for hit in search_brute_force(sqlite_store, query, 5, Filters(), 0.0)])
+    scores = [hit.score for hit in searcher.search(query, 5, Filters(), 0.0)]
+    assert scores == pytest.approx([hit.score for hit in search_brute_force(sqlite_store, query, 5, Filters(), 0.0)])

@@ -242,7 +242,7 @@ def test_concurrent_writers_index_each_item_once(filled: Store) -> None:
     assert len(seqs) == len(set(seqs)), "no item was indexed twice"
 
 
-def test_refresh_behind_locked_index_raises_and_search_continues(filled: Store) -> None:
+def test_refresh_of_locked_index_raises_and_search_continues(filled: Store) -> None:
     searcher = refreshed(filled)
     assert searcher.follower.lag_seconds() == 0.0
     publish(filled, "new", np.random.default_rng(0))

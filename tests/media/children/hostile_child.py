@@ -102,13 +102,13 @@ def keep(opened: OpenedFile) -> Never:
     raise UnsupportedMedia(f"Kept: {KEPT}")
 
 
-def say_who(opened: OpenedFile) -> Never:
+def disclose_process_number(opened: OpenedFile) -> Never:
     """Disclose a number that no other process has."""
     NUMBER.append(os.urandom(16).hex())
     raise UnsupportedMedia(f"Number: {NUMBER[0]}")
 
 
-def list_handles(opened: OpenedFile) -> Never:
+def disclose_open_descriptors(opened: OpenedFile) -> Never:
     """Disclose the open descriptors, without that of the file."""
     handles = []
     for handle in range(64):
@@ -118,7 +118,7 @@ def list_handles(opened: OpenedFile) -> Never:
     raise UnsupportedMedia(f"Handles: {sorted(set(handles) - {opened.file.fileno()})}")
 
 
-DISCLOSURES = {"keep": keep, "who": say_who, "handles": list_handles}
+DISCLOSURES = {"keep": keep, "who": disclose_process_number, "handles": disclose_open_descriptors}
 ATTEMPTS: dict[str, Callable[[], object]] = {
     "read": lambda: OUTSIDE.read_bytes(),
     "read-by-handle": lambda: os.open("/proc/self/fd/0", os.O_RDONLY),

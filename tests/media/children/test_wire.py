@@ -21,13 +21,13 @@ def receive(data: bytes) -> wire.Head | tuple[wire.Head, bytearray]:
 
 
 @given(heads, st.binary(max_size=1000))
-def test_message_round_trip(head: wire.Head, body: bytes) -> None:
+def test_receive_returns_the_message_that_was_sent(head: wire.Head, body: bytes) -> None:
     stream = io.BytesIO()
     wire.send(stream, head, body)
     assert receive(stream.getvalue()) == (head, body)
 
 
-def test_message_with_a_surrogate_round_trips() -> None:
+def test_receive_of_a_text_with_a_surrogate_returns_it_unchanged() -> None:
     stream = io.BytesIO()
     wire.send(stream, {"path": "video\udcff.mp4"})
     assert receive(stream.getvalue()) == ({"path": "video\udcff.mp4"}, b"")

@@ -135,7 +135,7 @@ def test_probe_of_truncated_audio_with_a_sample_count_raises_truncated(
 
 
 @pytest.mark.parametrize("container", ["adts", "ogg", "mpegts"])
-def test_truncated_stream_without_a_length_is_read_as_far_as_it_goes(reader: MediaReader, tmp_path: Path, container: str) -> None:
+def test_truncated_stream_without_a_length_is_read_up_to_its_end(reader: MediaReader, tmp_path: Path, container: str) -> None:
     audio = Clicks([0.5, 1.5], 8.0, "libopus" if container == "ogg" else "aac")
     path = write(tmp_path / "audio", None, audio, container=container)
     data = path.read_bytes()

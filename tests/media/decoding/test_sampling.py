@@ -62,14 +62,14 @@ def signature(seed: int, light: float = 0.0, noise: int = 0) -> Signature:
 
 
 def make_frames(*shots: tuple[int, float], fps: float = 25.0) -> list[FakeFrame]:
-    """Pictures of shots: (seed, seconds)."""
+    """Frames of shots, each given as (seed, seconds)."""
     seeds = [seed for seed, seconds in shots for _ in range(round(seconds * fps))]
     return [FakeFrame(index / fps, signature(seed, noise=index)) for index, seed in enumerate(seeds)]
 
 
 def moving(seed: int, count: int, speed: int, start: float = 0.0, fps: float = 25.0) -> list[FakeFrame]:
     """Frames of a camera that pans over a wide image."""
-    wide = np.concatenate([signature(seed + part) for part in range(8)], axis=2)
+    wide = np.concatenate([signature(seed + offset) for offset in range(8)], axis=2)
     wide = np.concatenate([wide, wide], axis=2)
     return [FakeFrame(start + i / fps, wide[:, :, i * speed % 256 : i * speed % 256 + 32]) for i in range(count)]
 

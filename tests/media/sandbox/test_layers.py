@@ -46,7 +46,7 @@ needs_landlock = pytest.mark.skipif(landlock.abi() == 0, reason="this kernel has
 def compromised_reader(
     folder: Path, monkeypatch: pytest.MonkeyPatch, layers: tuple[str, ...] = LAYERS, limits: Limits | None = None
 ) -> Iterator[tuple[MediaReader, Path]]:
-    """A reader with a compromised child, which attempts what the file name says, and a file."""
+    """A reader with a compromised child, which attempts what the file name selects, and a file."""
     monkeypatch.setattr("mm.media.children.fork_client.SERVER", "tests.media.children.hostile_child")
     (folder / "file").write_bytes(b"x")
     with MediaReader(limits, sandbox=Sandbox("limits", layers=layers)) as reader:

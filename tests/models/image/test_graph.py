@@ -84,7 +84,7 @@ def test_build_graph_missing_weight_is_named() -> None:
         build_graph(weights, 64)
 
 
-def test_list_blocks_is_efficientnet_lite2() -> None:
+def test_list_blocks_equals_efficientnet_lite2() -> None:
     """Counts of the reference: 21 blocks, 6.09 million parameters with the classifier."""
     encoder = ImageEncoder()
     backbone = sum(w.numel() for name, w in encoder.named_parameters() if name.startswith(("stem", "blocks", "top", "classes")))

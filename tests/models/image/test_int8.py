@@ -186,18 +186,18 @@ def test_torch_image_graph_invalid_input_is_refused(weights: Path, monkeypatch: 
 def test_read_precisions_of_other_weights_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "image.safetensors"
     lost = {"runtime": "onnxruntime-int8", "cosine": 0.99, "worst": 0.9, "text_to_image": 0.1}
-    found = Precisions(
+    precisions = Precisions(
         weights="a",
         pictures=3,
         losses={"int8": PrecisionLoss(**lost, image_to_text=0.6), "bfloat16": PrecisionLoss(**lost, image_to_text=-0.2)},
     )
-    path.with_name(PRECISIONS_FILE).write_text(found.model_dump_json())
-    assert read_precisions(path, "a") == found
-    assert "0.6 points" in found.describe_rejection("int8")
-    assert found.describe_rejection("float32") == found.describe_rejection("bfloat16") == ""
+    path.with_name(PRECISIONS_FILE).write_text(precisions.model_dump_json())
+    assert read_precisions(path, "a") == precisions
+    assert "0.6 points" in precisions.describe_rejection("int8")
+    assert precisions.describe_rejection("float32") == precisions.describe_rejection("bfloat16") == ""
     assert "not measured" in read_precisions(path, "b").describe_rejection("bfloat16")
-    assert "not measured" in found.describe_rejection("float16")
-    path.with_name(PRECISIONS_FILE).write_text(found.model_dump_json()[:-5])
+    assert "not measured" in precisions.describe_rejection("float16")
+    path.with_name(PRECISIONS_FILE).write_text(precisions.model_dump_json()[:-5])
     with pytest.raises(Corrupt, match=PRECISIONS_FILE):
         read_precisions(path, "a")
 

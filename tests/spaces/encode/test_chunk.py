@@ -45,16 +45,16 @@ def test_encode_video_segments_tile_the_span_and_do_not_cross_shots(space: Space
     segments = encode(space, reader, "video", Span(0, 20), 20)
     assert segments[0].start == 0
     assert segments[-1].end == 20
-    assert all(one.end == other.start for one, other in itertools.pairwise(segments))
+    assert all(segment.end == other.start for segment, other in itertools.pairwise(segments))
     assert all(segment.end - segment.start <= Settings().segment_seconds for segment in segments)
     assert 14 in {segment.start for segment in segments}
     assert [segment.shot for segment in segments] == [0 if segment.start < 14 else 1 for segment in segments]
     red, green = space.image.embed([RED, GREEN])
     for segment in segments:
-        (seen,) = segment.evidence
-        assert (seen.start, seen.end, seen.kind, seen.text) == (segment.start, segment.end, "picture", None)
+        (evidence,) = segment.evidence
+        assert (evidence.start, evidence.end, evidence.kind, evidence.text) == (segment.start, segment.end, "picture", None)
         # A segment without a frame of its own has the last frame before it.
-        np.testing.assert_allclose(seen.vector, red if segment.start < 14 else green, atol=1e-4)
+        np.testing.assert_allclose(evidence.vector, red if segment.start < 14 else green, atol=1e-4)
 
 
 def test_encode_speech_line_belongs_to_one_chunk_and_overlaps_its_segment(space: Space, recording: Waveform) -> None:
@@ -65,10 +65,10 @@ def test_encode_speech_line_belongs_to_one_chunk_and_overlaps_its_segment(space:
     assert [e.text for e in lines] == [e.text for s in whole for e in s.evidence if e.kind == "speech"]
     assert any("try again" in (e.text or "").lower() for e in lines)
     for segment in whole:
-        for one in segment.evidence:
-            assert one.end > segment.start
-            assert one.start < segment.end
-            assert np.linalg.norm(one.vector) == pytest.approx(1, abs=1e-4)
+        for evidence in segment.evidence:
+            assert evidence.end > segment.start
+            assert evidence.start < segment.end
+            assert np.linalg.norm(evidence.vector) == pytest.approx(1, abs=1e-4)
 
 
 def test_encode_audio_file_gives_segments_with_speech(space: Space, recording: Waveform) -> None:
@@ -79,32 +79,38 @@ def test_encode_audio_file_gives_segments_with_speech(space: Space, recording: W
 
 
 def test_encode_sounds_are_located_and_exclude_speech(space: Space, recording: Waveform) -> None:
-    heard = np.concatenate([silence(10), siren(10), recording[: 10 * SPEECH_RATE]])
-    reader = FakeReader([(Span(0, 30), RED)], heard)
+    waveform = np.concatenate([silence(10), siren(10), recording[: 10 * SPEECH_RATE]])
+    reader = FakeReader([(Span(0, 30), RED)], waveform)
     for kind in ("video", "audio"):
         segments = encode(space, reader, kind, Span(0, 30), 30, audio=True)
-        sounds = [one for segment in segments for one in segment.evidence if one.kind == "sound"]
+        sounds = [evidence for segment in segments for evidence in segment.evidence if evidence.kind == "sound"]
         assert sounds
-        assert all(one.end > 10 and one.start < 20 for one in sounds)
-        assert any("siren" in (one.text or "") for one in sounds)
-        assert all(one.kind != "sound" for segment in segments if segment.end <= 10 for one in segment.evidence)
+        assert all(evidence.end > 10 and evidence.start < 20 for evidence in sounds)
+        assert any("siren" in (evidence.text or "") for evidence in sounds)
+        assert all(evidence.kind != "sound" for segment in segments if segment.end <= 10 for evidence in segment.evidence)
         siren_vector = space.sound.embed(siren(10))
         assert siren_vector is not None
-        assert max(float(one.vector @ siren_vector) for one in sounds) > 0.9
+        assert max(float(evidence.vector @ siren_vector) for evidence in sounds) > 0.9
         for segment in segments:
-            for one in segment.evidence:
-                assert one.end > segment.start
-                assert one.start < segment.end
+            for evidence in segment.evidence:
+                assert evidence.end > segment.start
+                assert evidence.start < segment.end
 
 
 def test_encode_sounds_of_two_chunks_tile_the_whole(space: Space) -> None:
     """The windows of a chunk tile it: no window belongs to two chunks."""
     reader = FakeReader(sound=np.concatenate([siren(8), bell(8)]))
     halves = [encode(space, reader, "audio", Span(start, start + 8), 16, audio=True) for start in (0, 8)]
-    times = [(one.start, one.end) for half in halves for segment in half for one in segment.evidence if one.kind == "sound"]
+    times = [
+        (evidence.start, evidence.end)
+        for half in halves
+        for segment in half
+        for evidence in segment.evidence
+        if evidence.kind == "sound"
+    ]
     assert times[0][0] == 0
     assert times[-1][1] == 16
-    assert all(one[1] == other[0] for one, other in itertools.pairwise(times))
+    assert all(first[1] == second[0] for first, second in itertools.pairwise(times))
 
 
 def test_encode_image_is_one_segment_of_length_0(space: Space) -> None:
@@ -152,7 +158,7 @@ def test_encode_file_name_of_a_generated_name_is_none(space: Space) -> None:
 
 
 def test_encode_progress_is_called_while_only_audio_is_encoded(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a cancelled job ends, and a working process is not reported as stalled."""
+    """Progress ends a cancelled job, and prevents a report of a working process as stalled."""
     monkeypatch.setattr("mm.spaces.encode.chunk.WAIT_SECONDS", 0.01)
     released = threading.Event()
     monkeypatch.setattr("mm.spaces.encode.chunk.encode_audio", lambda *_: [] if released.wait(60) else None)

@@ -43,7 +43,7 @@ def encode(frames: list[Frame], min_cosine: float = INTERPOLATE) -> tuple[list[E
 
 
 def min_cosine_of(a: list[EncodedFrame], b: list[EncodedFrame]) -> float:
-    """The least cosine between two encodings of the same frames."""
+    """The minimum cosine between two encodings of the same frames."""
     return min(float(x.vector @ y.vector) for x, y in zip(a, b, strict=True))
 
 

@@ -31,20 +31,20 @@ def encode(space: Space, reader: FakeReader, kind: str, seconds: float, ocr_budg
 
 
 def texts(segments: list[EncodedSegment]) -> list[str | None]:
-    return [one.text for segment in segments for one in segment.evidence if one.kind == "written"]
+    return [evidence.text for segment in segments for evidence in segment.evidence if evidence.kind == "written"]
 
 
 def test_recognized_text_is_evidence_of_the_shot_that_shows_it(space: Space, sign: RGB) -> None:
     reader = FakeReader([(Span(0, 5), RED), (Span(5, 9), sign), (Span(9, 12), RED)])
     segments = encode(space, reader, "video", 12.0, OcrBudget("always"))
-    assert [any(one.kind == "written" for one in segment.evidence) for segment in segments] == [False, True, False]
-    (piece,) = [one for one in segments[1].evidence if one.kind == "written"]
+    assert [any(evidence.kind == "written" for evidence in segment.evidence) for segment in segments] == [False, True, False]
+    (piece,) = [evidence for evidence in segments[1].evidence if evidence.kind == "written"]
     assert (piece.start, piece.end, piece.text) == (5, 9, "Ferry to Zanzibar / Departs at noon")
 
 
 def test_recognized_text_matches_a_related_query_only(space: Space, sign: RGB) -> None:
     (segment,) = encode(space, FakeReader([(Span(0, 1), sign)]), "image", 0.0, OcrBudget("always"))
-    (piece,) = [one for one in segment.evidence if one.kind == "written"]
+    (piece,) = [evidence for evidence in segment.evidence if evidence.kind == "written"]
 
     def match_probability(words: str) -> float:
         (evidence_query,) = [
@@ -92,7 +92,7 @@ def test_recognize_segments_stops_at_the_budget_longest_shots_first(space: Space
     assert not ocr_budget.is_available
 
 
-def test_ocr_budget_keeps_its_share_over_many_chunks() -> None:
+def test_ocr_budget_over_many_chunks_uses_its_share_of_the_time() -> None:
     now, read = [0.0], 0.0
     ocr_budget = OcrBudget("auto", lambda: now[0])
     for _ in range(2000):
@@ -108,6 +108,8 @@ def test_ocr_budget_keeps_its_share_over_many_chunks() -> None:
 def test_select_for_ocr_selects_a_shot_again_where_its_image_changes() -> None:
     axis = np.eye(2, dtype=np.float32)
     axes = [axis[0], axis[0], axis[1], axis[1], axis[0]]
-    segments = [EncodedSegment(n, n + 1, 0, [EncodedEvidence("picture", n, n + 1, None, one)]) for n, one in enumerate(axes)]
+    segments = [
+        EncodedSegment(n, n + 1, 0, [EncodedEvidence("picture", n, n + 1, None, vector)]) for n, vector in enumerate(axes)
+    ]
     assert [segment.start for segment in select_for_ocr(segments)] == [0, 2, 4]
     assert select_for_ocr([EncodedSegment(0, 1, 0)]) == []

@@ -101,14 +101,14 @@ def test_caption_by_classes_gives_the_mean_class_vector() -> None:
     class_vectors_KD = unit(1000, 384)
     encoder = build_imagenet_encoder(class_vectors_KD).eval()
     pictures = torch.randint(0, 256, (3, 32, 32, 3), generator=generator(0), dtype=torch.uint8)
-    found = caption_by_classes(pictures, encoder, class_vectors_KD, 32, batch=2)
+    captioned = caption_by_classes(pictures, encoder, class_vectors_KD, 32, batch=2)
     with torch.no_grad():
         logits = encoder.classes(encoder.features(pictures.permute(0, 3, 1, 2).float()))
     expected = functional.normalize(logits.softmax(1) @ class_vectors_KD, dim=1)
-    assert torch.allclose(found.captions[:, 0], expected, atol=1e-5)
-    joined = CaptionedTensors(pictures, unit(3, 5, 384)).concatenate(found)
+    assert torch.allclose(captioned.captions[:, 0], expected, atol=1e-5)
+    joined = CaptionedTensors(pictures, unit(3, 5, 384)).concatenate(captioned)
     assert joined.captions.shape == (6, 5, 384)
-    assert torch.equal(joined.captions[4, 3], found.captions[1, 0])
+    assert torch.equal(joined.captions[4, 3], captioned.captions[1, 0])
 
 
 def test_load_unlabeled_reads_all_images_and_refuses_empty_folders(captioned_folder: Path, tmp_path: Path) -> None:

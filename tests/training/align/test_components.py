@@ -57,16 +57,16 @@ def test_draw_views_without_augmentation_gives_images_or_mirror_images() -> None
     views = draw_views(pictures(8), 24, STILL, generator(0))
     mirrored = [torch.allclose(view, original.flip(-1), atol=1) for view, original in zip(views, originals, strict=True)]
     same = [torch.allclose(view, original, atol=1) for view, original in zip(views, originals, strict=True)]
-    assert all(one or other for one, other in zip(same, mirrored, strict=True))
+    assert all(is_same or is_mirrored for is_same, is_mirrored in zip(same, mirrored, strict=True))
     assert any(same)
     assert any(mirrored)
 
 
 def test_draw_views_does_not_modify_its_input() -> None:
     rows = pictures(4)
-    kept = rows.clone()
+    copy = rows.clone()
     draw_views(rows, 24, Views(), generator(0))
-    assert torch.equal(rows, kept)
+    assert torch.equal(rows, copy)
 
 
 @settings(max_examples=20)
@@ -145,4 +145,4 @@ def test_open_atomic_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="broke"):
         write_half()
-    assert [(found.name, found.read_bytes()) for found in path.parent.iterdir()] == [("file", b"old")]
+    assert [(entry.name, entry.read_bytes()) for entry in path.parent.iterdir()] == [("file", b"old")]

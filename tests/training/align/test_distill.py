@@ -86,13 +86,13 @@ def finished(
 def test_caption_images_chooses_the_nearest_sentences(captioned_folder: Path, teacher: Space, tmp_path: Path) -> None:
     rows = read_captioned_images(captioned_folder, "train")
     files, sentences = [row.path for row in rows], sorted({caption for row in rows for caption in row.captions})
-    found = caption_images(teacher, files, sentences, 3, 32, tmp_path, torch.device("cpu"))
-    assert found.images.shape == (12, 32, 32, 3)
-    assert found.captions.shape == (12, 3, 384)
+    captioned = caption_images(teacher, files, sentences, 3, 32, tmp_path, torch.device("cpu"))
+    assert captioned.images.shape == (12, 32, 32, 3)
+    assert captioned.captions.shape == (12, 3, 384)
     words = TextTower(tmp_path / "graphs").embed(sentences)
-    for file, captions in zip(files, found.captions.numpy(), strict=True):
-        (seen,) = teacher.image.embed([np.asarray(Image.open(file).convert("RGB"))])
-        cosines = {sentence: float(seen @ teacher.text.embed([sentence])[0]) for sentence in sentences}
+    for file, captions in zip(files, captioned.captions.numpy(), strict=True):
+        (image_vector,) = teacher.image.embed([np.asarray(Image.open(file).convert("RGB"))])
+        cosines = {sentence: float(image_vector @ teacher.text.embed([sentence])[0]) for sentence in sentences}
         best = sorted(sentences, key=lambda sentence: -cosines[sentence])[:3]
         for caption, sentence in zip(captions, best, strict=True):
             assert caption @ words[sentences.index(sentence)] > 0.999
@@ -102,22 +102,22 @@ def test_caption_images_chooses_the_nearest_sentences(captioned_folder: Path, te
 def test_find_nearest_sentences_equals_brute_force(pictures: int, sentences: int, count: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     images, sentence_vectors = (random.normal(size=(size, 8)).astype(np.float32) for size in (pictures, sentences))
-    found = find_nearest_sentences(images, sentence_vectors, count)
-    assert found.shape == (pictures, min(count, sentences))
-    for row, vector in zip(found, images, strict=True):
+    nearest = find_nearest_sentences(images, sentence_vectors, count)
+    assert nearest.shape == (pictures, min(count, sentences))
+    for row, vector in zip(nearest, images, strict=True):
         cosines = sentence_vectors @ vector
         assert np.allclose(cosines[row], np.sort(cosines)[::-1][: len(row)], atol=1e-5)
 
 
 def test_embed_images_reads_the_cache_until_an_image_changes(teacher: Space, tmp_path: Path) -> None:
-    path, kept = tmp_path / "one.png", tmp_path / "kept"
+    path, cache = tmp_path / "one.png", tmp_path / "kept"
     Image.new("RGB", (40, 40), "red").save(path)
-    first = embed_images(teacher, [path], kept)
-    (block,) = kept.glob("seen-*.npy")
+    first = embed_images(teacher, [path], cache)
+    (block,) = cache.glob("seen-*.npy")
     np.save(block, first * 2)
-    assert np.array_equal(embed_images(teacher, [path], kept), first * 2)
+    assert np.array_equal(embed_images(teacher, [path], cache), first * 2)
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(path)
-    again = embed_images(teacher, [path], kept)
+    again = embed_images(teacher, [path], cache)
     assert np.allclose(np.linalg.norm(again, axis=1), 1)
     assert not np.allclose(again, first)
 

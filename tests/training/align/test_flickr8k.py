@@ -1,4 +1,4 @@
-"""The reader of Flickr8k, from the authors' files to what training reads."""
+"""Conversion of the Flickr8k files to captioned images for training."""
 
 from __future__ import annotations
 

@@ -90,8 +90,8 @@ def test_align_card_has_the_recalls_of_the_weights(
 ) -> None:
     config, _ = finished
     card = (config.out / "CARD.md").read_text()
-    found = measure_recall(config.out / "image.safetensors", config.data, tmp_path)
-    assert found.table() in card
+    recalls = measure_recall(config.out / "image.safetensors", config.data, tmp_path)
+    assert recalls.table() in card
     assert "- epochs: 2" in card
     assert str(config.out) not in card  # a card is for others
 
@@ -102,11 +102,11 @@ def test_eval_flickr8k_prints_the_recalls_of_the_weights(
     config, _ = finished
     weights = config.out / "image.safetensors"
     result = CliRunner().invoke(main, ["eval", "flickr8k", "--root", str(config.data), "--weights", str(weights), "--json"])
-    found = {measure["name"]: measure["value"] for measure in json.loads(result.output)["measures"]}
+    values = {measure["name"]: measure["value"] for measure in json.loads(result.output)["measures"]}
     on_the_card = measure_recall(weights, config.data, tmp_path)
     for k in (1, 5, 10):
-        assert 100 * found[f"text to image, R@{k}"] == pytest.approx(on_the_card.text_to_image[k])
-        assert 100 * found[f"image to text, R@{k}"] == pytest.approx(on_the_card.image_to_text[k])
+        assert 100 * values[f"text to image, R@{k}"] == pytest.approx(on_the_card.text_to_image[k])
+        assert 100 * values[f"image to text, R@{k}"] == pytest.approx(on_the_card.image_to_text[k])
 
 
 def test_align_writes_half_precision_mean_of_the_runs(finished: tuple[AlignConfig, list[tuple[int, int, str]]]) -> None:
@@ -188,9 +188,9 @@ def test_contrastive_loss_in_two_processes_has_the_gradient_of_one(pair: AlignCo
     contrast = ContrastiveLoss()
     cost(contrast, lambda pictures: pictures @ matrix.T, slice(None)).backward()  # type: ignore[no-untyped-call]
     for rank in (0, 1):
-        found = torch.load(pair.out.parent / f"{rank}.pt", weights_only=True)
-        torch.testing.assert_close(found["matrix"], matrix.grad)
-        torch.testing.assert_close(found["scale"], contrast.log_scale.grad)
+        gradients = torch.load(pair.out.parent / f"{rank}.pt", weights_only=True)
+        torch.testing.assert_close(gradients["matrix"], matrix.grad)
+        torch.testing.assert_close(gradients["scale"], contrast.log_scale.grad)
 
 
 def cost(contrast: ContrastiveLoss, encode: Callable[[torch.Tensor], torch.Tensor], own: slice) -> torch.Tensor:

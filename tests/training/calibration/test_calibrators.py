@@ -22,9 +22,9 @@ def test_fit_calibrator_gives_high_probabilities_to_relevant_pairs_only() -> Non
     evidence, bank = directions(80, 0), directions(60, 1)
     questions = np.stack([normalize(row) for row in evidence + 0.1 * directions(80, 2)])
     calibrator = fit_calibrator([(LabelledPairs(questions, evidence, np.eye(80, dtype=np.bool_)), bank)])
-    found = sigmoid(compute_logits(calibrator, questions, evidence, bank))
-    assert found.diagonal().mean() > 0.9
-    assert found[~np.eye(80, dtype=np.bool_)].mean() < 0.01
+    probabilities = sigmoid(compute_logits(calibrator, questions, evidence, bank))
+    assert probabilities.diagonal().mean() > 0.9
+    assert probabilities[~np.eye(80, dtype=np.bool_)].mean() < 0.01
 
 
 def test_fit_calibrator_gives_relevant_items_of_a_query_the_weight_of_one() -> None:
@@ -40,10 +40,10 @@ def test_fit_calibrator_gives_relevant_items_of_a_query_the_weight_of_one() -> N
 def test_compute_logits_equals_linearize() -> None:
     calibrator = Calibrator(bias=-3.0, cosine=4.0, z_score=1.5, depictable=1.0)
     questions, evidence, bank = directions(5, 6), directions(9, 7), directions(50, 8)
-    shown = np.linspace(-3, 0, 5)
-    together = compute_logits(calibrator, questions, evidence, bank, shown)
-    for row, question, one in zip(together, questions, shown.tolist(), strict=True):
-        served = linearize(calibrator, question, bank, one)
+    log_depictabilities = np.linspace(-3, 0, 5)
+    together = compute_logits(calibrator, questions, evidence, bank, log_depictabilities)
+    for row, question, log_depictability in zip(together, questions, log_depictabilities.tolist(), strict=True):
+        served = linearize(calibrator, question, bank, log_depictability)
         np.testing.assert_allclose(row, evidence @ served.weight + served.bias, rtol=1e-4, atol=1e-4)
 
 
@@ -69,9 +69,9 @@ def test_fit_text_classifier_generalises_to_new_texts() -> None:
     groups = [TextGroup([f"shown {n}" for n in range(300)], True, 1.0), TextGroup([f"other {n}" for n in range(100)], False, 1.0)]
     weights = fit_text_classifier(groups, embed)
     fresh = embed([f"shown new {n}" for n in range(100)] + [f"other new {n}" for n in range(100)])
-    found = fresh @ weights[:-1] + weights[-1]
-    assert (found[:100] > 0).mean() > 0.9
-    assert (found[100:] < 0).mean() > 0.9
+    logits = fresh @ weights[:-1] + weights[-1]
+    assert (logits[:100] > 0).mean() > 0.9
+    assert (logits[100:] < 0).mean() > 0.9
 
 
 def test_shift_prior_multiplies_the_odds_by_the_ratio_of_prior_odds() -> None:

@@ -39,8 +39,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> CalibrationConfig:
                 rows.append({"image": name, "captions": captions, "split": split})
     (data / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     shutil.copy(Path(moonshine_voice.__file__).parent / "assets" / "beckett.wav", spoken / "audio" / "a.wav")
-    said = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
-    (spoken / "manifest.jsonl").write_text(json.dumps({"audio": "audio/a.wav", "spoken_text": said, "split": "dev"}))
+    spoken_text = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
+    (spoken / "manifest.jsonl").write_text(json.dumps({"audio": "audio/a.wav", "spoken_text": spoken_text, "split": "dev"}))
     weights = WEIGHTS / "lite" / "image.safetensors"
     return CalibrationConfig(data, spoken, folder / "out", weights, SETS, bank_images=12, bank_sentences=40, caption_sample=20)
 
@@ -48,22 +48,22 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> CalibrationConfig:
 def pattern(colour: tuple[int, int, int], shape: str) -> np.ndarray:
     """A shape of one colour on white."""
     picture = np.full((96, 96, 3), 255, np.uint8)
-    part = {"square": np.s_[24:72, 24:72], "stripe": np.s_[40:56, :], "corner": np.s_[:40, :40]}[shape]
-    picture[part] = colour
+    region = {"square": np.s_[24:72, 24:72], "stripe": np.s_[40:56, :], "corner": np.s_[:40, :40]}[shape]
+    picture[region] = colour
     return picture
 
 
 def test_fit_calibration_writes_all_files_and_is_deterministic(config: CalibrationConfig) -> None:
     lines: list[str] = []
     path = fit_calibration(config, lines.append)
-    found, bank = read_calibration(path), read_bank(config.out / "bank.safetensors")
-    assert found.image_weights == hash_weights(config.weights)
-    assert found.prior == config.prior
-    assert 0 < found.floor < 1
-    assert found.possible == min(config.prior, found.floor)
+    calibration, bank = read_calibration(path), read_bank(config.out / "bank.safetensors")
+    assert calibration.image_weights == hash_weights(config.weights)
+    assert calibration.prior == config.prior
+    assert 0 < calibration.floor < 1
+    assert calibration.possible == min(config.prior, calibration.floor)
     assert bank.images.shape == (12, 384)
     assert bank.sentences.shape == (40, 384)
-    components = {(entry.component, entry.kind) for entry in found.calibrators}
+    components = {(entry.component, entry.kind) for entry in calibration.calibrators}
     assert components == {
         ("text", "picture"),
         ("text", "speech"),
@@ -73,7 +73,7 @@ def test_fit_calibration_writes_all_files_and_is_deterministic(config: Calibrati
         ("sound", "speech"),
     }
     assert (config.out / "floor.svg").read_text().startswith("<svg")
-    assert f"{found.floor:.2g}" in (config.out / "floor.md").read_text()
+    assert f"{calibration.floor:.2g}" in (config.out / "floor.md").read_text()
     assert lines[-1].startswith("floor ")
     first = path.read_bytes()
     fit_calibration(config, lines.append)

@@ -36,11 +36,11 @@ def test_train_calibrate_of_a_larger_space_writes_its_calibration(
 
     space = load_space(name, Settings(home=home, threads=1))
     assert space.id == before.id
-    question = build_query(space, text="a red wall", picture=None)
-    assert question.notes == ()
-    assert 0 < question.floor < 1
-    assert question.possible == min(space.calibration.prior, question.floor)
-    assert {probe.kind: len(probe.weight) for probe in question.evidence_queries} == {
+    query = build_query(space, text="a red wall", picture=None)
+    assert query.notes == ()
+    assert 0 < query.floor < 1
+    assert query.possible == min(space.calibration.prior, query.floor)
+    assert {evidence_query.kind: len(evidence_query.weight) for evidence_query in query.evidence_queries} == {
         "picture": 24,
         "speech": 384,
         "sound": 384,

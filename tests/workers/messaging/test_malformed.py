@@ -1,4 +1,4 @@
-"""Messages that nobody meant for a worker: each is dropped, and the worker goes on."""
+"""Malformed messages: each one is dropped, and the worker continues."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from workers.messaging.messages import QUEUE, TASKS, sanitize_message
 
 
 def message(home: Home) -> dict[str, Any]:
-    """A good one, as the dispatcher sends it."""
+    """A valid message, as the dispatcher sends it."""
     dispatcher = Dispatcher(home.settings)
     dispatcher.dispatch()
     dispatcher.close()
     with home.broker.client() as client:
         raw = client.rpop(QUEUE)
-    found: dict[str, Any] = json.loads(raw)
-    return found
+    received: dict[str, Any] = json.loads(raw)
+    return received
 
 
-def changed(good: dict[str, Any], *path: str, value: object = None, drop: bool = False) -> bytes:
-    """The message with one value replaced, or left out."""
-    copy = json.loads(json.dumps(good))
+def changed(valid: dict[str, Any], *path: str, value: object = None, drop: bool = False) -> bytes:
+    """The message with one value replaced or removed."""
+    copy = json.loads(json.dumps(valid))
     inside = copy
     for name in path[:-1]:
         inside = inside[name]
@@ -46,16 +46,16 @@ def body(content: str) -> str:
     return base64.b64encode(content.encode()).decode()
 
 
-def malformed(good: dict[str, Any]) -> dict[str, bytes]:
-    """By what is wrong with it."""
+def malformed(valid: dict[str, Any]) -> dict[str, bytes]:
+    """Malformed messages by their defect."""
     strange: list[object] = [None, 7, "text", [1, 2], {"a": 1}]
     nested = {
-        f"{'.'.join(path)} {value!r}": changed(good, *path, value=value)
+        f"{'.'.join(path)} {value!r}": changed(valid, *path, value=value)
         for path in (("properties",), ("headers",), ("body",), ("content-type",), ("content-encoding",), ("headers", "task"))
         for value in strange
     }
     inside = {
-        f"{'.'.join(path)} {value!r}": changed(good, *path, value=value)
+        f"{'.'.join(path)} {value!r}": changed(valid, *path, value=value)
         for path in (
             ("properties", "delivery_tag"), ("properties", "delivery_info"), ("properties", "body_encoding"), ("headers", "id"),
             ("headers", "eta"), ("headers", "expires"), ("headers", "timelimit"), ("headers", "retries"), ("headers", "argsrepr"),
@@ -63,7 +63,7 @@ def malformed(good: dict[str, Any]) -> dict[str, bytes]:
         for value in ([1, 2], {"a": 1}, "text")
     }  # fmt: skip
     lacking = {
-        f"no {'.'.join(path)}": changed(good, *path, drop=True)
+        f"no {'.'.join(path)}": changed(valid, *path, drop=True)
         for path in (
             ("headers",),
             ("body",),
@@ -77,12 +77,12 @@ def malformed(good: dict[str, Any]) -> dict[str, bytes]:
         "text": b"not json", "list": b"[1,2]", "null": b"null", "number": b"7", "string": b'"text"', "object": b"{}",
         "empty": b"", "bytes": b"\xff\xfe\x00", "deep": b"[" * 100_000, "digits": b"7" * 5000,
         "huge": json.dumps("x" * (8 << 20)).encode(),
-        "unknown task": changed(good, "headers", "task", value="os.system"),
-        "a task of an earlier version": changed(good, "headers", "task", value="mm.encode"),
-        "pickle": changed(good, "content-type", value="application/x-python-serialize"),
-        "arguments": changed(good, "body", value=body('[[1, 2], {"a": 1}, {}]')),
-        "no arguments": changed(good, "body", value=body("null")),
-        "huge headers": changed(good, "headers", "argsrepr", value="x" * (1 << 20)),
+        "unknown task": changed(valid, "headers", "task", value="os.system"),
+        "a task of an earlier version": changed(valid, "headers", "task", value="mm.encode"),
+        "pickle": changed(valid, "content-type", value="application/x-python-serialize"),
+        "arguments": changed(valid, "body", value=body('[[1, 2], {"a": 1}, {}]')),
+        "no arguments": changed(valid, "body", value=body("null")),
+        "huge headers": changed(valid, "headers", "argsrepr", value="x" * (1 << 20)),
     }  # fmt: skip
     return {**plain, **nested, **inside, **lacking}
 
@@ -95,7 +95,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_what_is_no_message_is_refused_by_one_error_and_what_is_one_has_no_more_than_its_task(value: object) -> None:
+def test_sanitize_message_returns_safe_fields_or_raises_value_error(value: object) -> None:
     try:
         clean = sanitize_message(value)
     except ValueError:
@@ -104,16 +104,16 @@ def test_what_is_no_message_is_refused_by_one_error_and_what_is_one_has_no_more_
     assert clean["properties"]["delivery_info"] == {"exchange": "", "routing_key": QUEUE}
 
 
-def test_a_good_message_keeps_its_task_its_id_and_its_end(home: Home) -> None:
-    good = message(home)
-    good["headers"]["expires"] = "2026-01-01T00:00:00+00:00"
-    clean = sanitize_message({**good, "body": "any", "properties": None})
+def test_sanitize_message_keeps_task_id_and_expiry(home: Home) -> None:
+    valid = message(home)
+    valid["headers"]["expires"] = "2026-01-01T00:00:00+00:00"
+    clean = sanitize_message({**valid, "body": "any", "properties": None})
     assert {name: clean["headers"][name] for name in ("task", "id", "expires")} == {
-        name: good["headers"][name] for name in ("task", "id", "expires")
+        name: valid["headers"][name] for name in ("task", "id", "expires")
     }
 
 
-def test_a_worker_outlives_a_broker_that_is_full_and_works_when_there_is_room(home: Home) -> None:
+def test_worker_process_survives_a_broker_without_memory_and_continues(home: Home) -> None:
     dispatcher = Dispatcher(home.settings)
     dispatcher.dispatch(3)
     with home.broker.client() as client:
@@ -122,19 +122,19 @@ def test_a_worker_outlives_a_broker_that_is_full_and_works_when_there_is_room(ho
         with pytest.raises(Unavailable, match="no memory left"):
             dispatcher.dispatch()
         with WorkerProcess(home.settings, home.settings.root.parent / "worker.log") as worker:
-            wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "what waits is taken")
+            wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "the waiting messages are received")
             assert worker.running(), worker.log.read_text()[-3000:]
             client.config_set("maxmemory", "0")
-            wait_for(lambda: not worker.running() or home.job(job_id).is_final, "it works")
+            wait_for(lambda: not worker.running() or home.job(job_id).is_final, "it encodes")
             assert worker.running(), worker.log.read_text()[-3000:]
     dispatcher.close()
     assert home.state(job_id) == "done"
     assert "no memory left" in worker.log.read_text()
 
 
-def test_a_worker_drops_each_malformed_message_and_goes_on(home: Home) -> None:
+def test_worker_process_drops_malformed_messages_and_continues(home: Home) -> None:
     bad = malformed(message(home))
-    with home.broker.client() as client:  # as if a worker had taken them and died
+    with home.broker.client() as client:  # as after the death of a worker that had received them
         for tag, data in {"text": b"not json", "null": b"null", "list": b"[1,2,3]", "object": b'[{"a": 1}, "", "mm"]'}.items():
             client.hset("unacked", tag, data)
             client.zadd("unacked_index", {tag: 1.0})
@@ -143,10 +143,10 @@ def test_a_worker_drops_each_malformed_message_and_goes_on(home: Home) -> None:
         with home.broker.client() as client:
             for data in bad.values():
                 client.lpush(QUEUE, data)
-            wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "all were taken")
+            wait_for(lambda: not worker.running() or client.llen(QUEUE) == 0, "all messages were received")
             assert worker.running(), worker.log.read_text()[-3000:]
         job_id = home.add(media.image(1), "a.png")
-        wait_for(lambda: not worker.running() or home.job(job_id).is_final, "the worker goes on")
+        wait_for(lambda: not worker.running() or home.job(job_id).is_final, "the worker continues")
         assert worker.running(), worker.log.read_text()[-3000:]
         assert home.state(job_id) == "done"
     log = worker.log.read_text()

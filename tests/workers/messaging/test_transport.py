@@ -1,5 +1,4 @@
-"""A worker's wait for messages: one long request to the broker, which a stop ends at once and which
-loses nothing."""
+"""The BRPOP of a worker: `close` ends it at once and loses no message."""
 
 from __future__ import annotations
 
@@ -19,8 +18,8 @@ from workers.messaging.messages import QUEUE
 from workers.messaging.transport import BLOCK_SECONDS, NAME, Channel, Transport
 
 
-def blocked(connection: Connection) -> Channel:
-    """A channel of which a BRPOP is under way."""
+def create_blocked_channel(connection: Connection) -> Channel:
+    """A channel with a pending BRPOP."""
     channel = connection.default_channel
     channel.basic_consume(QUEUE, no_ack=False, callback=lambda message: None, consumer_tag="test")
     channel.queue_declare(QUEUE)
@@ -33,35 +32,35 @@ def consumer(broker: Broker) -> Connection:
     return create_broker(Settings(broker_url=broker.url), consumer=True).connection_for_read()
 
 
-def test_transport_is_that_of_workers_alone(broker: Broker) -> None:
+def test_transport_is_used_by_workers_only(broker: Broker) -> None:
     settings = Settings(broker_url=broker.url)
     assert create_app(settings).conf.broker_transport == NAME
     assert create_broker(settings).conf.broker_transport is None
     assert isinstance(consumer(broker).transport, Transport)
 
 
-def test_close_of_a_channel_that_waits_does_not_wait_for_the_timeout(broker: Broker) -> None:
+def test_channel_close_during_brpop_does_not_wait_for_the_timeout(broker: Broker) -> None:
     connection = consumer(broker)
-    channel = blocked(connection)
+    channel = create_blocked_channel(connection)
     replies: list[object] = []
     read = channel._brpop_read
 
-    def noted() -> None:
-        # With the reply there already, reading it blocks for no time at all.
+    def record_and_read() -> None:
+        # If the reply has arrived, reading it does not block.
         replies.append(channel.client.connection.can_read(timeout=BLOCK_SECONDS / 2))
         read()
 
-    channel._brpop_read = noted
+    channel._brpop_read = record_and_read
     channel.close()
     assert replies == [True]
     connection.release()
 
 
-def test_close_of_a_channel_loses_no_message(broker: Broker) -> None:
+def test_channel_close_during_brpop_loses_no_message(broker: Broker) -> None:
     dispatcher = Dispatcher(Settings(broker_url=broker.url))
     for _ in range(20):
         connection = consumer(broker)
-        channel = blocked(connection)
+        channel = create_blocked_channel(connection)
         dispatcher.ping(60.0)
         channel.close()
         connection.release()
@@ -70,45 +69,45 @@ def test_close_of_a_channel_loses_no_message(broker: Broker) -> None:
     dispatcher.close()
 
 
-def test_a_connection_that_was_made_anew_has_its_own_number(broker: Broker) -> None:
+def test_channel_new_connection_has_a_new_client_id(broker: Broker) -> None:
     connection = consumer(broker)
-    channel = blocked(connection)
-    before = channel._number
+    channel = create_blocked_channel(connection)
+    before = channel._client_id
     channel._unblock()
     with pytest.raises(Empty):
         channel._brpop_read()
     channel.client.connection.disconnect()
     channel.connection.cycle.on_poll_start()
-    assert channel._number != before
+    assert channel._client_id != before
     channel.close()
     connection.release()
 
 
-def test_a_broker_that_tells_no_number_is_waited_for(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_channel_close_without_client_id_waits_for_the_timeout(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Transport, "brpop_timeout", 1)
     with redis.Redis.from_url(broker.url) as client:
         client.execute_command("ACL", "SETUSER", "limited", "on", ">word", "~*", "&*", "+@all", "-client|id", "-client|unblock")
     limited = broker.url.replace("redis://", "redis://limited:word@")
     connection = create_broker(Settings(broker_url=limited), consumer=True).connection_for_read()
-    channel = blocked(connection)
-    assert channel._number == 0
+    channel = create_blocked_channel(connection)
+    assert channel._client_id == 0
     channel.close()
     connection.release()
 
 
 class Timer:
-    """One of a loop, and whether it still runs."""
+    """A timer of a loop, and whether it is active."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.runs = True
+        self.is_active = True
 
     def cancel(self) -> None:
-        self.runs = False
+        self.is_active = False
 
 
 class Loop:
-    """Notes the timers that a transport asks for."""
+    """Event loop that records the timers of a transport."""
 
     def __init__(self) -> None:
         self.timers: list[Timer] = []
@@ -125,11 +124,11 @@ class Loop:
     remove_reader = add_reader
 
 
-def test_no_timer_of_the_transport_runs_every_few_seconds(broker: Broker) -> None:
+def test_transport_event_loop_has_no_timer_under_10_seconds(broker: Broker) -> None:
     connection, loop = consumer(broker), Loop()
     connection.default_channel.queue_declare(QUEUE)
     connection.transport.register_with_event_loop(connection.connection, loop)
-    intervals = [timer.seconds for timer in loop.timers if timer.runs]
+    intervals = [timer.seconds for timer in loop.timers if timer.is_active]
     assert intervals
     assert min(intervals) >= 10
     connection.release()

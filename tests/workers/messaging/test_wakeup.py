@@ -17,7 +17,7 @@ WAIT_SECONDS = 30.0
 
 @pytest.fixture
 def received() -> Iterator[list[int]]:
-    """Signals that the handler of SIGUSR1 saw."""
+    """Signals that the handler of SIGUSR1 received."""
     numbers: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, frame: numbers.append(number))
     try:
@@ -27,14 +27,14 @@ def received() -> Iterator[list[int]]:
         reset_wakeup_fd()
 
 
-def test_loop_of_a_worker_is_woken_by_a_signal_each_time(received: list[int]) -> None:
+def test_wake_on_signal_wakes_the_event_loop_at_each_signal(received: list[int]) -> None:
     worker, hub = Mock(), Hub()
     step = WakeOnSignal(worker)
     step.start(worker)
     step.register_with_event_loop(worker, hub)
     for count in (1, 2):
         os.kill(os.getpid(), signal.SIGUSR1)
-        assert hub.poller.poll(WAIT_SECONDS), "it waited for nothing"
+        assert hub.poller.poll(WAIT_SECONDS), "the signal did not wake the loop"
         hub.run_once()
         assert hub.poller.poll(0) in ([], None)
         assert len(received) == count

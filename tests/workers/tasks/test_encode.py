@@ -1,5 +1,4 @@
-"""Encoding a chunk: once however often it rings, given up when it must be, and never
-half-written."""
+"""Encoding of chunks: once despite repeated messages, interrupts, retries and quarantine."""
 
 from __future__ import annotations
 
@@ -29,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONG = 60.0
-"""Seconds of film that take longer to encode than a heartbeat takes to notice."""
+"""Duration of a video that takes longer to encode than the interval of heartbeats."""
 
 
-def test_a_film_becomes_segments_that_tile_it(home: Home, context: WorkerContext) -> None:
+def test_encode_video_gives_segments_that_tile_it(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(13.0), "market in the morning.mp4")
     work(context, job_id)
     assert home.state(job_id) == "done"
@@ -42,10 +41,10 @@ def test_a_film_becomes_segments_that_tile_it(home: Home, context: WorkerContext
     assert [end for _, end in segments[:-1]] == [start for start, _ in segments[1:]]
     counts = home.store.catalog.count_rows()
     assert (counts.items, counts.segments) == (1, len(segments))
-    assert counts.evidence >= len(segments) + 1, "a picture each, and the name once"
+    assert counts.evidence >= len(segments) + 1, "an image each, and the name once"
 
 
-def test_chunks_make_one_item_whatever_their_order(home: Home, space: Space) -> None:
+def test_finish_job_after_chunks_in_reverse_order_commits_one_item(home: Home, space: Space) -> None:
     job_id = home.add(create_video(13.0), "a.mp4")
     with open_context(home, space, chunk_seconds=5.0) as context:
         plan_job(context, job_id)
@@ -62,18 +61,18 @@ def test_chunks_make_one_item_whatever_their_order(home: Home, space: Space) -> 
     assert home.store.catalog.count_rows().segments == len(segments)
 
 
-def test_words_said_are_evidence(home: Home, context: WorkerContext) -> None:
+def test_encode_speech_gives_its_words_as_evidence(home: Home, context: WorkerContext) -> None:
     job_id = home.add(SPEECH.read_bytes(), "beckett.wav")
     work(context, job_id)
-    said = " ".join(
+    words = " ".join(
         str(part["text"])
         for segment in context.store.shards.read(str(home.chunk(job_id).shard_id), context.spaces.load_current().id).segments
         for part in segment["evidence"]
     )
-    assert "fail" in said.lower()
+    assert "fail" in words.lower()
 
 
-def test_a_bell_that_rings_again_changes_nothing(home: Home, context: WorkerContext) -> None:
+def test_encode_repeated_work_changes_nothing(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(6.0), "a.mp4")
     work(context, job_id)
     before = (home.chunk(job_id), home.job(job_id), home.store.catalog.count_rows())
@@ -81,7 +80,7 @@ def test_a_bell_that_rings_again_changes_nothing(home: Home, context: WorkerCont
     assert (home.chunk(job_id), home.job(job_id), home.store.catalog.count_rows()) == before
 
 
-def test_two_bells_at_once_are_worked_on_once(home: Home, space: Space) -> None:
+def test_encode_two_concurrent_workers_encode_a_chunk_once(home: Home, space: Space) -> None:
     job_id = home.add(create_video(20.0), "a.mp4")
     with open_context(home, space) as one, open_context(home, space) as other:
         plan_job(one, job_id)
@@ -98,9 +97,9 @@ def test_two_bells_at_once_are_worked_on_once(home: Home, space: Space) -> None:
     assert home.store.catalog.count_rows().segments == len(home.segments(job_id))
 
 
-def test_the_same_file_gives_the_same_shard(home: Home, space: Space, context: WorkerContext) -> None:
-    """What makes a second delivery harmless even where two workers encode at the same time. How
-    much text is read is a matter of time; here all of it is."""
+def test_encode_same_file_twice_gives_the_same_shard(home: Home, space: Space, context: WorkerContext) -> None:
+    """A second delivery is harmless even if two workers encode concurrently. Text recognition
+    depends on a time budget; here it is unlimited."""
     context = replace(context, ocr_budget=OcrBudget("always"))
     job_id = home.add(create_video(6.0), "a.mp4")
     work(context, job_id)
@@ -123,7 +122,7 @@ def encoding(home: Home, space: Space) -> Iterator[tuple[WorkerContext, str, Fut
         yield context, job_id, running
 
 
-def test_cancelled_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, Future[None]]) -> None:
+def test_encode_job_cancelled_meanwhile_ends_as_cancelled(home: Home, encoding: tuple[WorkerContext, str, Future[None]]) -> None:
     _, job_id, running = encoding
     home.store.catalog.cancel_job(job_id)
     running.result()
@@ -134,7 +133,7 @@ def test_cancelled_in_the_middle(home: Home, encoding: tuple[WorkerContext, str,
     assert home.store.catalog.count_due_work(0.0) == 0
 
 
-def test_deleted_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, Future[None]]) -> None:
+def test_encode_item_deleted_meanwhile_leaves_no_rows(home: Home, encoding: tuple[WorkerContext, str, Future[None]]) -> None:
     context, job_id, running = encoding
     item = home.store.catalog.get_item_of_job(job_id)
     assert item is not None
@@ -148,7 +147,9 @@ def test_deleted_in_the_middle(home: Home, encoding: tuple[WorkerContext, str, F
     assert home.store.catalog.count_due_work(0.0) == 0
 
 
-def test_deleted_before_the_bytes_were_opened(home: Home, context: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encode_item_deleted_before_its_blob_is_opened_leaves_no_rows(
+    home: Home, context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job_id = home.add(create_video(6.0), "a.mp4")
     plan_job(context, job_id)
     pk, item = home.chunk(job_id).pk, home.store.catalog.get_item_of_job(job_id)
@@ -166,7 +167,7 @@ def test_deleted_before_the_bytes_were_opened(home: Home, context: WorkerContext
     assert home.store.catalog.count_due_work(0.0) == 0
 
 
-def test_a_worker_that_stops_gives_the_chunk_back_without_blame(
+def test_encode_worker_stop_releases_the_chunk_without_an_attempt(
     home: Home, encoding: tuple[WorkerContext, str, Future[None]], context: WorkerContext
 ) -> None:
     stopping, job_id, running = encoding
@@ -176,10 +177,10 @@ def test_a_worker_that_stops_gives_the_chunk_back_without_blame(
     chunk = home.chunk(job_id)
     assert (chunk.done, chunk.attempts, chunk.error) == (False, 0, None)
     assert context.dispatcher.count_waiting() == sent + 1
-    assert home.store.catalog.lease_chunk(chunk.pk, context.owner, LEASE_SECONDS) is not None, "at once, without waiting"
+    assert home.store.catalog.lease_chunk(chunk.pk, context.owner, LEASE_SECONDS) is not None, "without a delay"
 
 
-def test_a_lease_that_went_to_another_ends_the_work(home: Home, context: WorkerContext) -> None:
+def test_lease_taken_by_another_owner_interrupts_the_work(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(6.0), "a.mp4")
     plan_job(context, job_id)
     catalog, pk = home.store.catalog, home.chunk(job_id).pk
@@ -188,7 +189,7 @@ def test_a_lease_that_went_to_another_ends_the_work(home: Home, context: WorkerC
     expire_lease()
     assert catalog.lease_chunk(pk, "other", 60.0) is not None
     with Lease(catalog, [pk], "stalled", LEASE_SECONDS, context.stop) as lease:
-        wait_for(lambda: interrupted(lease), "the lease is missed")
+        wait_for(lambda: interrupted(lease), "the lease is lost")
     assert not catalog.finish_chunk(pk, "stalled", "0" * 64)
     catalog.release_chunk(pk, "stalled", "too late")
     assert catalog.extend_lease(pk, "other", 60.0)
@@ -202,7 +203,7 @@ def interrupted(lease: Lease) -> bool:
     return False
 
 
-def test_a_lease_lasts_while_its_holder_lives(home: Home, context: WorkerContext) -> None:
+def test_lease_is_extended_while_its_owner_works(home: Home, context: WorkerContext) -> None:
     job_id = home.add(media.image(1), "a.png")
     plan_job(context, job_id)
     pk = home.chunk(job_id).pk
@@ -214,9 +215,9 @@ def test_a_lease_lasts_while_its_holder_lives(home: Home, context: WorkerContext
         assert not home.chunk(job_id).done
 
 
-def test_a_file_that_breaks_off_fails_its_job_with_a_sentence(home: Home, context: WorkerContext) -> None:
+def test_encode_truncated_file_fails_its_job_with_the_reason(home: Home, context: WorkerContext) -> None:
     whole = create_video(20.0, container="matroska")
-    job_id = home.add(whole[: len(whole) // 2], "cut off.mkv", unseen=True)
+    job_id = home.add(whole[: len(whole) // 2], "cut off.mkv", unprobed=True)
     work(context, job_id)
     job = home.job(job_id)
     assert job.state == "failed", job
@@ -226,7 +227,7 @@ def test_a_file_that_breaks_off_fails_its_job_with_a_sentence(home: Home, contex
     assert home.store.catalog.count_rows().segments == 0
 
 
-def test_a_chunk_of_another_space_version_is_refused(home: Home, context: WorkerContext) -> None:
+def test_encode_chunk_of_another_space_version_fails_its_job(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(6.0), "a.mp4")
     other = SpaceId(context.spaces.load_current().id.name, context.spaces.load_current().id.version + 1)
     (chunk,) = home.store.catalog.plan_job(job_id, other, [Span(0.0, 6.0)])
@@ -238,7 +239,7 @@ def test_a_chunk_of_another_space_version_is_refused(home: Home, context: Worker
     assert str(context.spaces.load_current().id) in job.error
 
 
-def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_is_fine(
+def test_encode_file_over_the_memory_limit_is_quarantined_and_the_next_file_succeeds(
     home: Home, space: Space, context: WorkerContext
 ) -> None:
     job_id = home.add(media.image(1, (7000, 7000)), "poster.png")
@@ -265,7 +266,7 @@ def test_a_file_that_needs_too_much_memory_ends_in_quarantine_and_the_next_one_i
         assert home.state(small) == "done"
 
 
-def test_progress_only_grows(home: Home, space: Space) -> None:
+def test_encode_progress_never_decreases(home: Home, space: Space) -> None:
     job_id = home.add(create_video(24.0), "a.mp4")
     with open_context(home, space, chunk_seconds=6.0) as context:
         work(context, job_id)
@@ -277,7 +278,7 @@ def test_progress_only_grows(home: Home, space: Space) -> None:
     assert any("encoding 2 of " in event.stage for event in events)
 
 
-def test_a_bell_for_nothing_is_heard_in_vain(home: Home, context: WorkerContext) -> None:
+def test_encode_and_finish_of_missing_rows_do_nothing(home: Home, context: WorkerContext) -> None:
     encode_chunk(context, 10**9)
     finish_job(context, "job_nosuch")
     assert context.dispatcher.count_waiting() == 0

@@ -1,4 +1,4 @@
-"""Runtimes are measured once, in idle time, by a process that work ends at once."""
+"""Measurement of runtimes: once, in idle time, by a process that ends when work arrives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.tasks.measure_runtimes import IDLE_SECONDS, MAX_TRIES, RuntimeMeasu
 
 
 class Machine:
-    """A clock that a test moves, and processes that sleep or end with a status."""
+    """A clock set by the test, and processes that sleep or exit with a status."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -37,50 +37,50 @@ def machine() -> Machine:
     return Machine()
 
 
-def test_measuring_begins_after_an_idle_time_and_ends_for_work(machine: Machine) -> None:
+def test_runtime_measurement_starts_after_idle_time_and_ends_for_work(machine: Machine) -> None:
     with machine.measurement() as measurement:
-        measurement.step(idle=True)
+        measurement.step(is_idle=True)
         machine.now += IDLE_SECONDS - 1
-        measurement.step(idle=False)
+        measurement.step(is_idle=False)
         machine.now += IDLE_SECONDS - 1
-        measurement.step(idle=True)
+        measurement.step(is_idle=True)
         assert machine.started == []
         for tries in range(1, MAX_TRIES + 2):
             machine.now += IDLE_SECONDS
-            measurement.step(idle=True)
-            measurement.step(idle=True)
+            measurement.step(is_idle=True)
+            measurement.step(is_idle=True)
             assert len(machine.started) == min(tries, MAX_TRIES)
-            measurement.step(idle=False)
+            measurement.step(is_idle=False)
             assert all(process.returncode is not None for process in machine.started)
 
 
-def test_measuring_is_done_once(machine: Machine) -> None:
+def test_runtime_measurement_succeeds_once(machine: Machine) -> None:
     machine.code = ""
     with machine.measurement() as measurement:
         machine.now += IDLE_SECONDS
-        measurement.step(idle=True)
+        measurement.step(is_idle=True)
         machine.started[0].wait(60)
         for _ in range(3):
             machine.now += IDLE_SECONDS
-            measurement.step(idle=True)
+            measurement.step(is_idle=True)
         assert len(machine.started) == 1
 
 
-def test_measuring_that_is_not_due_starts_nothing(machine: Machine) -> None:
+def test_runtime_measurement_not_due_starts_no_process(machine: Machine) -> None:
     with machine.measurement(due=False) as measurement:
         machine.now += IDLE_SECONDS
-        measurement.step(idle=True)
+        measurement.step(is_idle=True)
     assert machine.started == []
 
 
-def test_measuring_ends_with_its_worker(machine: Machine) -> None:
+def test_runtime_measurement_close_ends_its_process(machine: Machine) -> None:
     with machine.measurement() as measurement:
         machine.now += IDLE_SECONDS
-        measurement.step(idle=True)
+        measurement.step(is_idle=True)
     assert machine.started[0].returncode is not None
 
 
-def test_a_real_measurement_is_kept_and_holds(tmp_path: Path, graphs: Path) -> None:
+def test_start_measuring_writes_a_choice_that_is_reused(tmp_path: Path, graphs: Path) -> None:
     settings = Settings(home=with_graphs(tmp_path / "home", graphs), threads=1)
     assert can_measure(settings)
     assert not can_measure(settings.model_copy(update={"runtime": "onnxruntime"}))

@@ -1,5 +1,4 @@
-"""Planning: chunks that tile the item, once however often it rings, and an end to attempts that
-have none."""
+"""Planning: chunks that tile the item, written once, and a limit on attempts."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from workers.tasks.plan import STAGE, cut_item, plan_job
 from workers.tasks.retries import WAITING
 
 
-def test_chunks_tile_the_item_at_key_frames(home: Home, space: Space) -> None:
+def test_plan_job_video_chunks_tile_it_at_key_frames(home: Home, space: Space) -> None:
     job_id = home.add(create_video(13.0), "long.mp4")
     with open_context(home, space, chunk_seconds=5.0) as context:
         plan_job(context, job_id)
@@ -33,15 +32,15 @@ def test_chunks_tile_the_item_at_key_frames(home: Home, space: Space) -> None:
     assert {chunk.space for chunk in chunks} == {space.id}
 
 
-@pytest.mark.parametrize(("data", "kind"), [(media.image(1), "image"), (media.audio(3.0), "audio")], ids=["picture", "sound"])
-def test_a_picture_and_a_short_sound_are_one_chunk(home: Home, context: WorkerContext, data: bytes, kind: str) -> None:
+@pytest.mark.parametrize(("data", "kind"), [(media.image(1), "image"), (media.audio(3.0), "audio")], ids=["image", "audio"])
+def test_plan_job_image_and_short_audio_are_one_chunk(home: Home, context: WorkerContext, data: bytes, kind: str) -> None:
     job_id = home.add(data, "a.bin")
     plan_job(context, job_id)
     chunk = home.chunk(job_id)
     assert (chunk.start, chunk.end) == ((0.0, 0.0) if kind == "image" else (0.0, pytest.approx(3.0, abs=0.05)))
 
 
-def test_a_sound_is_cut_without_key_frames(home: Home, context: WorkerContext) -> None:
+def test_cut_item_audio_is_cut_without_key_frames(home: Home, context: WorkerContext) -> None:
     info = MediaInfo("audio", "wav", "audio/wav", 25.0, 0, 0, 0, 0.0, "", "pcm_s16le")
     spans = cut_item(context.reader, MediaFile(home.settings.root / "never-opened", "a.wav", info), 10.0)
     assert [spans[0].start, spans[-1].end] == [0.0, 25.0]
@@ -49,16 +48,16 @@ def test_a_sound_is_cut_without_key_frames(home: Home, context: WorkerContext) -
     assert all(isinstance(span, Span) for span in spans)
 
 
-def test_a_job_that_is_planned_often_has_one_plan(home: Home, context: WorkerContext) -> None:
+def test_plan_job_repeated_writes_the_chunks_once(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(6.0), "a.mp4")
     for _ in range(3 * home.settings.max_attempts):
         plan_job(context, job_id)
     assert len(home.store.catalog.list_chunks(job_id)) == 1
     assert home.state(job_id) == "running"
-    assert context.dispatcher.count_waiting() == 0, "whoever plans encodes the first chunk"
+    assert context.dispatcher.count_waiting() == 0, "the work unit that plans encodes the first chunk"
 
 
-def test_two_workers_that_plan_at_once_agree(home: Home, space: Space) -> None:
+def test_plan_job_two_concurrent_workers_write_the_chunks_once(home: Home, space: Space) -> None:
     job_id = home.add(create_video(13.0), "a.mp4")
     with open_context(home, space, chunk_seconds=5.0) as one, open_context(home, space, chunk_seconds=5.0) as other:
         with ThreadPoolExecutor(2) as pool:
@@ -69,9 +68,9 @@ def test_two_workers_that_plan_at_once_agree(home: Home, space: Space) -> None:
         assert len({(chunk.start, chunk.end) for chunk in chunks}) == len(chunks) >= 3
 
 
-def test_a_lost_planner_is_waited_for_as_long_as_a_lease_lasts(home: Home, context: WorkerContext) -> None:
+def test_plan_job_after_a_lost_worker_waits_for_the_lease_time(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(6.0), "a.mp4")
-    home.store.catalog.update_job(job_id, state="running", stage=STAGE)  # and then its process was killed
+    home.store.catalog.update_job(job_id, state="running", stage=STAGE)  # as before its process was killed
     plan_job(context, job_id)
     assert home.store.catalog.list_chunks(job_id) == []
     expire_lease()
@@ -79,7 +78,7 @@ def test_a_lost_planner_is_waited_for_as_long_as_a_lease_lasts(home: Home, conte
     assert len(home.store.catalog.list_chunks(job_id)) == 1
 
 
-def test_planners_are_not_lost_for_ever(home: Home, context: WorkerContext) -> None:
+def test_plan_job_after_the_last_lost_attempt_is_quarantined(home: Home, context: WorkerContext) -> None:
     job_id = home.add(create_video(6.0), "a.mp4")
     for _ in range(home.settings.max_attempts):
         home.store.catalog.update_job(job_id, state="running", stage=STAGE)
@@ -91,24 +90,24 @@ def test_planners_are_not_lost_for_ever(home: Home, context: WorkerContext) -> N
     assert "lost" in job.error
 
 
-def test_a_failure_that_may_pass_is_tried_again_until_the_last_attempt(home: Home, context: WorkerContext, space: Space) -> None:
-    passing, lasting = home.add(create_video(6.0), "a.mp4"), home.add(create_video(7.0), "b.mp4")
-    with open_context(home, space, sandbox_seconds=0.001) as hurried:
-        for job_id in (passing, lasting):
+def test_plan_job_transient_error_is_retried_until_the_last_attempt(home: Home, context: WorkerContext, space: Space) -> None:
+    transient, permanent = home.add(create_video(6.0), "a.mp4"), home.add(create_video(7.0), "b.mp4")
+    with open_context(home, space, sandbox_seconds=0.001) as short_timeout:
+        for job_id in (transient, permanent):
             with pytest.raises(MediaError, match="timeout"):
-                plan_job(hurried, job_id)
+                plan_job(short_timeout, job_id)
             assert (home.state(job_id), home.job(job_id).stage) == ("running", WAITING)
         with pytest.raises(MediaError, match="timeout"):
-            plan_job(hurried, lasting)
-    assert home.state(lasting) == "quarantined"
-    assert "timeout" in str(home.job(lasting).error)
-    plan_job(context, passing)
-    assert len(home.store.catalog.list_chunks(passing)) == 1
+            plan_job(short_timeout, permanent)
+    assert home.state(permanent) == "quarantined"
+    assert "timeout" in str(home.job(permanent).error)
+    plan_job(context, transient)
+    assert len(home.store.catalog.list_chunks(transient)) == 1
 
 
 @pytest.mark.parametrize("data", [b"no media at all, " * 50, b""])
-def test_what_is_not_media_fails_its_job_with_a_sentence(home: Home, context: WorkerContext, data: bytes) -> None:
-    job_id = home.add(data, "holiday.mp4", unseen=True)
+def test_plan_job_file_that_is_not_media_fails_with_the_reason(home: Home, context: WorkerContext, data: bytes) -> None:
+    job_id = home.add(data, "holiday.mp4", unprobed=True)
     plan_job(context, job_id)
     job = home.job(job_id)
     assert job.state == "failed"
@@ -119,7 +118,7 @@ def test_what_is_not_media_fails_its_job_with_a_sentence(home: Home, context: Wo
     assert (item.status, item.error) == ("failed", job.error)
 
 
-def test_a_job_that_is_gone_or_over_is_not_planned(home: Home, context: WorkerContext) -> None:
+def test_plan_job_missing_or_cancelled_job_does_nothing(home: Home, context: WorkerContext) -> None:
     plan_job(context, "job_nosuch")
     job_id = home.add(media.image(2), "a.png")
     home.store.catalog.cancel_job(job_id)
@@ -129,7 +128,7 @@ def test_a_job_that_is_gone_or_over_is_not_planned(home: Home, context: WorkerCo
     assert context.dispatcher.count_waiting() == 0
 
 
-def test_planning_is_a_sign_of_life(home: Home, context: WorkerContext) -> None:
+def test_plan_job_records_a_heartbeat(home: Home, context: WorkerContext) -> None:
     before = time.time()
     plan_job(context, home.add(media.image(3), "a.png"))
     last = home.store.catalog.get_last_heartbeat()

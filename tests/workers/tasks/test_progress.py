@@ -1,4 +1,4 @@
-"""How far a job is, from what its chunks say."""
+"""Progress of a job from its chunks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rows(lengths: list[float]) -> list[ChunkRow]:
 
 
 @given(st.lists(st.floats(0.1, 120), min_size=1, max_size=6), st.data())
-def test_it_grows_with_what_is_done(lengths: list[float], data: st.DataObject) -> None:
+def test_compute_done_fraction_grows_with_the_encoded_chunks(lengths: list[float], data: st.DataObject) -> None:
     chunks = rows(lengths)
     last = 0.0
     for index in data.draw(st.permutations(range(len(chunks)))):
@@ -54,15 +54,15 @@ def test_it_grows_with_what_is_done(lengths: list[float], data: st.DataObject) -
     assert compute_done_fraction(chunks) == pytest.approx(MAX_ENCODED_FRACTION)
 
 
-def test_a_picture_has_no_seconds_but_a_half() -> None:
+def test_compute_done_fraction_of_an_image_counts_the_chunk() -> None:
     (chunk,) = rows([0.0])
     assert compute_done_fraction([chunk], chunk, 0.5) == pytest.approx(MAX_ENCODED_FRACTION / 2)
     assert compute_done_fraction([replace(chunk, done=True)]) == pytest.approx(MAX_ENCODED_FRACTION)
 
 
-def test_work_on_an_item_that_was_deleted_ends_at_the_next_report(tmp_path: Path) -> None:
-    (gone,) = rows([60.0])
+def test_chunk_progress_of_a_deleted_item_raises_interrupted(tmp_path: Path) -> None:
+    (deleted,) = rows([60.0])
     with open_store(Settings(home=tmp_path)) as store:
-        report = ChunkProgress(store.catalog, gone, lambda: None, lambda: None)
+        report = ChunkProgress(store.catalog, deleted, lambda: None, lambda: None)
         with pytest.raises(Interrupted, match="deleted"):
             report(0.25)

@@ -1,4 +1,4 @@
-"""Segments to shards and back."""
+"""Writing of segments to shards, and reading."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ chunks = st.lists(st.lists(st.tuples(st.integers(0, 2), kinds), max_size=4), min
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chunks, st.integers(0, 2**32 - 1))
-def test_what_is_written_is_read(tmp_path: Path, chunks: list[list[tuple[int, list[EvidenceKind]]]], seed: int) -> None:
+def test_read_segments_returns_the_written_segments(
+    tmp_path: Path, chunks: list[list[tuple[int, list[EvidenceKind]]]], seed: int
+) -> None:
     random = np.random.default_rng(seed)
     written = [encoded(shots, random) for shots in chunks]
     with open_store(Settings(home=tmp_path)) as store:
@@ -44,11 +46,11 @@ def test_what_is_written_is_read(tmp_path: Path, chunks: list[list[tuple[int, li
                 np.testing.assert_array_equal(vector, evidence.vector.astype(np.float16))
     numbers = iter(read)
     shots_of = [{next(numbers).shot for _ in segments} for segments in written]
-    for index, here in enumerate(shots_of):
-        assert all(here.isdisjoint(other) for other in shots_of[index + 1 :]), "two chunks never share a shot"
+    for index, shots in enumerate(shots_of):
+        assert all(shots.isdisjoint(other) for other in shots_of[index + 1 :]), "two chunks never share a shot"
 
 
-def test_frames_come_back_in_order_and_are_no_evidence(tmp_path: Path) -> None:
+def test_read_frames_returns_the_written_frames_in_order_and_not_as_evidence(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     with open_store(Settings(home=tmp_path)) as store:
         chunks = [
@@ -58,21 +60,24 @@ def test_frames_come_back_in_order_and_are_no_evidence(tmp_path: Path) -> None:
         shard_ids = [write_segments(store.shards, SPACE, chunk) for chunk in chunks]
         silent = write_segments(store.shards, SPACE, [EncodedSegment(6.0, 8.0, 0)])
         frames = read_frames(store.shards, SPACE, [*shard_ids, silent])
-        written = [one for chunk in chunks for segment in chunk for one in segment.frames]
-        assert [one.time for one in frames] == [0.0, 1.5, 4.5]
+        written = [frame_row for chunk in chunks for segment in chunk for frame_row in segment.frames]
+        assert [frame_row.time for frame_row in frames] == [0.0, 1.5, 4.5]
         np.testing.assert_array_equal(
-            np.stack([one.vector for one in frames]), np.stack([one.vector for one in written]).astype(np.float16)
+            np.stack([frame_row.vector for frame_row in frames]),
+            np.stack([frame_row.vector for frame_row in written]).astype(np.float16),
         )
-        np.testing.assert_allclose(np.stack([one.motion for one in frames]), np.stack([one.motion for one in written]), atol=1e-4)
-        np.testing.assert_array_equal([one.cut_time for one in frames], [0.0, 1.25, 4.0])
+        np.testing.assert_allclose(
+            np.stack([frame_row.motion for frame_row in frames]), np.stack([frame_row.motion for frame_row in written]), atol=1e-4
+        )
+        np.testing.assert_array_equal([frame_row.cut_time for frame_row in frames], [0.0, 1.25, 4.0])
         assert boundary_time(frames, 1) == 1.25
         assert read_frames(store.shards, SPACE, [silent]) == []
         assert [len(segment.evidence) for segment in read_segments(store.shards, SPACE, shard_ids)] == [0, 0, 1]
 
 
-def test_read_frames_after_a_standing_picture_begins_the_next_chunk_at_its_start(tmp_path: Path) -> None:
-    """Of a picture that stands still only a frame every few seconds is kept: the middle between two
-    frames is no boundary."""
+def test_read_frames_after_a_still_shot_begins_the_next_chunk_at_its_start(tmp_path: Path) -> None:
+    """Only one frame every few seconds is stored of a still shot: the middle between two frames is
+    no boundary."""
     random = np.random.default_rng(1)
     chunks = [
         [EncodedSegment(0.0, 10.0, 0, [], [frame(random, 0.0), frame(random, 5.0)])],
@@ -89,8 +94,7 @@ def frame(random: np.random.Generator, time: float, cut: float | None = None) ->
 
 
 def encoded(shots: list[tuple[int, list[EvidenceKind]]], random: np.random.Generator) -> list[EncodedSegment]:
-    """Segments of a second each: how many shots further than the one before, and the kinds of their
-    evidence."""
+    """Segments of one second each, from their shot increments and the kinds of their evidence."""
     segments, shot = [], 0
     for second, (step, kinds) in enumerate(shots):
         shot += step
@@ -105,7 +109,7 @@ def unit(random: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np
     return vector / np.linalg.norm(vector)
 
 
-def test_shards_of_another_space_are_refused(tmp_path: Path) -> None:
+def test_read_segments_of_another_space_raises_space_mismatch(tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path)) as store:
         segment = EncodedSegment(0.0, 1.0, 0, [EncodedEvidence("picture", 0.0, 1.0, None, unit(np.random.default_rng(0)))])
         shard_id = write_segments(store.shards, SPACE, [segment])

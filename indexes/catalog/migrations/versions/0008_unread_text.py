@@ -36,9 +36,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["item_pk"], ["items.pk"], name=op.f("fk_unread_text_item_pk"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("item_pk", "space", name=op.f("pk_unread_text")),
     )
-    found = op.get_bind().execute(SEGMENTS).all()
+    shown_segments = op.get_bind().execute(SEGMENTS).all()
     rows = []
-    for (item_pk, space), of_item in groupby(found, lambda row: (row[0], row[1])):
+    for (item_pk, space), of_item in groupby(shown_segments, lambda row: (row[0], row[1])):
         unread = []
         for _, of_shot in groupby(of_item, lambda row: row[2]):
             shot = list(of_shot)

@@ -18,16 +18,25 @@ COMMANDS = {
     "folder": ("mm.cli.commands.bench.folder", "Read each file of a folder as an upload is read, and list refusals and reasons."),
     "hostile": ("mm.cli.commands.bench.hostile", "Read damaged and handmade hostile files, and count the outcomes."),
     "idle": ("mm.cli.commands.bench.idle", "Measure the processes of an idle service, and the delay until a new item is found."),
-    "ingest": ("mm.cli.commands.bench.ingest", "Time the ingest of a video, beside decoding alone and a naive method."),
+    "ingest": ("mm.cli.commands.bench.ingest", "Time the ingest of a video, compared with decoding alone and a naive method."),
     "moments": ("mm.cli.commands.bench.moments", "Ingest a long video, and measure whether search finds its scenes."),
-    "photos": ("mm.cli.commands.bench.photos", "Time the ingest of 12-megapixel JPEGs, beside decoding them at full size."),
+    "photos": (
+        "mm.cli.commands.bench.photos",
+        "Time the ingest of 12-megapixel JPEGs, compared with decoding them at full size.",
+    ),
     "sandbox": (
         "mm.cli.commands.bench.sandbox",
         "Time files with all sandbox layers, with limits alone, and without a child process.",
     ),
-    "search": ("mm.cli.commands.bench.search", "Time text queries on the running service, or the index beside plain FAISS."),
+    "search": (
+        "mm.cli.commands.bench.search",
+        "Time text queries on the running service, or the index compared with plain FAISS.",
+    ),
     "temporal": ("mm.cli.commands.bench.temporal", "Measure time and memory of one pass of the temporal network over a video."),
-    "tower": ("mm.cli.commands.bench.tower", "Time the image tower: runtimes beside eager torch; on a GPU beside the roofline."),
+    "tower": (
+        "mm.cli.commands.bench.tower",
+        "Time the image tower: runtimes against eager torch; on a GPU against the roofline.",
+    ),
 }
 
 

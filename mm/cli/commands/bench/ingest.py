@@ -21,7 +21,7 @@ from mm.cli.commands.bench.common import print_report
 def command(
     minutes: float, size: tuple[int, int], speech: bool, repeats: int, video: Path | None, memory: bool, as_json: bool
 ) -> None:
-    """Time the ingest of a video, beside decoding alone and a naive method.
+    """Time the ingest of a video, compared with decoding alone and a naive method.
 
     Starts a service on an empty folder.
     """

@@ -21,7 +21,7 @@ import click
 )
 @click.option("--clips", default=0, show_default=True, metavar="N", help="With --service: upload N clips of 2 s first.")
 def command(photos: int, seed: int, service: bool, video_seconds: float, clips: int) -> None:
-    """Time the ingest of 12-megapixel JPEGs, beside decoding them at full size."""
+    """Time the ingest of 12-megapixel JPEGs, compared with decoding them at full size."""
     import structlog
 
     from mm.bench.ingest.batch_service import measure

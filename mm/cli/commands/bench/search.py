@@ -21,7 +21,7 @@ from mm.cli.commands.bench.common import print_report
     multiple=True,
     type=click.IntRange(1),
     metavar="N",
-    help="Measure an index of N synthetic segments beside plain FAISS instead; repeatable.",
+    help="Compare an index of N synthetic segments with plain FAISS instead; repeatable.",
 )
 @click.option("--cache", type=options.NEW_FOLDER, metavar="FOLDER", help="Folder that keeps what --segments builds.")
 @options.service
@@ -36,7 +36,7 @@ def command(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Time text queries on the running service, or the index beside plain FAISS."""
+    """Time text queries on the running service, or the index compared with plain FAISS."""
     from mm.bench.search.latency import compare_with_faiss, run
     from mm.embedded.connect import connect
     from mm.schemas import Filters

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @options.as_json
 @click.pass_context
 def command(ctx: click.Context, names: tuple[str, ...], batch: str, device: str, threads: int, as_json: bool) -> None:
-    """Time the image tower: runtimes beside eager torch; on a GPU beside the roofline."""
+    """Time the image tower: runtimes against eager torch; on a GPU against the roofline."""
     from mm.settings import load_settings
     from mm.spaces.registry import image_weights_path
 

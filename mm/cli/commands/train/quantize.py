@@ -26,7 +26,7 @@ from mm.cli.commands.train.common import captioned_images, image_weights, print_
 def command(data: Path, weights: Path | None, num_images: int, as_json: bool) -> None:
     """Quantize weights to 8 bits, and measure on dev the loss at 8 and 16 bits.
 
-    Writes two files beside the weights.
+    Writes two files into the folder of the weights.
     """
     from mm.spaces.registry import WEIGHTS
     from mm.training.quantization.precisions import format_losses, quantize_weights

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--films", "videos", type=options.FOLDER, multiple=True, help="Videos whose audio is mixed into other sounds.")
 @image_weights
 @click.option("--seed", "seeds", type=int, multiple=True, help="Seed of one run; the result is the mean of all runs.")
-@click.option("--takes", type=click.IntRange(0), help="Augmented windows of each sound, beside the original.")
+@click.option("--takes", type=click.IntRange(0), help="Augmented windows of each sound, in addition to the original.")
 @click.option("--steps", type=click.IntRange(1), help="Steps of each run.")
 @options.as_json
 def command(

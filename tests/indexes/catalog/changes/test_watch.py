@@ -165,10 +165,10 @@ def test_watch_after_server_outage_sets_events_again(
     with open_store(settings) as store, store.watch.subscribe() as event:
         skip_first_event(event)
         for round_ in range(2):
-            postgres.cut_off(url)
+            postgres.block_connections(url)
             for _ in range(3):
                 skip_first_event(event)  # polling sets events meanwhile
-            postgres.let_in(url)
+            postgres.allow_connections(url)
             end = time.monotonic() + WAIT_SECONDS
             while event.wait(10 * POLL_SECONDS):
                 event.clear()

@@ -17,7 +17,7 @@ LONG: FlowKey = (None, 1)
 SPEEDS: dict[Kind, float] = {"image": 0.5, "video": 0.25, "audio": 1.0}
 
 
-def test_forecast_images_and_running_video() -> None:
+def test_forecast_of_images_and_running_video_follows_scheduling_order() -> None:
     images = [OpenJob(f"p{n}", SHORT, "image", False, [0.0]) for n in range(3)]
     running = OpenJob("video", LONG, "video", True, [120.0, 60.0], 60.0)
     forecasts = forecast(OpenWork([running, *images], speeds=SPEEDS))
