@@ -104,13 +104,13 @@ def test_relative_links_in_the_docs_exist() -> None:
 
 def test_paths_named_in_the_docs_exist() -> None:
     """`life-of-a-video.md` and the README name files; a renamed file must be renamed there too."""
-    named = {
+    paths = {
         path
         for page in (ROOT / "README.md", DOCS / "life-of-a-video.md")
         for path in re.findall(r"`((?:mm|indexes|workers|api)/[\w./]+\.py)`", page.read_text())
     }
-    assert named
-    assert not [path for path in sorted(named) if not (ROOT / path).exists()]
+    assert paths
+    assert not [path for path in sorted(paths) if not (ROOT / path).exists()]
 
 
 def test_tree_in_the_readme_names_every_folder() -> None:

@@ -53,8 +53,8 @@ def send_request(settings: Settings, address: str, key: str = "") -> Any:
 
 def test_get_client_with_key_is_key_id_in_routes_threads_and_log(tmp_path: Path) -> None:
     key, secret = KeyFile(tmp_path).add("laptop", "read")
-    answered = send_request(Settings(home=tmp_path, keys="on"), "10.0.0.1", secret)
-    assert answered == [f"key {key.id}", key.id, f"key {key.id}", key.id]
+    client_ids = send_request(Settings(home=tmp_path, keys="on"), "10.0.0.1", secret)
+    assert client_ids == [f"key {key.id}", key.id, f"key {key.id}", key.id]
 
 
 @pytest.mark.parametrize(

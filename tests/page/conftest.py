@@ -31,8 +31,8 @@ expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _quiet() -> None:
-    """Disable request logs, which may be written after the output capture of a test has ended."""
+def _disable_request_logs() -> None:
+    """Silence request logs, which may be written after the output capture of a test has ended."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 

@@ -27,13 +27,13 @@ def test_search_with_dropped_image_shows_hits_on_timeline(driver: PageDriver) ->
     expect(page.locator("#query-chip")).to_contain_text("cat.jpg")
     expect(driver.hits.first).to_contain_text("chelsea.png")
     expect(driver.hits_of("evening.mp4").first).to_contain_text("image")
-    mark = page.locator("#hits .timeline .hit-marker").first
-    line = page.locator("#hits .timeline").first.bounding_box()
-    box = mark.bounding_box()
-    assert line
+    hit_marker = page.locator("#hits .timeline .hit-marker").first
+    timeline = page.locator("#hits .timeline").first.bounding_box()
+    box = hit_marker.bounding_box()
+    assert timeline
     assert box
-    assert (box["x"] - line["x"]) / line["width"] == pytest.approx(get_scene_start("chelsea.png") / 16, abs=0.05)
-    mark.hover()
+    assert (box["x"] - timeline["x"]) / timeline["width"] == pytest.approx(get_scene_start("chelsea.png") / 16, abs=0.05)
+    hit_marker.hover()
     expect(page.locator(".tooltip")).to_contain_text("0:08")
     driver.screenshot("hits")
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

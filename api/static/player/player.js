@@ -56,7 +56,9 @@ function PlayerDialog() {
           ${isTimed && item.duration > 0 && html`<${Timeline} item=${item} hits=${hits} currentTime=${currentTime} selected=${hit} onHit=${openHit} onSeek=${seek} />`}
           <div class="toolbar">
             <button type="button" onClick=${searchMoment}><${Icon} name="similar" />More like this${isTimed && " moment"}</button>
-            ${item.kind !== "audio" && html`<button type="button" id="select-region" aria-pressed=${String(isSelecting)} onClick=${toggleRegion}><${Icon} name="region" />Select a region</button>`}
+            ${item.kind !== "audio" && html`
+              <button type="button" id="select-region" aria-pressed=${String(isSelecting)} onClick=${toggleRegion}>
+                <${Icon} name="region" />Select a region</button>`}
             ${isTimed && html`<button type="button" onClick=${searchInItem}><${Icon} name="search" />Search in this item</button>`}
             <a class="button" href=${contentUrl(item)} download=${item.name}><${Icon} name="save" />Save</a>
           </div>

@@ -44,5 +44,6 @@ export const EvidenceList = ({ evidence, hasScores = false }) => html`
   <ul class="evidence">
     ${evidence.map(({ kind, score, text }) => html`
       <li key=${kind} class=${kind} title=${`${formatProbability(score)} from this evidence alone`}>
-        <span class="tag">${EVIDENCE_LABELS[kind]}</span>${text && (kind === "sound" ? ` ${text}` : html` <q>${text}</q>`)}${hasScores && html` <small>${formatProbability(score)}</small>`}</li>`)}
+        <span class="tag">${EVIDENCE_LABELS[kind]}</span>${text && (kind === "sound" ? ` ${text}` : html` <q>${text}</q>`)}
+        ${hasScores && html` <small>${formatProbability(score)}</small>`}</li>`)}
   </ul>`;

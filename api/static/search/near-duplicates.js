@@ -12,7 +12,8 @@ export function NearDuplicates({ hit }) {
   const label = `+${formatCount(hit.duplicates, "near-duplicate")}`;
   return html`
     <div class="near-duplicates">
-      <button type="button" class="quiet plain" aria-expanded=${String(isExpanded)} aria-label=${`${label} of ${hit.item.name}`} onClick=${() => setExpanded(!isExpanded)}>${label}</button>
+      <button type="button" class="quiet plain" aria-expanded=${String(isExpanded)} aria-label=${`${label} of ${hit.item.name}`}
+        onClick=${() => setExpanded(!isExpanded)}>${label}</button>
       ${isExpanded && html`<ul>${hit.alike.map((other) => html`<li key=${`${other.item.id} ${other.start}`}><${NearDuplicate} hit=${other} /></li>`)}</ul>`}
     </div>`;
 }

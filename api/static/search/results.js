@@ -21,13 +21,13 @@ export function Results() {
     <section class="results" id="results" aria-labelledby="results-title" aria-busy=${String(isLoading)}>
       <div class="bar">
         <h2 id="results-title">${createTitle(response, isLoading, likely)}</h2>
-        ${response && html`<p class="muted" id="results-facts" title=${`space ${response.space}, likely from ${formatProbability(response.likely_floor)}, shown from ${formatProbability(response.floor)}`}>
+        ${response && html`<p class="muted" id="results-facts" title=${describeThresholds(response)}>
           ${likely.length > 0 && `in ${formatCount(likely.length, "item")} · `}${response.seconds.toFixed(2)} s</p>`}
       </div>
       ${problem && html`<${RequestError} problem=${problem} onRetry=${runSearch} />`}
       ${response?.heard && html`<p class="note">Transcript of the query: <q>${response.heard}</q></p>`}
       ${response?.notes.map((note) => html`<p class="note" key=${note}>${note}</p>`)}
-      ${isLoading && !response && html`<ul class="hit-list skeleton" aria-hidden="true">${Array.from({ length: NUM_SKELETONS }, (_, i) => html`<li key=${i}><span class="thumbnail"></span></li>`)}</ul>`}
+      ${isLoading && !response && html`<${Skeleton} />`}
       ${response?.hits.length === 0 && html`<${NoResults} />`}
       <div id="hits" onKeyDown=${moveFocus}>
         <${Groups} groups=${likely} id="likely" />
@@ -42,6 +42,14 @@ function createTitle(response, isLoading, likely) {
   return likely.length === 0 ? "No likely results" : formatCount(countHits(likely), "result");
 }
 
+const describeThresholds = ({ space, likely_floor: likely, floor }) =>
+  `space ${space}, likely from ${formatProbability(likely)}, shown from ${formatProbability(floor)}`;
+
+const Skeleton = () => html`
+  <ul class="hit-list skeleton" aria-hidden="true">
+    ${Array.from({ length: NUM_SKELETONS }, (_, i) => html`<li key=${i}><span class="thumbnail"></span></li>`)}
+  </ul>`;
+
 const countHits = (groups) => groups.reduce((sum, { hits }) => sum + hits.length, 0);
 
 const Groups = ({ groups, id }) => html`
@@ -53,7 +61,8 @@ function UnlikelyHits({ groups, isAlone }) {
   return html`
     <section class="possible" aria-labelledby="possible-title">
       <h3 id="possible-title">
-        <button type="button" class=${isExpanded ? "expanded" : ""} aria-expanded=${String(isExpanded)} aria-controls="possible" onClick=${() => query.set({ showsUnlikely: !isExpanded })}>
+        <button type="button" class=${isExpanded ? "expanded" : ""} aria-expanded=${String(isExpanded)} aria-controls="possible"
+          onClick=${() => query.set({ showsUnlikely: !isExpanded })}>
           <${Icon} name="down" />Less likely (${countHits(groups).toLocaleString("en")})</button>
       </h3>
       ${isAlone && isExpanded && html`<p class="muted">No result reaches the threshold of a likely match. These have the highest scores.</p>`}

@@ -32,7 +32,8 @@ export function SearchForm() {
           placeholder=${state.file || state.like ? "Add a description" : "Describe what is seen or said"}
           onInput=${(event) => query.set({ text: event.target.value })} />
         ${state.isOpen && html`<${IconButton} id="clear" name="close" label="Clear the query (Esc)" onClick=${clearQuery} />`}
-        <${IconButton} id="attach" name="attach" label="Search with an image, audio or video file" onClick=${(event) => event.currentTarget.nextElementSibling.click()} />
+        <${IconButton} id="attach" name="attach" label="Search with an image, audio or video file"
+          onClick=${(event) => event.currentTarget.nextElementSibling.click()} />
         <input class="visually-hidden" id="query-file" type="file" accept=${MEDIA_TYPES} tabindex="-1" aria-label="File to search with" onChange=${onFileChange} />
         <button type="submit" class="primary">Search</button>
       </div>
@@ -56,7 +57,9 @@ function QueryAttachment() {
   return html`
     <span class="query-attachment" id="query-chip">
       ${file && previewUrl
-        ? html`<button type="button" class="quiet" aria-label=${`Select a region of ${name}`} title="Select a region" onClick=${() => setCropping(true)}><img src=${src} alt="" /></button>`
+        ? html`
+          <button type="button" class="quiet" aria-label=${`Select a region of ${name}`} title="Select a region" onClick=${() => setCropping(true)}>
+            <img src=${src} alt="" /></button>`
         : src && html`<img src=${src} alt="" />`}
       <span class="name" title=${name}>${like ? `like ${name}` : name}</span>
       <${IconButton} name="close" label=${`Remove ${name} from the query`} onClick=${remove} />

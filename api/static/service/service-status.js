@@ -16,6 +16,8 @@ const CHECKS = { // check of /readyz -> its title, and its label when it fails
   space: ["Models", "models not loaded"],
   worker: ["Worker", "no worker"],
   broker: ["Queue", "no queue"],
+  "worker sandbox": ["Worker decoder", "worker cannot decode"],
+  garbage: ["Garbage collection", "files refused"],
   move: ["Reindex", "reindex stopped"],
   service: ["Service", "no response"],
 };

@@ -27,7 +27,8 @@ export function Help() {
       <div class="shortcuts">
         ${SHORTCUTS.map(([title, shortcuts]) => html`
           <section key=${title}><h3>${title}</h3>
-            <dl>${shortcuts.map(([keys, action]) => html`<div key=${keys}><dt>${keys.split("  ").map((key) => html`<kbd key=${key}>${key}</kbd>`)}</dt><dd>${action}</dd></div>`)}</dl>
+            <dl>${shortcuts.map(([keys, action]) => html`
+              <div key=${keys}><dt>${keys.split("  ").map((key) => html`<kbd key=${key}>${key}</kbd>`)}</dt><dd>${action}</dd></div>`)}</dl>
           </section>`)}
       </div>
       <p class="muted">Programs use the same service through <a href="/docs">the HTTP API</a>.</p>

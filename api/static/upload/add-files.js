@@ -26,7 +26,9 @@ export function AddFiles() {
         </label>
         <p class="muted">Files and folders can be dropped anywhere on this page.</p>
       <//>
-      <input class="visually-hidden" id="files" type="file" accept=${MEDIA_TYPES} multiple tabindex="-1" aria-label="Files to add" ref=${fileInput} onChange=${onChange} />
-      <input class="visually-hidden" id="folder" type="file" webkitdirectory multiple tabindex="-1" aria-label="Folder to add" ref=${folderInput} onChange=${onChange} />
+      <input class="visually-hidden" id="files" type="file" accept=${MEDIA_TYPES} multiple tabindex="-1" aria-label="Files to add"
+        ref=${fileInput} onChange=${onChange} />
+      <input class="visually-hidden" id="folder" type="file" webkitdirectory multiple tabindex="-1" aria-label="Folder to add"
+        ref=${folderInput} onChange=${onChange} />
     </span>`;
 }

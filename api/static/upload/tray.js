@@ -18,6 +18,7 @@ export function Tray() {
   const active = rows.filter((row) => !isEnded(row));
   const shown = rows.toSorted((a, b) => STATE_ORDER[a.state] - STATE_ORDER[b.state] || compareQueue(a, b) || a.id - b.id).slice(0, MAX_ROWS);
   const { stage, progress, details } = summarize({ active, numDone, secondsLeft });
+  const title = active.length > 0 ? `Adding ${formatCount(active.length, "file")}` : formatCount(ended.length, "file not added", "files not added");
   const facts = [
     active.length > 0 && `${stage} ${formatProgress(progress)}`,
     details,
@@ -27,8 +28,9 @@ export function Tray() {
   return html`
     <section class=${isCollapsed ? "tray collapsed" : "tray"} aria-labelledby="tray-title">
       <h2>
-        <button type="button" class=${isCollapsed ? "bar flipped" : "bar"} aria-expanded=${String(!isCollapsed)} aria-controls="uploads" onClick=${() => setCollapsed(!isCollapsed)}>
-          <span id="tray-title">${active.length > 0 ? `Adding ${formatCount(active.length, "file")}` : formatCount(ended.length, "file not added", "files not added")}</span>
+        <button type="button" class=${isCollapsed ? "bar flipped" : "bar"} aria-expanded=${String(!isCollapsed)} aria-controls="uploads"
+          onClick=${() => setCollapsed(!isCollapsed)}>
+          <span id="tray-title">${title}</span>
           <span class="muted">${facts.filter(Boolean).join(" · ")}</span>
           <${Icon} name="down" />
         </button>
@@ -38,7 +40,8 @@ export function Tray() {
         ${shown.map((row) => html`<${Row} key=${row.id} row=${row} />`)}
         ${rows.length > MAX_ROWS && html`<li class="muted">and ${(rows.length - MAX_ROWS).toLocaleString("en")} more</li>`}
       </ul>
-      ${active.length === 0 && html`<p class="dismiss-all" hidden=${isCollapsed}><button type="button" class="quiet plain" onClick=${dismissAll}>Dismiss all</button></p>`}
+      ${active.length === 0 && html`<p class="dismiss-all" hidden=${isCollapsed}>
+        <button type="button" class="quiet plain" onClick=${dismissAll}>Dismiss all</button></p>`}
     </section>`;
 }
 

@@ -157,15 +157,15 @@ def test_search_speech_over_same_slide_stays_two_hits(sqlite_store: Store, searc
     second = put(sqlite_store, 2, [{"picture": slide, "speech": other_speech + 0.1 * speech}])
     copy = put(sqlite_store, 3, [{"picture": slide, "speech": other_speech}])
     assert search_ids(searcher, make_query({"speech": speech + other_speech})) == [(first, []), (second, [copy])]
-    ((_, min_cosine),) = search_ids(searcher, make_query({"picture": slide}))
-    assert len(min_cosine) == 2, "a query for the slide merges them"
+    ((_, duplicates),) = search_ids(searcher, make_query({"picture": slide}))
+    assert len(duplicates) == 2, "a query for the slide merges them"
 
 
 def test_search_image_and_video_of_it_and_shots_of_one_video_stay_separate_hits(sqlite_store: Store, searcher: Searcher) -> None:
     image, other = np.eye(DIM)[:2]
     put(sqlite_store, 1, [{"picture": image}], 0.0)
     put(sqlite_store, 2, [{"picture": image}, {"picture": other}, {"picture": image}])
-    assert [len(min_cosine) for _, min_cosine in search_ids(searcher, make_query({"picture": image}))][:3] == [0, 0, 0]
+    assert [len(duplicates) for _, duplicates in search_ids(searcher, make_query({"picture": image}))][:3] == [0, 0, 0]
 
 
 def test_search_audio_without_images_is_merged_by_speech(sqlite_store: Store, searcher: Searcher) -> None:
@@ -173,7 +173,7 @@ def test_search_audio_without_images_is_merged_by_speech(sqlite_store: Store, se
     for seed in range(2):
         put(sqlite_store, seed, [{"speech": speech}])
     put(sqlite_store, "with image", [{"speech": speech, "picture": np.eye(DIM)[1]}])
-    assert sorted(len(min_cosine) for _, min_cosine in search_ids(searcher, make_query({"speech": speech}))) == [0, 1]
+    assert sorted(len(duplicates) for _, duplicates in search_ids(searcher, make_query({"speech": speech}))) == [0, 1]
 
 
 def test_search_similar_sounds_are_merged_only_with_similar_images(sqlite_store: Store, searcher: Searcher) -> None:
@@ -182,10 +182,10 @@ def test_search_similar_sounds_are_merged_only_with_similar_images(sqlite_store:
         put(sqlite_store, seed, [{"sound": rain}])
     for seed in range(2, 5):
         put(sqlite_store, seed, [{"sound": rain, "picture": street if seed < 4 else field}])
-    assert sorted(len(min_cosine) for _, min_cosine in search_ids(searcher, make_query({"sound": rain}))) == [0, 0, 0, 1]
+    assert sorted(len(duplicates) for _, duplicates in search_ids(searcher, make_query({"sound": rain}))) == [0, 0, 0, 1]
 
 
 def test_search_items_with_same_name_only_stay_separate_hits(sqlite_store: Store, searcher: Searcher) -> None:
     for seed in range(2):
         put(sqlite_store, seed, [{"name": np.eye(DIM)[0]}])
-    assert [len(min_cosine) for _, min_cosine in search_ids(searcher, make_query({"name": np.eye(DIM)[0]}))] == [0, 0]
+    assert [len(duplicates) for _, duplicates in search_ids(searcher, make_query({"name": np.eye(DIM)[0]}))] == [0, 0]

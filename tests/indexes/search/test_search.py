@@ -208,12 +208,12 @@ def test_refresh_applies_new_and_deleted_items(store: Store, searcher: Searcher)
     assert find_item_ids(searcher) == {first, second}
 
 
-@pytest.mark.parametrize("worn", [index.MAX_DEAD_FRACTION, 2.0])
+@pytest.mark.parametrize("max_dead_fraction", [index.MAX_DEAD_FRACTION, 2.0])
 def test_search_after_delete_still_returns_k_hits(
-    store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch, worn: float
+    store: Store, searcher: Searcher, monkeypatch: pytest.MonkeyPatch, max_dead_fraction: float
 ) -> None:
     """A `MAX_DEAD_FRACTION` above 1 leaves the deleted items in the part."""
-    monkeypatch.setattr(index, "MAX_DEAD_FRACTION", worn)
+    monkeypatch.setattr(index, "MAX_DEAD_FRACTION", max_dead_fraction)
     rng = np.random.default_rng(2)
     ids = [publish(store, seed, rng, pieces={"picture": 2}).id for seed in range(8)]
     searcher.follower.refresh()
