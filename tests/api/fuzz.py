@@ -53,5 +53,5 @@ class WorkingDispatcher:
     def ping(self, expires: float) -> None:
         """Does nothing: there is no worker."""
 
-    def waiting(self) -> int:
+    def count_waiting(self) -> int:
         return 0
