@@ -74,7 +74,7 @@ def test_fit_calibration_writes_all_files_and_is_deterministic(config: Calibrati
     }
     assert (config.out / "floor.svg").read_text().startswith("<svg")
     assert f"{calibration.floor:.2g}" in (config.out / "floor.md").read_text()
-    assert lines[-1].startswith("floor ")
+    assert lines[-1].startswith("score threshold ")
     first = path.read_bytes()
     fit_calibration(config, lines.append)
     assert path.read_bytes() == first
