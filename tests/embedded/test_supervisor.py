@@ -26,6 +26,7 @@ from mm.embedded.home_lock import HomeLock, lock_home
 from mm.embedded.supervisor import Supervisor
 from mm.errors import Conflict, InvalidInput, Unavailable
 from mm.settings import Settings
+from tests.processes import read_command_line
 
 STUBS = Path(__file__).with_name("stub_processes.py")
 
@@ -83,7 +84,7 @@ def test_embedded_broker_has_a_private_password_and_limits(settings: Settings) -
             urls.append(environment_of(supervisor, "worker")["MM_BROKER_URL"])
             password = urlsplit(urls[-1]).password
             assert password is not None
-            command_lines = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+            command_lines = [" ".join(read_command_line(process)) for process in psutil.Process().children(recursive=True)]
             assert any("valkey" in line for line in command_lines)
             assert not any(password in line for line in command_lines)
             config = settings.root / "broker" / "valkey.conf"

@@ -150,7 +150,7 @@ def _voluntary_switches(thread: Path) -> int:
 
 def _child_name(parent: str, child: psutil.Process) -> str:
     command = " ".join(child.cmdline())
-    if "mm.media.children.child" in command:
+    if "mm.media.children.fork_server" in command:
         return f"{parent}: {DECODER}"
     return f"{parent}: {WORKER_CHILD}" if "workers" in command else parent
 

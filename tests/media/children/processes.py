@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from tests.processes import read_command_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -20,7 +22,7 @@ def children(of: int | None = None) -> list[psutil.Process]:
     living = []
     for server in psutil.Process(of).children():
         with suppress(psutil.NoSuchProcess):
-            if "mm.media.children.fork_server" in server.cmdline():
+            if "mm.media.children.fork_server" in read_command_line(server):
                 living += [child for child in server.children() if is_living(child)]
     return sorted(living, key=lambda child: child.create_time())
 

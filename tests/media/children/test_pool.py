@@ -20,6 +20,7 @@ from mm.media.sandbox.layers import Sandbox
 from mm.media.types import Limits, Span
 from tests.media.children.processes import is_living, pids, wait_until
 from tests.media_files import Track, scene, steady, write
+from tests.processes import read_command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ def count_descriptors() -> int:
 
 
 def servers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "mm.media.children.fork_server" in child.cmdline()]
+    return [child for child in psutil.Process().children() if "mm.media.children.fork_server" in read_command_line(child)]
 
 
 def test_child_that_keeps_a_file_receives_no_other(hostile: MediaReader, tmp_path: Path) -> None:
