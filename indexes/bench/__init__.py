@@ -1,4 +1,4 @@
 """In: synthetic segments, or a copy of a library. Out: tables, inventories, fault reports.
 
-Must not be imported by the service.
+Must not know: the service, which does not import it.
 """

@@ -16,6 +16,7 @@ from mm.data.footage import crop_image, find_clip_frame, locate_crop
 from mm.data.spliced_videos import FrameMix, SplicedVideo, View, compose_frame, draw_spliced_video, label_boundaries
 from mm.models.temporal.frames import FrameSequence
 from mm.models.temporal.motion import NUM_MOTIONS, SIDE, Thumbnail, measure_motion
+from mm.numerics import normalize_rows
 from mm.training.temporal.footage_vectors import Float, FootageVectors
 
 LabelledSequence = tuple[FrameSequence, npt.NDArray[np.bool_]]
@@ -29,7 +30,6 @@ CUTS_SAMPLED = 0.9
 """Share of cuts whose first frame is sampled."""
 UNKNOWN_MOTION = 0.03
 """Share of frames without a known motion, such as the first of each chunk of a video."""
-_MIN_NORM = 1e-6
 
 
 def draw_sequence(vectors: FootageVectors, seed: tuple[int, ...], seconds: float, noise: float) -> LabelledSequence:
@@ -42,8 +42,7 @@ def draw_sequence(vectors: FootageVectors, seed: tuple[int, ...], seconds: float
     rows_LD += noise * random.normal(size=rows_LD.shape) / np.sqrt(rows_LD.shape[1])
     motions = measure_motions([_mix_thumbnails(vectors, mix) for mix in mixes])
     motions[random.random(len(motions)) < UNKNOWN_MOTION] = 0
-    rows_LD = rows_LD.astype(np.float32)
-    rows_LD /= np.maximum(np.linalg.norm(rows_LD, axis=1, keepdims=True), _MIN_NORM)
+    rows_LD = normalize_rows(rows_LD.astype(np.float32))
     return FrameSequence(times, rows_LD, motions), label_boundaries(video, times)
 
 
