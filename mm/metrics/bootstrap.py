@@ -39,12 +39,29 @@ def bootstrap(
     if values_Q.ndim != 1 or not len(values_Q) or (groups_Q is not None and groups_Q.shape != values_Q.shape):
         raise InvalidInput(f"Values of shape {values_Q.shape} have no interval, or their groups have another shape.")
     values = values_Q.astype(np.float64)
-    _, group_Q = np.unique(np.arange(len(values)) if groups_Q is None else groups_Q, return_inverse=True)
+    return bootstrap_rows(len(values), groups_Q, lambda rows: np.array([statistic(values[rows])]), seed)[0]
+
+
+def bootstrap_rows(
+    num_rows: int,
+    groups_Q: npt.NDArray[np.integer] | None,
+    statistics: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.floating]],
+    seed: int = 0,
+) -> list[Interval]:
+    """Compute statistics of rows that are not means of a value a row, such as ratios of sums.
+
+    `statistics` returns an array of numbers for an array of row indexes, in which rows repeat; all
+    are computed of the same samples. Groups and errors as in `bootstrap`.
+    """
+    if num_rows < 1 or (groups_Q is not None and groups_Q.shape != (num_rows,)):
+        raise InvalidInput(f"{num_rows} rows have no interval, or their groups have another shape.")
+    rows_Q = np.arange(num_rows)
+    _, group_Q = np.unique(rows_Q if groups_Q is None else groups_Q, return_inverse=True)
     count = int(group_Q.max()) + 1
     random = np.random.default_rng(seed)
     samples = []
     for _ in range(NUM_SAMPLES):
         times = np.bincount(random.integers(0, count, count), minlength=count)
-        samples.append(float(statistic(np.repeat(values, times[group_Q]))))
-    low, high = np.percentile(samples, (2.5, 97.5))
-    return Interval(float(statistic(values)), float(low), float(high))
+        samples.append(statistics(np.repeat(rows_Q, times[group_Q])))
+    ends = np.percentile(np.array(samples), (2.5, 97.5), axis=0)
+    return [Interval(float(value), float(low), float(high)) for value, low, high in zip(statistics(rows_Q), *ends, strict=True)]

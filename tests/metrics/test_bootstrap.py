@@ -10,6 +10,7 @@ from scipy.stats import bootstrap as scipys
 
 from mm.errors import InvalidInput
 from mm.metrics import Interval, bootstrap
+from mm.metrics.bootstrap import bootstrap_rows
 
 
 @pytest.mark.parametrize("statistic", [np.mean, np.median])
@@ -55,3 +56,30 @@ def test_bootstrap_accepts_booleans() -> None:
 def test_bootstrap_of_invalid_values_raises_invalid_input(values: np.ndarray, groups: np.ndarray | None) -> None:
     with pytest.raises(InvalidInput):
         bootstrap(values, groups)
+
+
+def test_bootstrap_rows_of_means_equals_bootstrap_of_each() -> None:
+    values = np.random.default_rng(4).normal(size=(40, 3))
+    groups = np.repeat(np.arange(10), 4)
+    expected = [bootstrap(column, groups) for column in values.T]
+    intervals = bootstrap_rows(40, groups, lambda rows: values[rows].mean(0))
+    for interval, column in zip(intervals, expected, strict=True):
+        assert [interval.value, interval.low, interval.high] == pytest.approx([column.value, column.low, column.high])
+
+
+def test_bootstrap_rows_of_ratio_covers_it_as_often_as_stated() -> None:
+    """The ratio of sums is 2 in the population; 95 of 100 intervals are expected to contain it."""
+    random = np.random.default_rng(6)
+    covered = 0
+    for seed in range(60):
+        below = random.gamma(2.0, size=80)
+        above = 2 * below + random.normal(size=80)
+        (interval,) = bootstrap_rows(80, None, lambda rows, a=above, b=below: np.array([a[rows].sum() / b[rows].sum()]), seed)  # type: ignore[misc]
+        covered += interval.low <= 2 <= interval.high
+    assert 51 <= covered <= 60
+
+
+@pytest.mark.parametrize(("num_rows", "groups"), [(0, None), (3, np.zeros(2, int))], ids=["none", "groups"])
+def test_bootstrap_rows_of_invalid_rows_raises_invalid_input(num_rows: int, groups: np.ndarray | None) -> None:
+    with pytest.raises(InvalidInput):
+        bootstrap_rows(num_rows, groups, lambda rows: np.ones(1))
