@@ -124,6 +124,13 @@ class Unavailable(MMError):
     title = "Unavailable"
 
 
+class GenerationInterrupted(Unavailable):
+    """The generation engine stopped during the request. The request may be sent again."""
+
+    slug = "generation-interrupted"
+    title = "Generation interrupted"
+
+
 class WrongLibrary(Unavailable):
     """The catalog and the folder do not belong to the same library, or one of them is missing."""
 

@@ -1,0 +1,257 @@
+"""The engine: requests in, one step of all of them at a time, outputs out.
+
+    engine.add(request)
+    while engine.has_requests:
+        for output in engine.step():
+            ...
+
+`step` schedules tokens, runs the network once, samples a token for each sequence that is complete,
+and ends the requests that are done. The engine belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mm.errors import InvalidInput, NotFound, TooLarge, TooMany
+from mm.generation.blocks import BlockManager
+from mm.generation.grammar import GrammarCompiler, GrammarError
+from mm.generation.metrics import EngineMetrics
+from mm.generation.request import MAX_SEED, RequestOutput
+from mm.generation.runner import build_batch
+from mm.generation.sampler import sample_tokens, token_logprobs
+from mm.generation.scheduler import Scheduler
+from mm.generation.sequence import Sequence
+from mm.generation.text_stream import TextStream
+
+if TYPE_CHECKING:
+    from mm.generation.request import FinishReason, Request, TokenLogprobs
+    from mm.generation.runner import Runner
+    from mm.generation.vocabulary import Vocabulary
+    from mm.numerics import Float32
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Sizes of an engine. Raises `InvalidInput` when they do not fit together."""
+
+    num_blocks: int
+    block_size: int = 16
+    """Token positions in a block. At most `block_size - 1` positions of a sequence are unused."""
+    max_model_len: int = 8192
+    """Tokens of prompt and output together."""
+    max_num_seqs: int = 256
+    max_num_batched_tokens: int = 2048
+    max_num_waiting: int = 10_000
+
+    def __post_init__(self) -> None:
+        sizes = (self.num_blocks, self.block_size, self.max_model_len, self.max_num_seqs, self.max_num_waiting)
+        if min(sizes) < 1:
+            raise InvalidInput(f"Every size of the engine must be at least 1: {self}.")
+        if self.max_num_batched_tokens < self.max_num_seqs:
+            raise InvalidInput(
+                f"max_num_batched_tokens is {self.max_num_batched_tokens}; it must be at least max_num_seqs, {self.max_num_seqs}."
+            )
+
+    @property
+    def max_request_len(self) -> int:
+        return min(self.max_model_len, self.num_blocks * self.block_size)
+
+
+class Engine:
+    def __init__(
+        self, runner: Runner, vocabulary: Vocabulary, config: EngineConfig, metrics: EngineMetrics | None = None
+    ) -> None:
+        self.config = config
+        self.metrics = metrics or EngineMetrics()
+        self._runner = runner
+        self._vocabulary = vocabulary
+        self._blocks = BlockManager(config.num_blocks, config.block_size)
+        self._scheduler = Scheduler(self._blocks, config.max_num_seqs, config.max_num_batched_tokens)
+        self._sequences: dict[str, Sequence] = {}
+        self._arrivals = count()
+        self._grammars: GrammarCompiler | None = None
+
+    @property
+    def has_requests(self) -> bool:
+        return bool(self._sequences)
+
+    @property
+    def num_unused_slots(self) -> int:
+        """Positions of allocated blocks that no token of a running sequence will fill."""
+        block_size = self.config.block_size
+        return sum(max(0, len(seq.block_table) * block_size - seq.num_tokens) for seq in self._scheduler.running)
+
+    @property
+    def num_free_blocks(self) -> int:
+        """Blocks that no running sequence uses."""
+        return self._blocks.num_free_blocks
+
+    def add(self, request: Request) -> None:
+        """Queue a request.
+
+        Raises `InvalidInput` for a token outside of the vocabulary, a used id or a bad grammar,
+        `TooLarge` for a request longer than the model or the cache, `TooMany` for a full queue.
+        """
+        self._check(request)
+        params = request.params
+        matcher = self._grammar_compiler().compile(params.grammar) if params.grammar is not None else None
+        seed = params.seed if params.seed is not None else secrets.randbelow(MAX_SEED)
+        stream = TextStream(self._vocabulary, params.stop)
+        sequence = Sequence(request, next(self._arrivals), seed, stream, matcher)
+        self._sequences[request.request_id] = sequence
+        self._scheduler.add(sequence)
+        self.metrics.record_arrival(request.request_id)
+        self._record_state()
+
+    def cancel(self, request_id: str) -> RequestOutput:
+        """End a request now. Its last output has the held text. Raises `NotFound`."""
+        if (sequence := self._sequences.get(request_id)) is None:
+            raise NotFound(f"No request with the id {request_id} is open: it has ended or was never added.")
+        output = self._end(sequence, "abort", "", (), ())
+        self._record_state()
+        return output
+
+    def step(self) -> list[RequestOutput]:
+        """Compute the next tokens. Returns the outputs of the requests that received one.
+
+        An error of the runner is raised and changes nothing: a later call tries the same again.
+        """
+        chunks = self._scheduler.schedule()
+        if not chunks:
+            return []
+        for sequence in (chunk.sequence for chunk in chunks):
+            cached = sequence.num_cached_tokens or 0
+            self.metrics.record_admission(sequence.request.request_id, sequence.num_prompt_tokens, cached)
+        logits = self._runner.run(build_batch(chunks, self.config.block_size))
+        self._scheduler.register_computed(chunks)
+        outputs = self._advance([chunk.sequence for chunk in chunks if chunk.is_last], logits)
+        self._record_state()
+        return outputs
+
+    def check_integrity(self) -> None:
+        """Assert that the blocks are exactly those of the running sequences. For tests."""
+        self._blocks.check(self._scheduler.running)
+
+    def _check(self, request: Request) -> None:
+        if request.request_id in self._sequences:
+            raise InvalidInput(f"The request id {request.request_id} is in use.")
+        if not all(0 <= token_id < len(self._vocabulary) for token_id in request.prompt_token_ids):
+            raise InvalidInput(f"The prompt has a token outside of the vocabulary of {len(self._vocabulary)} tokens.")
+        num_prompt, max_tokens, limit = len(request.prompt_token_ids), request.params.max_tokens, self.config.max_request_len
+        if num_prompt + max_tokens > limit:
+            raise TooLarge(
+                f"The prompt has {num_prompt} tokens and max_tokens is {max_tokens}; together they may be at most {limit}."
+                " Shorten the prompt or lower max_tokens."
+            )
+        if self._scheduler.num_waiting >= self.config.max_num_waiting:
+            raise TooMany(f"{self.config.max_num_waiting} requests are waiting, the limit of max_num_waiting. Try again later.")
+
+    def _record_state(self) -> None:
+        scheduler, usage = self._scheduler, 1 - self._blocks.num_free_blocks / self._blocks.num_blocks
+        self.metrics.record_state(len(scheduler.running), scheduler.num_waiting, usage, scheduler.num_preemptions)
+
+    def _grammar_compiler(self) -> GrammarCompiler:
+        if self._grammars is None:
+            self._grammars = GrammarCompiler(self._vocabulary)
+        return self._grammars
+
+    def _advance(self, sequences: list[Sequence], logits_BV: Float32) -> list[RequestOutput]:
+        """Sample the next token of each sequence from its row of logits."""
+        masked_BV, errors = _apply_grammars(sequences, logits_BV)
+        valid = [i for i, error in enumerate(errors) if not error]
+        rows = [sequences[i] for i in valid]
+        tokens = sample_tokens(
+            masked_BV if len(valid) == len(sequences) else masked_BV[valid],
+            [sequence.request.params for sequence in rows],
+            [sequence.seed for sequence in rows],
+            [sequence.num_output_tokens for sequence in rows],
+        )
+        failed = [(sequence, error) for sequence, error in zip(sequences, errors, strict=True) if error]
+        outputs = [self._end(sequence, "error", "", (), (), error) for sequence, error in failed]
+        for i, sequence, token_id in zip(valid, rows, tokens.tolist(), strict=True):
+            outputs.append(self._append(sequence, token_id, logits_BV[i]))
+        return outputs
+
+    def _append(self, sequence: Sequence, token_id: int, logits_V: Float32) -> RequestOutput:
+        params = sequence.request.params
+        sequence.token_ids.append(token_id)
+        self.metrics.record_token(sequence.request.request_id)
+        logprobs = () if params.logprobs is None else (token_logprobs(logits_V, token_id, params.logprobs),)
+        text = sequence.text_stream.push(token_id)
+        try:
+            reason = self._finish_reason(sequence, token_id)
+        except GrammarError as error:
+            return self._end(sequence, "error", text, (token_id,), logprobs, f"The grammar cannot be continued: {error}.")
+        if reason is not None:
+            return self._end(sequence, reason, text, (token_id,), logprobs)
+        return _output(sequence, text, (token_id,), logprobs, None)
+
+    def _finish_reason(self, sequence: Sequence, token_id: int) -> FinishReason | None:
+        params = sequence.request.params
+        if token_id in self._vocabulary.eos_token_ids and not params.ignore_eos:
+            return "stop"
+        if sequence.matcher is not None:
+            sequence.matcher.accept(token_id)
+            if sequence.matcher.is_complete:
+                return "stop"
+        if sequence.text_stream.is_stopped:
+            return "stop"
+        return "length" if sequence.num_output_tokens >= params.max_tokens else None
+
+    def _end(
+        self,
+        sequence: Sequence,
+        reason: FinishReason,
+        text: str,
+        token_ids: tuple[int, ...],
+        logprobs: tuple[TokenLogprobs, ...],
+        error: str = "",
+    ) -> RequestOutput:
+        del self._sequences[sequence.request.request_id]
+        self._scheduler.remove(sequence)
+        self.metrics.record_finish(sequence.request.request_id, reason)
+        return _output(sequence, text + sequence.text_stream.finish(), token_ids, logprobs, reason, error)
+
+
+def _apply_grammars(sequences: list[Sequence], logits_BV: Float32) -> tuple[Float32, list[str]]:
+    """Logits with -inf where a grammar excludes a token, and the error of each row, '' for none."""
+    errors = [""] * len(sequences)
+    if any(sequence.matcher is not None for sequence in sequences):
+        logits_BV = np.array(logits_BV)
+    for i, sequence in enumerate(sequences):
+        if sequence.matcher is not None:
+            try:
+                logits_BV[i, ~sequence.matcher.allowed_tokens()] = -np.inf
+            except GrammarError as error:
+                errors[i] = f"The grammar cannot be continued: {error}."
+    best = logits_BV[np.arange(len(sequences)), logits_BV.argmax(1)]  # NaN counts as the highest
+    for i in np.flatnonzero(~np.isfinite(best)).tolist():
+        errors[i] = errors[i] or "The logits of the model are not finite, or the grammar allows no token."
+    return logits_BV, errors
+
+
+def _output(
+    sequence: Sequence,
+    text: str,
+    token_ids: tuple[int, ...],
+    logprobs: tuple[TokenLogprobs, ...],
+    reason: FinishReason | None,
+    error: str = "",
+) -> RequestOutput:
+    return RequestOutput(
+        request_id=sequence.request.request_id,
+        text=text,
+        token_ids=token_ids,
+        logprobs=logprobs,
+        finish_reason=reason,
+        num_prompt_tokens=sequence.num_prompt_tokens,
+        num_cached_tokens=sequence.num_cached_tokens or 0,
+        num_output_tokens=sequence.num_output_tokens,
+        error=error,
+    )
