@@ -233,6 +233,7 @@ ERRORS: dict[str, type[MMError]] = {
         TooMany,
         RequestTimeout,
         Unavailable,
+        GenerationInterrupted,
         WrongLibrary,
         StorageFull,
         Cancelled,
