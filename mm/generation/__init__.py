@@ -4,6 +4,7 @@ Continuous batching over a paged key-value cache that the runner owns; this pack
 block tables. Must not know: networks, tokenizer files, HTTP, processes, prompts.
 """
 
+from mm.generation.beam_search import BeamOutput, BeamSearch
 from mm.generation.engine import Engine, EngineConfig
 from mm.generation.grammar import Choice, JsonSchema, TaggedJson
 from mm.generation.metrics import EngineMetrics
@@ -12,6 +13,8 @@ from mm.generation.runner import Runner, StepBatch
 from mm.generation.vocabulary import Vocabulary
 
 __all__ = [
+    "BeamOutput",
+    "BeamSearch",
     "Choice",
     "Engine",
     "EngineConfig",
