@@ -13,7 +13,6 @@ PREFIX_MATRICES = (
     "map_network.2.weight",
     "vector_network.0.weight",
     "vector_network.2.weight",
-    "sound_projection.weight",
 )
 """Weights of the media prefix in 8 bits; the network of times is small."""
 PREFIX_BITS: Bits = 8
