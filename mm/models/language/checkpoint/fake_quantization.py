@@ -88,7 +88,7 @@ def _round(weight: Tensor, block_format: BlockFormat) -> Tensor:
     scales = torch.where(high >= -low, high, low) / -zero
     base = scales.abs().amax((-4, -2), keepdim=True) / MAX_CODE
     codes = (scales / torch.where(base > 0, base, 1.0)).round().clamp(-MAX_CODE, MAX_CODE)
-    scales = codes * base
+    scales = (codes * base).half().float()
     values = (blocks / torch.where(scales == 0, 1.0, scales)).round().clamp(-zero, zero - 1)
     rounded: Tensor = (values * scales).reshape(weight.shape)
     return rounded

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+import mm
 from mm.errors import Corrupt, InvalidInput
 from mm.files import write_atomic
 from mm.models.language.checkpoint.additions import Additions, AdditionsMetadata
@@ -39,6 +40,8 @@ from mm.models.language.weights import list_weight_shapes
 Float = npt.NDArray[np.float32]
 Tensors = dict[str, npt.NDArray[np.generic]]
 
+SHIPPED = Path(mm.__file__).parent / "weights" / "language" / "additions.safetensors"
+"""The trained weights that are part of the project."""
 KEY, VERSION = "language_additions", 1
 """The key of the metadata, and the version of what it holds."""
 PREFIX = "media_prefix."
@@ -102,6 +105,18 @@ def load_additions(path: Path) -> Additions:
     if tensors:
         raise Corrupt(f"{path} holds the tensor {min(tensors)}, which is not one of the model.")
     return Additions(stored.config, weights, experts, MediaPrefix(stored.prefix_config, prefix_weights), stored.metadata)
+
+
+def read_metadata(path: Path) -> AdditionsMetadata:
+    """What the file says about itself, without its tensors. Raises `Corrupt` as `load_additions`.
+
+    `metadata.sha256` identifies the weights.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            return _read_description(path, file.metadata() or {}).metadata
+    except (OSError, SafetensorError) as error:
+        raise Corrupt(f"The trained weights of the language model cannot be read from {path}: {error}.") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Rounds matrices to 4 or 8 bits in blocks, in a layout that `QMoE` of ONNX Runtime computes with.
 
 A block of `rows` x `columns` values has a scale: weight = (value - zero point) * scale, where the
-zero point is 8 or 128 and the value of largest magnitude is the value 0, as in Q4_0 of GGML. A
-scale is an integer from -127 to 127 times one float32 for the whole matrix, so that it takes 8 bits
-instead of 16. Dimensions are named E experts or other leading axes, N outputs, K inputs.
+zero point is 8 or 128 and the entry of largest magnitude is the value 0, as in Q4_0 of GGML. A
+scale is an integer from -127 to 127 times one float32 for the whole matrix, rounded to a number of
+half precision, so that it takes 8 bits of the file. Dimensions are named N outputs and K inputs;
+further axes, such as experts, come before them.
 """
 
 from __future__ import annotations
@@ -68,8 +69,7 @@ class RoundedMatrix:
 
     def compute_scales(self) -> Float:
         """The scales (..., N, K / columns) of each row, equal in the rows of a block."""
-        scales = self.codes.astype(np.float32) * self.base[..., None, None]
-        return np.repeat(scales, self.format.rows, axis=-2)
+        return np.repeat(_multiply(self.codes, self.base), self.format.rows, axis=-2)
 
     def dequantize(self) -> Float:
         """The matrix in float32."""
@@ -78,9 +78,10 @@ class RoundedMatrix:
 
 
 def round_matrix(weight: Float, block_format: BlockFormat) -> RoundedMatrix:
-    """Round (..., N, K) to the nearest values. Raises `InvalidInput` for numbers not finite.
+    """Round (..., N, K) to the nearest values.
 
-    `fake_quantization` computes the same in torch, by the same operations in float32.
+    `fake_quantization` computes the same in torch, by the same operations. Raises `InvalidInput`
+    for numbers that are not finite or too large for scales of half precision.
     """
     if not np.isfinite(weight).all():
         raise InvalidInput("Weights that are not finite cannot be rounded.")
@@ -88,14 +89,16 @@ def round_matrix(weight: Float, block_format: BlockFormat) -> RoundedMatrix:
     blocks = _divide_into_blocks(weight, block_format)
     high, low = blocks.max(axis=(-3, -1)), blocks.min(axis=(-3, -1))
     scales = np.where(high >= -low, high, low) / -zero
+    if scales.size and np.abs(scales).max() > np.finfo(np.float16).max:
+        raise InvalidInput("Weights this large cannot be rounded.")
     base = np.abs(scales).max(axis=(-2, -1)) / np.float32(MAX_CODE)
     divisor = np.where(base > 0, base, 1).astype(np.float32)[..., None, None]
-    codes = np.clip(np.rint(scales / divisor), -MAX_CODE, MAX_CODE)
-    row_scales = np.repeat(codes * base[..., None, None], block_format.rows, axis=-2)
+    codes = np.clip(np.rint(scales / divisor), -MAX_CODE, MAX_CODE).astype(np.int8)
+    row_scales = np.repeat(_multiply(codes, base), block_format.rows, axis=-2)
     element_scales = np.repeat(row_scales, block_format.columns, axis=-1)
     integers = np.rint(weight / np.where(element_scales == 0, np.float32(1), element_scales)) + zero
     values = np.where(element_scales == 0, zero, np.clip(integers, 0, 2 * zero - 1))
-    return RoundedMatrix(block_format, values.astype(np.uint8), codes.astype(np.int8), base)
+    return RoundedMatrix(block_format, values.astype(np.uint8), codes, base)
 
 
 def count_bytes(shape: tuple[int, ...], bits: Bits) -> int:
@@ -111,6 +114,11 @@ def pack_values(values: UInt8) -> UInt8:
 def unpack_values(packed: UInt8) -> UInt8:
     """The opposite of `pack_values`."""
     return np.stack([packed & 15, packed >> 4], axis=-1).reshape(*packed.shape[:-1], -1)
+
+
+def _multiply(codes: npt.NDArray[np.int8], base: Float) -> Float:
+    """The scales of blocks: numbers of half precision, in float32."""
+    return (codes.astype(np.float32) * base[..., None, None]).astype(np.float16).astype(np.float32)
 
 
 def _divide_into_blocks(weight: Float, block_format: BlockFormat) -> Float:

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from mm.errors import Corrupt, InvalidInput
 from mm.files import hash_file
 from mm.models.language.checkpoint.fake_quantization import add_fake_quantization
-from mm.models.language.checkpoint.file import load_additions, write_additions
+from mm.models.language.checkpoint.file import load_additions, read_metadata, write_additions
 from mm.models.language.checkpoint.rounding import count_bytes
 from mm.models.language.checkpoint.weight_precisions import PREFIX_MATRICES
 from mm.models.language.config import LanguageConfig
@@ -80,6 +80,7 @@ def test_additions_keep_their_metadata_and_integers(path: Path) -> None:
     assert (additions.config, additions.prefix.config) == (MOE, PREFIX)
     assert additions.metadata.training == {"steps": 3}
     assert len(additions.metadata.sha256) == 64
+    assert read_metadata(path) == additions.metadata
     for name, matrix in additions.experts.items():
         np.testing.assert_array_equal(matrix.values, matrix.values.astype(np.uint8) & 15)
         assert matrix.compute_scales().shape == (*matrix.values.shape[:2], matrix.values.shape[2] // matrix.format.columns)
@@ -136,6 +137,9 @@ def test_damaged_and_other_files_are_corrupt(path: Path) -> None:
             path.write_bytes(data)
         with pytest.raises(Corrupt, match=message):
             load_additions(path)
+        if message != "damaged":
+            with pytest.raises(Corrupt, match=message):
+                read_metadata(path)
         path.write_bytes(whole)
 
     expect("cannot be read", whole[: len(whole) // 2])
