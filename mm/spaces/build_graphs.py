@@ -4,6 +4,7 @@ released.
 python -m mm.spaces.build_graphs text CACHE
 python -m mm.spaces.build_graphs languages CACHE WEIGHTS
 python -m mm.spaces.build_graphs image CACHE WEIGHTS RUNTIME
+python -m mm.spaces.build_graphs image-maps CACHE WEIGHTS RUNTIME
 python -m mm.spaces.build_graphs sound CACHE WEIGHTS
 """
 
@@ -34,6 +35,11 @@ def prebuild_languages(weights: Path, graph_cache: Path) -> None:
 def prebuild_image(weights: Path, graph_cache: Path, runtime: str) -> None:
     """Build the graph of the image tower for a runtime; see `prebuild_text`."""
     _build_in_subprocess("image", str(graph_cache), str(weights), runtime)
+
+
+def prebuild_image_maps(weights: Path, graph_cache: Path, runtime: str) -> None:
+    """Build the graph of the image tower with its feature map; see `prebuild_text`."""
+    _build_in_subprocess("image-maps", str(graph_cache), str(weights), runtime)
 
 
 def prebuild_sound(weights: Path, graph_cache: Path) -> None:
@@ -69,11 +75,11 @@ def main(kind: str, graph_cache: str, weights: str = "", runtime: str = "auto") 
             from mm.models.sound.tower import ensure_sound_graph
 
             ensure_sound_graph(Path(weights), cache)
-        case "image":
+        case "image" | "image-maps":
             from mm.models.image.tower import ensure_image_graph
             from mm.runtimes import find_runtime
 
-            ensure_image_graph(Path(weights), cache, find_runtime(runtime).precision)
+            ensure_image_graph(Path(weights), cache, find_runtime(runtime).precision, with_map=kind == "image-maps")
         case _:
             raise ValueError(f"no such graph: {kind}")
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.runtimes import find_runtime
-from mm.spaces.build_graphs import prebuild_image, prebuild_languages, prebuild_sound, prebuild_text
+from mm.spaces.build_graphs import prebuild_image, prebuild_image_maps, prebuild_languages, prebuild_sound, prebuild_text
 from mm.spaces.calibration import read_bank, read_calibration, read_sound_calibration
 from mm.spaces.space import Lazy, Loaders, Space
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
+    from mm.models.image.map_tower import ImageMapTower
     from mm.models.image.tower import ImageTower
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
@@ -79,6 +80,7 @@ def _make_loaders(folder: Path, options: TowerOptions) -> Loaders:
     sound_calibration = Lazy(partial(read_sound_calibration, folder / SOUND_CALIBRATION))
     return Loaders(
         image=Lazy(partial(_load_image, folder / IMAGE_WEIGHTS, options)),
+        image_maps=Lazy(partial(_load_image_maps, folder / IMAGE_WEIGHTS, options)),
         text=query_text,
         query_text=query_text,
         sentences=sentences,
@@ -134,6 +136,13 @@ def _load_image(weights: Path, options: TowerOptions) -> ImageTower:
 
     cache, runtime = options.graph_cache, options.runtime
     return ImageTower(weights, cache, runtime, options.threads, partial(prebuild_image, weights, cache, runtime))
+
+
+def _load_image_maps(weights: Path, options: TowerOptions) -> ImageMapTower:
+    from mm.models.image.map_tower import ImageMapTower
+
+    cache, runtime = options.graph_cache, options.runtime
+    return ImageMapTower(weights, cache, runtime, options.threads, partial(prebuild_image_maps, weights, cache, runtime))
 
 
 def _load_speech(options: TowerOptions) -> SpeechTower:

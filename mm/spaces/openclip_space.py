@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from mm.errors import SpaceMismatch, Unavailable
 from mm.files import hash_file
@@ -86,7 +86,7 @@ def load_openclip_space(
     options = TowerOptions(settings.root / "cache" / "graphs", settings.runtime, settings.threads, keep_speech)
     lite = make_lite_space(lite_folder, options)
     model = Lazy(partial(_load_model, files, settings, device))
-    loaders = _with_images(lite.loaders, model, folder)
+    loaders = _with_images(lite.loaders, model, folder, name)
     if has_own_sound:
         loaders = _with_own_sound(loaders, folder, options)
     is_calibrated = (folder / CALIBRATION).is_file()
@@ -124,10 +124,11 @@ def load_openclip_space(
     )
 
 
-def _with_images(loaders: Loaders, model: Lazy[OpenClipModel], folder: Path) -> Loaders:
+def _with_images(loaders: Loaders, model: Lazy[OpenClipModel], folder: Path, name: str) -> Loaders:
     return replace(
         loaders,
         image=Lazy(lambda: _load_image(model())),
+        image_maps=Lazy(partial(_refuse_image_maps, name)),
         text=Lazy(lambda: _load_text(model())),
         temporal=Lazy(partial(load_temporal_tower, folder / TEMPORAL)),
     )
@@ -153,6 +154,10 @@ def _load_image(model: OpenClipModel) -> OpenClipImageTower:
     from mm.models.openclip.model import OpenClipImageTower
 
     return OpenClipImageTower(model)
+
+
+def _refuse_image_maps(name: str) -> NoReturn:
+    raise Unavailable(f"The built-in language model reads images only in the space lite, so {name} has no captions by it.")
 
 
 def _load_text(model: OpenClipModel) -> OpenClipTextTower:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from mm.models.image.map_tower import ImageMapTower
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
     from mm.models.speech.tower import SpeechTower
@@ -45,6 +46,7 @@ class Loaders:
     """What a space loads at first use, by name; see the properties of `Space`."""
 
     image: Lazy[ImageEmbedder]
+    image_maps: Lazy[ImageMapTower]
     text: Lazy[TextEmbedder]
     query_text: Lazy[RoutedTextTower]
     sentences: Lazy[TextEmbedder]
@@ -86,6 +88,14 @@ class Space:
     def image(self) -> ImageEmbedder:
         """Raises `Corrupt` when its weights cannot be read."""
         return self.loaders.image()
+
+    @property
+    def image_maps(self) -> ImageMapTower:
+        """Encodes images as the language model takes them: feature maps and vectors.
+
+        Raises `Unavailable` when the space has none, `Corrupt` when its weights cannot be read.
+        """
+        return self.loaders.image_maps()
 
     @property
     def text(self) -> TextEmbedder:

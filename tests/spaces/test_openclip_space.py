@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from mm.errors import Corrupt, SpaceMismatch
+from mm.errors import Corrupt, SpaceMismatch, Unavailable
 from mm.media.types import RGB, Frame, Span
 from mm.settings import Settings
 from mm.spaces import Space, SpaceId, load_space
@@ -92,6 +92,11 @@ def test_openclip_space_compares_images_by_its_tower_and_text_by_lite(
     assert [evidence_query.weight.shape for evidence_query in both.evidence_queries] == [(24,), *[(384,)] * 4, (512,)]
     assert large.sentences.dim == 384
     assert large.dim == 24
+
+
+def test_openclip_space_image_maps_are_unavailable(folders: dict[str, Path], settings: Settings) -> None:
+    with pytest.raises(Unavailable, match="only in the space lite"):
+        load(folders["plain"], settings).image_maps  # noqa: B018 (the property loads)
 
 
 def test_uncalibrated_space_has_a_note_and_no_floor(folders: dict[str, Path], settings: Settings) -> None:

@@ -22,6 +22,8 @@ PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
 """A pixel p of 0..255 is normalised to (p - mean) / scale."""
 INPUT, OUTPUT = "pixels", "embedding"
 """Names of the input and the output of the ONNX graph."""
+MAP_OUTPUT = "feature_map"
+"""Name of the second output of a graph that has one: features by place, before they are pooled."""
 BUILDER_VERSION = 1
 """Part of the key of a cached graph; increase it when the same weights give another graph."""
 
@@ -74,3 +76,10 @@ def list_blocks() -> list[Block]:
             table.append(Block(kernel, stride if index == 0 else 1, channels, channels * expansion, _scale_channels(width)))
             channels = _scale_channels(width)
     return table
+
+
+def compute_map_side(size: int) -> int:
+    """Places along a side of the feature map of a square image of `size` pixels."""
+    for stride in (2, *(block.stride for block in list_blocks())):
+        size = -(-size // stride)
+    return size

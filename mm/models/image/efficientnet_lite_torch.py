@@ -113,11 +113,17 @@ class ImageEncoder(nn.Module):
         self.class_vectors = nn.Parameter(torch.zeros(CLASSES, DIMENSIONS), requires_grad=False)
         self.class_gain = nn.Parameter(torch.ones(()))
 
-    def features(self, pixels_NCHW: Tensor) -> Tensor:
-        """Pooled features (N, C) of pixels (N, 3, H, W) in 0..255, any floating type."""
+    def feature_map(self, pixels_NCHW: Tensor) -> Tensor:
+        """Features (N, C, H / 32, W / 32) by place, of pixels (N, 3, H, W) in 0..255.
+
+        The sides of the map are rounded up. Takes any floating type.
+        """
         x_NCHW = functional.relu6(self.stem((pixels_NCHW - PIXEL_MEAN) / PIXEL_SCALE))
-        x_NCHW = functional.relu6(self.top(self.blocks(x_NCHW)))
-        return x_NCHW.mean((2, 3))
+        return functional.relu6(self.top(self.blocks(x_NCHW)))
+
+    def features(self, pixels_NCHW: Tensor) -> Tensor:
+        """Pooled features (N, C): the mean of `feature_map` over all places."""
+        return self.feature_map(pixels_NCHW).mean((2, 3))
 
     def project(self, features_NC: Tensor) -> tuple[Tensor, Tensor]:
         """Unit vectors (N, D) and logits of the classes (N, K), both float32."""

@@ -10,21 +10,32 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto, helper
 
-from mm.models.image.efficientnet_lite import INPUT, NORM_EPSILON, OUTPUT, PIXEL_MEAN, PIXEL_SCALE, list_blocks
+from mm.models.image.efficientnet_lite import (
+    FEATURES,
+    INPUT,
+    MAP_OUTPUT,
+    NORM_EPSILON,
+    OUTPUT,
+    PIXEL_MEAN,
+    PIXEL_SCALE,
+    compute_map_side,
+    list_blocks,
+)
 from mm.models.onnx_builder import Float, OnnxBuilder, Weights
 
 
-def build_graph(weights: Weights, size: int) -> bytes:
+def build_graph(weights: Weights, size: int, *, with_map: bool = False) -> bytes:
     """The serialised graph: `pixels` uint8 (N, size, size, 3) -> `embedding` float32 (N, D).
 
-    The rows of the output have length 1. `weights` are those of `ImageEncoder.state_dict()`, in any
-    precision. Raises `KeyError` when one is missing, `ValueError` or an error of onnx when shapes
-    do not fit.
+    The rows of the output have length 1. With `with_map` there is a second output, `feature_map`
+    float32 (N, H, W, C), the features before they are pooled. `weights` are those of
+    `ImageEncoder.state_dict()`, in any precision. Raises `KeyError` when one is missing,
+    `ValueError` or an error of onnx when shapes do not fit.
     """
-    return assemble_graph(GraphBuilder(weights), size)
+    return assemble_graph(GraphBuilder(weights), size, with_map=with_map)
 
 
-def assemble_graph(graph: GraphBuilder, size: int) -> bytes:
+def assemble_graph(graph: GraphBuilder, size: int, *, with_map: bool = False) -> bytes:
     """Build the tower from the layers of `graph`, whose class decides their precision."""
     x_NCHW = graph.layer(graph.pixels(), "stem", stride=2)
     for index, block in enumerate(list_blocks()):
@@ -39,7 +50,9 @@ def assemble_graph(graph: GraphBuilder, size: int) -> bytes:
     x_NCHW = graph.layer(x_NCHW, "top")
     features_NC = graph.add("Flatten", [graph.add("GlobalAveragePool", [x_NCHW])])
     graph.normalize(graph.projection(features_NC), OUTPUT)
-    return graph.serialise(size)
+    if with_map:
+        graph.add("Transpose", [x_NCHW], MAP_OUTPUT, perm=[0, 2, 3, 1])
+    return graph.serialise(size, with_map=with_map)
 
 
 class GraphBuilder(OnnxBuilder):
@@ -91,8 +104,11 @@ class GraphBuilder(OnnxBuilder):
         norm_N1 = self.add("ReduceL2", [x_ND], axes=[1], keepdims=1)
         return self.add("Div", [x_ND, norm_N1], output=output)
 
-    def serialise(self, size: int) -> bytes:
+    def serialise(self, size: int, *, with_map: bool = False) -> bytes:
         dimensions = self._weights["head.bias"].shape[0]
         pixels = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", size, size, 3])
-        embedding = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", dimensions])
-        return self.build("image_tower", [pixels], [embedding])
+        outputs = [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", dimensions])]
+        if with_map:
+            side = compute_map_side(size)
+            outputs.append(helper.make_tensor_value_info(MAP_OUTPUT, TensorProto.FLOAT, ["N", side, side, FEATURES]))
+        return self.build("image_tower", [pixels], outputs)

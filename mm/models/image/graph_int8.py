@@ -66,12 +66,12 @@ class Quantization:
             raise Corrupt(f"{path} does not hold the ranges of an 8-bit image tower: {error}.") from error
 
 
-def build_quantized_graph(weights: Weights, size: int, quantization: Quantization) -> bytes:
+def build_quantized_graph(weights: Weights, size: int, quantization: Quantization, *, with_map: bool = False) -> bytes:
     """As `graph.build_graph`, with 8-bit convolutions.
 
     Raises `KeyError` also for a layer without a range.
     """
-    return assemble_graph(_QuantizedBuilder(weights, quantization), size)
+    return assemble_graph(_QuantizedBuilder(weights, quantization), size, with_map=with_map)
 
 
 class _QuantizedBuilder(GraphBuilder):

@@ -54,7 +54,7 @@ class ImageTower:
         """Length of a vector."""
         self.batch = GPU_BATCH if self._runtime.library == "torch" else BATCH
         """The number of images that `embed` encodes at once."""
-        self.graph = self._load(weights, graph_cache, threads, prebuild)
+        self.graph = load_image_graph(weights, graph_cache, runtime, threads, prebuild)
         """Maps pixels (N, size, size, 3) to vectors (N, D)."""
 
     def embed(self, images: Sequence[RGB]) -> npt.NDArray[np.float32]:
@@ -68,33 +68,53 @@ class ImageTower:
         rows = [self.graph.run({INPUT: resize_batch(batch, self.size)})[OUTPUT] for batch in batches]
         return np.concatenate(rows).astype(np.float32) if rows else np.zeros((0, self.dim), np.float32)
 
-    def _load(self, weights: Path, graph_cache: Path, threads: int, prebuild: Callable[[], None] | None) -> Graph:
-        if self._runtime.library == "torch":
-            require_gpu()
-            from mm.models.image.torch_graph import TorchImageGraph
-
-            return TorchImageGraph.on_gpu(weights)
-        path = ensure_image_graph(weights, graph_cache, self._runtime.precision, prebuild)
-        return load_graph(path, self._runtime.name, threads)
-
     def describe(self) -> str:
         """One line: network, input size, weights, runtime."""
         return f"EfficientNet-Lite2, {self.size} px, {self._source}, {self._runtime.describe()}"
 
 
+def load_image_graph(
+    weights: Path,
+    graph_cache: Path,
+    runtime: str,
+    threads: int,
+    prebuild: Callable[[], None] | None = None,
+    *,
+    with_map: bool = False,
+) -> Graph:
+    """Load the graph of the tower, with the output `feature_map` if `with_map`.
+
+    Raises as `ImageTower`.
+    """
+    found = find_runtime(runtime)
+    if found.library == "torch":
+        require_gpu()
+        from mm.models.image.torch_graph import TorchImageGraph
+
+        return TorchImageGraph.on_gpu(weights, with_map=with_map)
+    path = ensure_image_graph(weights, graph_cache, found.precision, prebuild, with_map=with_map)
+    return load_graph(path, found.name, threads)
+
+
 def ensure_image_graph(
-    weights: Path, graph_cache: Path, precision: Precision = "float32", prebuild: Callable[[], None] | None = None
+    weights: Path,
+    graph_cache: Path,
+    precision: Precision = "float32",
+    prebuild: Callable[[], None] | None = None,
+    *,
+    with_map: bool = False,
 ) -> Path:
     """Path of the ONNX graph, built if it is not cached. Raises as `ImageTower`."""
     size = read_size(weights)
-    digest = hash_file(weights, digits=16)
+    name, digest = "image-map" if with_map else "image", hash_file(weights, digits=16)
     if precision != "int8":
-        return ensure_graph(graph_cache, f"image-{digest}-{BUILDER_VERSION}", lambda: _build(weights, size), prebuild)
+        key = f"{name}-{digest}-{BUILDER_VERSION}"
+        return ensure_graph(graph_cache, key, lambda: _build(weights, size, with_map), prebuild)
     ranges = weights.with_name(RANGES_FILE)
     if not ranges.is_file():
         raise Unavailable(f"There is no {RANGES_FILE} beside {weights.name}, which 8 bits need: `mm train quantize` makes it.")
-    key = f"image-int8-{digest}-{hash_file(ranges, digits=16)}-{BUILDER_VERSION}"
-    return ensure_graph(graph_cache, key, lambda: _build(weights, size, ranges), prebuild)
+    key = f"{name}-int8-{digest}-{hash_file(ranges, digits=16)}-{BUILDER_VERSION}"
+    return ensure_graph(graph_cache, key, lambda: _build(weights, size, with_map, ranges), prebuild)
 
 
 def read_size(weights: Path) -> int:
@@ -108,7 +128,7 @@ def read_size(weights: Path) -> int:
         raise Corrupt(f"{weights} is not a checkpoint of an image tower: its metadata has no valid `size`.") from error
 
 
-def _build(weights: Path, size: int, ranges: Path | None = None) -> bytes:
+def _build(weights: Path, size: int, with_map: bool, ranges: Path | None = None) -> bytes:
     """The bytes of the graph. The builder, which needs onnx, is imported only when it is used."""
     from onnx.checker import ValidationError
     from onnx.shape_inference import InferenceError
@@ -122,7 +142,9 @@ def _build(weights: Path, size: int, ranges: Path | None = None) -> bytes:
         raise Unavailable(f"{RANGES_FILE} beside {weights.name} belongs to other weights: `mm train quantize` makes a new one.")
     try:
         tensors = load_file(weights)
-        return build_graph(tensors, size) if quantization is None else build_quantized_graph(tensors, size, quantization)
+        if quantization is None:
+            return build_graph(tensors, size, with_map=with_map)
+        return build_quantized_graph(tensors, size, quantization, with_map=with_map)
     except KeyError as error:
         raise Corrupt(f"{weights} is not a checkpoint of an image tower: the tensor {error} is missing.") from error
     except (ValueError, ValidationError, InferenceError) as error:

@@ -1,0 +1,248 @@
+"""Beam search: the most probable texts of several prompts at once, with shared prefixes.
+
+Each step keeps, for every prompt, the `width` hypotheses of the highest total log probability; an
+ended one keeps its place and its total. The result is the hypothesis of the highest total divided
+by length ** `length_penalty` (Wu et al. 2016, arXiv:1609.08144, without its constant 5). A width of
+1 is greedy decoding.
+
+Prompts begin and end independently of each other, as in the engine. Hypotheses of a prompt share
+the full blocks of their common tokens; a hypothesis that branches off computes its last block, at
+most `block_size` tokens, again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mm.errors import Corrupt, InvalidInput, TooLarge
+from mm.generation.blocks import BlockManager
+from mm.generation.runner import build_batch
+from mm.generation.scheduler import Chunk
+from mm.generation.sequence import Sequence
+from mm.generation.text_stream import TextStream
+
+if TYPE_CHECKING:
+    from mm.generation.request import Request
+    from mm.generation.runner import Runner
+    from mm.generation.vocabulary import Vocabulary
+    from mm.numerics import Float32, Float64
+
+
+@dataclass(frozen=True, slots=True)
+class BeamOutput:
+    """The best text of a request."""
+
+    request_id: str
+    token_ids: tuple[int, ...]
+    """Without the end token."""
+    logprob: float
+    """Sum of the natural log probabilities, that of the end token included."""
+    is_complete: bool
+    """Whether it ended with an end token, before `max_tokens`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hypothesis:
+    """`sequence` is None once the text has ended; `length` counts the end token."""
+
+    token_ids: tuple[int, ...]
+    logprob: float
+    length: int
+    sequence: Sequence | None
+
+
+class _Prompt:
+    """A request in progress with its hypotheses, in descending order of their log probability."""
+
+    def __init__(self, request: Request, vocabulary: Vocabulary) -> None:
+        self.request = request
+        self.vocabulary = vocabulary
+        self.hypotheses = [_Hypothesis((), 0.0, 0, self.start_sequence(()))]
+
+    @property
+    def is_done(self) -> bool:
+        ended = all(hypothesis.sequence is None for hypothesis in self.hypotheses)
+        return ended or max(hypothesis.length for hypothesis in self.hypotheses) >= self.request.params.max_tokens
+
+    def start_sequence(self, token_ids: tuple[int, ...]) -> Sequence:
+        """A sequence without blocks of the prompt and these tokens after it."""
+        sequence = Sequence(self.request, 0, 0, TextStream(self.vocabulary), None)
+        sequence.token_ids += token_ids
+        return sequence
+
+
+class BeamSearch:
+    """Runs requests on a runner that it alone uses. Belongs to one thread."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        vocabulary: Vocabulary,
+        num_blocks: int,
+        block_size: int,
+        *,
+        width: int = 3,
+        max_num_prompts: int = 8,
+        length_penalty: float = 1.0,
+    ) -> None:
+        """`num_blocks` and `block_size` are those of the runner's cache.
+
+        At most `max_num_prompts` are computed at once, fewer if the cache is too small. Raises
+        `InvalidInput` for sizes below 1.
+        """
+        if min(num_blocks, block_size, width, max_num_prompts) < 1:
+            raise InvalidInput("The sizes of a beam search must be at least 1.")
+        self._runner = runner
+        self._vocabulary = vocabulary
+        self._num_blocks = num_blocks
+        self._block_size = block_size
+        self._width = width
+        self._max_num_prompts = max_num_prompts
+        self._length_penalty = length_penalty
+        self._blocks = BlockManager(num_blocks, block_size)
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[BeamOutput]:
+        """The outputs of requests, in the order in which they end.
+
+        A request is taken when there is room for it. Of its sampling parameters only `max_tokens`
+        is used. Raises `TooLarge` for a request that does not fit in the cache, `Corrupt` when the
+        network computes no numbers; the other requests in progress are then lost.
+        """
+        waiting = iter(requests)
+        pending: _Prompt | None = None
+        prompts: list[_Prompt] = []
+        try:
+            while True:
+                while len(prompts) < self._max_num_prompts:
+                    if pending is None and (request := next(waiting, None)) is not None:
+                        self._check(request)
+                        pending = _Prompt(request, self._vocabulary)
+                    if pending is None or not self._try_admit(pending, prompts):
+                        break
+                    prompts.append(pending)
+                    pending = None
+                if not prompts:
+                    return
+                self._step(prompts)
+                for prompt in [prompt for prompt in prompts if prompt.is_done]:
+                    prompts.remove(prompt)
+                    self._release(prompt)
+                    yield self._best(prompt)
+        finally:  # also when the caller takes no further output
+            for prompt in prompts:
+                self._release(prompt)
+
+    @property
+    def num_free_blocks(self) -> int:
+        """Blocks that no hypothesis uses."""
+        return self._blocks.num_free_blocks
+
+    def _check(self, request: Request) -> None:
+        if (needed := self._max_blocks(request)) > self._num_blocks:
+            raise TooLarge(f"The request needs {needed} blocks of the cache for its hypotheses; it has {self._num_blocks}.")
+
+    def _max_blocks(self, request: Request) -> int:
+        """Blocks of `width` hypotheses of the greatest length, which share those of the prompt."""
+        num_prompt = len(request.prompt_token_ids)
+        num_shared = (num_prompt - 1) // self._block_size
+        num_each = self._blocks.num_needed_blocks(num_prompt + request.params.max_tokens) - num_shared
+        return num_shared + self._width * num_each
+
+    def _try_admit(self, prompt: _Prompt, prompts: list[_Prompt]) -> bool:
+        """Allocate the blocks of a prompt, unless its hypotheses might lack some later."""
+        (sequence,) = [hypothesis.sequence for hypothesis in prompt.hypotheses]
+        promised = sum(self._max_blocks(other.request) for other in (*prompts, prompt))
+        if sequence is None or promised > self._num_blocks or self._blocks.is_prefix_in_progress(sequence):
+            return False
+        return self._blocks.try_allocate(sequence, reserve=0)
+
+    def _step(self, prompts: list[_Prompt]) -> None:
+        """Compute all hypotheses that have not ended, and extend them by a token."""
+        running = [h.sequence for prompt in prompts for h in prompt.hypotheses if h.sequence is not None]
+        chunks = [Chunk(sequence, sequence.num_uncomputed_tokens, is_last=True) for sequence in running]
+        logits_BV = self._runner.run(build_batch(chunks, self._block_size))
+        for chunk in chunks:
+            chunk.sequence.num_computed_tokens += chunk.num_tokens
+            self._blocks.register_computed(chunk.sequence)
+        row = 0
+        for prompt in prompts:
+            num_rows = sum(hypothesis.sequence is not None for hypothesis in prompt.hypotheses)
+            self._extend(prompt, _log_softmax(logits_BV[row : row + num_rows]))
+            row += num_rows
+
+    def _extend(self, prompt: _Prompt, logprobs_BV: Float64) -> None:
+        """Replace the hypotheses by their best continuations."""
+        parents, eos_token_ids = prompt.hypotheses, self._vocabulary.eos_token_ids
+        selected = _select(parents, logprobs_BV, self._width)
+        last_use = {index: place for place, (_, index, token) in enumerate(selected) if token not in (None, *eos_token_ids)}
+        for index, parent in enumerate(parents):
+            if parent.sequence is not None and index not in last_use:
+                self._blocks.release(parent.sequence)
+        hypotheses: list[_Hypothesis] = []
+        for place, (total, index, token) in enumerate(selected):
+            parent = parents[index]
+            if token is None or parent.sequence is None:
+                hypotheses.append(parent)
+            elif token in eos_token_ids:
+                hypotheses.append(_Hypothesis(parent.token_ids, total, parent.length + 1, None))
+            else:
+                token_ids = (*parent.token_ids, token)
+                if place == last_use[index]:  # after the branches, which share its blocks
+                    sequence = parent.sequence
+                    sequence.token_ids.append(token)
+                    is_allocated = self._blocks.try_append(sequence)
+                else:
+                    sequence = prompt.start_sequence(token_ids)
+                    is_allocated = self._blocks.try_allocate(sequence, reserve=0)
+                assert is_allocated, "admission promised the blocks"
+                hypotheses.append(_Hypothesis(token_ids, total, parent.length + 1, sequence))
+        prompt.hypotheses = hypotheses
+
+    def _release(self, prompt: _Prompt) -> None:
+        for hypothesis in prompt.hypotheses:
+            if hypothesis.sequence is not None:
+                self._blocks.release(hypothesis.sequence)
+
+    def _best(self, prompt: _Prompt) -> BeamOutput:
+        best = max(prompt.hypotheses, key=lambda hypothesis: hypothesis.logprob / hypothesis.length**self._length_penalty)
+        return BeamOutput(prompt.request.request_id, best.token_ids, best.logprob, best.sequence is None)
+
+
+def _select(parents: list[_Hypothesis], logprobs_BV: Float64, width: int) -> list[tuple[float, int, int | None]]:
+    """The best continuations: total, index of the hypothesis, token; None for one that has ended.
+
+    Of equal totals, the one of the earlier hypothesis and of the smaller token comes first.
+    """
+    candidates: list[tuple[float, int, int | None]] = []
+    rows = iter(logprobs_BV)
+    for index, parent in enumerate(parents):
+        if parent.sequence is None:
+            candidates.append((parent.logprob, index, None))
+        else:
+            logprobs_V = next(rows)
+            candidates += [(parent.logprob + float(logprobs_V[token]), index, token) for token in _top(logprobs_V, width)]
+    candidates.sort(key=lambda candidate: (-candidate[0], candidate[1], candidate[2] or 0))
+    return candidates[:width]
+
+
+def _top(logprobs_V: Float64, count: int) -> list[int]:
+    """The most probable tokens, in descending order; of equal ones, the smallest first."""
+    count = min(count, len(logprobs_V))
+    threshold = np.partition(logprobs_V, len(logprobs_V) - count)[len(logprobs_V) - count]
+    tokens = np.flatnonzero(logprobs_V >= threshold)
+    best: list[int] = tokens[np.lexsort((tokens, -logprobs_V[tokens]))][:count].tolist()
+    return best
+
+
+def _log_softmax(logits_BV: Float32) -> Float64:
+    """Raises `Corrupt` for a row whose maximum is not a number."""
+    highest = logits_BV.max(axis=1, keepdims=True, initial=-np.inf)
+    if not np.isfinite(highest).all():
+        raise Corrupt("The logits of the language model are not finite.")
+    shifted = logits_BV.astype(np.float64) - highest
+    logprobs: Float64 = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return logprobs
