@@ -1,4 +1,4 @@
-"""Routed experts of few tokens in Triton: each program reads rows of the experts that one token selected.
+"""Routed experts of few tokens in Triton: a program computes rows of one selected expert.
 
 The cost is that of reading the selected experts; null experts are skipped. Two launches: gate, up
 and SiLU; then down and the sum over the experts. See `reference.apply_experts`.

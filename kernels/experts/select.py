@@ -20,7 +20,9 @@ def _score(x, gate, out, R, W: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_W: tl.
     for start in range(0, W, BLOCK_W):
         columns = start + tl.arange(0, BLOCK_W)
         value = tl.load(x + token * W + columns, mask=columns < W, other=0.0).to(tl.float32)
-        weight = tl.load(gate + rows[:, None] * W + columns[None, :], mask=(rows < R)[:, None] & (columns < W)[None, :], other=0.0)
+        weight = tl.load(
+            gate + rows[:, None] * W + columns[None, :], mask=(rows < R)[:, None] & (columns < W)[None, :], other=0.0
+        )
         acc += weight * value[None, :]
     tl.store(out + token * R + rows, tl.sum(acc, axis=1), mask=rows < R)
 
@@ -33,7 +35,9 @@ def score_experts(x_TW: torch.Tensor, gate_RW: torch.Tensor) -> torch.Tensor:
     num_routed = len(gate_RW)
     out = torch.empty((num_tokens, num_routed), dtype=torch.float32, device=x_TW.device)
     block = min(1024, triton.next_power_of_2(width))
-    _score[(triton.cdiv(num_routed, 4), num_tokens)](x_TW, gate_RW, out, num_routed, W=width, BLOCK_R=4, BLOCK_W=block, num_warps=4)
+    _score[(triton.cdiv(num_routed, 4), num_tokens)](
+        x_TW, gate_RW, out, num_routed, W=width, BLOCK_R=4, BLOCK_W=block, num_warps=4
+    )
     return out
 
 

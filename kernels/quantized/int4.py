@@ -45,7 +45,7 @@ def _mask_code(word, PLACE: tl.constexpr):  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _multiply_vectors(  # type: ignore[no-untyped-def]
-    x, words, scales, zeros, out, N,
+    x, words, scales, minima, out, N,
     NUM_BLOCKS: tl.constexpr, ROWS: tl.constexpr, BLOCKS: tl.constexpr,
 ):  # fmt: skip
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
@@ -69,22 +69,16 @@ def _multiply_vectors(  # type: ignore[no-untyped-def]
         at = tl.multiple_of(rows.to(tl.int64)[:, None] * NUM_BLOCKS + blocks[None, :], [1, 1])
         mask = (rows < N)[:, None] & (blocks < NUM_BLOCKS)[None, :]
         scale = tl.load(scales + at, mask=mask, other=0.0).to(tl.float32)
-        zero = tl.load(zeros + at, mask=mask, other=0).to(tl.float32)
+        minimum = tl.load(minima + at, mask=mask, other=0.0).to(tl.float32)
         dot = tl.sum(tl.reshape(dots, (ROWS, BLOCKS, 4)), axis=2)
         total = tl.sum(tl.reshape(totals, (BLOCKS, 4)), axis=1)
-        sums += scale * (dot * 2.0**49 - zero * total[None, :])
+        sums += dot * (scale * 2.0**49) + minimum * total[None, :]
     tl.store(out + tl.program_id(1) * N + rows, tl.sum(sums, axis=1).to(out.dtype.element_ty), mask=rows < N)
 
 
 @triton.jit
-def _unpack(word, zero, PLACE: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Code `PLACE` of each word minus the zero point, in float32."""
-    return ((word >> (4 * PLACE)) & 15).to(tl.float32) - zero
-
-
-@triton.jit
 def _multiply_batch(  # type: ignore[no-untyped-def]
-    x, words, scales, zeros, out, N, M,
+    x, words, scales, minima, out, N, M,
     NUM_BLOCKS: tl.constexpr, M_P2: tl.constexpr, ROWS: tl.constexpr, BLOCKS: tl.constexpr,
 ):  # fmt: skip
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
@@ -98,10 +92,11 @@ def _multiply_batch(  # type: ignore[no-untyped-def]
         mask = (rows < N)[None, :] & is_block[:, None]
         word = tl.load(words + at * 4 + (lanes % 4)[:, None], mask=mask, other=0)
         scale = tl.load(scales + at, mask=mask, other=0.0).to(tl.float32)
-        zero = tl.load(zeros + at, mask=mask, other=0).to(tl.float32)
+        minimum = tl.load(minima + at, mask=mask, other=0.0).to(tl.float32)
         columns = blocks * 32 + lanes % 4
         for place in tl.static_range(8):
-            weight = (_unpack(word, zero, place) * scale).to(x.dtype.element_ty)
+            code = ((word >> (4 * place)) & 15).to(tl.float32)
+            weight = (code * scale + minimum).to(x.dtype.element_ty)
             source = x + vectors[:, None] * NUM_BLOCKS * 32 + columns[None, :] + 4 * place
             value = tl.load(source, mask=(vectors < M)[:, None] & is_block[None, :], other=0.0)
             acc = tl.dot(value, weight, acc, input_precision="ieee")
@@ -119,7 +114,7 @@ def multiply_vectors(x_MK: torch.Tensor, matrix: Int4Matrix, tile: Tile | None =
     out = torch.empty((len(x_MK), num_rows), dtype=x_MK.dtype, device=x_MK.device)
     blocks = min(tile.blocks, triton.next_power_of_2(num_columns // 32))
     _multiply_vectors[(triton.cdiv(num_rows, tile.rows), len(x_MK))](
-        x_MK, matrix.words_NBW, matrix.scales_NB, matrix.zeros_NB, out, num_rows,
+        x_MK, matrix.words_NBW, matrix.scales_NB, matrix.minima_NB, out, num_rows,
         NUM_BLOCKS=num_columns // 32, ROWS=tile.rows, BLOCKS=blocks, num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
     return out
@@ -131,7 +126,7 @@ def multiply_batch(x_MK: torch.Tensor, matrix: Int4Matrix, tile: Tile | None = N
     tile = tile or Tile(32, 16, 4, 3)
     out = torch.empty((len(x_MK), num_rows), dtype=x_MK.dtype, device=x_MK.device)
     _multiply_batch[(triton.cdiv(num_rows, tile.rows),)](
-        x_MK, matrix.words_NBW, matrix.scales_NB, matrix.zeros_NB, out, num_rows, len(x_MK),
+        x_MK, matrix.words_NBW, matrix.scales_NB, matrix.minima_NB, out, num_rows, len(x_MK),
         NUM_BLOCKS=num_columns // 32, M_P2=max(16, triton.next_power_of_2(len(x_MK))), ROWS=tile.rows, BLOCKS=tile.blocks,
         num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip

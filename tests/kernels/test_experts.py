@@ -57,7 +57,9 @@ def test_experts_gathered_and_grouped_equal_the_reference_and_the_numpy_layer(
     in_numpy = moe.apply_experts(x.cpu().numpy(), routing, gate_up.cpu().numpy(), down.cpu().numpy())
     np.testing.assert_allclose(expected.cpu().numpy(), in_numpy, rtol=1e-4, atol=1e-5)
     tiles = gathered.Tiles(gathered.Tile(4, 16, 4, 2), gathered.Tile(2, 8, 4, 2))
-    torch.testing.assert_close(gathered.apply_experts(x, indices, weights, gate_up, down, tiles=tiles), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        gathered.apply_experts(x, indices, weights, gate_up, down, tiles=tiles), expected, rtol=1e-4, atol=1e-5
+    )
     tile = grouped.Tile(pairs=16, rows=16, columns=32)
     torch.testing.assert_close(grouped.apply_experts(x, indices, weights, gate_up, down, tile), expected, rtol=1e-4, atol=1e-5)
 

@@ -32,7 +32,11 @@ def test_add_rms_norm_equals_the_reference(seed: int, num_tokens: int, width: in
 
 
 @settings(max_examples=6)
-@given(seed=seeds, heads=st.sampled_from([(1, 1, 8), (6, 2, 10), (9, 3, 16)]), slots=st.lists(st.integers(0, 19), unique=True, max_size=4))
+@given(
+    seed=seeds,
+    heads=st.sampled_from([(1, 1, 8), (6, 2, 10), (9, 3, 16)]),
+    slots=st.lists(st.integers(0, 19), unique=True, max_size=4),
+)
 def test_rotate_and_store_equals_the_reference(seed: int, heads: tuple[int, int, int], slots: list[int]) -> None:
     num_heads, num_kv_heads, width = heads
     slots = [*slots, -1]
@@ -42,7 +46,9 @@ def test_rotate_and_store_equals_the_reference(seed: int, heads: tuple[int, int,
     results = []
     for rotate in (reference.rotate_and_store, triton_ops.rotate_and_store):
         caches = [torch.full((20, num_kv_heads, width), 7.0, device=DEVICE) for _ in range(2)]
-        queries = rotate(qkv, positions, torch.tensor(slots, dtype=torch.int32, device=DEVICE), angles.cos(), angles.sin(), *caches)
+        queries = rotate(
+            qkv, positions, torch.tensor(slots, dtype=torch.int32, device=DEVICE), angles.cos(), angles.sin(), *caches
+        )
         results.append([queries, *caches])
     for expected, computed in zip(*results, strict=True):
         torch.testing.assert_close(computed, expected)

@@ -40,7 +40,9 @@ def run_kernel(
     queries: torch.Tensor, cache: PagedCache, step: list[torch.Tensor], tokens_per_tile: int, num_splits: int
 ) -> torch.Tensor:
     starts = step[0].cpu().numpy()
-    tiles = [torch.from_numpy(x).to(DEVICE) for x in list_tiles(starts, np.arange(len(starts) - 1, dtype=np.int32), tokens_per_tile)]
+    tiles = [
+        torch.from_numpy(x).to(DEVICE) for x in list_tiles(starts, np.arange(len(starts) - 1, dtype=np.int32), tokens_per_tile)
+    ]
     out = torch.full_like(queries, torch.nan)
     attend(queries, cache, *step, *tiles, out, tokens_per_tile, num_splits, Tile(keys=16))
     return out
