@@ -49,6 +49,6 @@ def rotate_and_store(
 
 
 def silu_and_multiply(gate_up_TN: torch.Tensor) -> torch.Tensor:
-    """SiLU of the first half of each row times the second half (T, I). Shazeer, arXiv:2002.05202."""
+    """SiLU of the first half of each row times the second half (T, I): SwiGLU, arXiv:2002.05202."""
     gate, up = gate_up_TN.float().chunk(2, dim=-1)
     return (functional.silu(gate) * up).to(gate_up_TN.dtype)

@@ -154,6 +154,6 @@ def list_tiles(query_starts_S1: Int32, sequences: Int32, tokens_per_tile: int) -
 
 
 def choose_num_splits(num_sequences: int, num_kv_heads: int, max_context: int, num_processors: int) -> int:
-    """Programs for each sequence and head, so that a small batch with long contexts uses the GPU."""
+    """Programs for each sequence and head, so that few long sequences use the whole GPU."""
     wanted = -(-2 * num_processors // (num_sequences * num_kv_heads))
     return max(1, min(wanted, -(-max_context // 128), 64))

@@ -65,7 +65,7 @@ def _multiply_vectors(  # type: ignore[no-untyped-def]
             scaled = value * (2.0 ** (100 - 4 * (place % 5)))
             dots += _mask_code(word, place) * scaled[None, :]
         blocks = start + tl.arange(0, BLOCKS)
-        # One element for each thread, which has the four words of this block: the loads need no exchange.
+        # One element for each thread, that which has the words of this block: no exchange is needed.
         at = tl.multiple_of(rows.to(tl.int64)[:, None] * NUM_BLOCKS + blocks[None, :], [1, 1])
         mask = (rows < N)[:, None] & (blocks < NUM_BLOCKS)[None, :]
         scale = tl.load(scales + at, mask=mask, other=0.0).to(tl.float32)
@@ -123,7 +123,7 @@ def multiply_vectors(x_MK: torch.Tensor, matrix: Int4Matrix, tile: Tile | None =
 def multiply_batch(x_MK: torch.Tensor, matrix: Int4Matrix, tile: Tile | None = None) -> torch.Tensor:
     """The same for up to `MAX_BATCH` vectors. The unpacked values have the type of the vectors."""
     num_rows, num_columns = matrix.shape
-    tile = tile or Tile(32, 16, 4, 3)
+    tile = tile or (Tile(32, 16, 4, 3) if len(x_MK) <= 16 else Tile(32, 8, 4, 2))
     out = torch.empty((len(x_MK), num_rows), dtype=x_MK.dtype, device=x_MK.device)
     _multiply_batch[(triton.cdiv(num_rows, tile.rows),)](
         x_MK, matrix.words_NBW, matrix.scales_NB, matrix.minima_NB, out, num_rows, len(x_MK),
