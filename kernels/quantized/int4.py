@@ -65,7 +65,7 @@ def _multiply_vectors(  # type: ignore[no-untyped-def]
             scaled = value * (2.0 ** (100 - 4 * (place % 5)))
             dots += _mask_code(word, place) * scaled[None, :]
         blocks = start + tl.arange(0, BLOCKS)
-        # One element for each thread, that which has the words of this block: no exchange is needed.
+        # One element for each thread, that of the words of this block: no exchange is needed.
         at = tl.multiple_of(rows.to(tl.int64)[:, None] * NUM_BLOCKS + blocks[None, :], [1, 1])
         mask = (rows < N)[:, None] & (blocks < NUM_BLOCKS)[None, :]
         scale = tl.load(scales + at, mask=mask, other=0.0).to(tl.float32)
