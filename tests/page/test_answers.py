@@ -1,4 +1,4 @@
-"""Answers above the hits, the conversation, chapters, captions and exports, with scripted responses."""
+"""Answers, the conversation, chapters, captions and exports, with scripted responses."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def encode_events(*events: tuple[str, object]) -> str:
 
 
 def script(driver: PageDriver, *answers: dict[str, Any], route: str = "/v1/ask") -> list[dict[str, Any]]:
-    """Respond to each question with the next answer. Returns the list to which request bodies are appended."""
+    """Respond to each request with the next answer. Returns the list that receives the bodies."""
     bodies: list[dict[str, Any]] = []
 
     def fulfill(request: Route) -> None:
