@@ -29,19 +29,19 @@ def make_citation(item: dict[str, Any], n: int, start: float, end: float, text: 
     return {
         "n": n,
         "item_id": item["id"],
-        "segment_id": f"{item['id']}@{start}",
+        "segment_id": f"{item['id']}@{start:.3f}-{end:.3f}",
         "name": item["name"],
-        "media": item["kind"],
+        "media": f"/v1/media/{item['id']}/content",
         "start": start,
         "end": end,
-        "kind": "picture",
+        "kind": item["kind"],
         "evidence": "picture",
         "text": text,
     }
 
 
 def make_answer(*citations: dict[str, Any], **changes: object) -> dict[str, Any]:
-    sentences = [{"text": f"The cat is shown, part {c['n']}.", "citations": [c["n"]]} for c in citations]
+    sentences = [{"text": f"The cat is shown, part {c['n']} [{c['n']}].", "citations": [c["n"]]} for c in citations]
     answer = {
         "text": " ".join(sentence["text"] for sentence in sentences),
         "sentences": sentences,
@@ -67,7 +67,7 @@ def script(driver: PageDriver, *answers: dict[str, Any], route: str = "/v1/ask")
     def fulfill(request: Route) -> None:
         answer = answers[len(bodies)]
         bodies.append(request.request.post_data_json)
-        parts = [("sentence", sentence) for sentence in answer.get("sentences", [])]
+        parts = [("sentence", sentence | {"cited": []}) for sentence in answer.get("sentences", [])]
         parts += [("chapter", chapter) for chapter in answer.get("chapters", [])]
         request.fulfill(body=encode_events(*parts, ("done", answer)), content_type="text/event-stream")
 
@@ -210,7 +210,7 @@ def test_answer_is_exported_as_markdown_and_subtitles(driver: PageDriver, evenin
     menu = driver.page.locator("#answer .menu")
     name, markdown = save(driver, menu, "Save as Markdown")
     assert name == "when is the cat shown.md"
-    assert "The cat is shown, part 1. [1] The cat is shown, part 2. [2]" in markdown
+    assert "The cat is shown, part 1 [1]. The cat is shown, part 2 [2]." in markdown
     assert "1. evening.mp4, 0:08–0:12: “a cat”" in markdown
     name, subtitles = save(driver, menu, "Save as SRT")
     assert name == "evening.srt"

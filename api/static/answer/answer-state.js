@@ -12,7 +12,7 @@ export async function streamAnswer(body, onChange, signal) {
   const state = { ...NEW_ANSWER };
   const change = (patch) => onChange(Object.assign(state, patch));
   const onEvent = (name, data) => {
-    if (name === "sentence") change({ sentences: [...state.sentences, data], citations: mergeCitations(state.citations, data.sources ?? []) });
+    if (name === "sentence") change({ sentences: [...state.sentences, data], citations: mergeCitations(state.citations, data.cited) });
     if (name === "step") change({ steps: [...state.steps, data] });
     if (name === "heard") change({ heard: data.text });
   };

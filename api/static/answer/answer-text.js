@@ -4,6 +4,7 @@ import { thumbnailUrl } from "../service/client.js";
 import { RequestError } from "../service/request-error.js";
 import { html } from "../vendor/preact.js";
 import { describeCitation, openCitation } from "./citations.js";
+import { describeModel } from "./model.js";
 
 const THUMBNAIL_FRACTION = 0.5; // of the cited range
 
@@ -26,8 +27,11 @@ export function AnswerText({ answer, onRetry }) {
     </div>`;
 }
 
+const CITATIONS = /\s*(?:\[\d+\])+(?=[.!?]?$)/; // in the text, where they are replaced by buttons
+
 /** The last word and the numbers stay on one line. */
-function Sentence({ sentence: { text, citations: numbers }, citations }) {
+function Sentence({ sentence: { text: cited, citations: numbers }, citations }) {
+  const text = cited.replace(CITATIONS, "");
   const lastWord = text.lastIndexOf(" ") + 1;
   return html`
     <span class="sentence">${text.slice(0, lastWord)}<span class="unbroken">${text.slice(lastWord)}${numbers.map((number) => html`
@@ -63,8 +67,3 @@ const Steps = ({ steps }) => html`
       <li key=${i}><b>${tool}</b> <code>${JSON.stringify(values)}</code>
         ${error ? html`<p class="error">${error}</p>` : html`<pre>${result}</pre>`}</li>`)}</ol>
   </details>`;
-
-function describeModel({ model, refused }) {
-  if (model === "extractive") return refused ? "No language model was used." : "Quoted from the evidence; no language model was used.";
-  return `Written by ${model}. It can be wrong: check the cited moments.`;
-}

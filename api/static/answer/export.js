@@ -1,13 +1,12 @@
 // Answers, conversations and chapters as Markdown and as SubRip subtitles (SRT).
 
 import { describeCitation } from "./citations.js";
+import { describeModel } from "./model.js";
 
 /** An answer with its cited moments. `answer` is a state of `answer-state.js`. */
 export function formatAnswer({ query, answer: { result } }) {
-  const sentences = result.sentences.map(({ text, citations }) => text + citations.map((n) => ` [${n}]`).join(""));
   const moments = result.citations.map((citation) => `${citation.n}. ${describeCitation(citation)}${citation.text ? `: “${citation.text}”` : ""}`);
-  const text = result.refused || sentences.length === 0 ? result.text : sentences.join(" ");
-  const parts = [`## ${query}`, text, moments.join("\n"), `*${result.model === "extractive" ? "Quoted from the evidence" : `Written by ${result.model}`}*`];
+  const parts = [`## ${query}`, result.text, moments.join("\n"), `*${describeModel(result)}*`];
   return `${parts.filter(Boolean).join("\n\n")}\n`;
 }
 

@@ -32,11 +32,14 @@ function listChips(state, rounds) {
   ];
 }
 
-const listCitations = (rounds) => rounds.flatMap(({ answer }) => answer.citations);
+/** The name of an item that an answer cites or lists; else its id. */
+function findName(id, rounds) {
+  const cited = rounds.flatMap(({ answer }) => answer.citations).find((citation) => citation.item_id === id);
+  return cited?.name ?? rounds.flatMap(({ answer }) => answer.result?.hits ?? []).find(({ item }) => item.id === id)?.item.name ?? id;
+}
 
-const findName = (item, rounds) => listCitations(rounds).find(({ item_id: id }) => id === item)?.name ?? item;
-
-function describeSelected(segment, rounds) {
-  const citation = listCitations(rounds).find(({ segment_id: id }) => id === segment);
-  return citation ? `${citation.name} at ${formatTime(citation.start)}` : "of the last answer";
+/** `handle` is `ITEM@START-END`. */
+function describeSelected(handle, rounds) {
+  const [, id, start, end] = handle.match(/^(.*)@([\d.]+)-([\d.]+)$/) ?? [null, handle, 0, 0];
+  return Number(end) > Number(start) ? `${findName(id, rounds)} at ${formatTime(Number(start))}` : findName(id, rounds);
 }

@@ -2,6 +2,7 @@
 
 import { ExportMenu } from "../answer/export-menu.js";
 import { formatSummary } from "../answer/export.js";
+import { describeModel } from "../answer/model.js";
 import { postEvents } from "../service/event-stream.js";
 import { RequestError } from "../service/request-error.js";
 import { formatTime } from "../ui/format.js";
@@ -36,8 +37,6 @@ export function Chapters({ item, currentTime, onSeek }) {
       ${summary && chapters.length === 0 && html`<p class="muted">No scene has words or a caption to summarize.</p>`}
     </section>`;
 }
-
-const describeModel = ({ model }) => (model === "extractive" ? "Quoted from the evidence" : `Written by ${model}`);
 
 /** {isRunning, chapters, summary, problem, load}; it resets when the player shows another item. */
 function useSummary(item) {
