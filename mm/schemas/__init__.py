@@ -4,6 +4,19 @@ Must not know: HTTP, SQL, settings, or anything else of this project.
 """
 
 from mm.schemas.access import AuditEntry, AuditPage, KeyScope, Session, SignedIn, SignedInList
+from mm.schemas.answers import (
+    Answer,
+    AskRequest,
+    Chapter,
+    Citation,
+    CitedSentence,
+    HitsEvent,
+    Round,
+    SearchState,
+    SentenceEvent,
+    Summary,
+    SummaryRequest,
+)
 from mm.schemas.base import Model
 from mm.schemas.embeddings import Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage, ModelInfo, ModelList
 from mm.schemas.health import Check, Health, Problem, Readiness, Recovery
@@ -28,10 +41,15 @@ from mm.schemas.space import LibrarySpace, Move, MoveRequest, MoveState, ResumeR
 
 __all__ = [
     "FINAL_STATES",
+    "Answer",
+    "AskRequest",
     "AuditEntry",
     "AuditPage",
     "Band",
+    "Chapter",
     "Check",
+    "Citation",
+    "CitedSentence",
     "Embedding",
     "EmbeddingRequest",
     "EmbeddingResponse",
@@ -41,6 +59,7 @@ __all__ = [
     "Filters",
     "Health",
     "Hit",
+    "HitsEvent",
     "ImportRequest",
     "ImportResponse",
     "Item",
@@ -67,15 +86,20 @@ __all__ = [
     "Readiness",
     "Recovery",
     "ResumeRequest",
+    "Round",
     "SearchRequest",
     "SearchResponse",
+    "SearchState",
     "Segment",
     "SegmentPage",
+    "SentenceEvent",
     "Session",
     "SignedIn",
     "SignedInList",
     "SpaceHeld",
     "SpaceRole",
+    "Summary",
+    "SummaryRequest",
     "TagCount",
     "TagList",
     "Upload",
