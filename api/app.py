@@ -25,6 +25,7 @@ from api.middleware.same_origin import SameOrigin
 from api.middleware.security_headers import SecurityHeaders
 from api.openapi import document
 from api.routes import (
+    answers,
     audit,
     chat,
     docs,
@@ -104,6 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
         tags,
         jobs,
         search,
+        answers,
         chat,
         embeddings,
         models,

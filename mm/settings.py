@@ -178,6 +178,11 @@ class Settings(BaseSettings):
         description="When text in images is recognized: `auto` uses up to a tenth of the encoding time and recognizes the rest "
         "when no job waits, `always` recognizes all of it during encoding, `off` none.",
     )
+    captions: Literal["on", "off"] = Field(
+        "on",
+        description="Whether a sentence is written about each photo and each scene of a video, when no job waits; needs the "
+        "trained weights of the language model.",
+    )
     sample_fps: float = Field(2.0, gt=0, description="Largest number of frames per second that are encoded.")
     lease_seconds: float = Field(
         60.0, gt=0, description="Time without a heartbeat after which a worker loses the lease of its chunk, in seconds."

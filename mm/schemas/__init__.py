@@ -4,6 +4,19 @@ Must not know: HTTP, SQL, settings, or anything else of this project.
 """
 
 from mm.schemas.access import AuditEntry, AuditPage, KeyScope, Session, SignedIn, SignedInList
+from mm.schemas.answers import (
+    Answer,
+    AskRequest,
+    Chapter,
+    Citation,
+    CitedSentence,
+    HitsEvent,
+    Round,
+    SearchState,
+    SentenceEvent,
+    Summary,
+    SummaryRequest,
+)
 from mm.schemas.base import Model
 from mm.schemas.chat import (
     AudioPart,
@@ -55,10 +68,13 @@ from mm.schemas.space import LibrarySpace, Move, MoveRequest, MoveState, ResumeR
 
 __all__ = [
     "FINAL_STATES",
+    "Answer",
+    "AskRequest",
     "AudioPart",
     "AuditEntry",
     "AuditPage",
     "Band",
+    "Chapter",
     "ChatChoice",
     "ChatChunkChoice",
     "ChatChunkDelta",
@@ -74,6 +90,8 @@ __all__ = [
     "ChatToolCall",
     "ChatUsage",
     "Check",
+    "Citation",
+    "CitedSentence",
     "Embedding",
     "EmbeddingRequest",
     "EmbeddingResponse",
@@ -85,6 +103,7 @@ __all__ = [
     "FunctionDefinition",
     "Health",
     "Hit",
+    "HitsEvent",
     "ImagePart",
     "ImageURL",
     "ImportRequest",
@@ -117,15 +136,20 @@ __all__ = [
     "Readiness",
     "Recovery",
     "ResumeRequest",
+    "Round",
     "SearchRequest",
     "SearchResponse",
+    "SearchState",
     "Segment",
     "SegmentPage",
+    "SentenceEvent",
     "Session",
     "SignedIn",
     "SignedInList",
     "SpaceHeld",
     "SpaceRole",
+    "Summary",
+    "SummaryRequest",
     "TagCount",
     "TagList",
     "TextPart",
