@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from mm.numerics import Float32
+from mm.numerics import Float32, Float64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence as Sequences
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mm.generation.scheduler import Chunk
 
 Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +55,27 @@ class Runner(Protocol):
 
         A second call with the same batch returns the same logits.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowSampling:
+    """How the tokens of L rows of logits are selected: the arguments of `sampler.sample_tokens`."""
+
+    temperatures_L: Float64
+    top_ks_L: Int64
+    top_ps_L: Float64
+    uniforms_L: Float64
+    """The random number of each row, from [0, 1)."""
+
+
+@runtime_checkable
+class SamplingRunner(Runner, Protocol):
+    """A runner that selects tokens on its device: the logits of a large batch are not copied."""
+
+    def run_and_sample(self, batch: StepBatch, sampling: RowSampling, rows_with_logits_R: Int32) -> tuple[Int64, Float32]:
+        """Like `run`. Returns the tokens (L,), -1 where the highest logit is not finite, and logits
+        (R, vocabulary) of some of the L rows."""
         ...
 
 
