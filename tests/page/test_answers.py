@@ -107,6 +107,20 @@ def test_question_is_answered_above_hits_and_citation_opens_player(driver: PageD
     driver.wait_for_video_at(8.0)
 
 
+def test_question_is_answered_by_service_from_speech(driver: PageDriver) -> None:
+    driver.search("who says fail better?")
+    answer = driver.page.locator("#answer")
+    expect(answer.locator(".model")).to_be_visible()
+    expect(answer).to_contain_text("fail", ignore_case=True)
+    answer.locator(".citation").first.click()
+    expect(driver.page.locator("#player")).to_be_visible()
+
+
+def test_question_without_match_is_refused_by_service(driver: PageDriver) -> None:
+    driver.search("what is the integral of x squared?")
+    expect(driver.page.locator("#answer .refused")).to_contain_text("The library does not show that.")
+
+
 def test_search_that_is_no_question_is_answered_by_button(driver: PageDriver, evening: dict[str, Any]) -> None:
     bodies = script(driver, make_answer(make_citation(evening, 1, 8.0, 12.0, "a cat")))
     driver.search("a cat")
