@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from mm.generation.beam_search import BeamSearch
 from mm.generation.captioner import BEAM_WIDTH, Captioner, CaptionModel
-from mm.generation.chat.local_model import BUILTIN, make_vocabulary
+from mm.generation.chat.local_model import BUILTIN
 from mm.generation.runners.reference_runner import ReferenceRunner
+from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.base_weights import read_base_weights
 from mm.models.language.checkpoint.file import SHIPPED, load_additions, read_metadata
 from mm.models.language.gguf.reader import read_gguf

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mm.models.language.graph.session import OnnxDecoder
     from mm.numerics import Float32
 
-MIN_CAPACITY = 256
+MIN_CAPACITY = 64
 """Smallest number of tokens of a row."""
 
 

@@ -1,10 +1,9 @@
-"""The ONNX runner compared with the NumPy reference on random schedules, and what its lanes copy."""
+"""The ONNX runner compared with the reference on random schedules, and what its lanes copy."""
 
 from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,7 +36,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     weight_format = EXACT_INT4 if "int4" in request.param else WeightFormat("fp32")
     weights = random_weights(config, 3)
     write_graphs(folder, "small", weights, config, weight_format)
-    return OnnxDecoder(folder, "small", config), round_to(weights, weight_format)
+    return OnnxDecoder(folder, "small"), round_to(weights, weight_format)
 
 
 @settings(max_examples=12, deadline=None)
