@@ -27,6 +27,7 @@ from api.openapi import document
 from api.routes import (
     answers,
     audit,
+    chat,
     docs,
     embeddings,
     health,
@@ -105,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         jobs,
         search,
         answers,
+        chat,
         embeddings,
         models,
         space,
