@@ -82,8 +82,10 @@ class Settings(BaseSettings):
     language_precision: Literal["int4", "int8", "fp16"] = Field(
         "int4", description="Precision of the weights of the built-in language model."
     )
-    language_cache_bytes: int = Field(
-        2 << 30, gt=0, description="Memory for the keys and values of a checkpoint that runs on this machine, in bytes."
+    language_cache_mb: int = Field(
+        1152,
+        ge=8,
+        description="Most memory for the keys and values of a language model on this machine, in MiB; 1 MiB is 7 tokens of the built-in one.",
     )
     language_seconds: float = Field(
         120.0, gt=0, description="Longest time without a byte from the server of `MM_LANGUAGE_URL`, in seconds."

@@ -42,8 +42,8 @@ def _choose_sizes(config: FamilyConfig, cache_bytes: int) -> EngineConfig:
     num_blocks = cache_bytes // block_bytes
     if num_blocks * BLOCK_SIZE < MIN_TOKENS:
         raise TooLarge(
-            f"The cache of {cache_bytes:,} bytes (MM_LANGUAGE_CACHE_BYTES) holds {num_blocks * BLOCK_SIZE} tokens of this model;"
-            f" set at least {block_bytes * MIN_TOKENS // BLOCK_SIZE:,}."
+            f"The cache of {cache_bytes:,} bytes (MM_LANGUAGE_CACHE_MB) holds {num_blocks * BLOCK_SIZE} tokens of this model;"
+            f" set at least {-(-block_bytes * MIN_TOKENS // BLOCK_SIZE >> 20)}."
         )
     return EngineConfig(num_blocks, BLOCK_SIZE, config.max_position_embeddings, max_num_seqs=64, max_num_batched_tokens=1024)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,16 +69,18 @@ def _select(settings: Settings) -> LocalChat | UpstreamChat | None:
                 settings.language_url, settings.language_model, settings.language_api_key, settings.language_seconds
             )
         case "auto" | "builtin":
+            from functools import partial
+
             from mm.generation.chat.local import LocalChat
             from mm.generation.chat.local_model import BUILTIN, load_builtin
 
-            return LocalChat(BUILTIN, load_builtin, settings.language_idle_seconds)
+            return LocalChat(BUILTIN, partial(load_builtin, settings), settings.language_idle_seconds)
         case name:
             from mm.generation.chat.family_model import load_family
             from mm.generation.chat.local import LocalChat
 
             folder = _find_checkpoint(name, settings.root / "models")
-            load_model = partial(load_family, folder, settings.language_cache_bytes)
+            load_model = partial(load_family, folder, settings.language_cache_mb << 20)
             return LocalChat(folder.name, load_model, settings.language_idle_seconds)
 
 

@@ -136,7 +136,7 @@ def test_tokenizer_that_is_not_of_bytes_is_rejected(folder: Path, tmp_path: Path
 
 
 def test_cache_too_small_for_a_conversation_is_rejected(folder: Path) -> None:
-    with pytest.raises(TooLarge, match="MM_LANGUAGE_CACHE_BYTES"):
+    with pytest.raises(TooLarge, match="MM_LANGUAGE_CACHE_MB"):
         load_family(folder, 1000)
 
 
