@@ -85,7 +85,8 @@ class Settings(BaseSettings):
     language_cache_mb: int = Field(
         1152,
         ge=8,
-        description="Most memory for the keys and values of a language model on this machine, in MiB; 1 MiB is 7 tokens of the built-in one.",
+        description="Most memory for the keys and values of a language model on this machine, in MiB; 1 MiB is 7 tokens of the "
+        "built-in model.",
     )
     language_seconds: float = Field(
         120.0, gt=0, description="Longest time without a byte from the server of `MM_LANGUAGE_URL`, in seconds."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,8 +70,6 @@ def _select(settings: Settings) -> LocalChat | UpstreamChat | None:
                 settings.language_url, settings.language_model, settings.language_api_key, settings.language_seconds
             )
         case "auto" | "builtin":
-            from functools import partial
-
             from mm.generation.chat.local import LocalChat
             from mm.generation.chat.local_model import BUILTIN, load_builtin
 
