@@ -17,6 +17,7 @@ from api.limits.body_timeouts import BodyTimeouts
 from api.limits.connections import Connections
 from api.limits.refusals import DelayedRefusals
 from api.limits.resources import Limits
+from api.mcp.endpoint import McpEndpoint
 from api.metrics import Metrics
 from api.middleware.proxies import TrustedProxies
 from api.middleware.request_log import RequestLog
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     connections = Connections(settings)
     metrics.register_limits(limits, connections)
     failures = FailureLog()
+    mcp_endpoint = McpEndpoint(limits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -79,7 +81,8 @@ def create_app(settings: Settings) -> FastAPI:
             except MMError as error:
                 app.state.failure = error  # uvicorn reports only that the startup failed
                 raise
-            yield
+            async with mcp_endpoint.run(app.state.service):
+                yield
             await failures.flush(app.state.service.store.catalog)
 
     app = FastAPI(
@@ -96,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, session, audit, health, page, docs):
         app.include_router(routes.router)
     app.mount("/static", page.files)
+    app.router.routes.append(mcp_endpoint.route)
     app.state.failures = failures
     app.add_middleware(AuthenticationMiddleware, settings=settings, failures=failures)
     app.add_middleware(TusVersion)

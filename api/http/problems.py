@@ -139,11 +139,16 @@ async def _handle_os_error(request: Request, error: Exception) -> Response:
     )
 
 
+def describe_unexpected_error(request_id: str) -> str:
+    """Return the message of an error whose details are only in the log."""
+    return f"Unexpected error in the service; search its log for the request id {request_id}."
+
+
 async def _handle_unexpected(request: Request, error: Exception) -> Response:
     """Log an unexpected error with its stack; the response has only the request id."""
     structlog.get_logger().error("request failed unexpectedly", exc_info=error)
     request_id = str(request.scope.get("request_id"))
-    detail = f"Unexpected error in the service; search its log for the request id {request_id}."
+    detail = describe_unexpected_error(request_id)
     # This handler runs outside the middleware that sets the id and the security headers.
     headers = {**SECURITY_HEADERS, "Cache-Control": "no-store", "X-Request-ID": request_id}
     return build_problem(request, slug=MMError.slug, title=MMError.title, status=MMError.status, detail=detail, headers=headers)

@@ -42,7 +42,7 @@ class RequestLog:
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])  # may be an `HTTPStatus`
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from mm.answers.evidence import EvidenceMoment, sort_by_time
+from mm.answers.search_state import SearchState
 from mm.data.language.concepts import THINGS, find_named, find_terms, find_things
 from mm.data.language.evidence.drafts import Maker
-from mm.data.language.evidence.examples import EvidenceMoment
-from mm.data.language.evidence.timelines import Material, place_material, sort_by_time
+from mm.data.language.evidence.timelines import Material, place_material
 from mm.data.language.sources import Query, SourcePool
 from mm.data.language.typing_styles import draw_styles, type_text
 from mm.data.language.wording import ORDINALS, get_vocabulary
@@ -27,26 +28,6 @@ _NUM_SUBJECTS, _SEVERAL, _NUM_OTHERS, _NUM_ITEMS = 2, (4, 6), 3, 3
 _ATTEMPTS = 60
 _EMPTY = 0.2  # probability that a restriction without hits is kept
 _CLEARED = 0.2  # probability that a refined search is cleared, where it comes up
-
-
-@dataclass(frozen=True, slots=True)
-class SearchState:
-    """What a conversation searches for. All conditions hold at once."""
-
-    text: str = ""
-    """The query; empty before the first one and after everything was cleared."""
-    also: tuple[str, ...] = ()
-    """What a moment must show besides."""
-    without: tuple[str, ...] = ()
-    """What a moment must not show."""
-    items: tuple[str, ...] = ()
-    """The only items searched; empty for all."""
-    before: int | None = None
-    """Moments must end at or before this time, in seconds."""
-    after: int | None = None
-    """Moments must start at or after this time."""
-    selected: str | None = None
-    """Id of the moment that 'it' and 'there' mean."""
 
 
 @dataclass(frozen=True, slots=True)

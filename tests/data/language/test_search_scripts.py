@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mm.answers.evidence import EvidenceMoment
+from mm.answers.search_state import SearchState
 from mm.data.language.concepts import find_named, find_terms
-from mm.data.language.evidence.examples import EvidenceMoment
 from mm.data.language.search_scripts import (
     NUM_ROUNDS,
     OPERATIONS,
     ScriptRound,
     SearchScript,
-    SearchState,
     draw_search_scripts,
     search_moments,
 )

@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mm.answers.evidence import EvidenceMoment, Statement, refuse, sort_by_time
 from mm.data.language.concepts import Support, find_terms, judge
-from mm.data.language.evidence.examples import EvidenceMoment, Statement, refuse
-from mm.data.language.evidence.timelines import Material, sort_by_time
+from mm.data.language.evidence.timelines import Material
 from mm.data.language.sources import Query, SourcePool
 from mm.data.language.wording import Vocabulary
 

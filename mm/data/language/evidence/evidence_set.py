@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from mm.answers.evidence import REFUSAL, Statement, Turn
 from mm.data.language.evidence.drafts import Draft, Maker
-from mm.data.language.evidence.examples import REFUSAL, EvidenceExample, Statement, Truth, Turn
+from mm.data.language.evidence.examples import EvidenceExample, Truth
 from mm.data.language.evidence.follow_ups import MAX_ROUNDS, make_follow_up
 from mm.data.language.evidence.picture_questions import (
     make_at_time,

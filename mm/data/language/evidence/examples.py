@@ -1,58 +1,10 @@
-"""The structure of questions about retrieved moments; `mm.answers` puts it into a prompt."""
+"""Questions about retrieved moments, with their answers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-REFUSAL = "The library does not show that."
-"""The answer when no retrieved moment holds one."""
-Kind = Literal["picture", "speech", "written"]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A text about a moment: what is visible, what is said, or what is written in the frame."""
-
-    kind: Kind
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceMoment:
-    """A retrieved time range of an item; start and end of a photo are both 0."""
-
-    id: str
-    """Handle for citations, unique in its example: 'm1' is the first one retrieved."""
-    item: str
-    start: int
-    """Seconds."""
-    end: int
-    scene: int | None
-    """Number of the scene in its item, from 1; None in a photo."""
-    evidence: tuple[Evidence, ...]
-    source: str
-    """The image that the moment is made of; not part of a prompt."""
-
-    def get_text(self, kind: Kind) -> str:
-        """The text of one kind of evidence, or an empty string."""
-        return next((entry.text for entry in self.evidence if entry.kind == kind), "")
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A sentence, and the ids of the moments that it cites."""
-
-    text: str
-    cites: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A round of a conversation: what the user typed, and the answer."""
-
-    question: str
-    answer: tuple[Statement, ...]
+from mm.answers.evidence import EvidenceMoment, Statement, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +40,3 @@ class EvidenceExample:
     truth: Truth
     conversation: tuple[Turn, ...] = field(default=())
     """The rounds before the question, oldest first."""
-
-
-def format_clock(seconds: int) -> str:
-    """Seconds as '02:05' or '1:02:05'."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"
-
-
-def refuse() -> tuple[Statement, ...]:
-    """The answer that refuses."""
-    return (Statement(REFUSAL),)

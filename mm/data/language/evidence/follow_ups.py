@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mm.answers.evidence import EvidenceMoment, Statement, Turn, find_neighbour, refuse
 from mm.data.language.evidence.drafts import (
     Draft,
     Maker,
@@ -17,9 +18,8 @@ from mm.data.language.evidence.drafts import (
     quote_speech,
     quote_writing,
 )
-from mm.data.language.evidence.examples import EvidenceMoment, Statement, Turn, refuse
 from mm.data.language.evidence.picture_questions import draw_absent_query, draw_query_over
-from mm.data.language.evidence.timelines import add_background_words, find_neighbour, place_material
+from mm.data.language.evidence.timelines import add_background_words, place_material
 from mm.data.language.sources import Query
 from mm.data.language.typing_styles import draw_styles, type_text
 from mm.data.language.wording import ORDINALS

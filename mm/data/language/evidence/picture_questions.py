@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mm.answers.evidence import EvidenceMoment, Statement, find_neighbour, format_clock, refuse, sort_by_time
 from mm.data.language.concepts import Support, find_terms, judge
 from mm.data.language.evidence.drafts import Draft, Maker, draw_distractors, find_right, is_decided, list_right, make_slots
-from mm.data.language.evidence.examples import EvidenceMoment, Statement, format_clock, refuse
-from mm.data.language.evidence.timelines import add_background_words, find_neighbour, place_material, sort_by_time
+from mm.data.language.evidence.timelines import add_background_words, place_material
 from mm.data.language.sources import Query, Source, make_query
 
 SEVERAL = (1, 3)

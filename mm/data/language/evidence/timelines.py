@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mm.data.language.evidence.examples import Evidence, EvidenceMoment, Kind
+from mm.answers.evidence import Evidence, EvidenceMoment, Kind
 from mm.data.language.sources import Source
 from mm.data.language.wording import Vocabulary
 
@@ -84,18 +84,6 @@ def add_background_words(
             moment = add_words(moment, "written", draw.choice(vocabulary.writing).format(topic=topics.pop()))
         result.append(moment)
     return result
-
-
-def sort_by_time(moments: Sequence[EvidenceMoment]) -> list[EvidenceMoment]:
-    """The moments by item, then by time."""
-    return sorted(moments, key=lambda moment: (moment.item, moment.start))
-
-
-def find_neighbour(moments: Sequence[EvidenceMoment], moment: EvidenceMoment, step: int) -> EvidenceMoment | None:
-    """The moment after (step 1) or before (step -1) one in its item; None at the end."""
-    timeline = [other for other in sort_by_time(moments) if other.item == moment.item]
-    index = timeline.index(moment) + step
-    return timeline[index] if 0 <= index < len(timeline) else None
 
 
 def _fill_video(draw: random.Random, name: str, group: Sequence[Material]) -> list[EvidenceMoment]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mm.answers.evidence import Kind, refuse
 from mm.data.language.evidence.drafts import Draft, Maker, quote_speech, quote_writing
-from mm.data.language.evidence.examples import Kind, refuse
 from mm.data.language.evidence.timelines import add_background_words, add_words, place_material
 
 ABSENT = 0.3

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mm.answers.evidence import REFUSAL, EvidenceMoment, Kind, Statement, format_clock
 from mm.data.captioned_images import CaptionedImage
 from mm.data.language.concepts import find_named, find_terms
 from mm.data.language.evidence.drafts import Draft, Maker
 from mm.data.language.evidence.evidence_set import MAKERS, draw_evidence_set
-from mm.data.language.evidence.examples import REFUSAL, EvidenceExample, EvidenceMoment, Kind, Statement, format_clock
+from mm.data.language.evidence.examples import EvidenceExample
 from mm.data.language.evidence.follow_ups import MAX_ROUNDS
 from mm.data.language.sources import SourcePool
 from mm.data.language.wording import SPLITS, get_vocabulary

@@ -1,0 +1,57 @@
+"""Arguments of the tools. An empty value means that the argument is not given.
+
+Optional arguments have an empty default instead of null, because small models fill slots of one
+type more reliably.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from mm.schemas import Kind, Model
+
+MAX_QUERY_CHARS = 500
+MAX_MOMENTS = 20
+
+
+class LibraryArguments(Model):
+    """Restricts a tool to some items of the library."""
+
+    item: str = Field("", max_length=255, description="Id or file name of one item to look in; empty for the whole library.")
+    kinds: list[Kind] = Field([], max_length=3, description="Only items of these kinds; empty for all.")
+    tags: list[str] = Field([], max_length=8, description="Only items with all of these tags.")
+    uploaded_after: datetime | None = Field(None, description="Only items uploaded at or after this time (ISO 8601).")
+    uploaded_before: datetime | None = Field(None, description="Only items uploaded before this time (ISO 8601).")
+
+
+class SearchArguments(LibraryArguments):
+    """Arguments of `search`."""
+
+    query: str = Field(
+        min_length=1, max_length=MAX_QUERY_CHARS, description="What is visible, spoken, written or audible, in plain words."
+    )
+    without: list[str] = Field([], max_length=4, description="What must be neither visible nor spoken.")
+    limit: int = Field(5, ge=1, le=MAX_MOMENTS, description="Maximum number of moments.")
+
+
+class DescribeArguments(Model):
+    """Arguments of `describe`."""
+
+    item: str = Field(min_length=1, max_length=255, description="Id or file name of the item.")
+    start: float = Field(0.0, ge=0, allow_inf_nan=False, description="Seconds from its start, at which to begin.")
+    limit: int = Field(20, ge=1, le=50, description="Maximum number of scenes.")
+
+
+class CountArguments(LibraryArguments):
+    """Arguments of `count`."""
+
+    query: str = Field("", max_length=MAX_QUERY_CHARS, description="What to count, in plain words; empty counts the items.")
+
+
+class WhenArguments(LibraryArguments):
+    """Arguments of `when`."""
+
+    query: str = Field(min_length=1, max_length=MAX_QUERY_CHARS, description="What happens at the times, in plain words.")
+    limit: int = Field(10, ge=1, le=MAX_MOMENTS, description="Maximum number of times.")
