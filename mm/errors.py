@@ -131,6 +131,14 @@ class GenerationInterrupted(Unavailable):
     title = "Generation interrupted"
 
 
+class GenerationFailed(MMError):
+    """The language model computed no valid next token, or the grammar could not be continued."""
+
+    slug = "generation-failed"
+    status = 500
+    title = "Generation failed"
+
+
 class WrongLibrary(Unavailable):
     """The catalog and the folder do not belong to the same library, or one of them is missing."""
 
@@ -234,6 +242,7 @@ ERRORS: dict[str, type[MMError]] = {
         RequestTimeout,
         Unavailable,
         GenerationInterrupted,
+        GenerationFailed,
         WrongLibrary,
         StorageFull,
         Cancelled,

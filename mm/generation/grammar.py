@@ -7,6 +7,7 @@ bytes of the tokens. It is imported when the first grammar is compiled.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,17 @@ class Choice:
     options: tuple[str, ...]
 
 
-Grammar = JsonSchema | Choice
+@dataclass(frozen=True, slots=True)
+class TaggedJson:
+    """The text is `tag` followed by a JSON document that the schema allows; or, when that is
+    optional, any text that does not begin with the first character of the tag."""
+
+    tag: str
+    schema: str
+    is_optional: bool
+
+
+Grammar = JsonSchema | Choice | TaggedJson
 
 
 class GrammarError(Exception):
@@ -105,10 +116,20 @@ def _to_llguidance(grammar: Grammar) -> str:
             raise InvalidInput("A choice needs at least one option, and no option may be empty.")
         return LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(option) for option in grammar.options))
     try:
-        json.loads(grammar.schema)
+        schema = json.loads(grammar.schema)
+        if isinstance(grammar, TaggedJson):
+            return LLMatcher.grammar_from_lark(_tagged_json(grammar, schema))
         return LLMatcher.grammar_from_json_schema(grammar.schema, overrides=JSON_STYLE)  # type: ignore[arg-type]
     except ValueError as error:
         raise InvalidInput(f"The schema is not valid JSON: {error}.") from error
+
+
+def _tagged_json(grammar: TaggedJson, schema: object) -> str:
+    if not grammar.tag or not isinstance(schema, dict):
+        raise InvalidInput("Tagged JSON needs a tag and a schema that is an object.")
+    document = json.dumps({**schema, "x-guidance": JSON_STYLE})
+    free_text = f"| /(?s:[^{re.escape(grammar.tag[0])}].*)?/" if grammar.is_optional else ""
+    return f"start: {json.dumps(grammar.tag)} document {free_text}\ndocument: %json {document}"
 
 
 class _ByteTokenizer:

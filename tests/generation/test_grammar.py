@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import is_valid
 
 from mm.errors import InvalidInput
-from mm.generation import Choice, Engine, EngineConfig, JsonSchema, Request, SamplingParams, Vocabulary
+from mm.generation import Choice, Engine, EngineConfig, JsonSchema, Request, SamplingParams, TaggedJson, Vocabulary
 from tests.generation.hash_model import HashRunner, generate_alone
 from tests.generation.requests import generate, joined
 
@@ -33,7 +33,7 @@ def make_engine() -> Engine:
     return Engine(HashRunner(len(ALL_BYTES), CONFIG.num_blocks, CONFIG.block_size), ALL_BYTES, CONFIG)
 
 
-def request_with(grammar: Choice | JsonSchema, seed: int, request_id: str = "one", **values: float) -> Request:
+def request_with(grammar: Choice | JsonSchema | TaggedJson, seed: int, request_id: str = "one", **values: float) -> Request:
     return Request(request_id, (seed % 256,), SamplingParams(max_tokens=300, seed=seed, grammar=grammar, **values))  # type: ignore[arg-type]
 
 
@@ -96,3 +96,24 @@ def test_grammar_that_cannot_be_used_is_rejected_when_added(grammar: Choice | Js
     with pytest.raises(InvalidInput):
         engine.add(request_with(grammar, 1))
     assert not engine.has_requests
+
+
+@pytest.mark.parametrize("is_optional", [True, False])
+@settings(max_examples=20, deadline=None)
+@given(seeds=st.lists(st.integers(0, 10**9), min_size=1, max_size=4))
+def test_tagged_json_output_is_a_tag_with_valid_json_or_free_text(is_optional: bool, seeds: list[int]) -> None:
+    grammar = TaggedJson("<call>", json.dumps(SCHEMAS[0]), is_optional)
+    requests = [request_with(grammar, seed, str(i)) for i, seed in enumerate(seeds)]
+    for outputs in generate(make_engine(), requests).values():
+        _, text, reason = joined(outputs)
+        if text.startswith("<"):
+            assert reason == "stop"
+            assert is_valid(SCHEMAS[0], json.loads(text.removeprefix("<call>")))
+        else:
+            assert is_optional
+
+
+@pytest.mark.parametrize(("tag", "schema"), [("", "{}"), ("<call>", "[]"), ("<call>", "{")])
+def test_tagged_json_without_a_tag_or_a_schema_is_rejected(tag: str, schema: str) -> None:
+    with pytest.raises(InvalidInput):
+        make_engine().add(request_with(TaggedJson(tag, schema, is_optional=True), 1))

@@ -94,9 +94,9 @@ def test_openclip_space_compares_images_by_its_tower_and_text_by_lite(
     assert large.dim == 24
 
 
-def test_openclip_space_image_maps_are_unavailable(space: Space) -> None:
+def test_openclip_space_image_maps_are_unavailable(folders: dict[str, Path], settings: Settings) -> None:
     with pytest.raises(Unavailable, match="only in the space lite"):
-        space.image_maps  # noqa: B018 (the property loads)
+        load(folders["plain"], settings).image_maps  # noqa: B018 (the property loads)
 
 
 def test_uncalibrated_space_has_a_note_and_no_floor(folders: dict[str, Path], settings: Settings) -> None:

@@ -5,7 +5,7 @@ The names are those of the chat API of OpenAI where it has one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
 
@@ -172,6 +172,6 @@ class ChatModel(Protocol):
 
     name: str
 
-    def stream(self, request: ChatRequest) -> Iterator[ChatDelta]: ...
+    def stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]: ...
 
-    def stream_async(self, request: ChatRequest) -> AsyncIterator[ChatDelta]: ...
+    def stream_async(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]: ...

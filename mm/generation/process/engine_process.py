@@ -11,7 +11,7 @@ import multiprocessing
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Self
 
 from mm.errors import GenerationInterrupted, InvalidInput, MMError, Unavailable
@@ -100,7 +100,7 @@ class EngineProcess:
             connection = self._connection if request_id in self._open else None
         self._send(connection, Cancel(request_id))
 
-    def generate(self, request: Request) -> Iterator[RequestOutput]:
+    def generate(self, request: Request) -> Generator[RequestOutput, None, None]:
         """The outputs of a request as they arrive. Closing the iterator cancels the request."""
         outputs: queue.SimpleQueue[RequestOutput | MMError] = queue.SimpleQueue()
         self.submit(request, outputs.put)
@@ -115,7 +115,7 @@ class EngineProcess:
         finally:
             self.cancel(request.request_id)
 
-    async def generate_async(self, request: Request) -> AsyncIterator[RequestOutput]:
+    async def generate_async(self, request: Request) -> AsyncGenerator[RequestOutput, None]:
         """`generate` for an event loop: a cancelled task cancels the request."""
         outputs: asyncio.Queue[RequestOutput | MMError] = asyncio.Queue()
         loop = asyncio.get_running_loop()

@@ -1,0 +1,154 @@
+"""A chat model of this machine, over an engine process that runs while it is used."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mm.errors import GenerationFailed, InvalidInput
+from mm.generation.chat.lazy_engine import LazyEngine
+from mm.generation.chat.prompt import build_prompt
+from mm.generation.chat.tools import ToolCallParser
+from mm.generation.chat.types import ChatDelta, ChatLogprob, Usage
+from mm.generation.grammar import TaggedJson
+from mm.generation.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+
+    from mm.generation.chat.local_model import LocalModel
+    from mm.generation.chat.prompt import Prompt
+    from mm.generation.chat.types import ChatRequest
+    from mm.generation.process import EngineProcess
+    from mm.generation.request import RequestOutput, TokenLogprobs
+    from mm.generation.vocabulary import Vocabulary
+
+
+class LocalChat:
+    """Implements `mm.generation.chat.types.ChatModel`. Model and process start at first use.
+
+    Both methods raise `TooLarge` for a message that does not fit, `UnsupportedMedia` for media
+    that the model cannot read, `InvalidInput` for a schema that cannot be used and for unknown
+    expert groups, `Unavailable` and `GenerationInterrupted` when the process cannot be started or
+    ended; a request that fails with these two may be sent again.
+    """
+
+    def __init__(self, name: str, load_model: Callable[[], LocalModel], idle_seconds: float = 600.0) -> None:
+        self.name = name
+        self._load_model = load_model
+        self._idle_seconds = idle_seconds
+        self._loading = threading.Lock()
+        self._loaded: tuple[LocalModel, LazyEngine] | None = None
+
+    def stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]:
+        """The answer as it is generated. Closing the iterator cancels the request."""
+        model, engine, prompt = self._prepare(request)
+        answer = _Answer(model.vocabulary, prompt)
+        process = engine.acquire()
+        try:
+            for output in process.generate(_build_request(request, prompt)):
+                if (delta := answer.convert(output)) is not None:
+                    yield delta
+        finally:
+            engine.release()
+
+    async def stream_async(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        """`stream` for an event loop: a cancelled task cancels the request."""
+        model, engine, prompt = await asyncio.to_thread(self._prepare, request)
+        answer = _Answer(model.vocabulary, prompt)
+        process = await _acquire(engine)
+        try:
+            async with aclosing(process.generate_async(_build_request(request, prompt))) as outputs:
+                async for output in outputs:
+                    if (delta := answer.convert(output)) is not None:
+                        yield delta
+        finally:
+            engine.release()
+
+    def report_metrics(self) -> bytes:
+        """Metrics of the engine in the format of Prometheus; b"" while no process runs."""
+        process = None if self._loaded is None else self._loaded[1].process
+        return b"" if process is None else process.report_metrics(seconds=1.0)
+
+    def close(self) -> None:
+        """End the process. Requests in flight end with `GenerationInterrupted`."""
+        with self._loading:
+            if self._loaded is not None:
+                self._loaded[1].close()
+
+    def _prepare(self, request: ChatRequest) -> tuple[LocalModel, LazyEngine, Prompt]:
+        with self._loading:
+            if self._loaded is None:
+                model = self._load_model()
+                self._loaded = model, LazyEngine(model.make_engine, self._idle_seconds)
+            model, engine = self._loaded
+        prompt = build_prompt(request, model.template, model.embedder, self.name, model.max_request_len)
+        notes = _check_experts(model, request.expert_preference)
+        return model, engine, replace(prompt, notes=(*prompt.notes, *notes))
+
+
+async def _acquire(engine: LazyEngine) -> EngineProcess:
+    """`engine.acquire` in a thread. A task that is cancelled meanwhile leaves no use behind."""
+    acquiring = asyncio.ensure_future(asyncio.to_thread(engine.acquire))
+
+    def release(future: asyncio.Future[EngineProcess]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            engine.release()
+
+    try:
+        return await asyncio.shield(acquiring)
+    except asyncio.CancelledError:
+        acquiring.add_done_callback(release)
+        raise
+
+
+class _Answer:
+    """Converts the outputs of one request."""
+
+    def __init__(self, vocabulary: Vocabulary, prompt: Prompt) -> None:
+        self._vocabulary = vocabulary
+        self._notes = prompt.notes
+        self._parser = ToolCallParser() if isinstance(prompt.params.grammar, TaggedJson) else None
+
+    def convert(self, output: RequestOutput) -> ChatDelta | None:
+        """The delta of an output, None for one without content. Raises `GenerationFailed`."""
+        if output.finish_reason == "error":
+            raise GenerationFailed(output.error)
+        text = output.text if self._parser is None else self._parser.push(output.text)
+        logprobs = tuple(self._convert_logprobs(token) for token in output.logprobs)
+        if output.finish_reason is None:
+            return ChatDelta(text, logprobs=logprobs) if text or logprobs else None
+        held, calls = ("", ()) if self._parser is None else self._parser.finish()
+        usage = Usage(output.num_prompt_tokens, output.num_output_tokens, output.num_cached_tokens)
+        return ChatDelta(text + held, "tool_calls" if calls else output.finish_reason, calls, logprobs, usage, self._notes)
+
+    def _convert_logprobs(self, token: TokenLogprobs) -> ChatLogprob:
+        top = tuple(self._convert_logprob(token_id, logprob) for token_id, logprob in token.top)
+        return replace(self._convert_logprob(token.token_id, token.logprob), top=top)
+
+    def _convert_logprob(self, token_id: int, logprob: float) -> ChatLogprob:
+        data = self._vocabulary.text_bytes(token_id)
+        return ChatLogprob(data.decode("utf-8", "replace"), data, logprob)
+
+
+def _build_request(request: ChatRequest, prompt: Prompt) -> Request:
+    return Request(secrets.token_hex(16), prompt.token_ids, prompt.params, prompt.media, request.key)
+
+
+def _check_experts(model: LocalModel, preference: tuple[str, ...]) -> tuple[str, ...]:
+    """A note when the model has no experts to prefer. Raises `InvalidInput` for unknown groups."""
+    if not preference:
+        return ()
+    if not model.expert_groups:
+        return (f"expert_preference is ignored: the model {model.name} has no routed experts.",)
+    unknown = [name for name in preference if name.removeprefix("-") not in model.expert_groups]
+    if unknown:
+        raise InvalidInput(
+            f"expert_preference names {', '.join(f'{name!r:.40}' for name in unknown)};"
+            f" the model {model.name} has {', '.join(model.expert_groups)}."
+        )
+    return ()

@@ -1,0 +1,67 @@
+"""A small local chat model with random weights, whose tokens are bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache, partial
+
+import numpy as np
+
+from mm.generation import Engine, EngineConfig
+from mm.generation.chat.local_model import LocalModel, make_vocabulary
+from mm.generation.chat.types import ImageMedia, Scene
+from mm.generation.runners.reference_runner import ReferenceRunner
+from mm.models.language.chat_template import encode_chat
+from mm.models.language.tokenizer import LanguageTokenizer, Vocabulary, make_byte_alphabet
+from mm.numerics import Float32
+from tests.models.language.models import DENSE, random_weights
+
+NUM_TOKENS = 258
+CONFIG = replace(DENSE, vocab_size=NUM_TOKENS, max_position_embeddings=4096)
+SIZES = EngineConfig(num_blocks=300, block_size=8, max_model_len=1024, max_num_seqs=8, max_num_batched_tokens=512)
+
+
+@cache
+def make_tokenizer() -> LanguageTokenizer:
+    """One token for each byte."""
+    alphabet = [character for character, _ in sorted(make_byte_alphabet().items(), key=lambda pair: pair[1])]
+    special = frozenset({256, 257})
+    return LanguageTokenizer(Vocabulary([*alphabet, "<|im_start|>", "<|im_end|>"], [], special, 256, 257))
+
+
+def make_engine() -> Engine:
+    runner = ReferenceRunner(CONFIG, random_weights(CONFIG), SIZES.num_blocks, SIZES.block_size)
+    return Engine(runner, make_vocabulary(make_tokenizer()), SIZES)
+
+
+def make_no_engine() -> Engine:
+    raise FileNotFoundError("no weights")
+
+
+class TinyEmbedder:
+    """Two tokens for each vector, which are the vector itself."""
+
+    def embed_image(self, map_HWC: Float32, vector_D: Float32) -> Float32:
+        return np.stack([vector_D, map_HWC.mean((0, 1))])
+
+    def embed_video(self, scenes: Sequence[Scene], frames: Sequence[ImageMedia]) -> Float32:
+        return np.concatenate([[scene.vector_D for scene in scenes], *(self.embed_image(f.map_HWC, f.vector_D) for f in frames)])
+
+    def embed_sound(self, vector_D: Float32) -> Float32:
+        return np.stack([vector_D, -vector_D])
+
+
+def make_image(seed: int) -> ImageMedia:
+    random = np.random.default_rng(seed)
+    width = CONFIG.hidden_size
+    return ImageMedia(
+        random.standard_normal((2, 2, width)).astype(np.float32), random.standard_normal(width).astype(np.float32), label="a.jpg"
+    )
+
+
+def load_tiny() -> LocalModel:
+    """A model that reads media."""
+    return LocalModel(
+        "tiny", partial(encode_chat, make_tokenizer()), make_vocabulary(make_tokenizer()), make_engine, 1024, TinyEmbedder()
+    )
