@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from mm.errors import InvalidInput
 from mm.models.language.config import LanguageConfig
+from mm.models.language.media_prefix.config import MediaPrefixConfig
 from mm.training.language.expert_balance import BalanceConfig
 
 StageName = Literal["text", "captions", "answers", "scst"]
@@ -55,6 +56,7 @@ class LanguageRecipe:
             num_experts=128, num_null_experts=2, num_experts_per_tok=3, moe_intermediate_size=8, first_k_dense_replace=12
         )
     )
+    prefix: MediaPrefixConfig = field(default_factory=MediaPrefixConfig)
     stages: dict[StageName, StageRecipe] = field(default_factory=default_stages)
     variant: Variant = "experts"
     balance: BalanceConfig | None = field(default_factory=BalanceConfig)  # None: the bias stays 0
@@ -63,7 +65,7 @@ class LanguageRecipe:
     prefix_rate: float = 1e-3  # of the media prefix
     norm_rate: float = 3e-4  # of the RMSNorms
     lora_rate: float = 5e-4
-    lora_rank: int = 88
+    lora_rank: int = 108  # as many weights as the experts of the default configuration
     decay: float = 0.02  # weight decay
     unevenness: float = 5e-2  # weight of `routing_losses.compute_unevenness`
     z_loss: float = 1e-4
