@@ -9,7 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mm.models.language.checkpoint.fake_quantization import fake_quantize_down, fake_quantize_gate_up
+from mm.models.language.checkpoint.fake_quantization import fake_quantize
+from mm.models.language.checkpoint.rounding import BlockFormat
+from mm.models.language.checkpoint.weight_precisions import EXPERT_BITS
 from mm.models.language.moe_torch import Experts
 
 
@@ -52,4 +54,8 @@ class TrainedExperts(Experts):
     def _round(self) -> tuple[Tensor, Tensor]:
         if not self.is_quantized:
             return self.gate_up_proj, self.down_proj
-        return fake_quantize_gate_up(self.gate_up_proj), fake_quantize_down(self.down_proj)
+        return _round(self.gate_up_proj), _round(self.down_proj)
+
+
+def _round(weight: Tensor) -> Tensor:
+    return fake_quantize(weight, BlockFormat.choose(EXPERT_BITS, weight.shape[-2], weight.shape[-1]))
