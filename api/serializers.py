@@ -33,6 +33,7 @@ def serialize_item(row: ItemRow) -> Item:
         error=row.error,
         created_at=row.created_at,
         unread_pictures=row.num_unread_images,
+        caption=row.caption,
     )
 
 
@@ -92,6 +93,7 @@ def _serialize_moment(hit: SearchHit, item: ItemRow) -> Moment:
         scene_end=None if hit.scene is None else hit.scene[1],
         score=hit.score,
         evidence=sorted(evidence, key=lambda piece: piece.score, reverse=True),
+        caption=hit.caption,
         thumbnail=f"/v1/media/{item.id}/thumbnail?t={_get_thumbnail_time(hit, item):.3f}",
         media=f"/v1/media/{item.id}/content",
     )

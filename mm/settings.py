@@ -69,6 +69,26 @@ class Settings(BaseSettings):
         "`decord` reads only videos of formats for which it is exact.",
     )
 
+    language: str = Field(
+        "auto",
+        description="Language model: `builtin`; `auto` is the server of `MM_LANGUAGE_URL` if that is set, else `builtin`; "
+        "`off` disables it.",
+    )
+    language_url: str = Field("", description="URL of a server with the chat API of OpenAI, such as `http://127.0.0.1:8000/v1`.")
+    language_api_key: str = Field("", repr=False, description="API key that is sent to the server of `MM_LANGUAGE_URL`.")
+    language_model: str = Field(
+        "", description="Name of the model on the server of `MM_LANGUAGE_URL`; empty uses the first one that it lists."
+    )
+    language_precision: Literal["int4", "int8", "fp16"] = Field(
+        "int4", description="Precision of the weights of a language model that runs on this machine."
+    )
+    language_seconds: float = Field(
+        120.0, gt=0, description="Longest time without a byte from the server of `MM_LANGUAGE_URL`, in seconds."
+    )
+    language_idle_seconds: float = Field(
+        600.0, gt=0, description="Time without a request after which the process of the language model ends, in seconds."
+    )
+
     upload_bytes: int = Field(8 << 30, gt=0, description="Largest upload, in bytes.")
     query_bytes: int = Field(64 << 20, gt=0, description="Largest image, audio or clip file of a query, in bytes.")
     query_chars: int = Field(2000, gt=0, description="Longest text of a query, in characters.")

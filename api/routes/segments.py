@@ -42,4 +42,12 @@ def list_segments(
 def _segment(row: NewSegment) -> Segment:
     lines = [Line(start=e.start, end=e.end, text=e.text or "") for e in row.evidence if e.kind == "speech"]
     scene_start, scene_end = row.scene or (None, None)
-    return Segment(start=row.start, end=row.end, shot=row.shot, scene_start=scene_start, scene_end=scene_end, said=lines)
+    return Segment(
+        start=row.start,
+        end=row.end,
+        shot=row.shot,
+        scene_start=scene_start,
+        scene_end=scene_end,
+        said=lines,
+        caption=row.caption,
+    )

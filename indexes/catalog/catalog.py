@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from indexes.catalog.audit import AuditRows
+from indexes.catalog.captions import CaptionRows
 from indexes.catalog.evidence import EvidenceRows
 from indexes.catalog.items import ItemRows
 from indexes.catalog.listing import ListingRows
@@ -11,6 +12,7 @@ from indexes.catalog.queue.forecast import ForecastRows
 from indexes.catalog.queue.jobs import JobRows
 from indexes.catalog.queue.reindex import ReindexRows
 from indexes.catalog.queue.scheduling import SchedulingRows
+from indexes.catalog.queue.uncaptioned import UncaptionedRows
 from indexes.catalog.queue.unread_text import UnreadTextRows
 from indexes.catalog.queue.work_metrics import WorkMetricRows
 from indexes.catalog.queue.workers import HeartbeatRows, SandboxReportRows
@@ -25,6 +27,7 @@ class Catalog(
     ListingRows,
     SegmentRows,
     EvidenceRows,
+    CaptionRows,
     ReferenceRows,
     JobRows,
     ChunkRows,
@@ -33,6 +36,7 @@ class Catalog(
     ReindexRows,
     SpaceRows,
     UnreadTextRows,
+    UncaptionedRows,
     HeartbeatRows,
     SandboxReportRows,
     WorkMetricRows,

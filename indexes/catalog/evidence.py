@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from sqlalchemy import insert, select
 
 from indexes.catalog.base import ROWS_PER_STATEMENT, CatalogMixin
+from indexes.catalog.captions import select_caption_of_segment
 from indexes.catalog.records import EvidenceRow, NewEvidence
 from indexes.catalog.tables import Evidence, Item, Segment
 from mm.schemas import EvidenceKind
@@ -44,11 +45,12 @@ class EvidenceRows(CatalogMixin):
         return rows
 
     def get_evidence(self, pks: Sequence[int]) -> dict[int, EvidenceRow]:
-        """Return evidence by key. Deleted evidence is left out."""
+        """Return evidence by key, with captions. Deleted evidence is left out."""
         rows: dict[int, EvidenceRow] = {}
         with self._database.read() as session:
             for batch in batches(pks):
-                for row in session.execute(_COLUMNS.where(Evidence.pk.in_(batch))).tuples():
+                query = _COLUMNS.add_columns(select_caption_of_segment()).where(Evidence.pk.in_(batch))
+                for row in session.execute(query).tuples():
                     rows[row[0]] = _evidence_row(*row)
         return rows
 
@@ -85,9 +87,10 @@ def batches(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
 def _evidence_row(
     pk: int, item_pk: int, item_id: str, kind: str, start: float, end: float, text: str | None, shard_id: str, row: int,
     index: int, segment_start: float, segment_end: float, shot: int, scene_start: float | None, scene_end: float | None,
+    caption: str | None = None,
 ) -> EvidenceRow:  # fmt: skip
     scene = None if scene_start is None or scene_end is None else (scene_start, scene_end)
     return EvidenceRow(
         pk, item_pk, item_id, cast(EvidenceKind, kind), start, end, text, shard_id, row,
-        index, segment_start, segment_end, shot, scene,
+        index, segment_start, segment_end, shot, scene, caption,
     )  # fmt: skip

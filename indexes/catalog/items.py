@@ -18,6 +18,7 @@ from indexes.catalog.base import (
     shards_of_jobs,
     shards_of_segments,
 )
+from indexes.catalog.captions import read_first_captions
 from indexes.catalog.cursors import format_cursor, parse_cursor
 from indexes.catalog.queue.transitions import OPEN_STATES, insert_job, job_row, transition_job
 from indexes.catalog.queue.unread_text import count_unread_by_item
@@ -211,6 +212,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
     for item_pk, tag in session.execute(select(Tag.item_pk, Tag.tag).where(Tag.item_pk.in_(tags)).order_by(Tag.tag)):
         tags[item_pk].append(tag)
     num_unread = count_unread_by_item(session, list(tags))
+    captions = read_first_captions(session, list(tags))
     return [
         ItemRow(
             id=item.id,
@@ -229,6 +231,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
             error=item.error,
             created_at=item.created_at,
             num_unread_images=num_unread.get(item.pk, 0),
+            caption=captions.get(item.pk),
         )
         for item in items
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import ColumnElement, Select, func, select
 
 from indexes.catalog.base import CatalogMixin
+from indexes.catalog.captions import select_caption_of_segment
 from indexes.catalog.items import item_rows, select_tagged
 from indexes.catalog.records import BrowseFilters, ItemRow, NewEvidence, NewSegment
 from indexes.catalog.tables import Evidence, Item, Segment, Tag
@@ -62,15 +63,17 @@ class ListingRows(CatalogMixin):
 
     def _read_segments(self, query: Select[tuple[Segment]]) -> list[NewSegment]:
         with self._database.read() as session:
-            segments = session.scalars(query).all()
+            rows = session.execute(query.add_columns(select_caption_of_segment())).tuples().all()
+            segments = [segment for segment, _ in rows]
             evidence: dict[int, list[NewEvidence]] = {segment.pk: [] for segment in segments}
-            rows = select(Evidence).where(Evidence.segment_pk.in_(evidence)).order_by(Evidence.start, Evidence.pk)
-            for row in session.scalars(rows).all():
+            pieces = select(Evidence).where(Evidence.segment_pk.in_(evidence)).order_by(Evidence.start, Evidence.pk)
+            for row in session.scalars(pieces).all():
                 evidence[row.segment_pk].append(
                     NewEvidence(cast(EvidenceKind, row.kind), row.start, row.end, row.text, row.shard_id, row.row)
                 )
             return [
-                NewSegment(segment.start, segment.end, segment.shot, evidence[segment.pk], segment.scene) for segment in segments
+                NewSegment(segment.start, segment.end, segment.shot, evidence[segment.pk], segment.scene, caption=caption)
+                for segment, caption in rows
             ]
 
 

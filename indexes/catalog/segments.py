@@ -21,6 +21,7 @@ from indexes.catalog.evidence import batches, insert_evidence
 from indexes.catalog.items import ITEM_ID, select_tagged
 from indexes.catalog.queue.chunks import mark_chunk_done
 from indexes.catalog.queue.transitions import lock_job, transition_job
+from indexes.catalog.queue.uncaptioned import record_uncaptioned
 from indexes.catalog.queue.unread_text import record_unread_text
 from indexes.catalog.records import CatalogChanges, LeasedChunk, NewSegment, PublicationRow
 from indexes.catalog.tables import Chunk, Item, Job, Library, Publication, Segment, Tombstone
@@ -58,6 +59,8 @@ class SegmentRows(CatalogMixin):
             shards = _delete_segments(session, item_pk, space)
             num_evidence = _insert_segments(session, item_pk, space, segments)
             record_unread_text(session, item_pk, space, [index for index, segment in enumerate(segments) if segment.unread])
+            has_image = any(piece.kind == "picture" for segment in segments for piece in segment.evidence)
+            record_uncaptioned(session, item_pk, space, has_image=has_image)
             transition_job(session, job, self._now(), state="done", stage="done")
             session.flush()
             session.add(Publication(item_pk=item_pk, space=space, seq=next_seq(session), num_evidence=num_evidence))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import and_, delete, func, select, update
 
 from indexes.catalog.audit import LOCAL, Actor, add_audit
 from indexes.catalog.base import CatalogMixin, add_tombstones, mark_released, shards_of_jobs, shards_of_segments
 from indexes.catalog.queue.reindex import UNFINISHED_STATES, select_latest_reindex
 from indexes.catalog.records import NamedSpace
-from indexes.catalog.tables import Chunk, Item, Job, Library, Publication, Segment, UnreadText
+from indexes.catalog.tables import Caption, Chunk, Item, Job, Library, Publication, Segment, Uncaptioned, UnreadText
 from mm.errors import Conflict
 from mm.schemas import FINAL_STATES
 from mm.spaces.types import SpaceId
@@ -46,6 +46,9 @@ class SpaceRows(CatalogMixin):
             pks = session.scalars(published.limit(limit)).all()
             session.scalars(select(Item.pk).where(Item.pk.in_(pks)).order_by(Item.pk).with_for_update()).all()
             session.execute(delete(UnreadText).where(UnreadText.item_pk.in_(pks), UnreadText.space == str(space)))
+            session.execute(delete(Uncaptioned).where(Uncaptioned.item_pk.in_(pks), Uncaptioned.space == str(space)))
+            former = update(Caption).where(Caption.item_pk.in_(pks), Caption.space == str(space))
+            session.execute(former.values(is_current=False))
             dropped = and_(Segment.item_pk.in_(pks), Segment.space == str(space))
             ended_jobs = select(Job.pk).where(Job.item_pk.in_(pks), Job.state.in_(FINAL_STATES))
             shards = shards_of_segments(session, dropped) | shards_of_jobs(session, Job.pk.in_(ended_jobs))

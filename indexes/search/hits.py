@@ -49,6 +49,8 @@ class SearchHit:
     evidence: list[SearchEvidence]
     scene: tuple[float, float] | None = None
     """Start and end of the scene that contains the best segment."""
+    caption: str | None = None
+    """Caption at the start of the best segment."""
     near_duplicates: tuple[SearchHit, ...] = ()
     """Moments of other items with the same content, best first; they are no hits of their own."""
 
@@ -100,4 +102,5 @@ def _hit(moment: Moment, scores: Scores, rows: Mapping[int, EvidenceRow]) -> Sea
             for pk, (score, cosine) in scores.items()
         ],
         scene=first.scene,
+        caption=first.caption,
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from mm.generation.request import Request
     from mm.generation.sequence import Sequence
 
 
@@ -124,7 +125,7 @@ class BlockManager:
     def _extend_digests(self, sequence: Sequence, num_blocks: int) -> list[bytes]:
         digests = sequence.block_digests
         while len(digests) < num_blocks:
-            parent = digests[-1] if digests else _digest(b"", sequence.request.cache_salt)
+            parent = digests[-1] if digests else _root_digest(sequence.request)
             start = len(digests) * self.block_size
             digests.append(_digest(parent, self._content(sequence, start)))
         return digests[:num_blocks]
@@ -150,6 +151,12 @@ class BlockManager:
             block: digest for block, digest in enumerate(self._digests) if digest is not None
         }
         assert all(counts[block] for block in self._in_progress.values())
+
+
+def _root_digest(request: Request) -> bytes:
+    """Of the empty prefix: equal for requests whose equal tokens have equal keys and values."""
+    salt = _digest(b"", request.cache_salt)
+    return salt if request.expert_bias is None else _digest(salt, np.ascontiguousarray(request.expert_bias).tobytes())
 
 
 def _digest(parent: bytes, content: bytes) -> bytes:

@@ -48,6 +48,8 @@ class EngineConfig:
     max_num_seqs: int = 256
     max_num_batched_tokens: int = 2048
     max_num_waiting: int = 10_000
+    expert_bias_shape: tuple[int, int] = (0, 0)
+    """MoE layers, and real and null experts of each, of the network."""
 
     def __post_init__(self) -> None:
         sizes = (self.num_blocks, self.block_size, self.max_model_len, self.max_num_seqs, self.max_num_waiting)
@@ -95,8 +97,9 @@ class Engine:
     def add(self, request: Request) -> None:
         """Queue a request.
 
-        Raises `InvalidInput` for a token outside of the vocabulary, a used id or a bad grammar,
-        `TooLarge` for a request longer than the model or the cache, `TooMany` for a full queue.
+        Raises `InvalidInput` for a token outside of the vocabulary, a used id, and an invalid
+        grammar or expert bias, `TooLarge` for a request longer than the model or the cache,
+        `TooMany` for a full queue.
         """
         self._check(request)
         params = request.params
@@ -143,6 +146,9 @@ class Engine:
             raise InvalidInput(f"The request id {request.request_id} is in use.")
         if not all(0 <= token_id < len(self._vocabulary) for token_id in request.prompt_token_ids):
             raise InvalidInput(f"The prompt has a token outside of the vocabulary of {len(self._vocabulary)} tokens.")
+        bias, shape = request.expert_bias, self.config.expert_bias_shape
+        if bias is not None and (bias.shape != shape or not np.isfinite(bias).all()):
+            raise InvalidInput(f"The expert bias must be {shape} finite numbers, not {bias.shape}.")
         num_prompt, max_tokens, limit = len(request.prompt_token_ids), request.params.max_tokens, self.config.max_request_len
         if num_prompt + max_tokens > limit:
             raise TooLarge(

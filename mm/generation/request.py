@@ -98,7 +98,9 @@ class Request:
     key: str = ""
     """The API key that is served fairly beside the other keys."""
     cache_salt: bytes = b""
-    """Requests share cached prefixes only with requests of the same salt."""
+    """Requests share cached prefixes only with requests of the same salt and expert bias."""
+    expert_bias: Float32 | None = None
+    """(MoE layers, real and null experts): added to the bias of the routers."""
 
     def __post_init__(self) -> None:
         if not self.prompt_token_ids:

@@ -42,6 +42,8 @@ class StepBatch:
     """The tokens t whose embedding is a row of `media_embeddings_MD`, in this order."""
     media_embeddings_MD: Float32 | None
     """None without media."""
+    expert_bias_SEA: Float32 | None
+    """Bias of the routers of E MoE layers with A experts for each sequence; None if all are 0."""
 
 
 class Runner(Protocol):
@@ -84,4 +86,13 @@ def build_batch(chunks: Sequences[Chunk], block_size: int) -> StepBatch:
         logits_rows_L=(query_starts[1:][is_last] - 1).astype(np.int32),
         media_rows_M=np.concatenate(media_rows).astype(np.int32) if media_rows else np.zeros(0, np.int32),
         media_embeddings_MD=np.concatenate(embeddings) if embeddings else None,
+        expert_bias_SEA=_stack_expert_bias([chunk.sequence.request.expert_bias for chunk in chunks]),
     )
+
+
+def _stack_expert_bias(biases: Sequences[Float32 | None]) -> Float32 | None:
+    first = next((bias for bias in biases if bias is not None), None)
+    if first is None:
+        return None
+    zeros = np.zeros_like(first)
+    return np.stack([zeros if bias is None else bias for bias in biases])

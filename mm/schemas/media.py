@@ -33,6 +33,9 @@ class Item(Model):
     unread_pictures: int = Field(
         0, ge=0, description="Images of the item in which text has not been recognized yet; their text is not searchable yet."
     )
+    caption: str | None = Field(
+        None, description="Sentence of the language model about the image, or the first scene of the video; null if none yet."
+    )
 
 
 class Upload(Model):
@@ -81,6 +84,7 @@ class Segment(Model):
     scene_start: float | None = Field(None, description="Start of the scene that contains the segment; null without scenes.")
     scene_end: float | None = None
     said: list[Line]
+    caption: str | None = Field(None, description="Sentence of the language model about the scene; null if none is written yet.")
 
 
 class SegmentPage(Model):

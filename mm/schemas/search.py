@@ -12,7 +12,7 @@ from mm.schemas.media import Item, Kind
 
 Band = Literal["likely", "possible"]
 """Confidence of a hit: its score is at or above the calibrated threshold of the space, or below."""
-EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name"]
+EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name", "caption"]
 
 
 class Evidence(Model):
@@ -23,7 +23,9 @@ class Evidence(Model):
     cosine: float = Field(description="Cosine similarity of query and evidence, before calibration.")
     start: float
     end: float
-    text: str | None = Field(None, description="The recognized speech or text, the name of the sound, or the file name.")
+    text: str | None = Field(
+        None, description="The recognized speech or text, the name of the sound, the file name, or the caption."
+    )
 
 
 class Moment(Model):
@@ -42,6 +44,9 @@ class Moment(Model):
     scene_end: float | None = None
     score: float = Field(ge=0, le=1, description="Calibrated probability of a match, from all evidence together.")
     evidence: list[Evidence] = Field(description="Strongest first.")
+    caption: str | None = Field(
+        None, description="Sentence of the language model about the best-scoring segment; null if none is written yet."
+    )
     thumbnail: str = Field(description="Path of a thumbnail, relative to the address of the service; audio shows a waveform.")
     media: str = Field(description="Path of the stored file, relative to the address of the service.")
 

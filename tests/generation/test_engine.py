@@ -138,6 +138,32 @@ def test_engine_reuses_a_media_prefix_of_equal_content_only(media: np.ndarray, s
     assert joined(outputs) == generate_alone(second, SMALL)
 
 
+def test_engine_passes_the_expert_bias_of_each_sequence_and_shares_no_prefix_between_biases() -> None:
+    config = replace(ROOMY, expert_bias_shape=(2, 3))
+    runner, biases = HashRunner(NUM_TOKENS, config.num_blocks, config.block_size), []
+    engine = Engine(runner, SMALL, config)
+    run = runner.run
+    runner.run = lambda batch: (biases.append(batch.expert_bias_SEA), run(batch))[1]
+    bias, params, prompt = np.full((2, 3), 0.5, np.float32), replace(GREEDY, max_tokens=1), (1,) * 9
+    requests = [Request("plain", prompt, params), Request("biased", prompt, params, expert_bias=bias)]
+    outputs = generate(engine, requests)
+    np.testing.assert_array_equal(biases[0], [np.zeros((2, 3)), bias])
+    assert [outputs[name][0].num_cached_tokens for name in ("plain", "biased")] == [0, 0]
+    assert (
+        generate(engine, [replace(requests[1], request_id="again", expert_bias=bias.copy())])["again"][0].num_cached_tokens == 8
+    )
+    assert generate(engine, [replace(requests[0], request_id="other")])["other"][0].num_cached_tokens == 8
+    assert biases[-1] is None
+
+
+@pytest.mark.parametrize("bias", [np.zeros((3, 2), np.float32), np.full((2, 3), np.nan, np.float32)])
+def test_engine_refuses_an_expert_bias_of_another_model(bias: np.ndarray) -> None:
+    engine = make_engine(replace(ROOMY, expert_bias_shape=(2, 3)))
+    with pytest.raises(InvalidInput, match=r"must be \(2, 3\) finite numbers"):
+        engine.add(Request("biased", (1,), GREEDY, expert_bias=bias))
+    assert not engine.has_requests
+
+
 def test_engine_after_an_error_of_the_runner_continues() -> None:
     runner = HashRunner(NUM_TOKENS, ROOMY.num_blocks, ROOMY.block_size)
     engine = Engine(runner, SMALL, ROOMY)

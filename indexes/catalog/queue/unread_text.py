@@ -33,7 +33,7 @@ class UnreadTextRows(CatalogMixin):
     def has_runnable_jobs(self) -> bool:
         """Return whether any job, of an upload or of a running reindex, is open."""
         with self._database.read() as session:
-            return session.scalar(_any_runnable_job()) or False
+            return session.scalar(select_any_runnable_job()) or False
 
     def has_due_text(self, space: SpaceId, max_attempts: int) -> bool:
         """Return whether text is to be read, no worker is reading any, and no job is runnable."""
@@ -41,7 +41,7 @@ class UnreadTextRows(CatalogMixin):
         with self._database.read() as session:
             if session.scalar(select(exists().where(UnreadText.leased_until > now))):
                 return False
-            if session.scalar(_any_runnable_job()):
+            if session.scalar(select_any_runnable_job()):
                 return False
             return session.scalar(select(exists().where(*_is_due(space, now, max_attempts)))) or False
 
@@ -140,7 +140,8 @@ def count_unread_by_item(session: Session, item_pks: Sequence[int]) -> dict[int,
     return dict(session.execute(query.group_by(UnreadText.item_pk)).tuples().all())
 
 
-def _any_runnable_job() -> Select[tuple[bool]]:
+def select_any_runnable_job() -> Select[tuple[bool]]:
+    """Select whether any job, of an upload or of a running reindex, is open."""
     return select(exists().where(Job.state.in_(OPEN_STATES), is_runnable()))
 
 

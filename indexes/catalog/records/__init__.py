@@ -5,9 +5,11 @@ Media times are seconds from the start of the item.
 
 from indexes.catalog.records.items import BrowseFilters, Counts, ItemFilters, ItemRow, NewItem
 from indexes.catalog.records.jobs import (
+    CaptionScene,
     ChunkRow,
     JobEventRow,
     JobRow,
+    LeasedCaptions,
     LeasedChunk,
     LeasedImage,
     LeasedText,
@@ -19,10 +21,20 @@ from indexes.catalog.records.jobs import (
     WorkHistogram,
     WorkUnit,
 )
-from indexes.catalog.records.segments import CatalogChanges, EvidenceRow, NewEvidence, NewSegment, PublicationRow
+from indexes.catalog.records.segments import (
+    CaptionRow,
+    CatalogChanges,
+    EvidenceRow,
+    NewCaption,
+    NewEvidence,
+    NewSegment,
+    PublicationRow,
+)
 
 __all__ = [
     "BrowseFilters",
+    "CaptionRow",
+    "CaptionScene",
     "CatalogChanges",
     "ChunkRow",
     "Counts",
@@ -31,10 +43,12 @@ __all__ = [
     "ItemRow",
     "JobEventRow",
     "JobRow",
+    "LeasedCaptions",
     "LeasedChunk",
     "LeasedImage",
     "LeasedText",
     "NamedSpace",
+    "NewCaption",
     "NewEvidence",
     "NewItem",
     "NewSegment",

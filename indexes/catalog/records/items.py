@@ -84,6 +84,8 @@ class ItemRow(ItemFile):
     created_at: datetime
     num_unread_images: int = 0
     """Images on which text recognition has not run yet, in the space of the library."""
+    caption: str | None = None
+    """Caption of the image, or of the first scene of the video."""
 
 
 @dataclass(frozen=True, slots=True)

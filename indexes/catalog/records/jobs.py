@@ -11,6 +11,7 @@ from mm.schemas import FINAL_STATES, JobState, MoveState
 
 if TYPE_CHECKING:
     from indexes.catalog.records.items import ItemRow
+    from indexes.catalog.records.segments import CaptionRow
     from mm.spaces.types import SpaceId
 
 
@@ -114,6 +115,36 @@ class UnreadSegment:
     index: int
     start: float
     end: float
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionScene:
+    """A scene of a video, to be captioned by one of its frames, or an image, whose length is 0."""
+
+    start: float
+    end: float
+    frame_time: float
+    """The middle of the segment that contains the middle of the scene."""
+    segments: Sequence[int]
+    """Indexes of its segments in the shot of that frame: the caption is evidence of these."""
+    next_segment: int
+    """Index of the first segment after the scene."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeasedCaptions:
+    """An item that is leased for captioning, with the scenes that have no caption."""
+
+    item_pk: int
+    item_id: str
+    sha256: str
+    name: str
+    is_image: bool
+    """Whether the item is an image and not a video."""
+    space: SpaceId
+    scenes: Sequence[CaptionScene]
+    known: Sequence[CaptionRow]
+    """Captions of the item by the current model, of any space and of earlier segments."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mm.schemas import EvidenceKind
@@ -32,6 +32,28 @@ class NewSegment:
     """Start and end of the scene that contains it; None where scenes are not detected."""
     unread: bool = False
     """Whether text recognition is still to run on an image of it."""
+    caption: str | None = None
+    """Caption at its start; only of segments that are read from the catalog."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionRow:
+    """The caption of an image, or of a scene of a video. Both times are 0 for an image."""
+
+    start: float
+    end: float
+    frame_time: float
+    """Seconds of the frame that it describes."""
+    text: str
+    model: str
+    """Version of the model that wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCaption(CaptionRow):
+    """A caption with its evidence, by the index of the segment."""
+
+    evidence: Mapping[int, NewEvidence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +76,8 @@ class EvidenceRow:
     shot: int
     scene: tuple[float, float] | None
     """Start and end of the scene that contains the segment."""
+    caption: str | None = None
+    """Caption at the start of the segment; only from `get_evidence`."""
 
 
 @dataclass(frozen=True, slots=True)

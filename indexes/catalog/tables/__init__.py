@@ -7,6 +7,7 @@ than its column, `mapped_column` names the column.
 from indexes.catalog.tables.access import Audit, Session
 from indexes.catalog.tables.base import Table
 from indexes.catalog.tables.library import (
+    Caption,
     Evidence,
     Item,
     Library,
@@ -24,6 +25,7 @@ from indexes.catalog.tables.queue import (
     Reindex,
     SandboxReport,
     Speed,
+    Uncaptioned,
     UnreadText,
     Worker,
     WorkMetric,
@@ -31,6 +33,7 @@ from indexes.catalog.tables.queue import (
 
 __all__ = [
     "Audit",
+    "Caption",
     "Chunk",
     "Evidence",
     "Flow",
@@ -48,6 +51,7 @@ __all__ = [
     "Table",
     "Tag",
     "Tombstone",
+    "Uncaptioned",
     "UnreadText",
     "WorkMetric",
     "Worker",

@@ -27,6 +27,8 @@ class Library(Table):
     """Name of the space that the library was reindexed to, as in MM_SPACE; null if never."""
     space: Mapped[str | None] = mapped_column(String(64))
     """Id of that space."""
+    caption_model: Mapped[str | None] = mapped_column(String(64))
+    """Version of the model that writes the captions; null before the first."""
     revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
     """Increases with each item that is added, becomes searchable or is deleted. An older copy of
     this catalog has a lower value."""
@@ -96,6 +98,29 @@ class Evidence(Table):
     text: Mapped[str | None]
     shard_id: Mapped[str] = mapped_column(String(64), index=True)
     row: Mapped[int]
+
+
+class Caption(Table):
+    """A sentence about an image, or about a frame of a scene of a video.
+
+    Rows that are not current are the history: sentences of earlier models, or of scenes that are no
+    longer so divided.
+    """
+
+    __tablename__ = "captions"
+    __table_args__ = (Index(None, "item_pk", "space", "model", "start", "end", unique=True), AUTOINCREMENT)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"))
+    space: Mapped[str] = mapped_column(String(64))
+    """The space whose segments the scene consists of."""
+    model: Mapped[str] = mapped_column(String(64))
+    start: Mapped[float] = mapped_column(Double)
+    end: Mapped[float] = mapped_column(Double)
+    frame_time: Mapped[float] = mapped_column(Double)
+    """Seconds of the frame that it describes; 0 for an image."""
+    text: Mapped[str]
+    is_current: Mapped[bool] = mapped_column(Boolean)
+    created_at: Mapped[datetime] = mapped_column(Utc)
 
 
 class Publication(Table):

@@ -136,6 +136,22 @@ class UnreadText(Table):
     error: Mapped[str | None]
 
 
+class Uncaptioned(Table):
+    """A searchable item whose captions are still to be written, with its lease."""
+
+    __tablename__ = "uncaptioned"
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    space: Mapped[str] = mapped_column(String(64), primary_key=True)
+    next_segment: Mapped[int]
+    """Index of the segment from which captions are missing."""
+    attempts: Mapped[int]
+    """Leases since captions were last added."""
+    owner: Mapped[str | None]
+    leased_until: Mapped[float] = mapped_column(Double)
+    """Seconds of `time.time()`; 0 without a lease."""
+    error: Mapped[str | None]
+
+
 class Worker(Table):
     """The last heartbeat of a worker."""
 

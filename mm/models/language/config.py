@@ -57,6 +57,11 @@ class LanguageConfig:
         """Width of all shared experts of a layer, which are computed as one."""
         return self.num_shared_experts * self.intermediate_size
 
+    @property
+    def num_moe_layers(self) -> int:
+        """Layers that have routed experts: the last ones."""
+        return self.num_hidden_layers - self.first_k_dense_replace if self.num_experts else 0
+
     def is_moe_layer(self, layer: int) -> bool:
         """Whether a layer has routed experts."""
         return self.num_experts > 0 and layer >= self.first_k_dense_replace

@@ -50,10 +50,12 @@ class Router(nn.Module):
         self.weight = nn.Parameter(torch.empty(config.num_routed, config.hidden_size).normal_(std=0.02))
         self.register_buffer("e_score_correction_bias", torch.zeros(config.num_routed))
 
-    def forward(self, x_TW: Tensor) -> Routing:
+    def forward(self, x_TW: Tensor, expert_bias_TA: Tensor | None = None) -> Routing:
         with torch.autocast(x_TW.device.type, enabled=False):
             scores = torch.sigmoid(x_TW.float() @ self.weight.float().T)
-        indices = (scores.detach() + self.e_score_correction_bias.float()).topk(self.num_experts_per_tok, dim=1).indices
+        biased = scores.detach() + self.e_score_correction_bias.float()
+        biased = biased if expert_bias_TA is None else biased + expert_bias_TA
+        indices = biased.topk(self.num_experts_per_tok, dim=1).indices
         selected = scores.gather(1, indices)
         return Routing(scores, indices, selected / (selected.sum(1, keepdim=True) + MIN_SUM))
 
@@ -95,9 +97,9 @@ class MoE(nn.Module):
         self.experts = Experts(config)
         self.shared_experts = SwiGLU(config.hidden_size, config.shared_intermediate_size)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Routing]:
+    def forward(self, x: Tensor, expert_bias_TA: Tensor | None = None) -> tuple[Tensor, Routing]:
         """Output, in the shape (..., W) of the input, and the routing of its tokens in order."""
         x_TW = x.flatten(0, -2)
-        routing = self.gate(x_TW)
+        routing = self.gate(x_TW, expert_bias_TA)
         output: Tensor = self.shared_experts(x) + self.experts(x_TW, routing).view_as(x)
         return output, routing

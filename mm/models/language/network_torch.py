@@ -132,12 +132,15 @@ class Layer(nn.Module):
         self.mlp: SwiGLU | MoE
         self.mlp = MoE(config) if config.is_moe_layer(layer) else SwiGLU(config.hidden_size, config.intermediate_size)
 
-    def forward(self, x_BLW: Tensor, context: _Context) -> tuple[Tensor, Routing | None]:
+    def forward(self, x_BLW: Tensor, context: _Context, expert_bias_BA: Tensor | None = None) -> tuple[Tensor, Routing | None]:
         dtype = self.self_attn.q_proj.weight.dtype
         x_BLW = x_BLW + self.self_attn(_norm(self.input_layernorm, x_BLW).to(dtype), context).float()
         normalized, routing = _norm(self.post_attention_layernorm, x_BLW).to(dtype), None
         if isinstance(self.mlp, MoE):
-            output, routing = self.mlp(normalized)
+            length = x_BLW.shape[1]
+            output, routing = self.mlp(
+                normalized, None if expert_bias_BA is None else expert_bias_BA.repeat_interleave(length, 0)
+            )
         else:
             output = self.mlp(normalized)
         return x_BLW + output.float(), routing
@@ -175,17 +178,24 @@ class LanguageModel(nn.Module):
         embeddings: Tensor = self.model.embed_tokens(token_ids_BL)
         return embeddings
 
-    def forward(self, inputs_embeds_BLW: Tensor, cache: TorchKVCache | None = None, placement: Placement | None = None) -> Output:
+    def forward(
+        self,
+        inputs_embeds_BLW: Tensor,
+        cache: TorchKVCache | None = None,
+        placement: Placement | None = None,
+        expert_bias_BMA: Tensor | None = None,
+    ) -> Output:
         """Run the network over new tokens, given as embeddings, and append them to `cache`.
 
         Prefix embeddings, such as those of an image, are rows before those of the tokens. Without
         `placement` each token attends to all before it, which is right for padding at the end too.
-        The output of padding is undefined. Raises `InvalidInput` when the cache is too short.
+        The output of padding is undefined. `expert_bias_BMA` holds the bias of each sequence, see
+        `expert_bias`. Raises `InvalidInput` when the cache is too short.
         """
         context = _make_context(self.config, inputs_embeds_BLW, cache, placement)
         x, routings = inputs_embeds_BLW.float(), list[Routing]()
         for layer in self.model.layers:
-            x, routing = layer(x, context)
+            x, routing = layer(x, context, None if expert_bias_BMA is None else expert_bias_BMA[:, len(routings)])
             if routing is not None:
                 routings.append(routing)
         if cache is not None:

@@ -45,17 +45,14 @@ class MediaPrefixNetwork(nn.Module):
         self.map_network = _make_network(config.map_channels, config.map_hidden_size, width)
         self.vector_network = _make_network(config.vector_size, config.vector_hidden_size, config.num_vector_tokens * width)
         self.time_network = _make_network(NUM_TIME_FEATURES, config.time_hidden_size, width)
-        self.sound_projection = nn.Linear(config.vector_size, config.vector_size)
+        self.sound_shift = nn.Parameter(torch.zeros(config.vector_size))
         self.image_positions = nn.Parameter(torch.zeros(config.num_image_tokens, width))
         self.sound_positions = nn.Parameter(torch.zeros(config.num_vector_tokens, width))
         self.frame_positions = nn.Parameter(torch.zeros(config.frame_grid**2, width))
         self.scene_position = nn.Parameter(torch.zeros(width))
         self.gain = nn.Parameter(torch.full((width,), embedding_rms))
-        with torch.no_grad():  # times say nothing at first, and a sound is read as an image is
-            for parameter in self.time_network[2].parameters():
-                parameter.zero_()
-            self.sound_projection.weight.copy_(torch.eye(config.vector_size))
-            self.sound_projection.bias.zero_()
+        for parameter in self.time_network[2].parameters():  # times say nothing at first
+            nn.init.zeros_(parameter)
 
     @classmethod
     def from_weights(cls, config: MediaPrefixConfig, weights: Mapping[str, Float]) -> MediaPrefixNetwork:
@@ -100,7 +97,7 @@ class MediaPrefixNetwork(nn.Module):
 
     def embed_sounds(self, vectors_ND: Tensor) -> Tensor:
         """Embeddings (N, 3, W) of the vectors of sounds."""
-        return self._finish(self._read_vectors(self.sound_projection(vectors_ND.float())), self.sound_positions)
+        return self._finish(self._read_vectors(vectors_ND + self.sound_shift), self.sound_positions)
 
     def _read_maps(self, maps_PC: Tensor) -> Tensor:
         standardised = (maps_PC.float() - self.map_mean) / self.map_std

@@ -68,8 +68,8 @@ class MediaPrefix:
     def embed_sound(self, vector_D: Float) -> Float:
         """Embeddings (3, W) of the vector of a sound. Raises `InvalidInput` for another shape."""
         self._require_vector(vector_D)
-        projected_D = self._weights["sound_projection.weight"] @ vector_D + self._weights["sound_projection.bias"]
-        return self._finish(self._read_vectors(projected_D[None])[0], self._weights["sound_positions"])
+        shifted_D = vector_D + self._weights["sound_shift"]
+        return self._finish(self._read_vectors(shifted_D[None])[0], self._weights["sound_positions"])
 
     def _embed_scene(self, scene: SceneLike, length: float) -> Float:
         times_W = self._read_times((scene.start, scene.end), length)

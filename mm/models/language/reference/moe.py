@@ -16,11 +16,16 @@ from mm.models.language.weights import Weights
 Float = npt.NDArray[np.float32]
 
 
-def apply_moe(config: LanguageConfig, weights: Weights, prefix: str, x_TD: Float) -> tuple[Float, Routing]:
-    """Output (T, D) of the MoE layer whose weights have this prefix, and which experts it used."""
-    routing = route(
-        x_TD, weights[prefix + "gate.weight"], weights[prefix + "gate.e_score_correction_bias"], config.num_experts_per_tok
-    )
+def apply_moe(
+    config: LanguageConfig, weights: Weights, prefix: str, x_TD: Float, expert_bias_A: Float | None = None
+) -> tuple[Float, Routing]:
+    """Output (T, D) of the MoE layer whose weights have this prefix, and which experts it used.
+
+    `expert_bias_A` is added to the bias of the router, see `expert_bias`.
+    """
+    bias = weights[prefix + "gate.e_score_correction_bias"]
+    bias = bias if expert_bias_A is None else bias + expert_bias_A
+    routing = route(x_TD, weights[prefix + "gate.weight"], bias, config.num_experts_per_tok)
     shared = swiglu(x_TD, *(weights[f"{prefix}shared_experts.{name}_proj.weight"] for name in ("gate", "up", "down")))
     routed = apply_experts(x_TD, routing, weights[prefix + "experts.gate_up_proj"], weights[prefix + "experts.down_proj"])
     return shared + routed, routing

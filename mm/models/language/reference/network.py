@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from mm.errors import InvalidInput
 from mm.models.language.config import LanguageConfig
+from mm.models.language.expert_bias import check_expert_bias
 from mm.models.language.reference.attention import KVCache, attend
 from mm.models.language.reference.moe import apply_moe
 from mm.models.language.reference.rms_norm import rms_norm
@@ -43,14 +44,19 @@ def embed_tokens(config: LanguageConfig, weights: Weights, token_ids: Sequence[i
     return weights[EMBEDDING][ids]
 
 
-def forward(config: LanguageConfig, weights: Weights, inputs_embeds_LW: Float, cache: KVCache) -> Output:
+def forward(
+    config: LanguageConfig, weights: Weights, inputs_embeds_LW: Float, cache: KVCache, expert_bias_MA: Float | None = None
+) -> Output:
     """Run the network over new tokens, given as embeddings, and append them to `cache`.
 
-    Prefix embeddings, such as those of an image, are rows before those of the tokens. Raises
-    `InvalidInput` for wrong embeddings and when the cache is too short, which stays as it was.
+    Prefix embeddings, such as those of an image, are rows before those of the tokens. For
+    `expert_bias_MA` see `expert_bias`. Raises `InvalidInput` for wrong embeddings or bias, and when
+    the cache is too short, which stays as it was.
     """
     if inputs_embeds_LW.shape[0] == 0 or inputs_embeds_LW.shape[1:] != (config.hidden_size,):
         raise InvalidInput(f"Embeddings must be (tokens, {config.hidden_size}), at least one, not {inputs_embeds_LW.shape}.")
+    if expert_bias_MA is not None:
+        check_expert_bias(config, expert_bias_MA)
     length = len(inputs_embeds_LW)
     cache.require_space(length)
     rotations = compute_rotations(np.arange(cache.length, cache.length + length), config.head_dim, config.rope_theta)
@@ -61,7 +67,8 @@ def forward(config: LanguageConfig, weights: Weights, inputs_embeds_LW: Float, c
         x = x + _attend(config, weights, layer, normalized, rotations, cache)
         normalized = rms_norm(x, weights[name + "post_attention_layernorm.weight"], config.rms_norm_eps)
         if config.is_moe_layer(layer):
-            output, routing = apply_moe(config, weights, name + "mlp.", normalized)
+            expert_bias_A = None if expert_bias_MA is None else expert_bias_MA[len(routings)]
+            output, routing = apply_moe(config, weights, name + "mlp.", normalized, expert_bias_A)
             routings.append(routing)
         else:
             output = swiglu(normalized, *(weights[f"{name}mlp.{part}_proj.weight"] for part in ("gate", "up", "down")))
