@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +13,13 @@ from mm.data.language.evidence.examples import EvidenceExample
 from mm.metrics.language.answers import Case, Evidence, Moment, Statement, answer_report
 from mm.metrics.language.captions import caption_report
 from mm.models.language.tokenizer import LanguageTokenizer
-from mm.training.language.batches import (
+from mm.training.language.data_sets.examples import build_evidence_prompt, encode_caption_request, encode_evidence
+from mm.training.language.data_sets.sets import DevSet
+from mm.training.language.experts.loads import count_loads, describe_loads
+from mm.training.language.model import TrainedModel
+from mm.training.language.objectives import NUM_CAPTIONS
+from mm.training.language.scst import MAX_SAMPLE_TOKENS
+from mm.training.language.sequences.batches import (
     MAX_CAPTION_TOKENS,
     CaptionLayout,
     Media,
@@ -24,27 +29,13 @@ from mm.training.language.batches import (
     compute_losses,
     make_text_batch,
 )
-from mm.training.language.data import TrainingData
-from mm.training.language.decoding import Generator, Method
-from mm.training.language.examples import build_evidence_prompt, encode_caption_request, encode_evidence
-from mm.training.language.expert_loads import count_loads, describe_loads
-from mm.training.language.model import TrainedModel
-from mm.training.language.objectives import NUM_CAPTIONS
-from mm.training.language.prompts import make_prompts
-from mm.training.language.scst import MAX_SAMPLE_TOKENS
+from mm.training.language.sequences.decoding import Generator, Method
+from mm.training.language.sequences.prompts import make_prompts
 
 Numbers = dict[str, float]
 BEAM = 3
 MAX_ANSWER_TOKENS = 96
 _BATCH, _LENGTH_STEP = 100, 64
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DevSet:
-    """What is measured on; `evidence` holds questions over moments as structures, `data` none."""
-
-    data: TrainingData
-    evidence: list[EvidenceExample]
 
 
 class Evaluator:
@@ -53,6 +44,13 @@ class Evaluator:
     def __init__(self, model: TrainedModel, tokenizer: LanguageTokenizer, dev: DevSet) -> None:
         self._model, self._tokenizer, self._dev = model, tokenizer, dev
         self._generator = Generator(model)
+
+    def measure_briefly(self) -> dict[str, Numbers]:
+        """Losses, expert use and greedy captions."""
+        captions = self.measure_captions()
+        self._generator.discard_decoders()
+        losses, use = self.measure_losses()
+        return {"captions, greedy": captions, "loss": losses, "expert use": use}
 
     def measure(self) -> dict[str, Numbers]:
         """All measures by group."""
@@ -96,7 +94,7 @@ class Evaluator:
         return numbers
 
     def measure_answers(self) -> Numbers:
-        """The measures of `answer_report`, also of each kind of question: right or correctly refused."""
+        """The measures of `answer_report`, and the share of right answers of each kind."""
         examples = sorted(self._dev.evidence, key=lambda example: len(encode_evidence(self._tokenizer, example).request.before))
         cases: list[Case] = []
         for rows in _batches(len(examples)):
@@ -175,7 +173,8 @@ def _make_case(example: EvidenceExample, answer: ParsedAnswer, tokenizer: Langua
     moments = {moment.id: Moment(moment.item, moment.start, moment.end) for moment in example.moments}
     of_number = {number: moments[moment_id] for moment_id, number in prompt.numbers.items()}
     evidence = tuple(
-        Evidence(moments[moment.id], " ".join([moment.item, *(entry.text for entry in moment.evidence)])) for moment in example.moments
+        Evidence(moments[moment.id], " ".join([moment.item, *(entry.text for entry in moment.evidence)]))
+        for moment in example.moments
     )
     unknown = Moment("unknown", 0.0, 0.0)  # a number that the prompt lacks is a citation of what was not given
     statements = tuple(

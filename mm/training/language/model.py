@@ -18,9 +18,9 @@ from mm.models.language.network_torch import LanguageModel
 from mm.models.language.tokenizer import LanguageTokenizer
 from mm.models.language.upcycling import add_experts
 from mm.models.language.weights import EMBEDDING, Weights
-from mm.training.language.controls import add_low_rank_updates, route_before_attention
+from mm.training.language.experts.controls import add_low_rank_updates, route_before_attention
+from mm.training.language.experts.trained_experts import TrainedExperts
 from mm.training.language.recipe import LanguageRecipe
-from mm.training.language.trained_experts import TrainedExperts
 
 GPU_TYPE = torch.bfloat16
 """Of the frozen matrices on a GPU, and of matrix products; the residual stream is float32."""
@@ -32,6 +32,8 @@ class Base:
 
     weights: Weights
     tokenizer: LanguageTokenizer
+    sha256: str
+    """Of the file that the weights are from."""
 
 
 class TrainedModel(nn.Module):
@@ -51,8 +53,8 @@ class TrainedModel(nn.Module):
         self.prefix = MediaPrefixNetwork(sizes, rms, recipe.noise, recipe.dropout)
         self.to(device)
         if device.type == "cuda":
-            for parameter in self.language.parameters():
-                if not parameter.requires_grad:
+            for name, parameter in self.language.named_parameters():
+                if not parameter.requires_grad and name != EMBEDDING:  # logits need more bits than bfloat16 has
                     parameter.data = parameter.data.to(GPU_TYPE)
 
     @property

@@ -11,7 +11,13 @@ from torch import Tensor
 from mm.models.language.moe_torch import Routing
 from mm.models.language.tokenizer import LanguageTokenizer
 from mm.training.align.augment import add_noise
-from mm.training.language.batches import (
+from mm.training.language.data_sets.examples import draw_slice, encode_caption_request
+from mm.training.language.data_sets.sets import CaptionSet, TrainingData
+from mm.training.language.experts.balance import ExpertBalance
+from mm.training.language.experts.routing_losses import compute_unevenness, compute_z_loss
+from mm.training.language.model import TrainedModel
+from mm.training.language.recipe import LanguageRecipe
+from mm.training.language.sequences.batches import (
     MAX_CAPTION_TOKENS,
     CaptionLayout,
     Media,
@@ -19,12 +25,6 @@ from mm.training.language.batches import (
     compute_losses,
     make_text_batch,
 )
-from mm.training.language.data import CaptionSet, TrainingData
-from mm.training.language.examples import draw_slice, encode_caption_request
-from mm.training.language.expert_balance import ExpertBalance
-from mm.training.language.model import TrainedModel
-from mm.training.language.recipe import LanguageRecipe
-from mm.training.language.routing_losses import compute_unevenness, compute_z_loss
 
 ANSWER_SHARES = {"evidence": 0.5, "images": 0.25, "captions": 0.25}
 """Shares of steps of the stage `answers` by kind of batch."""

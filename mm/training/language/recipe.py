@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -9,7 +10,7 @@ from typing import Literal, get_args
 from mm.errors import InvalidInput
 from mm.models.language.config import LanguageConfig
 from mm.models.language.media_prefix.config import MediaPrefixConfig
-from mm.training.language.expert_balance import BalanceConfig
+from mm.training.language.experts.balance import BalanceConfig
 
 StageName = Literal["text", "captions", "answers", "scst"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
@@ -44,6 +45,35 @@ def default_stages() -> dict[StageName, StageRecipe]:
     }
 
 
+def choose_stages(
+    names: Sequence[StageName] | None, changes: Mapping[str, Mapping[str, float]], *, has_texts: bool
+) -> dict[StageName, StageRecipe]:
+    """The default stages with changes by field and stage; by default all that there is data for."""
+    chosen = names or [name for name in STAGES if has_texts or name != "text"]
+    stages = default_stages()
+    return {
+        name: replace(stages[name], **{key: of_stage[name] for key, of_stage in changes.items() if name in of_stage})  # type: ignore[arg-type]
+        for name in STAGES
+        if name in chosen
+    }
+
+
+def choose_config(variant: str, width: int = 8, first: int = 12, top: int | None = None) -> LanguageConfig:
+    """SmolLM2 with 128 experts from layer `first`, or none for controls without experts.
+
+    With `top` every token has as many experts, none of them null.
+    """
+    if variant in ("dense", "lora"):
+        return LanguageConfig()
+    return LanguageConfig(
+        num_experts=128,
+        num_null_experts=0 if top else 2,
+        num_experts_per_tok=top or 3,
+        moe_intermediate_size=width,
+        first_k_dense_replace=first,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class LanguageRecipe:
     """The defaults made the shipped additions."""
@@ -51,11 +81,7 @@ class LanguageRecipe:
     data: Path  # captioned images: captions.jsonl, images/
     out: Path  # folder for the additions, metrics and the states to resume from
     texts: Path | None = None  # captions without images, see `text_captions`
-    config: LanguageConfig = field(
-        default_factory=lambda: LanguageConfig(
-            num_experts=128, num_null_experts=2, num_experts_per_tok=3, moe_intermediate_size=8, first_k_dense_replace=12
-        )
-    )
+    config: LanguageConfig = field(default_factory=lambda: choose_config("experts"))
     prefix: MediaPrefixConfig = field(default_factory=MediaPrefixConfig)
     stages: dict[StageName, StageRecipe] = field(default_factory=default_stages)
     variant: Variant = "experts"
@@ -73,7 +99,7 @@ class LanguageRecipe:
     dropout: float = 0.2  # of the image features
     text_noise: float = 0.5  # length of the random vector added to a caption's unit vector
     num_views: int = 8  # of each training image: whole, mirrored, then random crops
-    num_evidence: int = 48_000  # questions over moments
+    num_evidence: int = 40_000  # questions over moments
     num_samples: int = 5  # captions sampled for an image in `scst`
     object_penalty: float = 0.3  # taken from the reward for each object word that no reference has
     replay: float = 0.5  # share of steps in `scst` with a batch of answers beside the samples

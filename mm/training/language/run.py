@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mm.training.checkpoint import RunState
-from mm.training.language.expert_balance import ExpertBalance
+from mm.training.language.experts.balance import ExpertBalance
 from mm.training.language.model import TrainedModel
 from mm.training.language.objectives import Objective
 from mm.training.language.recipe import LanguageRecipe, StageName

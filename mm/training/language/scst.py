@@ -15,13 +15,13 @@ from torch import Tensor
 
 from mm.models.language.media_prefix.network_torch import MediaPrefixNetwork
 from mm.models.language.tokenizer import LanguageTokenizer
-from mm.training.language.batches import CaptionLayout, compute_losses
-from mm.training.language.data import CaptionSet
-from mm.training.language.decoding import Generator
-from mm.training.language.examples import encode_caption_request
+from mm.training.language.data_sets.examples import encode_caption_request
+from mm.training.language.data_sets.sets import CaptionSet
 from mm.training.language.objectives import AnswerObjective, Learner, draw_rows
-from mm.training.language.prompts import make_prompts
 from mm.training.language.rewards import CaptionRewards
+from mm.training.language.sequences.batches import CaptionLayout, compute_losses
+from mm.training.language.sequences.decoding import Generator
+from mm.training.language.sequences.prompts import make_prompts
 
 MAX_SAMPLE_TOKENS = 24
 """Of a sampled caption."""
@@ -57,9 +57,7 @@ class SelfCriticalObjective:
         rows_N = draw_rows(len(self._captions), self._batch, step, recipe.seed).to(model.device)
         media = self._captions.features.draw_media(rows_N)
         prompts = make_prompts(model, [self._request] * len(rows_N), media)
-        ids = self._generator.generate(
-            prompts, self._tokenizer.eos_id, MAX_SAMPLE_TOKENS, "sample", num_rows=recipe.num_samples
-        )
+        ids = self._generator.generate(prompts, self._tokenizer.eos_id, MAX_SAMPLE_TOKENS, "sample", num_rows=recipe.num_samples)
         ids_NJU = ids.view(len(rows_N), recipe.num_samples, MAX_SAMPLE_TOKENS)
         lengths_NJ = count_tokens(ids_NJU, self._tokenizer.eos_id)
         rewards_NJ = self._score(rows_N, ids_NJU, lengths_NJ)

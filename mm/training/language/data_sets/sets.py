@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mm.data.captioned_images import CaptionedImage, read_captioned_images
 from mm.data.language.captions import find_source, make_sentences
+from mm.data.language.evidence.examples import EvidenceExample
 from mm.data.language.image_questions import ImageQuestion, draw_image_questions
 from mm.data.language.sources import SourcePool
 from mm.errors import InvalidInput
-from mm.files import read_json_lines
 from mm.models.language.tokenizer import LanguageTokenizer
-from mm.training.language.batches import Media, TextExample
-from mm.training.language.examples import draw_evidence, encode_captions, encode_image_question
-from mm.training.language.image_features import ImageFeatures
+from mm.training.language.data_sets.examples import encode_captions, encode_image_question
+from mm.training.language.data_sets.image_features import ImageFeatures
+from mm.training.language.sequences.batches import TextExample
 
 VECTOR_SCALE = 127.0
 """Stored text vectors are integers from -127 to 127, each divided by the largest of its row."""
@@ -59,10 +59,25 @@ class TrainingData:
     evidence: list[TextExample]
     texts: CaptionSet | None = None
 
+    def with_texts(self, texts: CaptionSet) -> TrainingData:
+        """The same with captions without images."""
+        return replace(self, texts=texts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DevSet:
+    """What is measured on; `evidence` holds questions over moments as structures, `data` none."""
+
+    data: TrainingData
+    evidence: list[EvidenceExample]
+
 
 def make_caption_set(
-    tokenizer: LanguageTokenizer, references: Sequence[tuple[str, ...]], device: torch.device,
-    features: ImageFeatures | None = None, vectors_ND: Tensor | None = None,
+    tokenizer: LanguageTokenizer,
+    references: Sequence[tuple[str, ...]],
+    device: torch.device,
+    features: ImageFeatures | None = None,
+    vectors_ND: Tensor | None = None,
 ) -> CaptionSet:
     """Encode the captions of images."""
     tokens = encode_captions(tokenizer, references)
@@ -70,32 +85,38 @@ def make_caption_set(
     return CaptionSet(list(references), ids, lengths, features, vectors_ND)
 
 
-def make_question_set(tokenizer: LanguageTokenizer, images: Sequence[CaptionedImage], split: str, count: int, seed: int) -> QuestionSet:
+def make_question_set(tokenizer: LanguageTokenizer, images: Sequence[CaptionedImage], split: str, count: int) -> QuestionSet:
     """Draw up to `count` questions of each kind. Raises `InvalidInput` for too few images."""
     row_of = {find_source(image.path): row for row, image in enumerate(images)}
     by_kind: dict[str, list[tuple[int, TextExample]]] = defaultdict(list)
     questions: dict[str, list[ImageQuestion]] = defaultdict(list)
-    for question in draw_image_questions(SourcePool(images), split, count, seed):
+    for question in draw_image_questions(SourcePool(images), split, count, 0):
         by_kind[question.kind].append((row_of[question.source], encode_image_question(tokenizer, question)))
         questions[question.kind].append(question)
     return QuestionSet(dict(by_kind), dict(questions))
 
 
-def read_data(
-    folder: Path, split: str, tokenizer: LanguageTokenizer, features: ImageFeatures, num_evidence: int, num_questions: int,
-    seed: int, device: torch.device, num_processes: int,
+def make_training_data(
+    folder: Path,
+    split: str,
+    tokenizer: LanguageTokenizer,
+    features: ImageFeatures,
+    evidence: list[TextExample],
+    num_questions: int,
+    device: torch.device,
 ) -> TrainingData:
-    """Read a split whose images have these features. Raises `InvalidInput` as the data does."""
+    """The data of a split whose images have these features; up to `num_questions` of each kind.
+
+    Raises `InvalidInput` as the data does.
+    """
     images = read_captioned_images(folder, split)
     references = [make_sentences(image.captions) for image in images]
     captions = make_caption_set(tokenizer, references, device, features)
-    questions = make_question_set(tokenizer, images, split, num_questions, seed)
-    evidence = draw_evidence(tokenizer, folder, split, num_evidence, seed, num_processes) if num_evidence else []
-    return TrainingData(captions, questions, evidence)
+    return TrainingData(captions, make_question_set(tokenizer, images, split, num_questions), evidence)
 
 
 def write_text_captions(path: Path, references: Sequence[tuple[str, ...]], vectors_ND: Tensor) -> None:
-    """Write captions without images: lines beside `path`, and the mean vector of each line's captions.
+    """Write captions without images, with the mean vector (N, D) of the captions of each image.
 
     Vectors are rounded to 8 bits.
     """
@@ -107,8 +128,6 @@ def write_text_captions(path: Path, references: Sequence[tuple[str, ...]], vecto
 
 def read_text_captions(path: Path, tokenizer: LanguageTokenizer, device: torch.device) -> CaptionSet:
     """Read what `write_text_captions` wrote, with unit vectors. Raises `InvalidInput`."""
-    from safetensors import safe_open
-
     try:
         with safe_open(path, "pt") as file:
             lines = file.metadata()["captions"].split("\n")

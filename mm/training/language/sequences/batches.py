@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from mm.models.language.moe_torch import Routing
 from mm.models.language.network_torch import Placement
-from mm.training.language.expert_balance import TokenKind
+from mm.training.language.experts.balance import TokenKind
 from mm.training.language.model import TrainedModel
 
 MAX_CAPTION_TOKENS = 26
@@ -81,12 +81,12 @@ def count_media_tokens(model: TrainedModel, media: Media) -> int:
 
 
 def compute_losses(model: TrainedModel, batch: TokenBatch) -> tuple[Tensor, list[Routing]]:
-    """Cross-entropy (S,) of each predicted token in nats, float32, and the routings of all tokens."""
+    """Cross-entropy (S,) of each predicted token in nats, and the routings of all tokens."""
     with model.autocast():
         embeds_BLW = embed_batch(model, batch.ids_BL, batch.media, batch.media_start)
         output = model.language(embeds_BLW, placement=batch.placement)
-        logits_SV = model.language.compute_logits(output.hidden_BLW.flatten(0, 1)[batch.sources_S])
-    return functional.cross_entropy(logits_SV.float(), batch.targets_S, reduction="none"), output.routings
+    logits_SV = model.language.compute_logits(output.hidden_BLW.flatten(0, 1)[batch.sources_S])  # in float32
+    return functional.cross_entropy(logits_SV, batch.targets_S, reduction="none"), output.routings
 
 
 class CaptionLayout:
@@ -105,7 +105,9 @@ class CaptionLayout:
         kinds[self.media_start : self.media_start + num_media_tokens] = [TokenKind.MEDIA] * num_media_tokens
         self._prompt_kinds_P = torch.tensor(kinds, device=device)
         branch_L = torch.arange(num_captions, device=device).repeat_interleave(length)
-        places_L = torch.cat([torch.arange(num_prompt, device=device), num_prompt + torch.arange(num_captions * length, device=device)])
+        places_L = torch.cat(
+            [torch.arange(num_prompt, device=device), num_prompt + torch.arange(num_captions * length, device=device)]
+        )
         of_L = torch.cat([torch.full((num_prompt,), -1, device=device), branch_L])
         mask_LL = (places_L <= places_L[:, None]) & ((of_L < 0) | (of_L == of_L[:, None]))
         steps_U = num_prompt + torch.arange(length, device=device)
@@ -142,9 +144,9 @@ class TextExample:
 def make_text_batch(
     examples: Sequence[TextExample], media: Media | None, num_media_tokens: int, device: torch.device
 ) -> TokenBatch:
-    """Pad prompts with answers at their end. All have the same number of tokens before the media."""
+    """Pad prompts with answers at their end; all have as many tokens before their medium."""
     media_start = len(examples[0].request.before) if media is not None else 0
-    rows, kinds, sources, targets = [], [], [], list[int]()
+    rows, kinds, sources, targets = [], [], list[int](), list[int]()
     prompts = [[*e.request.before, *[0] * num_media_tokens, *e.request.after] for e in examples]
     length = max(len(prompt) + len(e.answer) - 1 for prompt, e in zip(prompts, examples, strict=True))
     length = -(-length // _LENGTH_STEP) * _LENGTH_STEP

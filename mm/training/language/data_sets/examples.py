@@ -21,7 +21,7 @@ from mm.data.language.sources import SourcePool, read_source_pool
 from mm.models.language.caption_prompt import caption_messages, image_messages
 from mm.models.language.chat_template import Message, encode_chat
 from mm.models.language.tokenizer import LanguageTokenizer
-from mm.training.language.batches import MAX_CAPTION_TOKENS, Request, TextExample
+from mm.training.language.sequences.batches import MAX_CAPTION_TOKENS, Request, TextExample
 
 MAX_EVIDENCE_TOKENS = 768
 """Longer prompts with their answers are left out of training."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mm.models.language.moe_torch import Routing
-from mm.training.language.expert_balance import NUM_KINDS
+from mm.training.language.experts.balance import NUM_KINDS
 
 TEMPERATURE = 0.05
 """Of the softmax over scores that stands for the selection, which has no gradient."""

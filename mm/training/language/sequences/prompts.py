@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from mm.training.language.batches import Media, Request, count_media_tokens, embed_media
-from mm.training.language.decoding import Prompts
 from mm.training.language.model import TrainedModel
+from mm.training.language.sequences.batches import Media, Request, count_media_tokens, embed_media
+from mm.training.language.sequences.decoding import Prompts
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from mm.data.captioned_images import load_images
 from mm.models.image.efficientnet_lite_torch import ImageEncoder
 from mm.models.language.media_prefix.network_torch import pool_maps
 from mm.training.align.augment import Views, draw_views
-from mm.training.language.batches import Media
+from mm.training.language.sequences.batches import Media
 
 CROPS = Views(smallest_crop=0.5, stretch=1.3, colour=0.2, grey=0.0, cutout=0.0, mixup=0.0)
 """Augmentation of the views after the whole image and its mirror image."""
@@ -53,7 +53,10 @@ def compute_features(
     encoder = encoder.to(device).eval()
     random = torch.Generator(device).manual_seed(seed)
     images_NHWC = torch.from_numpy(load_images(files, size))
-    views = [[_encode(encoder, rows.to(device), view, size, grid, random) for rows in images_NHWC.split(_BATCH)] for view in range(num_views)]
+    views = [
+        [_encode(encoder, rows.to(device), view, size, grid, random) for rows in torch.split(images_NHWC, _BATCH)]
+        for view in range(num_views)
+    ]
     return ImageFeatures(
         torch.stack([torch.cat([maps for maps, _ in parts]) for parts in views]),
         torch.stack([torch.cat([vectors for _, vectors in parts]) for parts in views]),

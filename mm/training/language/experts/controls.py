@@ -7,19 +7,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mm.models.language.moe_torch import MoE, Router, Routing
-from mm.models.language.network_torch import Layer, LanguageModel
+from mm.models.language.network_torch import LanguageModel, Layer
 
 _SCALE = 0.1
 """Of a low-rank update, so that its learning rate is that of other matrices."""
 
 
 class LowRankLinear(nn.Linear):
-    """A frozen linear layer plus a trained update of low rank (Hu et al. 2021, arXiv:2106.09685)."""
+    """A frozen layer plus a trained update of low rank (Hu et al. 2021, arXiv:2106.09685)."""
 
     def __init__(self, linear: nn.Linear, rank: int) -> None:
         nn.Module.__init__(self)
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        self.weight, self.bias = linear.weight, None
+        self.weight = linear.weight
+        self.register_parameter("bias", None)
         self.lora_down = nn.Parameter(torch.randn(rank, linear.in_features) * linear.in_features**-0.5)
         self.lora_up = nn.Parameter(torch.zeros(linear.out_features, rank))
 
@@ -41,11 +42,11 @@ class EarlyRouter(Router):
 
     attention_input: Tensor | None = None
 
-    def forward(self, x_TW: Tensor) -> Routing:
+    def forward(self, x_TW: Tensor, expert_bias_TA: Tensor | None = None) -> Routing:
         if self.attention_input is None:
             raise RuntimeError("The attention of the layer has not run.")
         early_TW, self.attention_input = self.attention_input, None
-        return super().forward(early_TW)
+        return super().forward(early_TW, expert_bias_TA)
 
     def receive(self, attention: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         """Keep the input of the attention; a forward hook."""

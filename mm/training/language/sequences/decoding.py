@@ -60,13 +60,11 @@ class Decoder:
     def start(self, prompts: Prompts, rows_per_prompt: int) -> Tensor:
         """Run the prompts; return the log-probabilities (R, V) of the first tokens."""
         model, length = self._model, self._prompt_length
-        cache = TorchKVCache.allocate(
-            model.config, len(prompts.embeds_BLW), length, model.device, self.cache.keys.dtype
-        )
+        cache = TorchKVCache.allocate(model.config, len(prompts.embeds_BLW), length, model.device, self.cache.keys.dtype)
         placement = None if bool(prompts.is_token_BL.all()) else place_after_padding(prompts.is_token_BL, length)
         with model.autocast():
             hidden_BW = model.language(prompts.embeds_BLW, cache, placement).hidden_BLW[:, -1]
-            logits_BV = model.language.compute_logits(hidden_BW).float()
+        logits_BV = model.language.compute_logits(hidden_BW)
         self.cache.keys[:, :, :, :length] = cache.keys.repeat_interleave(rows_per_prompt, 1)
         self.cache.values[:, :, :, :length] = cache.values.repeat_interleave(rows_per_prompt, 1)
         self._mask_R1K.zero_()
@@ -96,14 +94,15 @@ class Decoder:
 
     def _compute(self) -> None:
         # Inside a graph the casts of weights must be recorded, not read from autocast's cache.
-        with torch.no_grad(), self._model.autocast(cache=False):
-            embeds = self._model.language.embed_tokens(self._tokens_R1)
-            output = self._model.language(embeds, self.cache, Placement(self._positions_R1, self._mask_R1K))
+        with torch.no_grad():
+            with self._model.autocast(cache=False):
+                embeds = self._model.language.embed_tokens(self._tokens_R1)
+                output = self._model.language(embeds, self.cache, Placement(self._positions_R1, self._mask_R1K))
             self.cache.length = 0
             self._logits_RV.copy_(self._model.language.compute_logits(output.hidden_BLW[:, 0]))
 
     def _record(self) -> torch.cuda.CUDAGraph:
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             self._compute()
@@ -122,9 +121,7 @@ class Generator:
         self._decoders: dict[tuple[int, int, int], Decoder] = {}
 
     @torch.no_grad()
-    def generate(
-        self, prompts: Prompts, end_id: int, max_tokens: int, method: Method = "greedy", num_rows: int = 1
-    ) -> Tensor:
+    def generate(self, prompts: Prompts, end_id: int, max_tokens: int, method: Method = "greedy", num_rows: int = 1) -> Tensor:
         """Token ids (R, `max_tokens`), filled with the end from where a row ends.
 
         R is `num_rows` for each prompt, one after the other, when sampling; otherwise one for each
@@ -156,11 +153,8 @@ def _generate_rows(decoder: Decoder, log_probabilities: Tensor, end_id: int, max
     ids_R = torch.full((len(log_probabilities), max_tokens), end_id, device=log_probabilities.device)
     is_done_R = torch.zeros(len(ids_R), dtype=torch.bool, device=ids_R.device)
     for step in range(max_tokens):
-        if is_sampled:
-            tokens_R = torch.multinomial(log_probabilities.exp(), 1)[:, 0]
-        else:
-            tokens_R = log_probabilities.argmax(-1)
-        tokens_R = tokens_R.masked_fill(is_done_R, end_id)
+        chosen_R = torch.multinomial(log_probabilities.exp(), 1)[:, 0] if is_sampled else log_probabilities.argmax(-1)
+        tokens_R = chosen_R.masked_fill(is_done_R, end_id)
         ids_R[:, step] = tokens_R
         is_done_R |= tokens_R == end_id
         if step == max_tokens - 1 or (step % 4 == 3 and bool(is_done_R.all())):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mm.metrics.language.expert_use import coefficient_of_variation, max_violation
 from mm.models.language.moe_torch import Routing
-from mm.training.language.expert_balance import NUM_KINDS, TokenKind
+from mm.training.language.experts.balance import NUM_KINDS, TokenKind
 
 _NAMES = {TokenKind.PROMPT: "prompt", TokenKind.MEDIA: "media", TokenKind.TEXT: "text"}
 
@@ -23,7 +23,8 @@ def count_loads(routings: Sequence[Routing], kinds_T: Tensor) -> Tensor:
     """Assignments (C, L, E) of the tokens of each kind."""
     is_kind_CT = (kinds_T == torch.arange(NUM_KINDS, device=kinds_T.device)[:, None]).double()
     return torch.stack(
-        [is_kind_CT @ torch.zeros_like(routing.scores_TE).scatter_(1, routing.indices_TK, 1.0).double() for routing in routings], 1
+        [is_kind_CT @ torch.zeros_like(routing.scores_TE).scatter_(1, routing.indices_TK, 1.0).double() for routing in routings],
+        1,
     )
 
 
