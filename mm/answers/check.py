@@ -1,0 +1,90 @@
+"""Checks a generated answer: citations of moments that were given, sentences that they support."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mm.answers.answer_text import Sentence, parse_answer
+from mm.answers.evidence import EvidenceMoment, Statement, format_clock
+from mm.answers.prompt import Prompt
+from mm.metrics.language.word_support import WordSupport
+
+REASON_NOTHING = "Nothing in the library matches the question."
+REASON_UNLIKELY = "Only less likely moments were found; they are listed as hits."
+REASON_REFUSED = "The model found no answer in the retrieved moments."
+REASON_UNSUPPORTED = "No sentence of the model's answer is supported by the retrieved moments."
+REMOVED = "{} of the model's sentences {} removed: the cited moments do not support {}."
+
+
+@dataclass
+class AnswerWriter:
+    """Collects the text of a model, and passes on the sentences that the moments support.
+
+    Citations of numbers that the prompt does not have are removed. A sentence without citations is
+    given that of a moment that supports it; without one it is removed, as is a sentence with a
+    content word that the cited moments lack.
+    """
+
+    prompt: Prompt
+    statements: list[Statement] = field(default_factory=list)
+    """The sentences that were passed on."""
+    num_removed: int = 0
+    _text: str = ""
+    _num_checked: int = 0
+    _support: WordSupport = field(default_factory=WordSupport)
+
+    def feed(self, text: str) -> list[Statement]:
+        """Add text. Returns the sentences that it completes: all but the last one."""
+        self._text += text
+        return self._check_until(-1)
+
+    def finish(self) -> list[Statement]:
+        """The remaining sentences, when the text is complete."""
+        return self._check_until(None)
+
+    @property
+    def reason(self) -> str | None:
+        """Why a complete answer is a refusal; None for an answer."""
+        if self.statements:
+            return None
+        return REASON_UNSUPPORTED if self.num_removed else REASON_REFUSED
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.num_removed:
+            return ()
+        verb, pronoun = ("was", "it") if self.num_removed == 1 else ("were", "them")
+        return (REMOVED.format(self.num_removed, verb, pronoun),)
+
+    def _check_until(self, end: int | None) -> list[Statement]:
+        sentences = parse_answer(self._text).sentences[:end]
+        passed = []
+        for sentence in sentences[self._num_checked :]:
+            statement = self._check(sentence)
+            if statement is None:
+                self.num_removed += 1
+            else:
+                passed.append(statement)
+        self._num_checked = max(self._num_checked, len(sentences))
+        self.statements += passed
+        return passed
+
+    def _check(self, sentence: Sentence) -> Statement | None:
+        cited = [self.prompt.moments[number - 1] for number in sentence.citations if 0 < number <= len(self.prompt.moments)]
+        if not cited and sentence.citations:
+            return None
+        candidates = [cited] if cited else [[moment] for moment in self.prompt.moments]
+        for moments in candidates:
+            if self._support(sentence.text, list_texts(moments), len(moments)):
+                return Statement(sentence.text, tuple(moment.id for moment in moments))
+        return None
+
+
+def list_texts(moments: Sequence[EvidenceMoment]) -> list[str]:
+    """What supports a statement about moments: their evidence, the names of their items, times."""
+    return [
+        f"{moment.item} {format_clock(moment.start)} {format_clock(moment.end)} {moment.scene or ''} {piece}"
+        for moment in moments
+        for piece in [" ".join(entry.text for entry in moment.evidence)]
+    ]
