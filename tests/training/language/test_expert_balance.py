@@ -75,7 +75,7 @@ def test_expert_balance_weighs_kinds_of_tokens_equally() -> None:
     balance = ExpertBalance(model, FAST)
     biases = [value for name, value in model.named_buffers() if name.endswith("bias")]
     before = [bias.clone() for bias in biases]
-    # Prompt tokens use expert 0, one text token expert 1: both are far above the mean of their kind.
+    # Prompt tokens use expert 0, one text token expert 1: both above the mean of their kind.
     indices = torch.tensor([[0, 10, 11]] * 99 + [[1, 10, 11]])
     routing = Routing(torch.full((100, 13), 0.5), indices, torch.full((100, 3), 1 / 3))
     balance.count([routing] * len(biases), torch.tensor([TokenKind.PROMPT] * 99 + [TokenKind.TEXT]))
