@@ -6,10 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mm.generation.beam_search import BeamSearch
-from mm.generation.captioner import BEAM_WIDTH, Captioner, CaptionModel
-from mm.generation.chat.local_model import BUILTIN, make_vocabulary
+from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS, Captioner, CaptionModel, clean_caption
+from mm.generation.chat.local_model import BUILTIN
+from mm.generation.request import Request, SamplingParams
 from mm.generation.runners.reference_runner import ReferenceRunner
+from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.base_weights import read_base_weights
+from mm.models.language.caption_prompt import CAPTION_REQUEST
+from mm.models.language.chat_template import Message, encode_chat
 from mm.models.language.checkpoint.file import SHIPPED, load_additions, read_metadata
 from mm.models.language.gguf.reader import read_gguf
 from mm.models.language.smollm2 import find_smollm2, read_config
@@ -18,6 +22,8 @@ from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mm.models.language.config import LanguageConfig
+    from mm.models.language.weights import Weights
     from mm.settings import Settings
 
 MAX_NUM_PROMPTS = 8
@@ -48,8 +54,26 @@ def load_captioner(additions: Path, width: int = BEAM_WIDTH) -> Captioner:
     trained, path = load_additions(additions), find_smollm2()
     trained.require_base(path)
     file = read_gguf(path)
-    weights = trained.merge(read_base_weights(file, read_config(file)))
     tokenizer = LanguageTokenizer(read_vocabulary(file))
-    runner = ReferenceRunner(trained.config, weights, NUM_BLOCKS, BLOCK_SIZE)
-    search = BeamSearch(runner, make_vocabulary(tokenizer), NUM_BLOCKS, BLOCK_SIZE, width=width, max_num_prompts=MAX_NUM_PROMPTS)
-    return Captioner(search, tokenizer, trained.prefix)
+    weights = trained.merge(read_base_weights(file, read_config(file)))
+    return Captioner(_make_search(trained.config, weights, tokenizer, width), tokenizer, trained.prefix)
+
+
+def describe_without_image() -> str:
+    """What the base model, without trained weights, says to the caption request without an image.
+
+    A baseline. Raises as `load_captioner`.
+    """
+    file = read_gguf(find_smollm2())
+    config = read_config(file)
+    tokenizer = LanguageTokenizer(read_vocabulary(file))
+    search = _make_search(config, read_base_weights(file, config), tokenizer, width=1)
+    (prompt,) = encode_chat(tokenizer, [Message("user", CAPTION_REQUEST)])
+    (output,) = search.generate([Request("one", tuple(prompt), SamplingParams(max_tokens=MAX_TOKENS))])
+    return clean_caption(tokenizer.decode(output.token_ids))
+
+
+def _make_search(config: LanguageConfig, weights: Weights, tokenizer: LanguageTokenizer, width: int) -> BeamSearch:
+    runner = ReferenceRunner(config, weights, NUM_BLOCKS, BLOCK_SIZE)
+    vocabulary = make_vocabulary(tokenizer)
+    return BeamSearch(runner, vocabulary, NUM_BLOCKS, BLOCK_SIZE, width=width, max_num_prompts=MAX_NUM_PROMPTS)

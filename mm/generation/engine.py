@@ -131,12 +131,13 @@ class Engine:
         chunks = self._scheduler.schedule()
         if not chunks:
             return []
-        for sequence in (chunk.sequence for chunk in chunks):
+        for sequence in (chunk.sequence for chunk in chunks if not chunk.sequence.num_output_tokens):
             cached = sequence.num_cached_tokens or 0
             self.metrics.record_admission(sequence.request.request_id, sequence.num_prompt_tokens, cached)
         samples = self._run(build_batch(chunks, self.config.block_size), [chunk.sequence for chunk in chunks if chunk.is_last])
         self._scheduler.register_computed(chunks)
         outputs = [self._advance(sample) for sample in samples]
+        self.metrics.record_tokens(sum(not sample.error for sample in samples))
         self._record_state()
         return outputs
 

@@ -124,11 +124,10 @@ class TorchModel:
             )
             delta = layer.output(ops.attend(queries, cache, step.attention).flatten(1))
             normalized = ops.add_rms_norm(x_TW, delta, layer.post_norm_W, epsilon)
-            delta = layer.down(ops.silu_and_multiply(layer.gate_up(normalized)))
-            if layer.experts is not None:
-                bias = None if step.expert_bias_TEA is None else step.expert_bias_TEA[:, moe_layer]
-                delta = self._add_experts(layer.experts, normalized, bias, delta)
-                moe_layer += 1
+            bias = None
+            if layer.experts is not None and step.expert_bias_TEA is not None:
+                bias, moe_layer = step.expert_bias_TEA[:, moe_layer], moe_layer + 1
+            delta = apply_network(ops, layer, normalized, self.config.num_experts_per_tok, bias)
         return ops.add_rms_norm(x_TW, delta, self._final_norm_W, epsilon)
 
     def compute_logits(self, hidden_LW: Tensor) -> Tensor:
@@ -136,14 +135,6 @@ class TorchModel:
         if self.device.type == "cuda":
             return torch.mm(hidden_LW, self._embedding_VW.T, out_dtype=torch.float32)
         return functional.linear(hidden_LW, self._embedding_VW).float()
-
-    def _add_experts(self, experts: Experts, x_TW: Tensor, bias_TR: Tensor | None, shared_TW: Tensor) -> Tensor:
-        bias = experts.bias_R if bias_TR is None else (experts.bias_R + bias_TR).contiguous()
-        logits_TR = self.ops.score_experts(x_TW, experts.gate_RW)
-        indices, weights = self.ops.select_experts(logits_TR, bias, self.config.num_experts_per_tok)
-        if experts.all_down_WI is not None and len(x_TW) > MAX_SPARSE_TOKENS:
-            return shared_TW.float() + _apply_all_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.all_down_WI)
-        return self.ops.add_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.down_EWI, shared_TW.float())
 
     def _zeros(self, shape: tuple[int, ...]) -> Tensor:
         return torch.zeros(shape, dtype=self.dtype, device=self.device)
@@ -189,6 +180,21 @@ class TorchModel:
             down_EWI=down_EWI,
             all_down_WI=down_EWI.transpose(0, 1).flatten(1).contiguous() if is_narrow else None,
         )
+
+
+def apply_network(ops: Ops, layer: Layer, x_TW: Tensor, num_selected: int, bias_TR: Tensor | None = None) -> Tensor:
+    """The dense or MoE network (T, W) of a layer; float32 with experts.
+
+    `bias_TR` is added to the selection bias.
+    """
+    output_TW = layer.down(ops.silu_and_multiply(layer.gate_up(x_TW)))
+    if (experts := layer.experts) is None:
+        return output_TW
+    bias = experts.bias_R if bias_TR is None else (experts.bias_R + bias_TR).contiguous()
+    indices, weights = ops.select_experts(ops.score_experts(x_TW, experts.gate_RW), bias, num_selected)
+    if experts.all_down_WI is not None and len(x_TW) > MAX_SPARSE_TOKENS:
+        return output_TW.float() + _apply_all_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.all_down_WI)
+    return ops.add_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.down_EWI, output_TW.float())
 
 
 def _apply_all_experts(x_TW: Tensor, indices_TK: Tensor, weights_TK: Tensor, gate_up_EIW: Tensor, down_WI: Tensor) -> Tensor:
