@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     language_precision: Literal["int4", "int8", "fp16"] = Field(
         "int4", description="Precision of the weights of a language model that runs on this machine."
     )
+    language_cache_mb: int = Field(
+        1152,
+        ge=8,
+        description="Most memory for the keys and values of a language model on this machine, in MiB; 1 MiB is 7 tokens.",
+    )
     language_seconds: float = Field(
         120.0, gt=0, description="Longest time without a byte from the server of `MM_LANGUAGE_URL`, in seconds."
     )

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from mm.generation.beam_search import BeamSearch
 from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS, Captioner, CaptionModel, clean_caption
-from mm.generation.chat.local_model import BUILTIN, make_vocabulary
+from mm.generation.chat.local_model import BUILTIN
 from mm.generation.request import Request, SamplingParams
 from mm.generation.runners.reference_runner import ReferenceRunner
+from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.base_weights import read_base_weights
 from mm.models.language.caption_prompt import CAPTION_REQUEST
 from mm.models.language.chat_template import Message, encode_chat

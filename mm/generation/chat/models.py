@@ -68,9 +68,11 @@ def _select(settings: Settings) -> LocalChat | UpstreamChat | None:
                 settings.language_url, settings.language_model, settings.language_api_key, settings.language_seconds
             )
         case "auto" | "builtin":
+            from functools import partial
+
             from mm.generation.chat.local import LocalChat
             from mm.generation.chat.local_model import BUILTIN, load_builtin
 
-            return LocalChat(BUILTIN, load_builtin, settings.language_idle_seconds)
+            return LocalChat(BUILTIN, partial(load_builtin, settings), settings.language_idle_seconds)
         case other:
             raise InvalidInput(f"MM_LANGUAGE is {other!r}; it must be auto, off or builtin.")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def chat_server(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
     home = with_graphs(tmp_path_factory.mktemp("chat"), graphs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local_model, "load_builtin", load_tiny)
+        patch.setattr(local_model, "load_builtin", lambda _: load_tiny())
         with run_server(Settings(home=home, chat_messages=100, chat_chars=5000)) as server:
             yield server
 

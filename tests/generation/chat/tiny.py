@@ -9,9 +9,10 @@ from functools import cache, partial
 import numpy as np
 
 from mm.generation import Engine, EngineConfig
-from mm.generation.chat.local_model import LocalModel, make_vocabulary
+from mm.generation.chat.local_model import LocalModel
 from mm.generation.chat.types import ImageMedia, Scene
 from mm.generation.runners.reference_runner import ReferenceRunner
+from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.chat_template import encode_chat
 from mm.models.language.tokenizer import LanguageTokenizer, Vocabulary, make_byte_alphabet
 from mm.numerics import Float32

@@ -16,7 +16,8 @@ Outputs: `logits` float32 (R, vocab_size) and `present.*`, which may share memor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,8 @@ from mm.models.language.graph.builder import MICROSOFT, GraphBuilder
 from mm.models.language.graph.external_data import ExternalData
 from mm.models.language.graph.moe import ROUTER_BIAS, add_experts, add_router
 from mm.models.language.graph.names import (
-    BUILDER_VERSION,
     CHUNK_LENGTHS,
+    CONFIG,
     EMBEDDINGS,
     EXPERT_BIAS,
     LAST_POSITIONS,
@@ -46,32 +47,30 @@ from mm.models.language.graph.weight_format import WeightFormat
 from mm.models.language.quantization.blocks import BlockQuantized, Float, UInt8, quantize_blocks
 from mm.models.language.weights import EMBEDDING, FINAL_NORM, Weights, check_weights, name_layer
 
-
-def ensure_graphs(
-    folder: Path, digest: str, read_weights: Callable[[], Weights], config: LanguageConfig, weight_format: WeightFormat
-) -> str:
-    """The key of the graphs of the weights with this digest, written if they are not there.
-
-    Raises what `write_graphs` raises.
-    """
-    key = f"decoder-{digest}-{weight_format.describe()}-{BUILDER_VERSION}"
-    if not locate_files(folder, key)[0].exists():
-        write_graphs(folder, key, read_weights(), config, weight_format)
-    return key
+QuantizedExperts = Mapping[str, tuple[BlockQuantized, BlockQuantized]]
+"""Both matrices of the experts, as from `quantize_experts`, by layer (`model.layers.3.mlp`)."""
 
 
-def write_graphs(folder: Path, key: str, weights: Weights, config: LanguageConfig, weight_format: WeightFormat) -> None:
+def write_graphs(
+    folder: Path,
+    key: str,
+    weights: Weights,
+    config: LanguageConfig,
+    weight_format: WeightFormat,
+    experts: QuantizedExperts | None = None,
+) -> None:
     """Write the files of `locate_files`; that of the decoder last: where it is, the others are.
 
-    The key must name everything that determines the bytes. Raises `Corrupt` for weights of another
-    model, `InvalidInput` for sizes that cannot be quantized.
+    The key must name everything that determines the bytes. `experts` are those that INT4 does not
+    round again. Raises `Corrupt` for weights of another model, `InvalidInput` for sizes that cannot
+    be quantized.
     """
     check_weights(config, weights)
     decoder, embedding, data_file = locate_files(folder, key)
     folder.mkdir(parents=True, exist_ok=True)
     data = ExternalData(data_file.name)
     table = _Embeddings(weights, weight_format)
-    graphs = {embedding: table.build_lookup(data), decoder: _Decoder(weights, config, table, data).build_decoder()}
+    graphs = {embedding: table.build_lookup(data), decoder: _Decoder(weights, config, table, data, experts or {}).build_decoder()}
     with open_atomic(data_file) as file:
         data.write(file)
     for path, graph in graphs.items():
@@ -114,9 +113,11 @@ class _Embeddings:
 class _Decoder(GraphBuilder):
     """The layers."""
 
-    def __init__(self, weights: Weights, config: LanguageConfig, table: _Embeddings, data: ExternalData) -> None:
+    def __init__(
+        self, weights: Weights, config: LanguageConfig, table: _Embeddings, data: ExternalData, experts: QuantizedExperts
+    ) -> None:
         super().__init__(weights, table.format, data)
-        self._config, self._table = config, table
+        self._config, self._table, self._experts = config, table, experts
         pairs = np.arange(0, config.head_dim, 2) / config.head_dim
         angles = np.arange(config.max_position_embeddings)[:, None] / config.rope_theta**pairs
         self._rotations = [self.constant(function(angles).astype(np.float32)) for function in (np.cos, np.sin)]
@@ -165,7 +166,7 @@ class _Decoder(GraphBuilder):
             return self._swiglu(x_BSD, name)
         bias_B1A = self._expert_biases_B1A[layer - self._config.first_k_dense_replace]
         weights_TE = add_router(self, x_BSD, bias_B1A, name, self._config)
-        routed_BSD = add_experts(self, x_BSD, weights_TE, name, self._config)
+        routed_BSD = add_experts(self, x_BSD, weights_TE, name, self._config, self._experts.get(name))
         return self.add("Add", [self._swiglu(x_BSD, f"{name}.shared_experts"), routed_BSD])
 
     def _swiglu(self, x_BSD: str, name: str) -> str:
@@ -196,7 +197,8 @@ class _Decoder(GraphBuilder):
         for layer in range(config.num_hidden_layers):
             inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, cache) for name in name_past(layer)]
             outputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, cache) for name in name_present(layer)]
-        return self.build("decoder", inputs, outputs, check=False)
+        metadata = {CONFIG: json.dumps(config.to_metadata())}
+        return self.build("decoder", inputs, outputs, check=False, metadata=metadata)
 
 
 def _flatten(matrix: BlockQuantized) -> UInt8:

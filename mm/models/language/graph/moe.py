@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from mm.models.language.config import LanguageConfig
 from mm.models.language.graph.builder import GraphBuilder
-from mm.models.language.quantization.blocks import Float
+from mm.models.language.quantization.blocks import BlockQuantized, Float
 from mm.models.language.quantization.experts import quantize_experts
 from mm.models.language.reference.router import MIN_SUM
 
@@ -38,20 +38,31 @@ def add_router(graph: GraphBuilder, x_BSD: str, bias_B1A: str, name: str, config
     return graph.add("Slice", [weights_TA, graph.axes(0), graph.axes(config.num_experts), graph.axes(1)])
 
 
-def add_experts(graph: GraphBuilder, x_BSD: str, weights_TE: str, name: str, config: LanguageConfig) -> str:
-    """The weighted sum (B, S, D) of the experts whose weight is not 0."""
+def add_experts(
+    graph: GraphBuilder,
+    x_BSD: str,
+    weights_TE: str,
+    name: str,
+    config: LanguageConfig,
+    quantized: tuple[BlockQuantized, BlockQuantized] | None = None,
+) -> str:
+    """The weighted sum (B, S, D) of the experts whose weight is not 0.
+
+    `quantized` replaces the weights of INT4 by matrices as from `quantize_experts`, which were
+    rounded before.
+    """
     gate_up_EID, down_EDI = graph.weight(f"{name}.{GATE_UP}"), graph.weight(f"{name}.{DOWN}")
-    if graph.format.is_quantized:
-        return _add_quantized(graph, x_BSD, weights_TE, gate_up_EID, down_EDI, config.num_experts_per_tok)
-    return _add_dense(graph, x_BSD, weights_TE, gate_up_EID, down_EDI)
+    if not graph.format.is_quantized:
+        return _add_dense(graph, x_BSD, weights_TE, gate_up_EID, down_EDI)
+    bits: Literal[4, 8] = 4 if graph.format.precision == "int4" else 8
+    stacks = quantized if quantized is not None and bits == 4 else quantize_experts(gate_up_EID, down_EDI, bits)
+    return _add_quantized(graph, x_BSD, weights_TE, stacks, config.num_experts_per_tok)
 
 
 def _add_quantized(
-    graph: GraphBuilder, x_BSD: str, weights_TE: str, gate_up_EID: Float, down_EDI: Float, num_experts_per_tok: int
+    graph: GraphBuilder, x_BSD: str, weights_TE: str, stacks: tuple[BlockQuantized, BlockQuantized], num_experts_per_tok: int
 ) -> str:
     """`QMoE`: selects the largest entries of a row, and skips those of at most 1e-8."""
-    bits: Literal[4, 8] = 4 if graph.format.precision == "int4" else 8
-    stacks = quantize_experts(gate_up_EID, down_EDI, bits)
     inputs = [x_BSD, weights_TE]
     for stack in stacks:
         inputs += [graph.constant(stack.packed.reshape(*stack.packed.shape[:2], -1)), graph.constant(stack.scales), ""]
@@ -62,7 +73,7 @@ def _add_quantized(
         k=num_experts_per_tok,
         activation_type="swiglu",
         swiglu_fusion=1,
-        expert_weight_bits=bits,
+        expert_weight_bits=stacks[0].bits,
         block_size=stacks[0].block_size,
         normalize_routing_weights=0,
         weights_prepacked=0,

@@ -13,7 +13,10 @@ LAST_POSITIONS, CHUNK_LENGTHS, MAX_LENGTH = "seqlens_k", "query_seqlens", "total
 EXPERT_BIAS = "expert_bias"
 LOGIT_ROWS, LOGITS = "logit_rows", "logits"
 
-BUILDER_VERSION = 2
+CONFIG = "language_config"
+"""Key of the metadata of the decoder: its `LanguageConfig` as JSON."""
+
+BUILDER_VERSION = 3
 """Part of the names of cached graphs; increased when the builder gives other bytes."""
 
 

@@ -6,6 +6,7 @@ size, V vocabulary, M MoE layers, A experts and null experts.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from mm.errors import Corrupt, InvalidInput
 from mm.models.language.config import LanguageConfig
 from mm.models.language.graph.names import (
     CHUNK_LENGTHS,
+    CONFIG,
     EMBEDDINGS,
     EXPERT_BIAS,
     LAST_POSITIONS,
@@ -44,23 +46,21 @@ _BAD_GRAPH = (
 class OnnxDecoder:
     """The sessions of a decoder and of its token embeddings. Safe to use from several threads."""
 
-    def __init__(
-        self, folder: Path, key: str, config: LanguageConfig, threads: int = 1, *, prepack: bool = True, spin: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, key: str, threads: int = 1, *, prepack: bool = True) -> None:
         """Load the files that `decoder.write_graphs` wrote.
 
         Prepacked weights are a copy in the layout of this processor: steps are faster, loading is
-        slower. Without it, weights are used where they are mapped from the file. Raises `Corrupt`
-        when a file is missing or ONNX Runtime refuses it.
+        slower. Without it, weights are used where they are mapped from the file. Idle threads do
+        not spin. Raises `Corrupt` when a file is missing or ONNX Runtime refuses it.
         """
         decoder, embedding, _ = locate_files(folder, key)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 4  # errors are raised
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.disable_prepacking", "0" if prepack else "1")
-        self.config = config
         self._decoder, self._embedding = (_load(path, options) for path in (decoder, embedding))
+        self.config = _read_config(decoder, self._decoder)
 
     def embed(self, tokens_BS: Int) -> Float:
         """Embeddings (B, S, D) of tokens."""
@@ -139,6 +139,13 @@ def allocate_cache(config: LanguageConfig, num_sequences: int, capacity: int) ->
         raise InvalidInput(f"The cache holds 1 to {config.max_position_embeddings} tokens, not {capacity}.")
     shape = (config.num_hidden_layers, 2, num_sequences, config.num_key_value_heads, capacity, config.head_dim)
     return np.zeros(shape, np.float32)
+
+
+def _read_config(path: Path, session: onnxruntime.InferenceSession) -> LanguageConfig:
+    try:
+        return LanguageConfig.from_metadata(json.loads(session.get_modelmeta().custom_metadata_map[CONFIG]))
+    except (KeyError, ValueError, TypeError, InvalidInput) as error:
+        raise Corrupt(f"The graph {path.name} does not state the configuration of its model.") from error
 
 
 def _load(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:

@@ -9,10 +9,11 @@ import pytest
 
 from mm.errors import Corrupt, InvalidInput
 from mm.models.language.config import LanguageConfig
-from mm.models.language.graph.decoder import ensure_graphs, write_graphs
+from mm.models.language.graph.decoder import write_graphs
 from mm.models.language.graph.names import locate_files
 from mm.models.language.graph.session import OnnxDecoder, allocate_cache
 from mm.models.language.graph.weight_format import WeightFormat
+from mm.models.language.quantization.experts import quantize_experts
 from mm.models.language.reference.attention import KVCache
 from mm.models.language.reference.network import compute_logits, forward
 from tests.models.language.graph.small import DENSE, MOE, Weights, round_to
@@ -29,7 +30,7 @@ def load(
     folder: Path, weights: Weights, weight_format: WeightFormat, config: LanguageConfig = MOE, *, prepack: bool = True
 ) -> OnnxDecoder:
     write_graphs(folder, weight_format.describe(), weights, config, weight_format)
-    return OnnxDecoder(folder, weight_format.describe(), config, prepack=prepack)
+    return OnnxDecoder(folder, weight_format.describe(), prepack=prepack)
 
 
 def draw_embeddings(seed: int, *shape: int) -> np.ndarray:
@@ -156,7 +157,7 @@ def test_decoder_truncated_file_is_corrupt(tmp_path: Path, file: int) -> None:
     path = locate_files(tmp_path, "fp32")[file]
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(Corrupt, match="cannot load the graph"):
-        OnnxDecoder(tmp_path, "fp32", MOE)
+        OnnxDecoder(tmp_path, "fp32")
 
 
 def test_write_graphs_missing_weight_writes_nothing(tmp_path: Path) -> None:
@@ -167,22 +168,28 @@ def test_write_graphs_missing_weight_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ensure_graphs_after_an_interrupted_write_completes_it(tmp_path: Path) -> None:
-    weights = random_weights(MOE, 26)
-    key = ensure_graphs(tmp_path, "digest", lambda: weights, MOE, FP32)
-    decoder, _, data = locate_files(tmp_path, key)
-    complete = data.read_bytes()
-    decoder.unlink()
-    data.write_bytes(b"")
-    assert ensure_graphs(tmp_path, "digest", lambda: weights, MOE, FP32) == key
-    assert data.read_bytes() == complete
+def test_decoder_states_its_config(tmp_path: Path) -> None:
+    assert load(tmp_path, random_weights(MOE, 26), FP32).config == MOE
 
 
-def test_ensure_graphs_that_are_there_reads_no_weights(tmp_path: Path) -> None:
-    weights = random_weights(MOE, 27)
-    keys = {ensure_graphs(tmp_path, "digest", iter([weights]).__next__, MOE, FP32) for _ in range(2)}
-    keys.add(ensure_graphs(tmp_path, "digest", lambda: weights, MOE, EXACT[1]))
-    assert len(keys) == 2
+def test_decoder_without_a_config_is_corrupt(tmp_path: Path) -> None:
+    load(tmp_path, random_weights(MOE, 26), FP32)
+    decoder, embedding, _ = locate_files(tmp_path, "fp32")
+    embedding.replace(decoder)
+    decoder.with_suffix(".embedding.onnx").write_bytes(decoder.read_bytes())
+    with pytest.raises(Corrupt, match="does not state the configuration"):
+        OnnxDecoder(tmp_path, "fp32")
+
+
+def test_write_graphs_with_rounded_experts_does_not_round_them_again(tmp_path: Path) -> None:
+    weights, weight_format, name = random_weights(MOE, 27), EXACT[2], "model.layers.1.mlp"
+    experts = quantize_experts(*(2 * weights[f"{name}.experts.{part}_proj"] for part in ("gate_up", "down")))
+    write_graphs(tmp_path, "given", weights, MOE, weight_format, {name: experts})
+    doubled = {key: 2 * value if ".experts." in key else value for key, value in weights.items()}
+    embeddings = draw_embeddings(28, 6)
+    np.testing.assert_array_equal(
+        run_all(OnnxDecoder(tmp_path, "given"), embeddings), run_all(load(tmp_path, doubled, weight_format), embeddings)
+    )
 
 
 def test_write_graphs_stores_the_embeddings_once(tmp_path: Path) -> None:
