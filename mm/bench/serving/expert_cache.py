@@ -1,7 +1,7 @@
 """Experts in host memory with slots on the device, beside all experts on the device.
 
 MoE layers of a published shape with random weights, one after another with a residual, at batch 1.
-Consecutive vectors have the correlation `CORRELATION`, so that they select some of the same experts,
+Consecutive vectors have the correlation `CORRELATION`: they select some of the same experts,
 as consecutive tokens of a text do.
 """
 
