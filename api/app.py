@@ -25,7 +25,10 @@ from api.middleware.same_origin import SameOrigin
 from api.middleware.security_headers import SecurityHeaders
 from api.openapi import document
 from api.routes import (
+    answers,
     audit,
+    captions,
+    chat,
     docs,
     embeddings,
     health,
@@ -96,7 +99,25 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.home = settings.root
     app.state.limits, app.state.connections = limits, connections
-    for routes in (media, uploads, segments, tags, jobs, search, embeddings, models, space, session, audit, health, page, docs):
+    for routes in (
+        media,
+        uploads,
+        segments,
+        tags,
+        jobs,
+        search,
+        answers,
+        captions,
+        chat,
+        embeddings,
+        models,
+        space,
+        session,
+        audit,
+        health,
+        page,
+        docs,
+    ):
         app.include_router(routes.router)
     app.mount("/static", page.files)
     app.router.routes.append(mcp_endpoint.route)

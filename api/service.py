@@ -18,8 +18,10 @@ from api.search.scratch import scratch_folder
 from api.spaces.manager import SpaceManager
 from api.thumbnails import Thumbnails
 from api.uploads.ingest import Ingest
+from api.voice.recognizer import SpeechRecognizer
 from indexes import Store, open_store
 from mm.errors import Unavailable
+from mm.generation.chat.models import ChatModels
 from mm.media import MediaReader
 from mm.media.children.budget import MemoryBudget
 from mm.settings import Settings
@@ -51,10 +53,13 @@ class Service:
     """Reads the files of queries, in child processes other than those of `reader`."""
     reader: MediaReader
     """Reads uploads."""
+    chat_models: ChatModels
     forecasts: Forecasts
     thumbnails: Thumbnails
     ingest: Ingest
     library: Library
+    recognizer: SpeechRecognizer
+    """Recognizes spoken questions."""
     readiness: CoalescedCall[list[Check]]
     scratch: Path
     """Folder for the files of queries."""
@@ -82,6 +87,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
         spaces = stack.enter_context(SpaceManager(store, settings))
+        chat_models = stack.enter_context(ChatModels(settings))
         memory = MemoryBudget(settings.sandbox_total_memory)
         reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         # Separate child processes, so that neither thumbnails nor queries delay an upload.
@@ -98,10 +104,12 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             spaces=spaces,
             query_reader=query_reader,
             reader=reader,
+            chat_models=chat_models,
             forecasts=Forecasts(store.catalog, settings.chunk_seconds),
             thumbnails=thumbnails,
             ingest=Ingest(store, dispatcher, reader, metrics),
             library=Library(store, dispatcher, thumbnails),
+            recognizer=stack.enter_context(SpeechRecognizer()),
             readiness=stack.enter_context(closing(CoalescedCall(checks.run))),
             scratch=stack.enter_context(scratch_folder(settings.root)),
         )

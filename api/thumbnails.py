@@ -114,6 +114,13 @@ def encode_webp(image: RGB, *, longest: int, quality: int = 80) -> bytes:
     return buffer.getvalue()
 
 
+def encode_jpeg(image: RGB, quality: int = 85) -> bytes:
+    """Encode `image` (height, width, 3) as JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
 def draw_waveform(samples: Waveform, width: int) -> RGB:
     """Draw loudness over time as bars, 16:9, `width` px wide."""
     height = width * 9 // 16

@@ -71,8 +71,8 @@ class Settings(BaseSettings):
 
     language: str = Field(
         "auto",
-        description="Language model: `builtin`; `auto` is the server of `MM_LANGUAGE_URL` if that is set, else `builtin`; "
-        "`off` disables it.",
+        description="Language model: `builtin`, a folder with a checkpoint, or its name in `MM_HOME/models`; `auto` is the "
+        "server of `MM_LANGUAGE_URL` if that is set, else `builtin`; `off` disables it.",
     )
     language_url: str = Field("", description="URL of a server with the chat API of OpenAI, such as `http://127.0.0.1:8000/v1`.")
     language_api_key: str = Field("", repr=False, description="API key that is sent to the server of `MM_LANGUAGE_URL`.")
@@ -80,7 +80,13 @@ class Settings(BaseSettings):
         "", description="Name of the model on the server of `MM_LANGUAGE_URL`; empty uses the first one that it lists."
     )
     language_precision: Literal["int4", "int8", "fp16"] = Field(
-        "int4", description="Precision of the weights of a language model that runs on this machine."
+        "int4", description="Precision of the weights of the built-in language model."
+    )
+    language_cache_mb: int = Field(
+        1152,
+        ge=8,
+        description="Most memory for the keys and values of a language model on this machine, in MiB; 1 MiB is 7 tokens of the "
+        "built-in model.",
     )
     language_seconds: float = Field(
         120.0, gt=0, description="Longest time without a byte from the server of `MM_LANGUAGE_URL`, in seconds."
@@ -93,6 +99,8 @@ class Settings(BaseSettings):
     query_bytes: int = Field(64 << 20, gt=0, description="Largest image, audio or clip file of a query, in bytes.")
     query_chars: int = Field(2000, gt=0, description="Longest text of a query, in characters.")
     query_seconds: float = Field(60.0, gt=0, description="Longest audio or clip of a query, in seconds.")
+    chat_messages: int = Field(1000, gt=0, description="Largest number of messages of a conversation.")
+    chat_chars: int = Field(400_000, gt=0, description="Longest text of a conversation, in characters.")
     max_hits: int = Field(1000, gt=0, description="Largest number of hits of one search.")
     media_pixels: int = Field(120_000_000, gt=0, description="Largest image or video frame, in pixels.")
     media_gif_pixels: int = Field(2_000_000_000, gt=0, description="Largest sum of the pixels of all frames of a GIF.")
@@ -122,6 +130,7 @@ class Settings(BaseSettings):
         120.0, gt=0, description="Longest time in which a client reads no byte of a response that is being sent, in seconds."
     )
     max_searches: int = Field(64, gt=0, description="Concurrent searches; also concurrent uploads of query files.")
+    max_chats: int = Field(256, gt=0, description="Concurrent requests to the language model.")
     max_uploads: int = Field(64, gt=0, description="Concurrent uploads.")
     max_thumbnails: int = Field(2, gt=0, description="Thumbnails that are decoded concurrently.")
     thumbnail_seconds: float = Field(
@@ -174,6 +183,11 @@ class Settings(BaseSettings):
         "auto",
         description="When text in images is recognized: `auto` uses up to a tenth of the encoding time and recognizes the rest "
         "when no job waits, `always` recognizes all of it during encoding, `off` none.",
+    )
+    captions: Literal["on", "off"] = Field(
+        "on",
+        description="Whether a sentence is written about each photo and each scene of a video, when no job waits; needs the "
+        "trained weights of the language model.",
     )
     sample_fps: float = Field(2.0, gt=0, description="Largest number of frames per second that are encoded.")
     lease_seconds: float = Field(

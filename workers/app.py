@@ -9,8 +9,8 @@ from mm.spaces import select_runtime_name
 from workers.context_owner import ContextOwner
 from workers.messaging.acknowledgements import patch_kombu_acknowledgements
 from workers.messaging.broker import create_broker
-from workers.messaging.messages import PING, READ, WORK
-from workers.tasks import read_text
+from workers.messaging.messages import CAPTION, PING, READ, WORK
+from workers.tasks import read_text, write_captions
 from workers.tasks.work_unit import run_work_unit
 
 if TYPE_CHECKING:
@@ -48,10 +48,14 @@ def create_app(settings: Settings, context_owner: ContextOwner | None = None, *,
         with owner.stall_detector.track_task():
             read_text.read_unread_text(owner.open())
 
+    def run_caption() -> None:
+        with owner.stall_detector.track_task():
+            write_captions.write_captions(owner.open())
+
     def run_ping() -> None:
         with owner.stall_detector.track_task():
             owner.open().record_heartbeat()
 
-    for name, run in ((WORK, run_work), (READ, run_read), (PING, run_ping)):
+    for name, run in ((WORK, run_work), (READ, run_read), (CAPTION, run_caption), (PING, run_ping)):
         app.task(name=name)(run)
     return app

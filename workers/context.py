@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from indexes import Store
+from mm.generation.captioner import CaptionModel
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces.encode.ocr_budget import OcrBudget
@@ -33,6 +34,9 @@ class WorkerContext:
 
     ocr_budget: OcrBudget = field(default_factory=OcrBudget)
     """The time left for text recognition, over all chunks of this process."""
+
+    caption_model: CaptionModel | None = None
+    """None where no captions are written."""
 
     record_progress: Callable[[], None] = lambda: None
     """Called whenever the running task has made progress."""

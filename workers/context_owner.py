@@ -10,7 +10,9 @@ from functools import partial
 import structlog
 
 from indexes import open_store
-from mm.errors import Unavailable
+from mm.errors import Corrupt, Unavailable
+from mm.generation.builtin_captioner import find_caption_model
+from mm.generation.captioner import CaptionModel
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces.encode.ocr_budget import OcrBudget
@@ -21,7 +23,7 @@ from workers.sandbox_reports import LayerReporter
 from workers.stall_detector import StallDetector
 from workers.stop import StopFlag
 from workers.sweeper import Sweeper
-from workers.tasks import read_text
+from workers.tasks import read_text, write_captions
 from workers.tasks.measure_runtimes import RuntimeMeasurement
 
 
@@ -81,6 +83,7 @@ class ContextOwner:
                         self._on_stall,
                         record_heartbeat=context.record_heartbeat,
                         has_waiting_text=partial(read_text.has_waiting_text, context),
+                        has_waiting_captions=partial(write_captions.has_waiting_captions, context),
                         measurement=measurement,
                     )
                     stack.enter_context(sweeper)
@@ -101,6 +104,17 @@ class ContextOwner:
                 self.open()
                 return
 
+    def _find_caption_model(self) -> CaptionModel | None:
+        """None, with a message in the log, if there is none or its file is damaged."""
+        try:
+            model = find_caption_model(self.settings)
+        except Corrupt as error:
+            structlog.get_logger().error("no captions", detail=str(error))
+            return None
+        if model is None:
+            structlog.get_logger().info("no captions: MM_CAPTIONS=off, or the trained weights are not installed")
+        return model
+
     def _open(self, stack: ExitStack) -> WorkerContext:
         store = stack.enter_context(open_store(self.settings))
         encodes = self.settings if self._runtime is None else self.settings.model_copy(update={"runtime": self._runtime})
@@ -111,4 +125,15 @@ class ContextOwner:
         stack.callback(dispatcher.close)
         ocr_budget = OcrBudget(self.settings.read_text)
         owner, record_progress = create_owner_name(), self.stall_detector.record_progress
-        return WorkerContext(self.settings, store, spaces, reader, dispatcher, self.stop, owner, ocr_budget, record_progress)
+        return WorkerContext(
+            self.settings,
+            store,
+            spaces,
+            reader,
+            dispatcher,
+            self.stop,
+            owner,
+            ocr_budget=ocr_budget,
+            caption_model=self._find_caption_model(),
+            record_progress=record_progress,
+        )

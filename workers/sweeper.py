@@ -46,20 +46,23 @@ class Sweeper:
         *,
         record_heartbeat: Callable[[], None] = lambda: None,
         has_waiting_text: Callable[[], bool] = lambda: False,
+        has_waiting_captions: Callable[[], bool] = lambda: False,
         measurement: RuntimeMeasurement | None = None,
     ) -> None:
         """`record_heartbeat` is called at each sweep while a task runs.
 
         `on_stall` is called with the reason when `stall_detector` reports that this process
         receives no messages, or that its task is stalled. `clock` is that of the store.
-        `has_waiting_text` reports whether an idle worker has text to recognize; `measurement`
-        compares runtimes when there is none.
+        `has_waiting_text` reports whether an idle worker has text to recognize,
+        `has_waiting_captions` whether it has captions to write when there is no text; `measurement`
+        compares runtimes when there is neither.
         """
         self._stall_detector = stall_detector
         self._on_stall = on_stall
         self._clock = clock
         self._record_heartbeat = record_heartbeat
         self._has_waiting_text = has_waiting_text
+        self._has_waiting_captions = has_waiting_captions
         self._measurement = measurement
         self._store = store
         self._dispatcher = dispatcher
@@ -93,24 +96,33 @@ class Sweeper:
         open_jobs = self._store.catalog.has_open_jobs()
         lost = self._dispatch_lost(waiting) if open_jobs else 0
         reindexed = continue_reindex(self._store, self._dispatcher)
-        has_waiting_text = False
+        has_idle_work = False
         if waiting == lost == reindexed == 0:  # otherwise the work itself records heartbeats
-            if has_waiting_text := self._has_waiting_text():
-                self._dispatcher.dispatch_text_reading(expires=self._sweep_seconds)
-            else:
-                self._dispatcher.ping(expires=self._sweep_seconds)
+            has_idle_work = self._dispatch_idle_work()
         if self._measurement is not None:
-            self._measurement.step(is_idle=not open_jobs and not has_waiting_text)
+            self._measurement.step(is_idle=not open_jobs and not has_idle_work)
         if time.monotonic() >= self._garbage_at:
             self._garbage_at = time.monotonic() + min(GARBAGE_SECONDS, self._garbage_age)
             self.collect_garbage()
         is_measuring = self._measurement is not None and self._measurement.is_running  # must end soon after work arrives
-        self.is_idle = waiting == reindexed == 0 and not open_jobs and not has_waiting_text and not is_measuring
+        self.is_idle = waiting == reindexed == 0 and not open_jobs and not has_idle_work and not is_measuring
         return lost + reindexed
 
     def collect_garbage(self) -> int:
         """Remove what crashes and deletes left. Returns the number of files and folders."""
         return self._store.sweep(self._garbage_age)
+
+    def _dispatch_idle_work(self) -> bool:
+        """Request work on searchable items, or only a heartbeat. Returns whether there is work."""
+        expires = self._sweep_seconds
+        if self._has_waiting_text():
+            self._dispatcher.dispatch_text_reading(expires=expires)
+        elif self._has_waiting_captions():
+            self._dispatcher.dispatch_captioning(expires=expires)
+        else:
+            self._dispatcher.ping(expires=expires)
+            return False
+        return True
 
     def _dispatch_lost(self, waiting: int) -> int:
         """Send messages for due work that has none. Returns the number of messages."""

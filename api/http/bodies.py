@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from api.http.problems import describe_validation_errors
 from api.limits.resources import get_limits
 from api.request_context import get_client_id
 from mm.errors import InvalidInput, TooLarge
-from mm.schemas import Model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 20
 LENGTH_DIGITS = 18
 
-Schema = TypeVar("Schema", bound=Model)
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 async def read_blocks(request: Request, limit: int, setting: str | None) -> AsyncIterator[bytes]:

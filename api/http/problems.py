@@ -44,6 +44,9 @@ FRAMEWORK = {
 """Slug and title of errors of the framework by status; any other status becomes 400."""
 SLUGS = frozenset({*ERRORS, MediaError.slug, *(slug for slug, _ in FRAMEWORK.values())})
 """Every slug that a response can have."""
+OPENAI_PREFIXES = ("/v1/chat/", "/v1/embeddings", "/v1/models")
+"""Routes whose problem documents have the member `error` of OpenAI's format as well."""
+_OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 CLIENT_CLOSED_REQUEST = 499  # never received; distinguishes an aborted upload from a failure in logs and metrics
 
 
@@ -59,7 +62,7 @@ def build_problem(
 ) -> Response:
     """Return a problem document; `extensions` are members in addition to the five standard ones."""
     request.scope["refusal"] = slug  # for the metric of refusals
-    document = {
+    document: dict[str, object] = {
         "type": TYPE_BASE + slug,
         "title": title,
         "status": status,
@@ -68,7 +71,15 @@ def build_problem(
         "request_id": request.scope.get("request_id"),
         **(extensions or {}),
     }
+    if request.url.path.startswith(OPENAI_PREFIXES):
+        document["error"] = build_openai_error(slug, status, str(document["detail"]))
     return JSONResponse(document, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def build_openai_error(slug: str, status: int, message: str) -> dict[str, str | None]:
+    """Return the member `error` of OpenAI's format; its `code` is the slug of the problem."""
+    kind = _OPENAI_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return {"message": message, "type": kind, "param": None, "code": slug}
 
 
 def describe_validation_errors(errors: Sequence[ErrorDetails]) -> str:

@@ -46,7 +46,7 @@ BODILESS_METHODS = frozenset({"GET", "HEAD", "DELETE"})
 """Methods without a body. Only for these can a disconnect be detected during the wait: the check
 would consume the body."""
 
-LimitedResource = Literal["catalog", "uploads", "upload_controls", "event_streams", "downloads"]
+LimitedResource = Literal["catalog", "chats", "uploads", "upload_controls", "event_streams", "downloads"]
 """Resources of which a route holds one slot while it runs or sends."""
 
 
@@ -82,6 +82,7 @@ class Limits:
             wait_seconds=SEARCH_SECONDS,
             setting="max_searches",
         )
+        self.chats = Limiter("requests to the language model", self._with_share(settings.max_chats), setting="max_chats")
         self.query_uploads = Limiter("queries with files", searches, setting="max_searches")
         self.uploads = Limiter("uploads", self._with_share(settings.max_uploads), setting="max_uploads")
         per_key = min(settings.max_partial_uploads_per_key, settings.max_partial_uploads)

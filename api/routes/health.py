@@ -42,12 +42,14 @@ async def readyz(response: Response, service: ServiceDep) -> Readiness:
     dependencies=[hold_while_processing("catalog")],
 )
 def get_metrics(service: ServiceDep) -> Response:
-    """Requests, uploads, searches, queues, the state of the library, and the times of workers."""
+    """Requests, uploads, searches, queues, the state of the library, the times of workers, and the
+    engine of a local language model."""
     catalog = service.store.catalog
     counts = catalog.count_rows()
     library = {"items": counts.items, "segments": counts.segments, "evidence": counts.evidence}
     jobs = {str(state): count for state, count in counts.jobs.items()}
     return Response(
-        service.metrics.render(library, jobs, catalog.read_queue_status(), catalog.read_work_metrics()),
+        service.metrics.render(library, jobs, catalog.read_queue_status(), catalog.read_work_metrics())
+        + service.chat_models.report_metrics(),
         media_type=metrics.CONTENT_TYPE,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, literal, select
 
 from indexes.catalog.base import CatalogMixin
 from indexes.catalog.captions import select_caption_of_segment
@@ -26,6 +26,8 @@ ORDERS: dict[ItemSort, tuple[ColumnElement[Any], ...]] = {
 }
 """Each order ends in the key, so that equal items keep their order from page to page."""
 
+MIN_NAME_CHARS = 3
+
 
 class ListingRows(CatalogMixin):
     def browse_items(self, filters: BrowseFilters, sort: ItemSort, offset: int, limit: int) -> tuple[list[ItemRow], int]:
@@ -38,6 +40,19 @@ class ListingRows(CatalogMixin):
             total = session.execute(_apply_filters(select(func.count()).select_from(Item), filters)).scalar_one()
             items = session.scalars(query.order_by(*ORDERS[sort]).offset(offset).limit(limit)).all()
             return item_rows(session, items), total
+
+    def find_items_named_in(self, text: str, limit: int) -> list[ItemRow]:
+        """Return up to `limit` items whose names stand in a text, in any case, longest names first.
+
+        A name of fewer than `MIN_NAME_CHARS` characters is not looked for.
+        """
+        lower = text.lower()
+        contains = literal(lower).contains(func.lower(Item.name))
+        query = select(Item).where(func.length(Item.name) >= MIN_NAME_CHARS, contains)
+        with self._database.read() as session:
+            items = session.scalars(query.order_by(func.length(Item.name).desc(), Item.pk)).all()
+            # The pattern characters % and _ of a name match other text too.
+            return item_rows(session, [item for item in items if item.name.lower() in lower][:limit])
 
     def list_tags(self, limit: int) -> list[tuple[str, int]]:
         """Return the most frequent tags with their number of items."""

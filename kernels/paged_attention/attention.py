@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import triton
 import triton.language as tl
@@ -20,10 +18,6 @@ import triton.language as tl
 from kernels.paged_attention.reference import PagedCache
 
 LOG2_E = 1.4426950408889634
-PREFILL_TOKENS = 16
-"""Tokens in a tile of a prompt."""
-
-Int32 = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +136,6 @@ def attend(
             target, lse, out_THD, num_tokens * num_heads,
             D=width, D_P2=width_p2, SPLITS=num_splits, SPLITS_P2=triton.next_power_of_2(num_splits), num_warps=1,
         )  # fmt: skip
-
-
-def list_tiles(query_starts_S1: Int32, sequences: Int32, tokens_per_tile: int) -> tuple[Int32, Int32]:
-    """The tiles of these sequences: the sequence, and the first token, of each."""
-    starts, lengths = query_starts_S1[sequences], query_starts_S1[sequences + 1] - query_starts_S1[sequences]
-    counts = -(-lengths // tokens_per_tile)
-    tile_seqs = np.repeat(sequences, counts)
-    places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return tile_seqs.astype(np.int32), (np.repeat(starts, counts) + places * tokens_per_tile).astype(np.int32)
 
 
 def choose_num_splits(num_sequences: int, num_kv_heads: int, max_context: int, num_processors: int) -> int:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.nn import functional
+
+Int32 = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +52,12 @@ def attend(
         )
         out[first:last] = attended[0].transpose(0, 1)
     return out
+
+
+def list_tiles(query_starts_S1: Int32, sequences: Int32, tokens_per_tile: int) -> tuple[Int32, Int32]:
+    """The tiles of these sequences: the sequence, and the first token, of each."""
+    starts, lengths = query_starts_S1[sequences], query_starts_S1[sequences + 1] - query_starts_S1[sequences]
+    counts = -(-lengths // tokens_per_tile)
+    tile_seqs = np.repeat(sequences, counts)
+    places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return tile_seqs.astype(np.int32), (np.repeat(starts, counts) + places * tokens_per_tile).astype(np.int32)

@@ -10,6 +10,7 @@ item; the rounds of the conversation and the question follow:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ MAX_TOKENS = 1536
 """Default length of a prompt."""
 MAX_TEXT_CHARS = 320
 """Longest text of one piece of evidence; the rest is left out."""
+CHARS_PER_TOKEN = 2.5
+"""Of the moments of a prompt, at least; measured over the training set, where the mean is 2.9."""
 MESSAGE_TOKENS = 8
 """Upper bound of the tokens that the chat template adds to a message."""
 _LABELS: dict[Kind, str] = {"picture": "{}", "speech": 'Said: "{}"', "written": 'Written: "{}"', "sound": "Sound: {}"}
@@ -75,6 +78,11 @@ def build_prompt(
             kept.pop()
         else:
             raise TooLarge(f"The question is too long: with one moment it has {length:,} tokens; the maximum is {max_tokens:,}.")
+
+
+def estimate_tokens(text: str) -> int:
+    """An upper estimate of the tokens of English text, for use without a tokenizer."""
+    return math.ceil(len(text) / CHARS_PER_TOKEN)
 
 
 def format_moments(moments: Sequence[EvidenceMoment]) -> str:

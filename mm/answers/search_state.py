@@ -17,9 +17,11 @@ class SearchState:
     """What a moment must not show."""
     items: tuple[str, ...] = ()
     """The only items searched; empty for all."""
-    before: int | None = None
+    before: float | None = None
     """Moments must end at or before this time, in seconds."""
-    after: int | None = None
+    after: float | None = None
     """Moments must start at or after this time."""
     selected: str | None = None
     """Id of the moment that 'it' and 'there' mean."""
+    listed: tuple[str, ...] = ()
+    """Ids of the moments that the last answer cites: number n is `listed[n - 1]`."""

@@ -23,17 +23,20 @@ from mm.generation.blocks import BlockManager
 from mm.generation.grammar import GrammarCompiler, GrammarError
 from mm.generation.metrics import EngineMetrics
 from mm.generation.request import MAX_SEED, RequestOutput
-from mm.generation.runner import build_batch
-from mm.generation.sampler import sample_tokens, token_logprobs
+from mm.generation.runner import SamplingRunner, build_batch
+from mm.generation.sampler import make_row_sampling, sample_tokens, token_logprobs
 from mm.generation.scheduler import Scheduler
 from mm.generation.sequence import Sequence
 from mm.generation.text_stream import TextStream
 
 if TYPE_CHECKING:
     from mm.generation.request import FinishReason, Request, TokenLogprobs
-    from mm.generation.runner import Runner
+    from mm.generation.runner import Runner, StepBatch
     from mm.generation.vocabulary import Vocabulary
     from mm.numerics import Float32
+
+
+NOT_FINITE = "The logits of the model are not finite, or the grammar allows no token."
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +131,13 @@ class Engine:
         chunks = self._scheduler.schedule()
         if not chunks:
             return []
-        for sequence in (chunk.sequence for chunk in chunks):
+        for sequence in (chunk.sequence for chunk in chunks if not chunk.sequence.num_output_tokens):
             cached = sequence.num_cached_tokens or 0
             self.metrics.record_admission(sequence.request.request_id, sequence.num_prompt_tokens, cached)
-        logits = self._runner.run(build_batch(chunks, self.config.block_size))
+        samples = self._run(build_batch(chunks, self.config.block_size), [chunk.sequence for chunk in chunks if chunk.is_last])
         self._scheduler.register_computed(chunks)
-        outputs = self._advance([chunk.sequence for chunk in chunks if chunk.is_last], logits)
+        outputs = [self._advance(sample) for sample in samples]
+        self.metrics.record_tokens(sum(not sample.error for sample in samples))
         self._record_state()
         return outputs
 
@@ -167,28 +171,33 @@ class Engine:
             self._grammars = GrammarCompiler(self._vocabulary)
         return self._grammars
 
-    def _advance(self, sequences: list[Sequence], logits_BV: Float32) -> list[RequestOutput]:
-        """Sample the next token of each sequence from its row of logits."""
-        masked_BV, errors = _apply_grammars(sequences, logits_BV)
-        valid = [i for i, error in enumerate(errors) if not error]
-        rows = [sequences[i] for i in valid]
-        tokens = sample_tokens(
-            masked_BV if len(valid) == len(sequences) else masked_BV[valid],
-            [sequence.request.params for sequence in rows],
-            [sequence.seed for sequence in rows],
-            [sequence.num_output_tokens for sequence in rows],
-        )
-        failed = [(sequence, error) for sequence, error in zip(sequences, errors, strict=True) if error]
-        outputs = [self._end(sequence, "error", "", (), (), error) for sequence, error in failed]
-        for i, sequence, token_id in zip(valid, rows, tokens.tolist(), strict=True):
-            outputs.append(self._append(sequence, token_id, logits_BV[i]))
-        return outputs
+    def _run(self, batch: StepBatch, sequences: list[Sequence]) -> list[_Sample]:
+        """Compute a step, and sample a token for each of the sequences that are complete."""
+        if not isinstance(self._runner, SamplingRunner):
+            return _sample(sequences, self._runner.run(batch))
+        params = [sequence.request.params for sequence in sequences]
+        sampling = make_row_sampling(params, [seq.seed for seq in sequences], [seq.num_output_tokens for seq in sequences])
+        on_host = [i for i, seq in enumerate(sequences) if seq.matcher is not None or params[i].logprobs is not None]
+        tokens, logits = self._runner.run_and_sample(batch, sampling, np.array(on_host, np.int32))
+        samples = [
+            _Sample(sequence, token, None, "" if token >= 0 else NOT_FINITE)
+            for sequence, token in zip(sequences, tokens.tolist(), strict=True)
+        ]
+        for i, sample in zip(on_host, _sample([sequences[i] for i in on_host], logits), strict=True):
+            samples[i] = sample
+        return samples
 
-    def _append(self, sequence: Sequence, token_id: int, logits_V: Float32) -> RequestOutput:
+    def _advance(self, sample: _Sample) -> RequestOutput:
+        """Append the sampled token to its sequence."""
+        sequence, token_id, logits_V = sample.sequence, sample.token_id, sample.logits_V
+        if sample.error:
+            return self._end(sequence, "error", "", (), (), sample.error)
         params = sequence.request.params
         sequence.token_ids.append(token_id)
         self.metrics.record_token(sequence.request.request_id)
-        logprobs = () if params.logprobs is None else (token_logprobs(logits_V, token_id, params.logprobs),)
+        logprobs: tuple[TokenLogprobs, ...] = ()
+        if params.logprobs is not None and logits_V is not None:
+            logprobs = (token_logprobs(logits_V, token_id, params.logprobs),)
         text = sequence.text_stream.push(token_id)
         try:
             reason = self._finish_reason(sequence, token_id)
@@ -225,6 +234,37 @@ class Engine:
         return _output(sequence, text + sequence.text_stream.finish(), token_ids, logprobs, reason, error)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sample:
+    """The next token of a sequence, or why there is none."""
+
+    sequence: Sequence
+    token_id: int
+    logits_V: Float32 | None
+    """None where the runner sampled and no log probabilities are needed."""
+    error: str
+
+
+def _sample(sequences: list[Sequence], logits_BV: Float32) -> list[_Sample]:
+    """Select a token of each row; an error for rows without one."""
+    if not sequences:
+        return []
+    masked_BV, errors = _apply_grammars(sequences, logits_BV)
+    valid = [i for i, error in enumerate(errors) if not error]
+    rows = [sequences[i] for i in valid]
+    tokens = np.full(len(sequences), -1, np.int64)
+    tokens[valid] = sample_tokens(
+        masked_BV if len(valid) == len(sequences) else masked_BV[valid],
+        [sequence.request.params for sequence in rows],
+        [sequence.seed for sequence in rows],
+        [sequence.num_output_tokens for sequence in rows],
+    )
+    return [
+        _Sample(sequence, token, logits_V, error)
+        for sequence, token, logits_V, error in zip(sequences, tokens.tolist(), logits_BV, errors, strict=True)
+    ]
+
+
 def _apply_grammars(sequences: list[Sequence], logits_BV: Float32) -> tuple[Float32, list[str]]:
     """Logits with -inf where a grammar excludes a token, and the error of each row, '' for none."""
     errors = [""] * len(sequences)
@@ -238,7 +278,7 @@ def _apply_grammars(sequences: list[Sequence], logits_BV: Float32) -> tuple[Floa
                 errors[i] = f"The grammar cannot be continued: {error}."
     best = logits_BV[np.arange(len(sequences)), logits_BV.argmax(1)]  # NaN counts as the highest
     for i in np.flatnonzero(~np.isfinite(best)).tolist():
-        errors[i] = errors[i] or "The logits of the model are not finite, or the grammar allows no token."
+        errors[i] = errors[i] or NOT_FINITE
     return logits_BV, errors
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from itertools import chain
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from mm.numerics import Float32
+from mm.numerics import Float32, Float64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence as Sequences
 
     from mm.generation.scheduler import Chunk
+    from mm.generation.sequence import Sequence
 
 Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,37 +60,68 @@ class Runner(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RowSampling:
+    """How the tokens of L rows of logits are selected: the arguments of `sampler.sample_tokens`."""
+
+    temperatures_L: Float64
+    top_ks_L: Int64
+    top_ps_L: Float64
+    uniforms_L: Float64
+    """The random number of each row, from [0, 1)."""
+
+
+@runtime_checkable
+class SamplingRunner(Runner, Protocol):
+    """A runner that selects tokens on its device: the logits of a large batch are not copied."""
+
+    def run_and_sample(self, batch: StepBatch, sampling: RowSampling, rows_with_logits_R: Int32) -> tuple[Int64, Float32]:
+        """Like `run`. Returns the tokens (L,), -1 where the highest logit is not finite, and logits
+        (R, vocabulary) of some of the L rows."""
+        ...
+
+
 def build_batch(chunks: Sequences[Chunk], block_size: int) -> StepBatch:
     """The arrays of a step. `chunks` must not be empty."""
-    token_ids, positions, slots, media_rows, embeddings = [], [], [], [], []
+    sequences = [chunk.sequence for chunk in chunks]
+    starts = np.array([sequence.num_computed_tokens for sequence in sequences])
     lengths = np.array([chunk.num_tokens for chunk in chunks])
     query_starts = np.concatenate([[0], np.cumsum(lengths)])
-    block_tables = np.full((len(chunks), max(len(chunk.sequence.block_table) for chunk in chunks)), -1, np.int32)
-    for i, chunk in enumerate(chunks):
-        sequence = chunk.sequence
-        start, end = sequence.num_computed_tokens, sequence.num_computed_tokens + chunk.num_tokens
-        block_tables[i, : len(sequence.block_table)] = sequence.block_table
-        token_ids.append(sequence.token_ids[start:end])
-        positions.append(np.arange(start, end))
-        slots.append(block_tables[i, positions[-1] // block_size] * block_size + positions[-1] % block_size)
+    rows = np.repeat(np.arange(len(chunks)), lengths)
+    positions = np.arange(query_starts[-1]) + (starts - query_starts[:-1])[rows]
+    block_tables = _stack_block_tables(sequences)
+    token_ids = chain.from_iterable(
+        sequence.token_ids[start : start + length]
+        for sequence, start, length in zip(sequences, starts.tolist(), lengths.tolist(), strict=True)
+    )
+    media_rows, embeddings = [], []
+    for i, sequence in enumerate(sequences):
         for span in sequence.request.media:
-            first, last = max(start, span.start), min(end, span.end)
+            first, last = max(starts[i], span.start), min(starts[i] + lengths[i], span.end)
             if first < last:
-                media_rows.append(np.arange(first, last) - start + query_starts[i])
+                media_rows.append(np.arange(first, last) - starts[i] + query_starts[i])
                 embeddings.append(span.embeddings[first - span.start : last - span.start])
     is_last = np.array([chunk.is_last for chunk in chunks])
     return StepBatch(
-        token_ids_T=np.concatenate(token_ids).astype(np.int32),
-        positions_T=np.concatenate(positions).astype(np.int32),
-        slots_T=np.concatenate(slots).astype(np.int32),
+        token_ids_T=np.fromiter(token_ids, np.int32, len(positions)),
+        positions_T=positions.astype(np.int32),
+        slots_T=(block_tables[rows, positions // block_size] * block_size + positions % block_size).astype(np.int32),
         query_starts_S1=query_starts.astype(np.int32),
-        context_lens_S=np.array([chunk.sequence.num_computed_tokens + chunk.num_tokens for chunk in chunks], np.int32),
+        context_lens_S=(starts + lengths).astype(np.int32),
         block_tables_SN=block_tables,
         logits_rows_L=(query_starts[1:][is_last] - 1).astype(np.int32),
         media_rows_M=np.concatenate(media_rows).astype(np.int32) if media_rows else np.zeros(0, np.int32),
         media_embeddings_MD=np.concatenate(embeddings) if embeddings else None,
-        expert_bias_SEA=_stack_expert_bias([chunk.sequence.request.expert_bias for chunk in chunks]),
+        expert_bias_SEA=_stack_expert_bias([sequence.request.expert_bias for sequence in sequences]),
     )
+
+
+def _stack_block_tables(sequences: Sequences[Sequence]) -> Int32:
+    lengths = np.array([len(sequence.block_table) for sequence in sequences])
+    blocks = chain.from_iterable(sequence.block_table for sequence in sequences)
+    tables = np.full((len(sequences), lengths.max()), -1, np.int32)
+    tables[np.arange(lengths.max()) < lengths[:, None]] = np.fromiter(blocks, np.int32, lengths.sum())
+    return tables
 
 
 def _stack_expert_bias(biases: Sequences[Float32 | None]) -> Float32 | None:

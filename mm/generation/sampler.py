@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.generation.request import TokenLogprobs
+from mm.generation.runner import RowSampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,16 @@ def sample_tokens(logits_BV: Float32, params: Sequence[SamplingParams], seeds: S
     uniforms = uniform(np.array([seeds[i] for i in rows], np.uint64), np.array([steps[i] for i in rows], np.uint64))
     tokens[rows] = _invert_distribution(probabilities, uniforms)
     return tokens
+
+
+def make_row_sampling(params: Sequence[SamplingParams], seeds: Sequence[int], steps: Sequence[int]) -> RowSampling:
+    """The arguments of `sample_tokens` for a runner that samples."""
+    return RowSampling(
+        np.array([row.temperature for row in params], np.float64),
+        np.array([row.top_k for row in params], np.int64),
+        np.array([row.top_p for row in params], np.float64),
+        uniform(np.array(seeds, np.uint64), np.array(steps, np.uint64)),
+    )
 
 
 def uniform(seeds: UInt64, steps: UInt64) -> Float64:

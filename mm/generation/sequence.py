@@ -27,6 +27,7 @@ class Sequence:
         self.text_stream = text_stream
         self.matcher = matcher
         self.token_ids = list(request.prompt_token_ids)
+        self.num_prompt_tokens = len(self.token_ids)
         self.num_computed_tokens = 0
         """Tokens whose keys and values are in the cache."""
         self.num_cached_tokens: int | None = None
@@ -41,13 +42,9 @@ class Sequence:
         return len(self.token_ids)
 
     @property
-    def num_prompt_tokens(self) -> int:
-        return len(self.request.prompt_token_ids)
-
-    @property
     def num_output_tokens(self) -> int:
-        return self.num_tokens - self.num_prompt_tokens
+        return len(self.token_ids) - self.num_prompt_tokens
 
     @property
     def num_uncomputed_tokens(self) -> int:
-        return self.num_tokens - self.num_computed_tokens
+        return len(self.token_ids) - self.num_computed_tokens

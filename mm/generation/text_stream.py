@@ -40,6 +40,8 @@ class TextStream:
     def _take(self, new_text: str) -> str:
         if self.is_stopped:
             return ""
+        if not self._stop:
+            return new_text
         text = self._held + new_text
         if (match := find_stop(text, self._stop)) is not None:
             self.is_stopped, self._held = True, ""

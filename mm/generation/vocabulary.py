@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from mm.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from mm.models.language.tokenizer import LanguageTokenizer
 
 
 @dataclass(frozen=True)
@@ -36,3 +40,10 @@ class Vocabulary:
     def text_bytes(self, token_id: int) -> bytes:
         """The bytes that the token adds to the text."""
         return b"" if token_id in self._special else self.tokens[token_id]
+
+
+def make_vocabulary(tokenizer: LanguageTokenizer) -> Vocabulary:
+    """The tokens of a tokenizer as the engine needs them."""
+    tokens = tuple(tokenizer.get_bytes(token_id) for token_id in range(tokenizer.vocab_size))
+    special = frozenset(token_id for token_id, data in enumerate(tokens) if not data)
+    return Vocabulary(tokens, (tokenizer.eos_id,), special)

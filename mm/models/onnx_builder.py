@@ -49,10 +49,15 @@ class OnnxBuilder:
         outputs: Sequence[onnx.ValueInfoProto],
         *,
         check: bool = True,
+        metadata: Mapping[str, str] | None = None,
     ) -> bytes:
         """The serialised graph. With `check` its shapes are inferred, and errors of onnx raised."""
         graph = helper.make_graph(self._nodes, name, inputs, outputs, self._constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        versions = [helper.make_opsetid("", OPSET)]
+        # The operators of other domains, which only one runtime has, are in version 1.
+        versions += [helper.make_opsetid(domain, 1) for domain in sorted({node.domain for node in self._nodes} - {""})]
+        model = helper.make_model(graph, opset_imports=versions, ir_version=IR_VERSION)
+        helper.set_model_props(model, dict(metadata or {}))
         if check:
             onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString())

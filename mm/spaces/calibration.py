@@ -117,6 +117,19 @@ class SoundCalibration(_Value):
         return calibration.model_copy(update={"calibrators": (*calibration.calibrators, *own)})
 
 
+class CaptionCalibration(_Value):
+    """The calibrators of written captions, in a file beside the weights that write them."""
+
+    caption_weights: str
+    """SHA-256 of the trained weights of the language model that it was fitted to."""
+    prior: float
+    calibrators: tuple[ComponentCalibrator, ...]
+
+    def add_to(self, calibration: Calibration) -> Calibration:
+        """The calibration with these calibrators after its own."""
+        return calibration.model_copy(update={"calibrators": (*calibration.calibrators, *self.calibrators)})
+
+
 class Bank:
     """Reference vectors (N, D) of images, sentences and sounds.
 
@@ -167,6 +180,11 @@ def _read(model: type[Value], path: Path) -> Value:
 def read_sound_calibration(path: Path) -> SoundCalibration:
     """Read `sound.json`. Raises `Corrupt` when it is missing or has another schema."""
     return _read(SoundCalibration, path)
+
+
+def read_caption_calibration(path: Path) -> CaptionCalibration | None:
+    """Read `captions.json`; None without the file. Raises `Corrupt` when it has another schema."""
+    return _read(CaptionCalibration, path) if path.is_file() else None
 
 
 def read_sound_bank(path: Path) -> Vectors:

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mm
 from mm.runtimes import find_runtime
 from mm.spaces.build_graphs import prebuild_image, prebuild_image_maps, prebuild_languages, prebuild_sound, prebuild_text
-from mm.spaces.calibration import read_bank, read_calibration, read_sound_calibration
+from mm.spaces.calibration import read_bank, read_calibration, read_caption_calibration, read_sound_calibration
 from mm.spaces.space import Lazy, Loaders, Space
 from mm.spaces.types import SpaceId
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mm.models.text.multilingual import MultilingualTower, RoutedTextTower
     from mm.models.text.tower import TextTower
     from mm.models.types import TextEmbedder
+    from mm.spaces.calibration import Calibration, SoundCalibration
 
 LITE = SpaceId("lite", 1)
 """The version grows whenever the same input would give another vector."""
@@ -32,6 +34,8 @@ IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json"
 LANGUAGES = "languages.safetensors"
 TEMPORAL, TEMPORAL_CARD = "temporal.safetensors", "TEMPORAL.md"
 SOUND_WEIGHTS, SOUND_CALIBRATION, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
+CAPTION_CALIBRATION = Path(mm.__file__).parent / "weights" / "language" / "captions.json"
+"""Of the captions that the built-in language model writes; absent without its trained weights."""
 FILES = (
     IMAGE_WEIGHTS,
     LANGUAGES,
@@ -90,9 +94,16 @@ def _make_loaders(folder: Path, options: TowerOptions) -> Loaders:
         recognizer=Lazy(partial(_load_recognizer, options)),
         temporal=Lazy(partial(load_temporal_tower, folder / TEMPORAL)),
         sound_calibration=sound_calibration,
-        calibration=Lazy(lambda: sound_calibration().complete(read_calibration(folder / CALIBRATION))),
+        calibration=Lazy(partial(_load_calibration, folder / CALIBRATION, sound_calibration)),
         bank=Lazy(partial(read_bank, folder / BANK, folder / SOUND_BANK)),
     )
+
+
+def _load_calibration(path: Path, sound_calibration: Lazy[SoundCalibration]) -> Calibration:
+    """With the calibrators of sounds and, where there are trained weights, of captions."""
+    calibration = sound_calibration().complete(read_calibration(path))
+    of_captions = read_caption_calibration(CAPTION_CALIBRATION)
+    return calibration if of_captions is None else of_captions.add_to(calibration)
 
 
 def load_sound_tower(weights: Path, options: TowerOptions) -> SoundTower:

@@ -115,6 +115,7 @@ def load_openclip_space(
         # The cosine at which frames may be interpolated was measured in `lite`; in many models even
         # unlike images are closer than that.
         encodes_every_frame=True,
+        has_image_maps=False,
         can_compare_sound_with_images=has_own_sound,
         base_id=base_id,
         folder=folder,

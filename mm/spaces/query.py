@@ -16,7 +16,7 @@ from mm.spaces.space import Space
 from mm.spaces.spelling import build_spelling_query
 from mm.spaces.types import EvidenceQuery, Query, Vector, Vectors
 
-KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "written", "name")
+KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "written", "name", "caption")
 CALIBRATED_AS: Final[dict[tuple[Component, EvidenceKind], EvidenceKind]] = {("text", "written"): "speech"}
 """Kinds of evidence without a calibrator of their own, and the kind whose calibrator they use.
 Recognized text is compared as speech is: text with text."""

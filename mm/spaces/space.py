@@ -81,6 +81,8 @@ class Space:
     """Sentences that every search result from this space carries."""
     encodes_every_frame: bool = False
     """Whether every sampled frame of a video is run through the image tower, none interpolated."""
+    has_image_maps: bool = True
+    """Whether `image_maps` can be loaded."""
     can_compare_sound_with_images: bool = True
     """Whether sounds and images share vectors, so that one finds the other."""
 

@@ -35,6 +35,7 @@ def assume_calibration(model: OpenClipModel, bank: Bank, lite: Calibration, spac
     """Derive a calibration from a model; `bank` has the sample photos as images.
 
     Calibrators of speech, text and names are those of `lite`, whose sentence encoder they are for.
+    That of captions is not, because it was fitted beside the images of `lite`.
     """
     scale = model.scale
     captions = model.embed_texts(UNRELATED_CAPTIONS).cpu().numpy()
@@ -55,6 +56,6 @@ def assume_calibration(model: OpenClipModel, bank: Bank, lite: Calibration, spac
             ComponentCalibrator(component="text", kind="picture", calibrator=text),
             ComponentCalibrator(component="picture", kind="picture", calibrator=image),
             ComponentCalibrator(component="clip", kind="picture", calibrator=image),
-            *(entry for entry in lite.calibrators if entry.kind != "picture"),
+            *(entry for entry in lite.calibrators if entry.kind not in {"picture", "caption"}),
         ),
     )

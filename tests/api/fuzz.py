@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes import open_store
+from mm.generation.chat.types import ChatDelta, Usage
 from mm.media.types import Span
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from mm.spaces.types import SpaceId
 from workers.tasks.segment_shards import read_segments, write_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
+    from mm.generation.chat.types import ChatRequest
     from mm.settings import Settings
     from mm.spaces.types import Vectors
 
@@ -26,6 +28,28 @@ SAME = np.full(DIM, DIM**-0.5, np.float32)
 def make_text_vector(tower: object, texts: Sequence[str]) -> Vectors:
     """Replaces the text tower: all texts have the same vector."""
     return np.tile(SAME, (len(texts), 1))
+
+
+class EchoChat:
+    """Replaces the language model: the answer is the last message."""
+
+    name = "echo"
+    media_input = "files"
+
+    async def stream_async(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        yield ChatDelta(request.messages[-1].text)
+        yield ChatDelta(finish_reason="stop", usage=Usage(1, 1))
+
+    def report_metrics(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def select_echo(settings: Settings) -> EchoChat:
+    """Replaces the selection of a language model."""
+    return EchoChat()
 
 
 class WorkingDispatcher:

@@ -26,10 +26,11 @@ from schemathesis.specs.openapi import checks
 
 import api.service
 from api.app import create_app
+from mm.generation.chat import models
 from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from tests.api import media
-from tests.api.fuzz import WorkingDispatcher, make_text_vector
+from tests.api.fuzz import WorkingDispatcher, make_text_vector, select_echo
 from tests.api.uploads.tus import CHUNK_TYPE
 from tests.graphs import with_graphs
 
@@ -84,6 +85,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[A
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api.service, "Dispatcher", WorkingDispatcher)
         patch.setattr(TextTower, "embed", make_text_vector)
+        patch.setattr(models, "_select", select_echo)
         app = create_app(Settings(home=home, import_root=home / "import", max_waiting_jobs=10**6, allowed_hosts=HOST))
         yield schemathesis.openapi.from_asgi("/openapi.json", app)
     shutdown_lifespans()

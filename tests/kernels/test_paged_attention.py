@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.paged_attention.attention import Tile, attend, choose_num_splits, list_tiles
-from kernels.paged_attention.reference import PagedCache
+from kernels.paged_attention.attention import Tile, attend, choose_num_splits
+from kernels.paged_attention.reference import PagedCache, list_tiles
 from kernels.paged_attention.reference import attend as attend_reference
 from tests.kernels.interpreted import DEVICE
 

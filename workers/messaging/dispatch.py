@@ -16,7 +16,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from mm.errors import Unavailable
 from mm.settings import Settings
 from workers.messaging.broker import NO_BROKER, create_broker
-from workers.messaging.messages import PING, QUEUE, READ, WORK
+from workers.messaging.messages import CAPTION, PING, QUEUE, READ, WORK
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -44,6 +44,10 @@ class Dispatcher:
     def dispatch_text_reading(self, expires: float) -> None:
         """Request deferred text recognition from one worker; expires after `expires` seconds."""
         self._send(READ, expires=expires)
+
+    def dispatch_captioning(self, expires: float) -> None:
+        """Request captions from one worker; expires after `expires` seconds."""
+        self._send(CAPTION, expires=expires)
 
     def ping(self, expires: float) -> None:
         """Request a heartbeat from one worker; expires after `expires` seconds."""

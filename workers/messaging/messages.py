@@ -19,8 +19,9 @@ from redis.exceptions import OutOfMemoryError
 QUEUE = "mm"
 WORK = "mm.work"
 READ = "mm.read"
+CAPTION = "mm.caption"
 PING = "mm.ping"
-TASKS = (WORK, READ, PING)
+TASKS = (WORK, READ, CAPTION, PING)
 
 MAX_LOGGED_CHARS = 200
 """Maximum logged characters of a reason."""

@@ -70,37 +70,24 @@ class UncaptionedRows(CatalogMixin):
             return session.scalar(select(exists().where(*_is_due(space, now, max_attempts, reuse_only)))) or False
 
     def lease_captions(
-        self, space: SpaceId, owner: str, seconds: float, max_attempts: int, *, reuse_only: bool = False
-    ) -> LeasedCaptions | None:
-        """Lease one item whose captions are due, and count an attempt. None if nothing is due.
+        self, space: SpaceId, owner: str, seconds: float, max_attempts: int, max_items: int = 1, *, reuse_only: bool = False
+    ) -> list[LeasedCaptions]:
+        """Lease up to `max_items` items whose captions are due, and count an attempt for each.
 
         An item whose last `max_attempts` leases ended without `add_captions` is not leased.
         """
         now = self._clock()
         is_due = _is_due(space, now, max_attempts, reuse_only)
         with self._database.write() as session:
-            first = select(Uncaptioned.item_pk).where(*is_due).order_by(Uncaptioned.item_pk).limit(1).scalar_subquery()
+            first = select(Uncaptioned.item_pk).where(*is_due).order_by(Uncaptioned.item_pk).limit(max_items)
             leased = (
                 update(Uncaptioned)
-                .where(Uncaptioned.item_pk == first, *is_due)
+                .where(Uncaptioned.item_pk.in_(first.scalar_subquery()), *is_due)
                 .values(owner=owner, leased_until=now + seconds, attempts=Uncaptioned.attempts + 1)
                 .returning(Uncaptioned.item_pk, Uncaptioned.next_segment)
             )
-            row = session.execute(leased).first()
-            if row is None:
-                return None
-            item = session.execute(select(Item).where(Item.pk == row.item_pk)).scalar_one()
-            written = select(Caption).where(Caption.item_pk == item.pk, Caption.model == _current_model()).order_by(Caption.pk)
-            return LeasedCaptions(
-                item_pk=item.pk,
-                item_id=item.id,
-                sha256=item.sha256,
-                name=item.name,
-                is_image=item.kind == "image",
-                space=space,
-                scenes=_read_scenes(session, item.pk, space, row.next_segment),
-                known=[caption_row(caption) for caption in session.scalars(written)],
-            )
+            rows = sorted(session.execute(leased).tuples().all())
+            return [_read_leased(session, item_pk, space, next_segment) for item_pk, next_segment in rows]
 
     def extend_caption_lease(self, leased: LeasedCaptions, owner: str, seconds: float) -> bool:
         """Extend a lease. False if it is lost, or the item was deleted."""
@@ -184,6 +171,23 @@ def record_uncaptioned(session: Session, item_pk: int, space: str, *, has_image:
     if has_image:
         key = {"item_pk": item_pk, "space": space}
         session.add(Uncaptioned(**key, next_segment=0, attempts=0, owner=None, leased_until=0.0, error=None))
+
+
+def _read_leased(session: Session, item_pk: int, space: SpaceId, next_segment: int) -> LeasedCaptions:
+    item = session.execute(select(Item).where(Item.pk == item_pk)).scalar_one()
+    written = select(Caption).where(Caption.item_pk == item.pk, Caption.model == _current_model()).order_by(Caption.pk)
+    return LeasedCaptions(
+        item_pk=item.pk,
+        item_id=item.id,
+        sha256=item.sha256,
+        name=item.name,
+        is_image=item.kind == "image",
+        width=item.width,
+        height=item.height,
+        space=space,
+        scenes=_read_scenes(session, item.pk, space, next_segment),
+        known=[caption_row(caption) for caption in session.scalars(written)],
+    )
 
 
 def _read_scenes(session: Session, item_pk: int, space: SpaceId, first_index: int) -> list[CaptionScene]:

@@ -141,6 +141,8 @@ class LeasedCaptions:
     name: str
     is_image: bool
     """Whether the item is an image and not a video."""
+    width: int
+    height: int
     space: SpaceId
     scenes: Sequence[CaptionScene]
     known: Sequence[CaptionRow]

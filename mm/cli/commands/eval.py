@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.cli import options
+from mm.cli.commands import eval_language
 
 if TYPE_CHECKING:
     from mm.evaluation.languages import Tables
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """Reproduce the numbers of the cards from the shipped files, on a CPU."""
+
+
+command.add_command(eval_language.captions)
+command.add_command(eval_language.caption_search)
 
 
 root = click.option("--root", type=options.FOLDER, required=True, help="Folder of the data set, laid out as in its CARD.md.")
@@ -107,7 +112,7 @@ def bands(root: Path, split: str, texts: Path, as_json: bool) -> None:
     """Evaluate the bands likely and possible, by queries with and without matches."""
     from mm.evaluation.bands import evaluate
 
-    with _shipped_space() as (space, _):
+    with shipped_space() as (space, _):
         report = evaluate(space, root, texts, split)
     print_report(report, as_json)
 
@@ -139,7 +144,7 @@ def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
     """Classify sounds by class name, compared with YAMNet itself; root: manifest.jsonl, audio/."""
     from mm.evaluation.esc10 import evaluate
 
-    with _shipped_space(space) as (loaded, reader):
+    with shipped_space(space) as (loaded, reader):
         report = evaluate(loaded, reader, root, split)
     print_report(report, as_json)
 
@@ -153,7 +158,7 @@ def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
     """Retrieve images by sound, sounds by image, and speech; root: manifest.jsonl, files/."""
     from mm.evaluation.tuxpaint import evaluate
 
-    with _shipped_space(space) as (loaded, reader):
+    with shipped_space(space) as (loaded, reader):
         report = evaluate(loaded, reader, root, split)
     print_report(report, as_json)
 
@@ -180,10 +185,10 @@ def moments(
     from mm.models.temporal.tower import TemporalTower
     from mm.spaces.registry import WEIGHTS
 
-    with _shipped_space() as (space, reader):
+    with shipped_space() as (space, reader):
         tower = TemporalTower(weights or WEIGHTS / "lite" / "temporal.safetensors")
         footage = read_footage(root, clips, split, images, reader, lambda _: None)
-        report = evaluate(space, tower, reader, footage, count, seconds, in_turn, _print_progress)
+        report = evaluate(space, tower, reader, footage, count, seconds, in_turn, print_progress)
     print_report(report, as_json)
 
 
@@ -195,13 +200,13 @@ def fight_clips(root: Path, split: str, as_json: bool) -> None:
     """Detect fights in clips by motion, action names and trained heads; root: manifest.jsonl."""
     from mm.training.actions.evaluate import evaluate
 
-    with _shipped_space() as (space, reader):
-        report = evaluate(space, reader, root, split, _print_progress)
+    with shipped_space() as (space, reader):
+        report = evaluate(space, reader, root, split, print_progress)
     print_report(report, as_json)
 
 
 @contextmanager
-def _shipped_space(larger: str | None = None) -> Iterator[tuple[Space, MediaReader]]:
+def shipped_space(larger: str | None = None) -> Iterator[tuple[Space, MediaReader]]:
     """Load the shipped space `lite` with a temporary cache, or a larger space; and a reader."""
     from mm.media import MediaReader
     from mm.settings import Settings, load_settings
@@ -215,7 +220,7 @@ def _shipped_space(larger: str | None = None) -> Iterator[tuple[Space, MediaRead
         yield load_space("lite", Settings(home=Path(home), runtime="onnxruntime")), reader
 
 
-def _print_progress(line: str) -> None:
+def print_progress(line: str) -> None:
     click.echo(line, err=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mm.cli.diagnosis import connections, environment, models, sandbox, storage
+from mm.cli.diagnosis.captions import check_captions
 from mm.cli.diagnosis.results import failed
 from mm.cli.diagnosis.unread_text import check_unread_text
 from mm.errors import InvalidInput
@@ -38,5 +39,6 @@ def run_checks() -> list[Check]:
         connections.check_broker(settings),
         connections.check_database(settings),
         check_unread_text(settings),
+        check_captions(settings),
         environment.check_torch(),
     ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mm.generation.chat.local_model import LocalModel
     from mm.generation.chat.prompt import Prompt
-    from mm.generation.chat.types import ChatRequest
+    from mm.generation.chat.types import ChatRequest, MediaInput
     from mm.generation.process import EngineProcess
     from mm.generation.request import RequestOutput, TokenLogprobs
     from mm.generation.vocabulary import Vocabulary
@@ -43,6 +43,11 @@ class LocalChat:
         self._idle_seconds = idle_seconds
         self._loading = threading.Lock()
         self._loaded: tuple[LocalModel, LazyEngine] | None = None
+
+    @property
+    def media_input(self) -> MediaInput:
+        """Loads the model. Raises what `load_model` raises."""
+        return "none" if self._load()[0].embedder is None else "maps"
 
     def stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]:
         """The answer as it is generated. Closing the iterator cancels the request."""
@@ -80,12 +85,15 @@ class LocalChat:
             if self._loaded is not None:
                 self._loaded[1].close()
 
-    def _prepare(self, request: ChatRequest) -> tuple[LocalModel, LazyEngine, Prompt]:
+    def _load(self) -> tuple[LocalModel, LazyEngine]:
         with self._loading:
             if self._loaded is None:
                 model = self._load_model()
                 self._loaded = model, LazyEngine(model.make_engine, self._idle_seconds)
-            model, engine = self._loaded
+            return self._loaded
+
+    def _prepare(self, request: ChatRequest) -> tuple[LocalModel, LazyEngine, Prompt]:
+        model, engine = self._load()
         prompt = build_prompt(request, model.template, model.embedder, self.name, model.max_request_len)
         notes = _check_experts(model, request.expert_preference)
         return model, engine, replace(prompt, notes=(*prompt.notes, *notes))

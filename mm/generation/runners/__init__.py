@@ -1,3 +1,5 @@
-"""In: weights, and the batches of the engine's steps. Out: logits, by a network over paged keys and
-values. Must not know: requests, grammars, processes, chat.
+"""In: steps of the engine. Out: logits, or sampled tokens.
+
+One module per runtime that computes a network with a paged key-value cache. Must not know: requests
+and their texts, HTTP, processes.
 """

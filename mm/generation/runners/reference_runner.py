@@ -37,17 +37,23 @@ class ReferenceRunner:
         for s, context_len in enumerate(batch.context_lens_S.tolist()):
             first, last = batch.query_starts_S1[s : s + 2].tolist()
             hidden_TW[first:last] = self._run_sequence(
-                embeddings_TW[first:last], context_len, batch.block_tables_SN[s], batch.slots_T[first:last]
+                embeddings_TW[first:last],
+                context_len,
+                batch.block_tables_SN[s],
+                batch.slots_T[first:last],
+                None if batch.expert_bias_SEA is None else batch.expert_bias_SEA[s],
             )
         return compute_logits(self._weights, hidden_TW[batch.logits_rows_L])
 
-    def _run_sequence(self, embeddings_LW: Float32, context_len: int, block_table_N: Int32, slots_L: Int32) -> Float32:
+    def _run_sequence(
+        self, embeddings_LW: Float32, context_len: int, block_table_N: Int32, slots_L: Int32, expert_bias_EA: Float32 | None
+    ) -> Float32:
         past = context_len - len(embeddings_LW)
         cache = KVCache.allocate(self._config, context_len)
         positions = np.arange(past)
         slots = block_table_N[positions // self._block_size] * self._block_size + positions % self._block_size
         cache.keys[:, :, :past], cache.values[:, :, :past] = self._keys[:, :, slots], self._values[:, :, slots]
         cache.length = past
-        hidden_LW = forward(self._config, self._weights, embeddings_LW, cache).hidden_LW
+        hidden_LW = forward(self._config, self._weights, embeddings_LW, cache, expert_bias_EA).hidden_LW
         self._keys[:, :, slots_L], self._values[:, :, slots_L] = cache.keys[:, :, past:], cache.values[:, :, past:]
         return hidden_LW

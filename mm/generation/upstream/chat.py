@@ -20,7 +20,7 @@ from mm.generation.upstream.failures import convert_status, find_refused_fields,
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator
 
-    from mm.generation.chat.types import ChatDelta, ChatRequest
+    from mm.generation.chat.types import ChatDelta, ChatRequest, MediaInput
 
 CONNECT_SECONDS = 10.0
 CONNECTION_ERRORS = (httpx2.ConnectError, httpx2.ConnectTimeout)
@@ -69,6 +69,10 @@ class UpstreamChat:
             "headers": {"Authorization": f"Bearer {api_key}"} if api_key else {},
             "trust_env": not _is_loopback(self._url.host),  # proxies of the environment
         }
+
+    @property
+    def media_input(self) -> MediaInput:
+        return "files"
 
     def stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]:
         """The answer as it arrives. Closing the iterator closes the connection."""

@@ -49,8 +49,13 @@ Run = tuple[int, int]
 
 
 def max_decoded_side(info: MediaInfo, size: int) -> int:
+    """`longest_decoded_side` of a file."""
+    return longest_decoded_side(info.width, info.height, size)
+
+
+def longest_decoded_side(width: int, height: int, size: int) -> int:
     """Longest side, in pixels, at which the shorter side still fills a tower of `size` pixels."""
-    short, long = sorted((max(info.width, 1), max(info.height, 1)))
+    short, long = sorted((max(width, 1), max(height, 1)))
     return math.ceil(size * min(long / short, _MAX_ASPECT))
 
 

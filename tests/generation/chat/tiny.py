@@ -9,9 +9,10 @@ from functools import cache, partial
 import numpy as np
 
 from mm.generation import Engine, EngineConfig
-from mm.generation.chat.local_model import LocalModel, make_vocabulary
+from mm.generation.chat.local_model import LocalModel
 from mm.generation.chat.types import ImageMedia, Scene
 from mm.generation.runners.reference_runner import ReferenceRunner
+from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.chat_template import encode_chat
 from mm.models.language.tokenizer import LanguageTokenizer, Vocabulary, make_byte_alphabet
 from mm.numerics import Float32
@@ -19,6 +20,7 @@ from tests.models.language.models import DENSE, random_weights
 
 NUM_TOKENS = 258
 CONFIG = replace(DENSE, vocab_size=NUM_TOKENS, max_position_embeddings=4096)
+WIDTH = CONFIG.hidden_size
 SIZES = EngineConfig(num_blocks=300, block_size=8, max_model_len=1024, max_num_seqs=8, max_num_batched_tokens=512)
 
 
@@ -40,23 +42,23 @@ def make_no_engine() -> Engine:
 
 
 class TinyEmbedder:
-    """Two tokens for each vector, which are the vector itself."""
+    """One token for each vector, which is the begin of the vector itself."""
 
     def embed_image(self, map_HWC: Float32, vector_D: Float32) -> Float32:
-        return np.stack([vector_D, map_HWC.mean((0, 1))])
+        return np.stack([vector_D[:WIDTH], map_HWC.mean((0, 1))[:WIDTH]])
 
     def embed_video(self, scenes: Sequence[Scene], frames: Sequence[ImageMedia]) -> Float32:
-        return np.concatenate([[scene.vector_D for scene in scenes], *(self.embed_image(f.map_HWC, f.vector_D) for f in frames)])
+        vectors = [[scene.vector_D[:WIDTH] for scene in scenes]]
+        return np.concatenate([*vectors, *(self.embed_image(frame.map_HWC, frame.vector_D) for frame in frames)])
 
     def embed_sound(self, vector_D: Float32) -> Float32:
-        return np.stack([vector_D, -vector_D])
+        return np.stack([vector_D[:WIDTH], -vector_D[:WIDTH]])
 
 
 def make_image(seed: int) -> ImageMedia:
     random = np.random.default_rng(seed)
-    width = CONFIG.hidden_size
     return ImageMedia(
-        random.standard_normal((2, 2, width)).astype(np.float32), random.standard_normal(width).astype(np.float32), label="a.jpg"
+        random.standard_normal((2, 2, WIDTH)).astype(np.float32), random.standard_normal(WIDTH).astype(np.float32), label="a.jpg"
     )
 
 

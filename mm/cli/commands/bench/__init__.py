@@ -32,6 +32,10 @@ COMMANDS = {
         "mm.cli.commands.bench.search",
         "Time text queries on the running service, or the index compared with plain FAISS.",
     ),
+    "serving": (
+        "mm.cli.commands.bench.serving",
+        "Measure the generation engine on a GPU with many requests, and its kernels beside the bandwidth.",
+    ),
     "temporal": ("mm.cli.commands.bench.temporal", "Measure time and memory of one pass of the temporal network over a video."),
     "tower": (
         "mm.cli.commands.bench.tower",

@@ -56,8 +56,7 @@ def add_item(
 
 
 def lease(store: Store, owner: str = "me", space: SpaceId = SPACE, *, reuse_only: bool = False) -> LeasedCaptions:
-    leased = store.catalog.lease_captions(space, owner, 60, ATTEMPTS, reuse_only=reuse_only)
-    assert leased is not None
+    (leased,) = store.catalog.lease_captions(space, owner, 60, ATTEMPTS, reuse_only=reuse_only)
     return leased
 
 
@@ -107,7 +106,7 @@ def test_lease_captions_of_a_video_has_its_scenes_with_a_frame_of_each(store: St
         (2.0, 3.0, 2.5, [2], 3),
     ]
     assert not store.catalog.has_due_captions(SPACE, ATTEMPTS), "one lease at a time"
-    assert store.catalog.lease_captions(SPACE, "other", 60, ATTEMPTS) is None
+    assert store.catalog.lease_captions(SPACE, "other", 60, ATTEMPTS) == []
 
 
 def test_lease_captions_of_audio_is_never_due(store: Store) -> None:
@@ -167,9 +166,16 @@ def test_add_captions_counts_failed_attempts_only(store: Store) -> None:
         assert store.catalog.add_captions(lease(store), "me", [], 0)
     for _ in range(ATTEMPTS):
         assert store.catalog.add_captions(lease(store), "me", [], 0, "The decoder did not answer.")
-    assert store.catalog.lease_captions(SPACE, "me", 60, ATTEMPTS) is None
+    assert store.catalog.lease_captions(SPACE, "me", 60, ATTEMPTS) == []
     assert not store.catalog.has_due_captions(SPACE, ATTEMPTS)
     assert store.catalog.count_uncaptioned_items(SPACE) == 1, "an item that is not retried still counts"
+
+
+def test_lease_captions_of_several_items_leases_each_once(store: Store) -> None:
+    items = [add_item(store, seed) for seed in range(4)]
+    first = store.catalog.lease_captions(SPACE, "first", 60, ATTEMPTS, 3)
+    second = store.catalog.lease_captions(SPACE, "second", 60, ATTEMPTS, 3)
+    assert [leased.item_id for leased in (*first, *second)] == items
 
 
 def test_lease_captions_stops_after_leases_that_end_without_captions(store: Store, clock: Clock) -> None:
@@ -177,7 +183,7 @@ def test_lease_captions_stops_after_leases_that_end_without_captions(store: Stor
     for _ in range(ATTEMPTS):
         lease(store)
         clock.now += 61
-    assert store.catalog.lease_captions(SPACE, "me", 60, ATTEMPTS) is None
+    assert store.catalog.lease_captions(SPACE, "me", 60, ATTEMPTS) == []
 
 
 def test_has_due_captions_is_false_while_jobs_are_runnable(store: Store) -> None:
@@ -223,7 +229,7 @@ def test_reindex_makes_captions_due_and_offers_those_of_the_former_space(store: 
     leased = lease(store, space=there.id, reuse_only=True)
     assert leased.item_id == item
     assert [(row.frame_time, row.text) for row in leased.known] == [(1.5, "A dog runs."), (2.5, "A cat sleeps.")]
-    assert store.catalog.lease_captions(there.id, "me", 60, ATTEMPTS, reuse_only=True) is None, "the other item has none"
+    assert store.catalog.lease_captions(there.id, "me", 60, ATTEMPTS, reuse_only=True) == [], "the other item has none"
     assert store.catalog.add_captions(leased, "me", write_captions(store, leased, ["A dog runs."]), None)
     assert [words for _, _, words, _ in texts(store, item, there.id)] == ["A dog runs."]
     assert store.catalog.drop_space(SPACE, 10) == 2

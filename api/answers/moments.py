@@ -1,0 +1,58 @@
+"""Conversion of hits and catalog segments to the moments of `mm.answers`."""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from mm.answers.evidence import Evidence, EvidenceMoment, Kind
+from mm.answers.handles import Handle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from indexes.catalog.records import NewEvidence, NewSegment
+    from mm.schemas import Hit
+
+KINDS: dict[str, Kind] = {
+    "picture": "picture", "speech": "speech", "written": "written", "sound": "sound", "name": "name",
+}  # fmt: skip
+"""Kinds of evidence that a sentence can state. What matches by spelling is in speech or text."""
+MAX_JOINED_CHARS = 320
+"""Lines of one kind are joined up to this length; of longer ones only the best is used."""
+
+
+def make_moment(handle: Handle, name: str, evidence: Sequence[Evidence]) -> EvidenceMoment:
+    """The moment of a handle, in whole seconds that include it."""
+    return EvidenceMoment(
+        str(handle), name, math.floor(handle.start), math.ceil(handle.end), None, tuple(evidence), handle.item_id
+    )
+
+
+def collect_evidence(segments: Iterable[NewSegment], hit: Hit | None = None) -> list[Evidence]:
+    """One piece of evidence for each kind: those of the hit first, strongest first.
+
+    An image without a caption is evidence without a text.
+    """
+    pieces = sorted((piece for segment in segments for piece in segment.evidence), key=lambda piece: piece.start)
+    order: list[Kind] = [] if hit is None else [KINDS[piece.kind] for piece in hit.evidence if piece.kind in KINDS]
+    best = {} if hit is None else {KINDS[piece.kind]: piece.text or "" for piece in hit.evidence if piece.kind in KINDS}
+    kinds = dict.fromkeys([*order, *(KINDS[piece.kind] for piece in pieces if piece.kind in KINDS and piece.kind != "name")])
+    return [Evidence(kind, _join(pieces, kind, best.get(kind, ""))) for kind in kinds]
+
+
+def get_scene(segment: NewSegment) -> tuple[float, float] | int:
+    """What segments of one scene have in common; those of one shot where scenes are unknown."""
+    return segment.scene or segment.shot
+
+
+def group_segments(segments: Sequence[NewSegment]) -> list[list[NewSegment]]:
+    """Consecutive segments of the same scene, or of the same shot where scenes are unknown."""
+    return [list(group) for _, group in groupby(segments, key=get_scene)]
+
+
+def _join(pieces: Sequence[NewEvidence], kind: Kind, best: str) -> str:
+    texts = list(dict.fromkeys(piece.text.strip() for piece in pieces if KINDS.get(piece.kind) == kind and piece.text))
+    joined = (", " if kind == "sound" else " ").join(texts)
+    return joined if joined and (len(joined) <= MAX_JOINED_CHARS or not best) else best or joined

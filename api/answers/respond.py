@@ -1,0 +1,149 @@
+"""Composes an answer from retrieved moments and sentences that cite them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from api.answers.library import SearchLibrary
+from mm.answers.answer_text import format_sentence
+from mm.answers.ask import EXACT, EXTRACTIVE, Asker, PastRound, Prepared
+from mm.answers.describe import find_best_evidence
+from mm.answers.evidence import REFUSAL
+from mm.answers.handles import Handle
+from mm.answers.prompt import estimate_tokens
+from mm.answers.search_state import SearchState
+from mm.errors import InvalidInput, TooLarge
+from mm.schemas import Answer, AskRequest, Citation, CitedSentence, SentenceEvent
+from mm.schemas import SearchState as SearchStateModel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.service import Service
+    from mm.answers.evidence import EvidenceMoment, Statement
+    from mm.settings import Settings
+
+ANSWER_CHARS = 20_000
+"""Longest answer of an earlier round."""
+
+
+def validate_question(request: AskRequest, settings: Settings) -> None:
+    """Raise `InvalidInput` for an empty question, `TooLarge` for a text that is too long."""
+    if not request.query.strip():
+        raise InvalidInput("The question is empty.")
+    if (length := len(request.query)) > settings.query_chars:
+        raise TooLarge(f"The question has {length:,} characters; the maximum is {settings.query_chars:,} (MM_QUERY_CHARS).")
+    for past in request.conversation:
+        if len(past.query) > settings.query_chars or len(past.answer) > ANSWER_CHARS:
+            raise TooLarge(
+                f"A round of the conversation has a question of more than {settings.query_chars:,} characters (MM_QUERY_CHARS) "
+                f"or an answer of more than {ANSWER_CHARS:,}."
+            )
+
+
+def prepare_answer(service: Service, request: AskRequest) -> AnswerComposer:
+    """Retrieve the moments, and answer as far as code can. Blocks.
+
+    Raises `InvalidInput`, `TooLarge`, `Unavailable`.
+    """
+    library = SearchLibrary(service, request.filters, request.items)
+    rounds = [PastRound(past.query, past.answer, _from_model(past.state)) for past in request.conversation]
+    prepared = Asker(library, estimate_tokens).prepare(request.query, rounds)
+    return AnswerComposer(library, prepared, request.query)
+
+
+@dataclass
+class AnswerComposer:
+    """Numbers the moments that sentences cite, in the order of their first citation."""
+
+    library: SearchLibrary
+    prepared: Prepared
+    query: str
+    _sentences: list[SentenceEvent] = field(default_factory=list)
+    _citations: list[Citation] = field(default_factory=list)
+    _number_of: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def state(self) -> SearchStateModel:
+        return _to_model(self.prepared.state)
+
+    def add(self, statement: Statement) -> SentenceEvent:
+        """Add a sentence. Reads the moments that it cites first, and blocks meanwhile."""
+        known = len(self._citations)
+        new = [cite for cite in statement.cites if cite not in self._number_of]
+        for moment in self.library.get_moments(new):
+            self._number_of[moment.id] = len(self._citations) + 1
+            self._citations.append(self._cite(moment, len(self._citations) + 1))
+        numbers = [self._number_of[cite] for cite in statement.cites if cite in self._number_of]
+        event = SentenceEvent(text=format_sentence(statement.text, numbers), citations=numbers, cited=self._citations[known:])
+        self._sentences.append(event)
+        return event
+
+    def finish(self, author: str, reason: str | None, notes: Sequence[str] = ()) -> Answer:
+        """The whole answer of the sentences that were added; without any it is a refusal."""
+        return Answer(
+            text=" ".join(sentence.text for sentence in self._sentences) or REFUSAL,
+            sentences=[CitedSentence(text=sentence.text, citations=sentence.citations) for sentence in self._sentences],
+            citations=self._citations,
+            refused=not self._sentences,
+            reason=reason if not self._sentences else None,
+            model=author,
+            state=self._list_cited(is_prepared=author in (EXACT, EXTRACTIVE)),
+            hits=self.library.hits,
+            notes=[*self.library.notes, *notes],
+        )
+
+    def _list_cited(self, *, is_prepared: bool) -> SearchStateModel:
+        """The state with the moments that the sentences cite, by number.
+
+        A single one is selected. Where code has answered, the state has the selection already.
+        """
+        listed = list(self._number_of)
+        if is_prepared:
+            return self.state.model_copy(update={"listed": listed}) if listed else self.state
+        return self.state.model_copy(update={"listed": listed, "selected": listed[0] if len(listed) == 1 else None})
+
+    def _cite(self, moment: EvidenceMoment, number: int) -> Citation:
+        handle, item = Handle.parse(moment.id), self.library.get_item(moment.source)
+        assert handle is not None, "the moments of a library have handles"
+        assert item is not None, "the library returns moments of items that exist"
+        best = find_best_evidence(moment, self.prepared.state.text)
+        return Citation(
+            n=number,
+            item_id=handle.item_id,
+            segment_id=moment.id,
+            name=item.name,
+            media=f"/v1/media/{handle.item_id}/content",
+            start=handle.start,
+            end=handle.end,
+            kind=item.kind,
+            evidence="picture" if best is None else best.kind,
+            text=None if best is None else best.text or None,
+        )
+
+
+def _from_model(state: SearchStateModel) -> SearchState:
+    return SearchState(
+        text=state.text,
+        also=tuple(state.also),
+        without=tuple(state.without),
+        items=tuple(state.items),
+        before=state.before,
+        after=state.after,
+        selected=state.selected,
+        listed=tuple(state.listed),
+    )
+
+
+def _to_model(state: SearchState) -> SearchStateModel:
+    return SearchStateModel(
+        text=state.text,
+        also=list(state.also),
+        without=list(state.without),
+        items=list(state.items),
+        before=state.before,
+        after=state.after,
+        selected=state.selected,
+        listed=list(state.listed),
+    )

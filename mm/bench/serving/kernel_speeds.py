@@ -1,0 +1,157 @@
+"""Kernels of decoding at batch 1 beside the measured bandwidth and beside half precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from kernels.quantized import int4, int4_format, int8
+from mm.bench.serving.gpu_timing import count_copies, measure_each, report_progress
+from mm.bench.serving.shapes import MATRIX_SHAPES, MOE_SHAPES, MoEShape
+from mm.generation.runners.torch_model import Experts, Layer, apply_network
+from mm.generation.runners.torch_ops import make_ops
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DEVICE = torch.device("cuda")
+INT4_TILES = (
+    int4.Tile(2, 128, 4, 1),
+    int4.Tile(4, 128, 4, 1),
+    int4.Tile(8, 128, 4, 1),
+    int4.Tile(4, 64, 2, 1),
+    int4.Tile(8, 64, 2, 1),
+    int4.Tile(16, 64, 2, 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """The product of vectors and one matrix in three precisions."""
+
+    name: str
+    rows: int
+    columns: int
+    batch: int
+    half_us: float
+    int8_us: float
+    int4_us: float
+    int4_tile: str
+    int4_bandwidth_share: float
+    """Bytes of the matrix in 4 bits per second, of the bandwidth of a copy."""
+
+    @property
+    def int4_speedup(self) -> float:
+        return self.half_us / self.int4_us
+
+
+@dataclass(frozen=True, slots=True)
+class MoERow:
+    """One MoE layer at batch 1."""
+
+    name: str
+    num_real_experts: float
+    """Mean of the tokens of the measurement."""
+    megabytes: float
+    """Weights that a token needs: router, shared and selected experts."""
+    us: float
+    bandwidth_share: float
+
+
+def draw_half(*shape: int) -> Tensor:
+    """Normal numbers of the variance 1 / columns."""
+    return torch.randn(shape, device=DEVICE, dtype=torch.float16).mul_(shape[-1] ** -0.5)
+
+
+def measure_matrices(bandwidth: float) -> list[MatrixRow]:
+    """`bandwidth` in bytes a second."""
+    return [measure_matrix(*shape, batch, bandwidth) for shape in MATRIX_SHAPES for batch in (1, 8)]
+
+
+def measure_matrix(name: str, rows: int, columns: int, batch: int, bandwidth: float) -> MatrixRow:
+    """The fastest launch parameters for 4 bits; the others use their own."""
+    count = count_copies(rows * columns // 2)
+    x = torch.randn(batch, columns, device=DEVICE, dtype=torch.float16)
+    weights = [draw_half(rows, columns) for _ in range(min(count, count_copies(2 * rows * columns)))]
+    half = measure_each([partial(functional.linear, x, weight) for weight in weights])
+    matrices8 = [int8.quantize(weight) for weight in weights] * max(1, count // len(weights))
+    eight = measure_each([partial(int8.multiply, x, matrix) for matrix in matrices8])
+    del matrices8
+    first = int4_format.quantize(weights[0], torch.float16)
+    del weights
+    matrices = [
+        int4_format.Int4Matrix(first.words_NBW.clone(), first.scales_NB.clone(), first.minima_NB.clone()) for _ in range(count)
+    ]
+    if batch <= int4.MAX_VECTORS:
+        times = {
+            str(tile): measure_each([partial(int4.multiply_vectors, x, matrix, tile) for matrix in matrices])
+            for tile in INT4_TILES
+        }
+    else:
+        times = {"default": measure_each([partial(int4.multiply_batch, x, matrix) for matrix in matrices])}
+    tile, four = min(times.items(), key=lambda item: item[1])
+    report_progress(f"{name}, batch {batch}: " + ", ".join(f"{key} {value * 1e6:.1f} us" for key, value in times.items()))
+    return MatrixRow(
+        name, rows, columns, batch, half * 1e6, eight * 1e6, four * 1e6, tile, first.num_bytes / four / bandwidth
+    )  # fmt: skip
+
+
+def make_moe_layer(shape: MoEShape) -> Layer:
+    """An MoE layer of random weights in half precision, without attention."""
+    routed = shape.num_experts + shape.num_null_experts
+    width, shared = shape.hidden_size, max(1, shape.shared_intermediate_size)
+    gate_up, down = draw_half(2 * shared, width), draw_half(width, shared)
+    experts = Experts(
+        gate_RW=draw_half(routed, width).float(),
+        bias_R=torch.zeros(routed, device=DEVICE),
+        gate_up_EIW=torch.stack([draw_half(2 * shape.moe_intermediate_size, width) for _ in range(shape.num_experts)]),
+        down_EWI=torch.stack([draw_half(width, shape.moe_intermediate_size) for _ in range(shape.num_experts)]),
+        all_down_WI=None,
+    )
+    norm = torch.ones(width, device=DEVICE, dtype=torch.float16)
+    return Layer(
+        norm, _none, _none, norm, partial(functional.linear, weight=gate_up), partial(functional.linear, weight=down), experts
+    )  # fmt: skip
+
+
+def _none(x: Tensor) -> Tensor:
+    return x
+
+
+def measure_moe_layers(bandwidth: float) -> list[MoERow]:
+    """Each layer with tokens that select various experts; together they exceed the cache."""
+    return [measure_moe_layer(shape, bandwidth) for shape in MOE_SHAPES]
+
+
+def measure_moe_layer(shape: MoEShape, bandwidth: float) -> MoERow:
+    """The whole layer: router, selection, shared and routed experts."""
+    layer, ops = make_moe_layer(shape), make_ops(DEVICE)
+    assert layer.experts is not None
+    expert_bytes = 2 * 3 * shape.hidden_size * shape.moe_intermediate_size
+    shared_bytes = 2 * 3 * shape.hidden_size * shape.shared_intermediate_size
+    router_bytes = 4 * shape.hidden_size * (shape.num_experts + shape.num_null_experts)
+    tokens = [torch.randn(1, shape.hidden_size, device=DEVICE, dtype=torch.float16) for _ in range(48)]
+    num_real = 0.0
+    for x in tokens:
+        indices, _ = ops.select_experts(
+            ops.score_experts(x, layer.experts.gate_RW), layer.experts.bias_R, shape.num_experts_per_tok
+        )
+        num_real += float((indices < shape.num_experts).sum()) / len(tokens)
+
+    def run(x: Tensor) -> Tensor:
+        if shape.shared_intermediate_size:
+            return apply_network(ops, layer, x, shape.num_experts_per_tok)
+        experts = layer.experts
+        assert experts is not None
+        indices, weights = ops.select_experts(ops.score_experts(x, experts.gate_RW), experts.bias_R, shape.num_experts_per_tok)
+        return ops.add_experts(
+            x, indices, weights, experts.gate_up_EIW, experts.down_EWI, torch.zeros_like(x, dtype=torch.float32)
+        )
+
+    seconds = measure_each([partial(run, x) for x in tokens])
+    num_bytes = num_real * expert_bytes + shared_bytes + router_bytes
+    return MoERow(shape.name, num_real, num_bytes / 1e6, seconds * 1e6, num_bytes / seconds / bandwidth)

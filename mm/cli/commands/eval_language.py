@@ -1,0 +1,81 @@
+"""`mm eval captions` and `mm eval caption-search`: what the language model writes about images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mm.cli import options
+
+root = click.option("--root", type=options.FOLDER, required=True, help="Folder of captioned images: captions.jsonl, images/.")
+split = click.option(
+    "--split", default="dev", show_default=True, help="Split of the data set; test only for final results, by explicit choice."
+)
+images = click.option("--images", "limit", type=click.IntRange(1), help="Number of images, from the first; default: all.")
+
+
+@click.command("captions")
+@root
+@split
+@images
+@click.option("--weights", type=options.FILE, help="Trained weights of the language model; default: the shipped ones.")
+@click.option(
+    "--beam", "widths", type=click.IntRange(1, 16), multiple=True, default=(3, 1), show_default=True,
+    help="Width of the beam search; 1 is greedy. Several are compared.",
+)  # fmt: skip
+@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Whether baselines are measured too.")
+@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="File for the captions of the first width, JSON.")
+@options.as_json
+def captions(
+    root: Path, split: str, limit: int | None, weights: Path | None, widths: tuple[int, ...], baselines: bool, save: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Caption images: BLEU-4, CIDEr-D and unsupported object words, beside baselines."""
+    from mm.cli.commands.eval import print_progress, shipped_space
+    from mm.data.captioned_images import read_captioned_images
+    from mm.evaluation.language import captions as evaluation
+    from mm.files import write_atomic
+    from mm.generation.builtin_captioner import describe_without_image, load_captioner
+    from mm.models.language.checkpoint.file import SHIPPED
+
+    rows = read_captioned_images(root, split)[:limit]
+    written = []
+    with shipped_space() as (space, _):
+        for width in widths:
+            by = "greedy decoding" if width == 1 else f"beam search of width {width}"
+            captioner = load_captioner(weights or SHIPPED, width)
+            written.append(evaluation.write_captions(by, captioner, space.image_maps, rows, print_progress))
+        if save is not None:
+            texts = {row.path.name: text for row, text in zip(rows, written[0].texts, strict=True)}
+            write_atomic(save, json.dumps(texts, indent=1).encode())
+        if baselines:
+            train = read_captioned_images(root, "train")
+            written.append(evaluation.copy_nearest_captions(space.image, rows, train, print_progress))
+            written.append(evaluation.Captions("the base model without image", (describe_without_image(),) * len(rows)))
+    reports = [evaluation.report_captions(entry, rows, split) for entry in written]
+    click.echo(
+        json.dumps([report.record() for report in reports]) if as_json else "\n\n".join(report.table() for report in reports)
+    )
+
+
+@click.command("caption-search")
+@root
+@split
+@images
+@click.option("--captions", "file", type=options.FILE, required=True, help="Captions that `mm eval captions --save` wrote.")
+@options.as_json
+def caption_search(root: Path, split: str, limit: int | None, file: Path, as_json: bool) -> None:
+    """Search images by text with and without written captions as evidence."""
+    from mm.cli.commands.eval import print_report, shipped_space
+    from mm.data.captioned_images import read_captioned_images
+    from mm.evaluation.language.caption_search import evaluate_search
+    from mm.evaluation.near_duplicates import embed_images
+
+    rows = read_captioned_images(root, split)[:limit]
+    texts = json.loads(file.read_text(encoding="utf-8"))
+    with shipped_space() as (space, _):
+        images_ND = embed_images(space.image, [row.path for row in rows], lambda image: image)
+        report = evaluate_search(space, rows, images_ND, [texts.get(row.path.name, "") for row in rows])
+    print_report(report, as_json)

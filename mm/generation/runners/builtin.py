@@ -1,0 +1,62 @@
+"""The built-in model on the CPU: SmolLM2 with what training adds, as a runner and as an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mm.errors import InvalidInput
+from mm.generation.engine import Engine, EngineConfig
+from mm.generation.runners.onnx_runner import OnnxRunner
+from mm.generation.vocabulary import make_vocabulary
+from mm.models.language.gguf.reader import read_gguf
+from mm.models.language.smollm2 import find_smollm2
+from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
+from mm.runtimes import count_usable_cores
+
+if TYPE_CHECKING:
+    from mm.models.language.config import LanguageConfig
+    from mm.models.language.graph.builtin import BuiltinModel
+
+COPIES = 2
+"""Room for contiguous copies of keys and values, in caches: their rows have capacities that are
+powers of two."""
+
+_BLOCK_SIZE, _MAX_NUM_SEQS, _MAX_NUM_BATCHED_TOKENS = 16, 64, 256
+
+
+def make_runner(model: BuiltinModel, num_blocks: int, block_size: int, threads: int = 0) -> OnnxRunner:
+    """A runner over `num_blocks * block_size` tokens; `threads` 0 uses all cores.
+
+    Raises what `BuiltinModel.load` raises.
+    """
+    return OnnxRunner(model.load(threads or count_usable_cores()), num_blocks, block_size, COPIES * num_blocks * block_size)
+
+
+def plan_engine(config: LanguageConfig, cache_bytes: int) -> EngineConfig:
+    """The sizes of an engine whose keys and values take at most `cache_bytes`, copies included.
+
+    Raises `InvalidInput` when no block fits.
+    """
+    token_bytes = 4 * config.num_hidden_layers * 2 * config.num_key_value_heads * config.head_dim
+    num_blocks = cache_bytes // ((1 + COPIES) * token_bytes * _BLOCK_SIZE)
+    if num_blocks < 1:
+        raise InvalidInput(f"A cache of {cache_bytes} bytes (MM_LANGUAGE_CACHE_MB) holds no block of {_BLOCK_SIZE} tokens.")
+    return EngineConfig(
+        num_blocks=num_blocks,
+        block_size=_BLOCK_SIZE,
+        max_model_len=config.max_position_embeddings,
+        max_num_seqs=_MAX_NUM_SEQS,
+        max_num_batched_tokens=_MAX_NUM_BATCHED_TOKENS,
+        expert_bias_shape=(config.num_moe_layers, config.num_routed),
+    )
+
+
+def make_engine(model: BuiltinModel, threads: int, cache_bytes: int) -> Engine:
+    """An engine for `EngineProcess`; `threads` 0 uses all cores.
+
+    Raises what `BuiltinModel.load` and `plan_engine` raise.
+    """
+    decoder = model.load(threads or count_usable_cores())
+    sizes = plan_engine(decoder.config, cache_bytes)
+    runner = OnnxRunner(decoder, sizes.num_blocks, sizes.block_size, COPIES * sizes.num_blocks * sizes.block_size)
+    return Engine(runner, make_vocabulary(LanguageTokenizer(read_vocabulary(read_gguf(find_smollm2())))), sizes)

@@ -1,0 +1,155 @@
+"""Runs the graphs of a decoder with ONNX Runtime on the CPU; keys and values stay in place.
+
+Names of arrays end in their axes: B sequences, S tokens of a chunk, R rows of logits, D hidden
+size, V vocabulary, M MoE layers, A experts and null experts.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from mm.errors import Corrupt, InvalidInput
+from mm.models.language.config import LanguageConfig
+from mm.models.language.graph.names import (
+    CHUNK_LENGTHS,
+    CONFIG,
+    EMBEDDINGS,
+    EXPERT_BIAS,
+    LAST_POSITIONS,
+    LOGIT_ROWS,
+    LOGITS,
+    MAX_LENGTH,
+    TOKENS,
+    locate_files,
+    name_past,
+    name_present,
+)
+
+Float = npt.NDArray[np.float32]
+Int = npt.NDArray[np.integer]
+
+_BAD_GRAPH = (
+    onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf,
+    onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument,
+    onnxruntime.capi.onnxruntime_pybind11_state.InvalidGraph,
+    onnxruntime.capi.onnxruntime_pybind11_state.NoSuchFile,
+    onnxruntime.capi.onnxruntime_pybind11_state.Fail,
+    onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException,
+)
+
+
+class OnnxDecoder:
+    """The sessions of a decoder and of its token embeddings. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, key: str, threads: int = 1, *, prepack: bool = True) -> None:
+        """Load the files that `decoder.write_graphs` wrote.
+
+        Prepacked weights are a copy in the layout of this processor: steps are faster, loading is
+        slower. Without it, weights are used where they are mapped from the file. Idle threads do
+        not spin. Raises `Corrupt` when a file is missing or ONNX Runtime refuses it.
+        """
+        decoder, embedding, _ = locate_files(folder, key)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 4  # errors are raised
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.disable_prepacking", "0" if prepack else "1")
+        self._decoder, self._embedding = (_load(path, options) for path in (decoder, embedding))
+        self.config = _read_config(decoder, self._decoder)
+
+    def embed(self, tokens_BS: Int) -> Float:
+        """Embeddings (B, S, D) of tokens."""
+        embeddings: Float = self._embedding.run([EMBEDDINGS], {TOKENS: tokens_BS.astype(np.int64)})[0]
+        return embeddings
+
+    def bind(self, cache: Float) -> BoundDecoder:
+        """The decoder over a cache, which another session may continue; see `BoundDecoder`."""
+        return BoundDecoder(self._decoder, self.config, cache)
+
+
+class BoundDecoder:
+    """A decoder whose session reads and writes the memory of a cache. Not safe to share.
+
+    The cache is (layers, 2, B, key-value heads, capacity, head): keys, which are rotated, and
+    values, contiguous for each layer and kind.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, config: LanguageConfig, cache: Float) -> None:
+        self._session, self._config, self._cache = session, config, cache
+        self._binding = session.io_binding()
+        for layer, keys_values in enumerate(cache):
+            for past, present, memory in zip(name_past(layer), name_present(layer), keys_values, strict=True):
+                assert memory.flags.c_contiguous
+                place = ("cpu", 0, np.float32, memory.shape, memory.ctypes.data)
+                self._binding.bind_input(past, *place)
+                self._binding.bind_output(present, *place)
+
+    def forward(
+        self, embeddings_BSD: Float, lengths_B: Int, logit_rows_R: Int | None = None, expert_bias_BMA: Float | None = None
+    ) -> Float:
+        """Append a chunk to each sequence; logits (R, V) of tokens of the chunks.
+
+        `lengths_B` are the tokens of the cache before the chunk. `logit_rows_R` are indices into
+        the B * S tokens, by default the last of each chunk. Raises `InvalidInput` for other shapes,
+        and when a chunk does not fit into the cache.
+        """
+        num_sequences, width = self._check(embeddings_BSD, lengths_B)
+        after = (lengths_B + width).astype(np.int32)
+        rows = np.arange(1, num_sequences + 1) * width - 1 if logit_rows_R is None else logit_rows_R
+        inputs: dict[str, npt.NDArray[np.generic]] = {
+            EMBEDDINGS: np.ascontiguousarray(embeddings_BSD, np.float32),
+            CHUNK_LENGTHS: np.full(num_sequences, width, np.int32),
+            LAST_POSITIONS: after - 1,
+            MAX_LENGTH: np.array(after.max(), np.int32),
+            LOGIT_ROWS: rows.astype(np.int64),
+        }
+        if size := self._config.num_moe_layers * self._config.num_routed:
+            bias = np.zeros(num_sequences * size, np.float32) if expert_bias_BMA is None else expert_bias_BMA
+            inputs[EXPERT_BIAS] = np.ascontiguousarray(bias, np.float32).reshape(num_sequences, 1, size)
+        for name, array in inputs.items():
+            self._binding.bind_cpu_input(name, array)
+        self._binding.bind_output(LOGITS, "cpu")
+        self._session.run_with_iobinding(self._binding)
+        logits: Float = self._binding.get_outputs()[-1].numpy()
+        return logits
+
+    def _check(self, embeddings_BSD: Float, lengths_B: Int) -> tuple[int, int]:
+        num_sequences, capacity = self._cache.shape[2], self._cache.shape[4]
+        shape = embeddings_BSD.shape
+        if len(shape) != 3 or shape[::2] != (num_sequences, self._config.hidden_size) or not shape[1]:
+            raise InvalidInput(
+                f"The decoder takes embeddings of the shape ({num_sequences}, tokens, {self._config.hidden_size}), not {shape}."
+            )
+        if lengths_B.shape != (num_sequences,) or (lengths_B < 0).any() or (lengths_B + shape[1] > capacity).any():
+            raise InvalidInput(f"A chunk of {shape[1]} tokens does not fit after {lengths_B} tokens into a cache of {capacity}.")
+        return num_sequences, shape[1]
+
+
+def allocate_cache(config: LanguageConfig, num_sequences: int, capacity: int) -> Float:
+    """Zeros in the shape that `BoundDecoder` takes; the system commits pages when they are used.
+
+    Raises `InvalidInput` for more tokens than the model has positions.
+    """
+    if not 0 < capacity <= config.max_position_embeddings:
+        raise InvalidInput(f"The cache holds 1 to {config.max_position_embeddings} tokens, not {capacity}.")
+    shape = (config.num_hidden_layers, 2, num_sequences, config.num_key_value_heads, capacity, config.head_dim)
+    return np.zeros(shape, np.float32)
+
+
+def _read_config(path: Path, session: onnxruntime.InferenceSession) -> LanguageConfig:
+    try:
+        return LanguageConfig.from_metadata(json.loads(session.get_modelmeta().custom_metadata_map[CONFIG]))
+    except (KeyError, ValueError, TypeError, InvalidInput) as error:
+        raise Corrupt(f"The graph {path.name} does not state the configuration of its model.") from error
+
+
+def _load(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except _BAD_GRAPH as error:
+        raise Corrupt(f"ONNX Runtime cannot load the graph {path.name}: {error}.") from error

@@ -1,0 +1,58 @@
+"""Evaluation of captions, with a captioner that names colours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mm.cli.main import main
+from mm.generation import builtin_captioner
+from mm.generation.captioner import ImageLike
+
+
+class ColourCaptioner:
+    """The caption of an image is that of the number in its order."""
+
+    def __init__(self, weights: Path, width: int) -> None:
+        self._words = ("red", "green", "blue", "yellow") if width > 1 else ("grey",) * 4
+
+    def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, str]]:
+        captions = [(number, f"A {self._words[number]} wall with stripes.") for number, _ in enumerate(images)]
+        yield from reversed(captions)
+
+
+def test_eval_captions_reports_each_width_and_the_baselines(
+    captioned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builtin_captioner, "load_captioner", ColourCaptioner)
+    monkeypatch.setattr(builtin_captioner, "describe_without_image", lambda: "I cannot see an image.")
+    saved = tmp_path / "captions.json"
+    arguments = ["eval", "captions", "--root", str(captioned_folder), "--save", str(saved), "--json"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    reports = json.loads(result.stdout)
+    value = [{measure["name"]: measure["value"] for measure in report["measures"]} for report in reports]
+    assert [report["of"].partition("captions by ")[2] for report in reports] == [
+        "beam search of width 3",
+        "greedy decoding",
+        "nearest training image",
+        "the base model without image",
+    ]
+    assert value[0]["BLEU-4"] > value[1]["BLEU-4"] > value[3]["BLEU-4"]
+    assert value[0]["CIDEr-D"] > value[3]["CIDEr-D"]
+    assert json.loads(saved.read_text())["13.png"] == "A green wall with stripes."
+
+
+def test_eval_captions_of_some_images_without_baselines_prints_tables(
+    captioned_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builtin_captioner, "load_captioner", ColourCaptioner)
+    arguments = ["eval", "captions", "--root", str(captioned_folder), "--images", "2", "--beam", "2", "--no-baselines"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "2 images of dev, captions by beam search of width 2" in result.stdout
+    assert "| CIDEr-D |" in result.stdout

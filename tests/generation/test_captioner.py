@@ -1,0 +1,81 @@
+"""Captions of images by a small random model equal beam search of each image alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mm.generation import BeamSearch, MediaSpan, Request, SamplingParams, Vocabulary
+from mm.generation.captioner import MAX_CHARACTERS, Captioner, clean_caption
+from mm.generation.runners.reference_runner import ReferenceRunner
+from mm.models.language.caption_prompt import caption_messages
+from mm.models.language.chat_template import encode_chat
+from mm.models.language.media_prefix import MediaPrefix
+from mm.models.language.tokenizer import LanguageTokenizer, make_byte_alphabet
+from mm.models.language.tokenizer import Vocabulary as TokenizerVocabulary
+from tests.models.language.media_prefix.prefixes import TINY, AnImage, random_prefix_weights
+from tests.models.language.models import DENSE, random_weights
+
+SPECIAL = ("<|im_start|>", "<|im_end|>")
+TOKENS = (*make_byte_alphabet(), *SPECIAL)
+TOKENIZER = LanguageTokenizer(TokenizerVocabulary(TOKENS, [], frozenset({256, 257}), 256, 257))
+CONFIG = replace(
+    DENSE, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, vocab_size=len(TOKENS), max_position_embeddings=512
+)
+WEIGHTS = random_weights(CONFIG)
+PREFIX = MediaPrefix(TINY, random_prefix_weights(TINY))
+NUM_BLOCKS, BLOCK_SIZE, MAX_TOKENS = 200, 8, 4
+
+
+def make_search(max_num_prompts: int = 8) -> BeamSearch:
+    vocabulary = Vocabulary(tuple(TOKENIZER.get_bytes(token) for token in range(len(TOKENS))), (257,), frozenset({256}))
+    runner = ReferenceRunner(CONFIG, WEIGHTS, NUM_BLOCKS, BLOCK_SIZE)
+    return BeamSearch(runner, vocabulary, NUM_BLOCKS, BLOCK_SIZE, width=3, max_num_prompts=max_num_prompts)
+
+
+def random_images(count: int) -> list[AnImage]:
+    random = np.random.default_rng(count)
+    return [
+        AnImage(
+            random.standard_normal((7, 7, TINY.map_channels), np.float32), random.standard_normal(TINY.vector_size, np.float32)
+        )
+        for _ in range(count)
+    ]
+
+
+def test_captioner_gives_each_image_what_it_gets_alone() -> None:
+    images = random_images(4)
+    captions = dict(Captioner(make_search(max_num_prompts=3), TOKENIZER, PREFIX, MAX_TOKENS).caption(images))
+    before, after = encode_chat(TOKENIZER, caption_messages())
+    for number, image in enumerate(images):
+        embeddings = PREFIX.embed_image(image.map_HWC, image.vector_D)
+        prompt = (*before, *[0] * len(embeddings), *after)
+        request = Request("one", prompt, SamplingParams(max_tokens=MAX_TOKENS), (MediaSpan(len(before), embeddings),))
+        (output,) = make_search().generate([request])
+        assert captions[number] == clean_caption(TOKENIZER.decode(output.token_ids))
+    assert len(set(captions.values())) > 1, "the images make a difference"
+
+
+def test_captioner_reads_images_when_there_is_room_for_them() -> None:
+    num_read = 0
+
+    def read_images() -> Iterator[AnImage]:
+        nonlocal num_read
+        for image in random_images(6):
+            num_read += 1
+            yield image
+
+    captions = Captioner(make_search(max_num_prompts=2), TOKENIZER, PREFIX, MAX_TOKENS).caption(read_images())
+    next(captions)
+    assert num_read <= 3
+    assert len(list(captions)) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "caption"), [(" A dog\n runs. ", "A dog runs."), ("", ""), ("a" * (2 * MAX_CHARACTERS), "a" * MAX_CHARACTERS)]
+)
+def test_clean_caption_is_one_short_line(text: str, caption: str) -> None:
+    assert clean_caption(text) == caption

@@ -1,0 +1,227 @@
+"""Captions of searchable items, written when no job waits and no text is to be recognized."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from indexes.catalog.records import NewCaption
+from mm.errors import MMError
+from mm.spaces.encode.captions import caption_segments
+from mm.spaces.encode.frames import longest_decoded_side
+from workers.tasks.retries import describe_error, is_permanent
+from workers.tasks.segment_shards import read_segments, write_segments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from indexes.catalog.records import CaptionScene, LeasedCaptions
+    from indexes.storage.shards import ShardStore
+    from mm.generation.captioner import CaptionModel, ImageCaptioner
+    from mm.models.image.map_tower import ImageFeatures
+    from mm.spaces import Space
+    from workers.context import WorkerContext
+
+MAX_ITEMS = 8
+"""Items that are leased together, so that their images are computed together."""
+BATCH = 16
+"""Scenes of one item whose captions are committed at once."""
+MAX_TASK_SECONDS = 60.0
+"""Time after which a task starts no other item; the sweeper dispatches the next task."""
+
+
+def has_waiting_captions(context: WorkerContext) -> bool:
+    """Whether there is a captioner, captions are due, and no job waits. Raises `Unavailable`."""
+    if context.caption_model is None:
+        return False
+    space, catalog = context.spaces.load_current(), context.store.catalog
+    catalog.set_caption_model(context.caption_model.version)
+    return catalog.has_due_captions(space.id, context.settings.max_attempts, reuse_only=not space.has_image_maps)
+
+
+def write_captions(context: WorkerContext) -> None:
+    """Write the captions of items until a job waits or the worker stops.
+
+    Ends after `MAX_TASK_SECONDS`, or when no item is left. Any number of processes may run it. The
+    model is loaded for the first scene that needs it, and unloaded at the end of the task. In a
+    space without feature maps, captions that were written in another space are used again.
+    """
+    catalog, settings, model = context.store.catalog, context.settings, context.caption_model
+    context.record_heartbeat()
+    if model is None:
+        return
+    space = context.spaces.load_current()
+    catalog.set_caption_model(model.version)
+    writer = _Writer(context, space, model)
+    end = time.monotonic() + MAX_TASK_SECONDS
+    while time.monotonic() < end and not _must_stop(context):
+        items = catalog.lease_captions(
+            space.id,
+            context.owner,
+            _lease_seconds(context),
+            settings.max_attempts,
+            MAX_ITEMS,
+            reuse_only=not space.has_image_maps,
+        )
+        if not items:
+            return
+        writer.caption_items(items)
+
+
+@dataclass(slots=True)
+class _Item:
+    """A leased item with the captions of its first scenes; None for one that is not written yet."""
+
+    leased: LeasedCaptions
+    scenes: Sequence[CaptionScene]
+    texts: list[str | None]
+    failure: Exception | None = None
+
+    @property
+    def num_done(self) -> int:
+        """Scenes up to the first one without a caption."""
+        return next((number for number, text in enumerate(self.texts) if text is None), len(self.texts))
+
+
+class _Writer:
+    """Captions items with one model, which it loads at first use."""
+
+    def __init__(self, context: WorkerContext, space: Space, model: CaptionModel) -> None:
+        self._context = context
+        self._space = space
+        self._model = model
+        self._captioner: ImageCaptioner | None = None
+
+    def caption_items(self, leased_items: Sequence[LeasedCaptions]) -> None:
+        """Write and commit captions of up to `BATCH` scenes of each item; ends early for a job."""
+        items = [self._start(leased) for leased in leased_items]
+        uncommitted = [item for item in items if None in item.texts]
+        for item in items:
+            if None not in item.texts:
+                self._commit(item)
+        failure: Exception | None = None
+        try:
+            for item in self._write(uncommitted):
+                uncommitted.remove(item)
+                self._commit(item)
+        except Exception as error:  # noqa: BLE001 - captions so far are committed, and the attempts count
+            failure = error
+        for item in uncommitted:
+            item.failure = item.failure or failure
+            self._commit(item)
+        for cause in (failure, *(item.failure for item in items)):
+            if cause is not None and not isinstance(cause, MMError):
+                raise cause
+
+    def _start(self, leased: LeasedCaptions) -> _Item:
+        scenes = leased.scenes[:BATCH]
+        missing = None if self._space.has_image_maps else ""
+        return _Item(leased, scenes, [find_known_caption(leased, scene) or missing for scene in scenes])
+
+    def _write(self, items: Sequence[_Item]) -> Iterator[_Item]:
+        """Write the missing captions of all items, and yield each item that is complete."""
+        if not items:
+            return
+        started: list[tuple[_Item, int]] = []
+        for place, text in self._load_captioner().caption(self._read_images(items, started)):
+            item, number = started[place]
+            item.texts[number] = text
+            self._context.record_heartbeat()
+            if None not in item.texts:
+                yield item
+
+    def _read_images(self, items: Sequence[_Item], started: list[tuple[_Item, int]]) -> Iterator[ImageFeatures]:
+        """The frames of scenes without caption, until a job waits, and their places in `started`.
+
+        A scene whose frame cannot be decoded is left without caption. Another error ends the item.
+        """
+        for item in items:
+            for number in [number for number, text in enumerate(item.texts) if text is None]:
+                if _must_stop(self._context):
+                    return
+                try:
+                    if not self._extend_lease(item.leased):
+                        break
+                    features = self._encode_frame(item.leased, item.scenes[number])
+                except Exception as error:  # noqa: BLE001 - of this item; the others continue
+                    if not is_permanent(error):
+                        item.failure = error
+                        break
+                    structlog.get_logger().warning("no caption: the image cannot be decoded", detail=str(error))
+                    item.texts[number] = ""
+                    continue
+                started.append((item, number))
+                yield features
+
+    def _extend_lease(self, leased: LeasedCaptions) -> bool:
+        return self._context.store.catalog.extend_caption_lease(leased, self._context.owner, _lease_seconds(self._context))
+
+    def _encode_frame(self, leased: LeasedCaptions, scene: CaptionScene) -> ImageFeatures:
+        reader, path = self._context.reader, self._context.store.blobs.path(leased.sha256)
+        longest = longest_decoded_side(leased.width, leased.height, self._space.image_maps.size)
+        if leased.is_image:
+            image = reader.image(path, leased.name, longest=longest)
+        else:
+            image = reader.frame_at(path, leased.name, scene.frame_time, longest=longest)
+        return self._space.image_maps.encode([image])[0]
+
+    def _load_captioner(self) -> ImageCaptioner:
+        if self._captioner is None:
+            self._captioner = self._model.load()
+            self._context.record_progress()
+        return self._captioner
+
+    def _commit(self, item: _Item) -> None:
+        """Add the captions of an item up to the first missing one."""
+        context, leased, num_done = self._context, item.leased, item.num_done
+        written = [(scene, text) for scene, text in zip(item.scenes[:num_done], item.texts, strict=False) if text]
+        captions = write_caption_shard(context.store.shards, self._space, written, self._model.version)
+        rest = leased.scenes[num_done:]
+        next_segment = rest[0].segments[0] if rest else None
+        detail = None if item.failure is None else describe_error(item.failure, context.settings.root)
+        is_added = context.store.catalog.add_captions(leased, context.owner, captions, next_segment, detail)
+        log = structlog.get_logger().bind(item=leased.item_id)
+        log.info("captions written", captions=len(captions), left=len(rest), kept=is_added)
+        if detail is not None:
+            log.warning("captions not written", detail=detail)
+
+
+def find_known_caption(leased: LeasedCaptions, scene: CaptionScene) -> str | None:
+    """The latest caption by the current model of a frame in the scene, from before a reindex."""
+    if leased.is_image:
+        return leased.known[-1].text if leased.known else None
+    return next((row.text for row in reversed(leased.known) if scene.start <= row.frame_time < scene.end), None)
+
+
+def write_caption_shard(
+    shards: ShardStore, space: Space, written: Sequence[tuple[CaptionScene, str]], version: str
+) -> list[NewCaption]:
+    """Write one shard of captions. Returns them with their evidence."""
+    if not written:
+        return []
+    segments = caption_segments(space, [(scene.start, scene.end, text) for scene, text in written])
+    shard_id = write_segments(shards, space.id, segments)
+    stored = read_segments(shards, space.id, [shard_id])
+    return [
+        NewCaption(
+            scene.start,
+            scene.end,
+            scene.frame_time,
+            text,
+            version,
+            dict.fromkeys(scene.segments, segment.evidence[0]),
+        )
+        for (scene, text), segment in zip(written, stored, strict=True)
+    ]
+
+
+def _must_stop(context: WorkerContext) -> bool:
+    return context.stop.is_set() or context.store.catalog.has_runnable_jobs()
+
+
+def _lease_seconds(context: WorkerContext) -> float:
+    """Lease time that is enough to decode one image and write the captions in progress."""
+    return context.settings.lease_seconds + context.settings.sandbox_seconds
