@@ -62,10 +62,9 @@ def _list_lines(result: Model, numbers: MomentNumbers) -> Iterator[str]:
 
 def _format_moment(moment: FoundMoment, number: int) -> str:
     time = "" if moment.kind == "image" else f" {moment.start:.0f}-{moment.end:.0f} s"
-    texts = "; ".join(
-        f'{piece.kind} "{_cut(piece.text)}"' if piece.text else piece.kind for piece in moment.evidence if piece.kind != "name"
-    )
-    return f"[{number}] {moment.name}{time}, {moment.band}: {texts or 'file name'}"
+    texts = [f"shows {_cut(moment.caption)}"] if moment.caption else []
+    texts += [f'{piece.kind} "{_cut(piece.text)}"' if piece.text else piece.kind for piece in moment.evidence]
+    return f"[{number}] {moment.name}{time}, {moment.band}: {'; '.join(texts)}"
 
 
 def _format_count(count: Count) -> str:
@@ -78,7 +77,8 @@ def _describe_item(item: ItemDescription) -> Iterator[str]:
     length = f", {item.duration:.0f} s" if item.duration else ""
     yield f"{item.name}: {item.kind}{length}, uploaded {item.uploaded:%Y-%m-%d}, {item.status}."
     for scene in item.scenes:
-        parts = [f'said "{_cut(scene.said)}"'] if scene.said else []
+        parts = [f"shows {_cut(scene.caption)}"] if scene.caption else []
+        parts += [f'said "{_cut(scene.said)}"'] if scene.said else []
         parts += [f'written "{_cut(scene.written)}"'] if scene.written else []
         parts += [f"sounds {', '.join(scene.sounds)}"] if scene.sounds else []
         if parts:
