@@ -13,6 +13,7 @@ COMMANDS = {
     "add": ("mm.cli.commands.add", "Upload files and folders."),
     "retry": ("mm.cli.commands.retry", "Process failed, quarantined or cancelled items again."),
     "search": ("mm.cli.commands.search", "Search by text, image, audio, video clip or library position."),
+    "caption": ("mm.cli.commands.caption", "Describe an image, or each scene of a video, in a sentence."),
     "embed": ("mm.cli.commands.embed", "Compute the vectors of texts and images."),
     "actions": ("mm.cli.commands.actions", "Recognize actions in videos, scene by scene."),
     "models": ("mm.cli.commands.models", "List the spaces, and show their cards."),
