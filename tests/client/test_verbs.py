@@ -34,6 +34,8 @@ VERBS = [
     "search",
     "embed",
     "models",
+    "chat",
+    "generate",
     "space",
     "move_space",
     "stop_move",
