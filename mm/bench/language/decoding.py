@@ -44,7 +44,7 @@ class Row:
     tokens_per_cpu_second: list[float]
     """The same by processor time, which other programs on the machine change less."""
     memory_mb: float
-    """Resident memory at the end, mapped weights included."""
+    """Resident memory after the first token, mapped weights included."""
     loss: float | None
     """Nats a token of the text; None without one."""
 
@@ -114,6 +114,7 @@ def main(folder: str) -> None:
     load = time.perf_counter() - start
     _Batch(decoder, 1)
     first = time.perf_counter() - start
+    memory = next(int(line.split()[1]) / 1024 for line in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line)
     rates, cpu_rates = [], []
     for size in options["batches"]:
         batch = _Batch(decoder, size)
@@ -122,7 +123,6 @@ def main(folder: str) -> None:
         rates.append(size / median(seconds))
         cpu_rates.append(size * len(seconds) / (time.process_time() - cpu_start))
     megabytes = sum(path.stat().st_size for path in files) / 1e6
-    memory = next(int(line.split()[1]) / 1024 for line in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line)
     loss = compute_loss(decoder, options["text"]) if options["text"] else None
     sys.stdout.write(json.dumps(asdict(Row(options["name"], megabytes, load, first, rates, cpu_rates, memory, loss))))
 

@@ -58,7 +58,7 @@ def read_builtin(additions: Path | None, *, has_experts: bool) -> tuple[Language
 
 
 def prepare(weights: Weights, weight_format: WeightFormat) -> Weights:
-    """Weights as `write_graphs` takes them: INT4 rounds, the other formats begin with its values."""
+    """Weights as `write_graphs` takes them: it rounds for INT4; others begin with these values."""
     return weights if weight_format.precision == "int4" else round_weights(weights)
 
 
