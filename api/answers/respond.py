@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from api.answers.library import SearchLibrary
 from mm.answers.answer_text import format_sentence
-from mm.answers.ask import Asker, PastRound, Prepared
+from mm.answers.ask import EXACT, EXTRACTIVE, Asker, PastRound, Prepared
 from mm.answers.describe import find_best_evidence
 from mm.answers.evidence import REFUSAL
 from mm.answers.handles import Handle
@@ -82,8 +82,6 @@ class AnswerComposer:
 
     def finish(self, author: str, reason: str | None, notes: Sequence[str] = ()) -> Answer:
         """The whole answer of the sentences that were added; without any it is a refusal."""
-        listed = list(self._number_of)
-        state = self.state.model_copy(update={"listed": listed, "selected": listed[0] if len(listed) == 1 else None})
         return Answer(
             text=" ".join(sentence.text for sentence in self._sentences) or REFUSAL,
             sentences=[CitedSentence(text=sentence.text, citations=sentence.citations) for sentence in self._sentences],
@@ -91,10 +89,20 @@ class AnswerComposer:
             refused=not self._sentences,
             reason=reason if not self._sentences else None,
             model=author,
-            state=state,
+            state=self._list_cited(is_prepared=author in (EXACT, EXTRACTIVE)),
             hits=self.library.hits,
             notes=[*self.library.notes, *notes],
         )
+
+    def _list_cited(self, *, is_prepared: bool) -> SearchStateModel:
+        """The state with the moments that the sentences cite, by number.
+
+        A single one is selected. Where code has answered, the state has the selection already.
+        """
+        listed = list(self._number_of)
+        if is_prepared:
+            return self.state.model_copy(update={"listed": listed}) if listed else self.state
+        return self.state.model_copy(update={"listed": listed, "selected": listed[0] if len(listed) == 1 else None})
 
     def _cite(self, moment: EvidenceMoment, number: int) -> Citation:
         handle, item = Handle.parse(moment.id), self.library.get_item(moment.source)

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 
 from mm.answers.answer_text import parse_answer
 from mm.answers.check import REASON_NOTHING, REASON_UNLIKELY
+from mm.answers.conversation.apply import Span
+from mm.answers.conversation.interpret import Interpretation, interpret
+from mm.answers.conversation.references import find_anchor
 from mm.answers.describe import ALL_KINDS, describe, matches, name_item
 from mm.answers.evidence import EvidenceMoment, Kind, Statement, Turn, sort_by_time
-from mm.answers.exact import count, describe_place, find_first, find_neighbour
+from mm.answers.exact import MAX_LISTED, count, describe_place, find_first, find_matching, find_neighbour
 from mm.answers.library import Library, Retrieved
 from mm.answers.prompt import MAX_TOKENS, Prompt, build_prompt
-from mm.answers.questions import Question, parse_question
-from mm.answers.references import find_anchor
+from mm.answers.questions import Question
 from mm.answers.search_state import SearchState
+from mm.answers.words import correct_to_texts
 
 MAX_MOMENTS = 8
 """Moments of a prompt."""
@@ -23,6 +26,15 @@ MAX_COUNTED = 50
 MAX_QUOTED = 3
 """Moments that an answer without a model quotes."""
 EXACT, EXTRACTIVE = "exact", "extractive"
+REPLIES = {"talk": "All right.", "clear": "The search is cleared."}
+"""Replies to commands that need no moment."""
+NO_MEANING = {
+    "select": "The last answer lists no moment at that position.",
+    "earlier": "No moment is selected that something could come before.",
+    "later": "No moment is selected that something could come after.",
+    "back": "There is no earlier search to go back to.",
+}
+"""Why a command has no result."""
 _WORD_KINDS: dict[str, tuple[Kind, ...]] = {"said": ("speech",), "read": ("written",)}
 
 
@@ -58,36 +70,65 @@ class Asker:
         self._library = library
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
+        self._retrieved: dict[tuple[SearchState, int], Retrieved] = {}
 
     def prepare(self, message: str, rounds: Sequence[PastRound] = ()) -> Prepared:
         """Retrieve the moments for a message, and answer it as far as code can.
 
         Raises `TooLarge` when the message does not fit in a prompt.
         """
-        state = rounds[-1].state if rounds else SearchState()
-        names = self._library.find_items(message)
-        question = parse_question(message, [name for name, _ in names])
-        items = tuple(key for _, key in names) or state.items
-        anchor = find_anchor(question, message, [past.state for past in rounds])
-        if anchor is not None:
-            prepared = self._answer_about(question, anchor, state)
-            if prepared is not None:
-                return prepared
-        state = SearchState(text=question.text or message.strip(), items=items)
-        if names and question.kind in ("at_time", "in_range", "in_scene"):
-            return _decide(state, describe_place(question, items[0], self._library), EXACT)
+        named = self._library.find_items(message)
+        past = [(entry.question, entry.state) for entry in rounds]
+        meaning = interpret(message, past, named, self._locate, self._is_found)
+        if meaning.question is not None and meaning.state is not None:
+            return self._answer(meaning.question, message, meaning.state, rounds)
+        return self._obey(meaning, rounds)
+
+    def _obey(self, meaning: Interpretation, rounds: Sequence[PastRound]) -> Prepared:
+        """The result of a command."""
+        operation, state = meaning.command.operation, meaning.state
+        last = rounds[-1].state if rounds else SearchState()
+        if state is None:
+            return Prepared(replace(last, listed=()), (), EXACT, NO_MEANING[operation])
+        if operation in REPLIES:
+            return Prepared(state, (Statement(REPLIES[operation]),), EXACT)
+        if operation == "select" and state.selected is not None:
+            statements = tuple(describe(moment, state.text) for moment in self._library.get_moments([state.selected]))
+            return _decide(state, statements, EXACT, selected=state.selected)
+        retrieved = self._retrieve(state, MAX_LISTED)
+        statements = tuple(describe(moment, state.text) for moment in sort_by_time(find_matching(state.text, retrieved)))
+        if not statements and operation in ("earlier", "later") and last.selected is not None:
+            step = -1 if operation == "earlier" else 1
+            statements = self._describe_neighbour(last.selected, step)
+        reason = REASON_UNLIKELY if retrieved.moments else REASON_NOTHING
+        return _decide(state, statements, EXTRACTIVE, reason, selected=state.selected)
+
+    def _describe_neighbour(self, moment_id: str, step: int) -> tuple[Statement, ...]:
+        neighbours = [self._library.find_neighbour(moment, step) for moment in self._library.get_moments([moment_id])]
+        return tuple(describe(neighbour) for neighbour in neighbours if neighbour is not None)
+
+    def _answer(self, question: Question, message: str, state: SearchState, rounds: Sequence[PastRound]) -> Prepared:
+        states = [entry.state for entry in rounds]
+        anchor = find_anchor(question, message, states)
+        moments = self._library.get_moments([anchor]) if anchor is not None else ()
+        if moments:
+            statements = self._describe_anchor(question, moments[0])
+            is_kept = not statements and question.kind in _WORD_KINDS
+            return _decide(states[-1], statements, EXACT, selected=moments[0].id if is_kept else None)
+        if question.kind in ("at_time", "in_range", "in_scene") and state.items:
+            return _decide(state, describe_place(question, state.items[0], self._library), EXACT)
         if question.kind in ("count", "count_items"):
-            return _decide(state, count(question, self._library.search(state, MAX_COUNTED), MAX_COUNTED), EXACT)
+            return _decide(state, count(question, self._retrieve(state, MAX_COUNTED), MAX_COUNTED), EXACT)
         if question.kind == "first":
-            other = self._library.search(replace(state, text=question.other), MAX_COUNTED)
-            return _decide(state, find_first(question, self._library.search(state, MAX_COUNTED), other), EXACT)
+            other = self._retrieve(replace(state, text=question.other), MAX_COUNTED)
+            return _decide(state, find_first(question, self._retrieve(state, MAX_COUNTED), other), EXACT)
         if question.kind in ("after", "before"):
-            matching = select_matching(question, self._library.search(state, MAX_MOMENTS))
+            matching = select_matching(question, self._retrieve(state, MAX_MOMENTS))
             return _decide(state, find_neighbour(question, matching[0], self._library) if matching else (), EXACT)
         return self._search(question, message, state, rounds)
 
     def _search(self, question: Question, message: str, state: SearchState, rounds: Sequence[PastRound]) -> Prepared:
-        retrieved = self._library.search(state, MAX_MOMENTS)
+        retrieved = self._retrieve(state, MAX_MOMENTS)
         matching = select_matching(question, retrieved)[:MAX_QUOTED]
         kinds = _WORD_KINDS.get(question.kind, ALL_KINDS)
         if question.kind == "which_item":
@@ -98,21 +139,35 @@ class Asker:
         prompt = self._build_prompt(message, retrieved.moments, rounds) if retrieved.moments else None
         return Prepared(list_cited(state, statements), statements, EXTRACTIVE, reason, prompt)
 
-    def _answer_about(self, question: Question, anchor: str, state: SearchState) -> Prepared | None:
-        """Answer a question about a moment that it refers to; None when the moment is gone."""
-        (moment, *_) = [*self._library.get_moments([anchor]), None]
-        if moment is None:
-            return None
+    def _describe_anchor(self, question: Question, moment: EvidenceMoment) -> tuple[Statement, ...]:
+        """The answer to a question about a moment that it refers to."""
         if question.kind in ("after", "before"):
-            statements = find_neighbour(question, moment, self._library)
-        elif question.kind in _WORD_KINDS:
+            return find_neighbour(question, moment, self._library)
+        if question.kind in _WORD_KINDS:
             kinds = _WORD_KINDS[question.kind]
-            statements = (describe(moment, "", kinds),) if any(moment.get_text(kind) for kind in kinds) else ()
-        elif question.kind == "which_item":
-            statements = (Statement(f"It is from {moment.item}.", (moment.id,)),)
-        else:
-            statements = (describe(moment, question.text),)
-        return _decide(state, statements, EXACT)
+            return (describe(moment, "", kinds),) if any(moment.get_text(kind) for kind in kinds) else ()
+        if question.kind == "which_item":
+            return (Statement(f"It is from {moment.item}.", (moment.id,)),)
+        return (describe(moment, question.text),)
+
+    def _retrieve(self, state: SearchState, limit: int) -> Retrieved:
+        """The moments of a state; a search of the same conditions is made once."""
+        key = replace(state, listed=(), selected=None), limit
+        if key not in self._retrieved:
+            self._retrieved[key] = self._library.search(*key)
+        return self._retrieved[key]
+
+    def _locate(self, moment_id: str) -> Span | None:
+        moments = self._library.get_moments([moment_id])
+        return Span(moments[0].source, moments[0].start, moments[0].end) if moments else None
+
+    def _is_found(self, state: SearchState, moment_id: str) -> bool:
+        """Whether a moment that a state finds overlaps another one."""
+        place = self._locate(moment_id)
+        return place is not None and any(
+            moment.source == place.item and moment.start <= place.end and moment.end >= place.start
+            for moment in self._retrieve(state, MAX_LISTED).moments
+        )
 
     def _build_prompt(self, message: str, moments: Sequence[EvidenceMoment], rounds: Sequence[PastRound]) -> Prompt:
         turns = [make_turn(past) for past in rounds]
@@ -142,11 +197,13 @@ def select_matching(question: Question, retrieved: Retrieved) -> list[EvidenceMo
     about words that are said or written is answered by speech or writing only.
     """
     kinds = _WORD_KINDS.get(question.kind, ALL_KINDS)
+    texts = [piece.text for moment in retrieved.moments for piece in moment.evidence]
+    query = correct_to_texts(question.text, texts)
     return sort_by_time(
         [
             moment
             for moment in retrieved.moments
-            if matches(question.text, moment, kinds)
+            if matches(query, moment, kinds)
             or (moment.id in retrieved.likely and any(piece.kind in kinds for piece in moment.evidence[:1]))
         ]
     )
@@ -158,5 +215,14 @@ def list_cited(state: SearchState, statements: Sequence[Statement]) -> SearchSta
     return replace(state, listed=listed, selected=listed[0] if len(listed) == 1 else None)
 
 
-def _decide(state: SearchState, statements: tuple[Statement, ...], author: str) -> Prepared:
-    return Prepared(list_cited(state, statements), statements, author, None if statements else REASON_NOTHING)
+def _decide(
+    state: SearchState,
+    statements: tuple[Statement, ...],
+    author: str,
+    reason: str = REASON_NOTHING,
+    *,
+    selected: str | None = None,
+) -> Prepared:
+    state = list_cited(state, statements)
+    state = state if selected is None else replace(state, selected=selected)
+    return Prepared(state, statements, author, None if statements else reason)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from mm.answers.answer_text import Sentence, parse_answer
 from mm.answers.evidence import EvidenceMoment, Statement, format_clock
@@ -15,6 +17,15 @@ REASON_UNLIKELY = "Only less likely moments were found; they are listed as hits.
 REASON_REFUSED = "The model found no answer in the retrieved moments."
 REASON_UNSUPPORTED = "No sentence of the model's answer is supported by the retrieved moments."
 REMOVED = "{} of the model's sentences {} removed: the cited moments do not support {}."
+_FRAME = re.compile(
+    r"^(?:Someone says|It reads|This comes first|The sound is|At least):? |^It is from |^The file is named | shows that(?=:)"
+    r"|(?<=\d) (?:moments?|files?) shows? that|^One (?:moment|file) shows that",
+    re.IGNORECASE,
+)
+"""What sentences consist of beside the evidence: `Someone says: "..."`."""
+
+_SENTENCE_END = re.compile(r"\][.!?]?\s+(?=[^\s\[,])")
+"""The end of a sentence with citations, when the next one has begun."""
 
 
 @dataclass
@@ -32,16 +43,16 @@ class AnswerWriter:
     num_removed: int = 0
     _text: str = ""
     _num_checked: int = 0
-    _support: WordSupport = field(default_factory=WordSupport)
 
     def feed(self, text: str) -> list[Statement]:
-        """Add text. Returns the sentences that it completes: all but the last one."""
+        """Add text. Returns the sentences that it completes: another one has begun after them."""
         self._text += text
-        return self._check_until(-1)
+        ends = [match.end() for match in _SENTENCE_END.finditer(self._text)]
+        return self._check(self._text[: ends[-1]]) if ends else []
 
     def finish(self) -> list[Statement]:
         """The remaining sentences, when the text is complete."""
-        return self._check_until(None)
+        return self._check(self._text)
 
     @property
     def reason(self) -> str | None:
@@ -57,11 +68,12 @@ class AnswerWriter:
         verb, pronoun = ("was", "it") if self.num_removed == 1 else ("were", "them")
         return (REMOVED.format(self.num_removed, verb, pronoun),)
 
-    def _check_until(self, end: int | None) -> list[Statement]:
-        sentences = parse_answer(self._text).sentences[:end]
+    def _check(self, text: str) -> list[Statement]:
+        """The sentences of a text that are supported, after those that were checked before."""
+        sentences = parse_answer(text).sentences
         passed = []
         for sentence in sentences[self._num_checked :]:
-            statement = self._check(sentence)
+            statement = self._check_sentence(sentence)
             if statement is None:
                 self.num_removed += 1
             else:
@@ -70,15 +82,28 @@ class AnswerWriter:
         self.statements += passed
         return passed
 
-    def _check(self, sentence: Sentence) -> Statement | None:
+    def _check_sentence(self, sentence: Sentence) -> Statement | None:
         cited = [self.prompt.moments[number - 1] for number in sentence.citations if 0 < number <= len(self.prompt.moments)]
         if not cited and sentence.citations:
             return None
         candidates = [cited] if cited else [[moment] for moment in self.prompt.moments]
         for moments in candidates:
-            if self._support(sentence.text, list_texts(moments), len(moments)):
+            if is_supported(sentence.text, list_texts(moments), len(moments)):
                 return Statement(sentence.text, tuple(moment.id for moment in moments))
         return None
+
+
+def is_supported(statement: str, texts: Sequence[str], num_citations: int) -> bool:
+    """Whether texts have all content words of a statement, beside those of its form.
+
+    The number of citations is supported too: it answers how often something happens.
+    """
+    return _get_word_support()(_FRAME.sub("", statement), texts, num_citations)
+
+
+@cache
+def _get_word_support() -> WordSupport:
+    return WordSupport()
 
 
 def list_texts(moments: Sequence[EvidenceMoment]) -> list[str]:

@@ -8,6 +8,7 @@ from mm.answers.describe import describe, matches
 from mm.answers.evidence import EvidenceMoment, Statement, sort_by_time
 from mm.answers.library import Library, Retrieved
 from mm.answers.questions import Question
+from mm.answers.words import correct_to_texts
 
 EXACT_KINDS = frozenset(("count", "count_items", "after", "before", "first", "at_time", "in_range", "in_scene"))
 MAX_LISTED = 8
@@ -18,6 +19,8 @@ MAX_NAMED = 5
 
 def find_matching(question_text: str, retrieved: Retrieved) -> list[EvidenceMoment]:
     """The moments that match a query: likely ones, and those whose evidence has all its words."""
+    texts = [piece.text for moment in retrieved.moments for piece in moment.evidence]
+    question_text = correct_to_texts(question_text, texts)
     return [moment for moment in retrieved.moments if moment.id in retrieved.likely or matches(question_text, moment)]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mm.answers.words import FUNCTION_WORDS, QUESTION_WORDS, correct_spelling, known_words
+from mm.models.text.english_words import load_english_words
 
 QuestionKind = Literal[
     "search", "count", "count_items", "which_item", "after", "before", "first", "at_time", "in_range", "in_scene", "said", "read"
@@ -30,9 +31,9 @@ _SIGNALS: dict[QuestionKind, str] = {
     "first": "first earlier earliest sooner order sort opens",
     "said": """
         said spoken spoke speak speaks speaking speaker speakers mention mentions mentioned talk talks talked talking
-        hear heard voice voices quote told discuss discusses discussed
+        hear heard voice voices quote discuss discusses discussed
     """,
-    "read": "read reads written writing writes sign signs text texts letter letters label spell spells screen board printed",
+    "read": "read reads written writing writes text texts letter letters spell spells printed",
     "before": "before prior precede precedes preceded preceding previous previously leads leading ahead rewind",
     "after": "after afterwards follow follows followed following next then once subsequent subsequently past",
 }
@@ -40,19 +41,23 @@ _SIGNALS: dict[QuestionKind, str] = {
 _WITH_SIGNALS: dict[QuestionKind, str] = {
     "first": "comes come",
     "said": "say says repeat word words sentence line lines",
-    "read": "say says copy word words stand stands",
+    "read": "say says copy word words stand stands sign signs label screen board",
     "before": "lead up to back from right comes come just",
     "after": "over comes come skip just",
     "count": "times",
     "count_items": "across spread",
 }
 """Further words that are not searched in a question of a kind."""
+_SIGN = re.compile(r"\b(?:signs?|label|screen|board)\b")
+_SEEN_SIGN = re.compile(r"\ban? (?:\w+ ){0,2}(?:signs?|label|screen|board)\b")
+"""A sign is read, unless it is described as a thing that is seen: 'a yellow board'."""
 _ARTICLES = frozenset(("a", "an", "the"))
 _SIGNAL_SETS = {kind: frozenset(words.split()) for kind, words in _SIGNALS.items()}
 _LEFT_OUT = {
     kind: frozenset(f"{_SIGNALS.get(kind, '')} {_WITH_SIGNALS.get(kind, '')}".split()) for kind in {**_SIGNALS, **_WITH_SIGNALS}
 }
-_VOCABULARY = frozenset().union(*_LEFT_OUT.values())
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
+_VOCABULARY = frozenset(_ORDINALS.split()).union(*_LEFT_OUT.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def parse_question(message: str, item_names: Sequence[str] = ()) -> Question:
     text = " ".join(message.split())
     for name in item_names:
         text = re.sub(re.escape(name), " ", text, flags=re.IGNORECASE)
-    text = correct_spelling(text, _VOCABULARY, known_words()).lower()
+    text = correct_spelling(text, _VOCABULARY | known_words(), load_english_words()).lower()
     clocks = [_seconds(match) for match in _CLOCK.finditer(text)]
     if item_names and clocks:
         kind: QuestionKind = "in_range" if len(clocks) > 1 else "at_time"
@@ -98,6 +103,8 @@ def _find_kind(text: str) -> QuestionKind:
     if _COUNT.search(text):
         return "count"
     words = frozenset(re.findall(r"\w+", text))
+    if _SIGN.search(text) and not _SEEN_SIGN.search(text) and not words & _SIGNAL_SETS["said"]:
+        return "read"
     for kind, signals in _SIGNAL_SETS.items():
         if words & signals and (kind != "first" or _OR.search(text)):
             return kind
@@ -111,6 +118,8 @@ def _strip(text: str, kind: QuestionKind) -> str:
     running'."""
     left_out = _LEFT_OUT.get(kind, frozenset()) | QUESTION_WORDS
     words = [word for word in re.sub(r"[^\w\s'-]", " ", text).split() if word not in left_out]
+    following = [*words, "of"][1:]
+    words = [word for word, then in zip(words, following, strict=True) if word not in _ARTICLES or then not in FUNCTION_WORDS]
     start = next((index for index, word in enumerate(words) if word in _ARTICLES or word not in FUNCTION_WORDS), len(words))
     while words and words[-1] in FUNCTION_WORDS:
         words.pop()

@@ -8,31 +8,19 @@ A colour or a number must stand before the same thing in both.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
+from pathlib import Path
 
 from mm.metrics.language.objects import default_object_words
 from mm.metrics.language.word_support import stem
+from mm.models.text.english_words import load_english_words
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-_FUNCTION_WORDS = """
-    a an the this that these those there here it its he she they him his her their them we us our you your i me my who whom
-    whose which what when where why how while as and or but so if then than of in on at to from by for with without into onto
-    over under up down out off through near between during before after around across along against about is are was were be
-    been being am do does did done has have had having can could will would shall should may might must not no nor yes s t re
-    ve ll d m one ones some any every each all both only also too again just please pls still yet very more most much many
-    u r im whats wheres hows ok okay hi hello ever something anything everything someone anyone somebody anybody something's
-"""
-_QUESTION_WORDS = """
-    find found show shows shown showing see sees seen seeing look looks looking search locate list lists give get gets tell
-    say says said know describe point part parts moment moments scene scenes time times clip clips video videos vid vids film
-    films footage recording recordings file files item items photo photos picture pictures image images media library result
-    results hit hits contain contains containing appear appears appearing happen happens happening occur occurs visible
-    present want need name jump go take bring play watch start begin place places bit bits somewhere anywhere everywhere often
-    frequently count number total sum kind exactly shot shots frame frames
-"""
-FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
-QUESTION_WORDS = frozenset(_QUESTION_WORDS.split())
+_WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
+FUNCTION_WORDS = frozenset(_WORDS["function"].split())
+QUESTION_WORDS = frozenset(_WORDS["question"].split())
 """Words of questions about a library, which do not describe what is searched."""
 COLOURS = frozenset(
     ["red", "blue", "green", "yellow", "white", "black", "brown", "orange", "pink", "purple", "grey", "gray", "tan", "golden"]
@@ -41,10 +29,15 @@ _NUMBERS = {
     word: str(number) for number, word in enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 2)
 }
 _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+PERSON, CHILD = "person", "child"
+_PEOPLE: dict[str, str] = _WORDS["people"]
+"""People by what a text calls them; the object words have one object for all of them."""
+_PERSON_OF_WORD = {word: name for name, words in _PEOPLE.items() for word in words.split()}
+_CHILDREN = frozenset(("boy", "girl", "baby"))
 MAX_BINDING = 3
 """A colour or a number describes a thing at most so many words later."""
 MIN_CORRECTED = 5
-"""Letters of a word whose spelling is corrected: one error makes another word of a short one."""
+"""Letters of a correction, at least: one error makes another word of a short word."""
 
 
 def split_words(text: str) -> list[str]:
@@ -55,8 +48,10 @@ def split_words(text: str) -> list[str]:
 @lru_cache(maxsize=100_000)
 def get_term(word: str) -> str:
     """What a word is compared by: the object that it names, a number, or its stem."""
+    if word in _PERSON_OF_WORD:
+        return _PERSON_OF_WORD[word]
     objects = default_object_words().find((word,))
-    return objects[0] if objects else _NUMBERS.get(word) or stem(word)
+    return objects[0] if objects and objects[0] != PERSON else _NUMBERS.get(word) or stem(word)
 
 
 def is_content(word: str) -> bool:
@@ -70,6 +65,8 @@ def find_terms(texts: Iterable[str]) -> frozenset[str]:
         words = split_words(text)
         own = {get_term(word) for word in words if word not in FUNCTION_WORDS}
         own |= {general for term in own for general in default_object_words().general.get(term, ())}
+        own |= {CHILD} if own & _CHILDREN else set()
+        own |= {PERSON} if any(default_object_words().find((word,)) == [PERSON] for word in words) else set()
         terms |= own | set(_pairs(words))
     return frozenset(terms)
 
@@ -78,6 +75,11 @@ def find_query_terms(text: str) -> frozenset[str]:
     """What a text must have to match a query: the query's content words and pairs."""
     words = split_words(text)
     return frozenset({get_term(word) for word in words if is_content(word)} | set(_pairs(words)))
+
+
+def correct_to_texts(text: str, texts: Iterable[str]) -> str:
+    """Correct words that are not English ones to words of some texts."""
+    return correct_spelling(text, frozenset(word for entry in texts for word in split_words(entry)), load_english_words())
 
 
 def correct_spelling(text: str, candidates: frozenset[str], known: frozenset[str] = frozenset()) -> str:
@@ -111,9 +113,11 @@ def _pairs(words: Sequence[str]) -> list[str]:
 
 def _correct(word: str, candidates: frozenset[str], known: frozenset[str]) -> str:
     lower = word.lower()
-    if len(word) < MIN_CORRECTED or lower in candidates or lower in known or not lower.isalpha():
+    if len(word) < MIN_CORRECTED - 1 or lower in candidates or lower in known or not lower.isalpha():
         return word
-    near = [other for other in candidates if other[:1] == lower[0] and is_one_error_apart(lower, other)]
+    same_start = (other for other in candidates if len(other) >= MIN_CORRECTED and other[0] == lower[0])
+    near = [other for other in same_start if is_one_error_apart(lower, other)]
+    near = [other for other in near if sorted(other) == sorted(lower)] or near  # transposed letters are the surest error
     return near[0] if len(near) == 1 else word
 
 

@@ -74,13 +74,18 @@ class Experts(nn.Module):
         self.gate_up_proj = nn.Parameter(torch.empty(config.num_experts, 2 * inner, width).normal_(std=0.02))
         self.down_proj = nn.Parameter(torch.empty(config.num_experts, width, inner).normal_(std=0.02))
 
+    def matrices(self) -> tuple[Tensor, Tensor]:
+        """The matrices that the output is computed with: `gate_up_proj`, `down_proj`."""
+        return self.gate_up_proj, self.down_proj
+
     def forward(self, x_TW: Tensor, routing: Routing) -> Tensor:
-        num_experts, width, inner = self.down_proj.shape
+        gate_up_proj, down_proj = self.matrices()
+        num_experts, width, inner = down_proj.shape
         weights_TE = torch.zeros_like(routing.scores_TE).scatter(1, routing.indices_TK, routing.weights_TK)[:, :num_experts]
-        gate_up = functional.linear(x_TW, self.gate_up_proj.flatten(0, 1)).view(-1, num_experts, 2 * inner)
+        gate_up = functional.linear(x_TW, gate_up_proj.flatten(0, 1)).view(-1, num_experts, 2 * inner)
         gate, up = gate_up.chunk(2, dim=2)
         hidden_TEI = functional.silu(gate) * up * weights_TE[:, :, None].to(gate.dtype)
-        return functional.linear(hidden_TEI.flatten(1), self.down_proj.transpose(0, 1).reshape(width, num_experts * inner))
+        return functional.linear(hidden_TEI.flatten(1), down_proj.transpose(0, 1).reshape(width, num_experts * inner))
 
 
 class MoE(nn.Module):

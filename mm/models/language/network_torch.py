@@ -117,11 +117,7 @@ class Attention(nn.Module):
         queries, keys = _rotate(queries, context), _rotate(keys, context)
         if context.cache is not None:
             keys, values = context.cache.store(self._layer, keys, values)
-        mask = None if context.mask_BLK is None else context.mask_BLK[:, None]
-        attended = functional.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=mask, is_causal=context.is_causal, enable_gqa=True
-        )
-        output: Tensor = self.o_proj(attended.transpose(1, 2).flatten(2))
+        output: Tensor = self.o_proj(_attend(queries, keys, values, context).transpose(1, 2).flatten(2))
         return output
 
 
@@ -232,6 +228,17 @@ def _compute_rotations(config: LanguageConfig, positions_BL: Tensor) -> tuple[Te
     exponents = torch.arange(0, config.head_dim, 2, device=positions_BL.device, dtype=torch.float64) / config.head_dim
     angles = positions_BL[..., None] * config.rope_theta**-exponents
     return angles.cos().float(), angles.sin().float()
+
+
+def _attend(queries_BHLD: Tensor, keys_BGKD: Tensor, values_BGKD: Tensor, context: _Context) -> Tensor:
+    if context.mask_BLK is None:
+        return functional.scaled_dot_product_attention(
+            queries_BHLD, keys_BGKD, values_BGKD, is_causal=context.is_causal, enable_gqa=True
+        )
+    # On GPUs no fused kernel takes both a mask and fewer key-value heads than query heads.
+    num_groups = queries_BHLD.shape[1] // keys_BGKD.shape[1]
+    keys, values = (heads.repeat_interleave(num_groups, dim=1) for heads in (keys_BGKD, values_BGKD))
+    return functional.scaled_dot_product_attention(queries_BHLD, keys, values, attn_mask=context.mask_BLK[:, None])
 
 
 def _norm(norm: nn.RMSNorm, x: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ COMMANDS = {
         "Fit on dev how much a written caption counts in a search.",
     ),
     "distill": ("mm.cli.commands.train.distill", "Train the image tower of lite by distillation from a larger model."),
+    "language": ("mm.cli.commands.train.language", "Train what the language model adds to SmolLM2."),
+    "language-texts": ("mm.cli.commands.train.language_texts", "Embed captions without images, for `mm train language --texts`."),
     "languages": ("mm.cli.commands.train.languages", "Distill the text tower into other languages."),
     "quantize": ("mm.cli.commands.train.quantize", "Quantize weights to 8 bits, and measure on dev the loss at 8 and 16 bits."),
     "sound": ("mm.cli.commands.train.sound", "Train the map from YAMNet's classes into the space."),

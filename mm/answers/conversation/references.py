@@ -10,7 +10,7 @@ from mm.answers.search_state import SearchState
 from mm.answers.words import correct_spelling, find_query_terms
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_NUMERALS = {"1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "5th": 4, "6th": 5, "7th": 6, "8th": 7, "9th": 8, "10th": 9}
+NUMERALS = {"1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "5th": 4, "6th": 5, "7th": 6, "8th": 7, "9th": 8, "10th": 9}
 _WORD = re.compile(r"[a-z0-9]+")
 _POINTING = frozenset(("it", "its", "that", "there", "this", "then", "here", "afterwards"))
 
@@ -21,13 +21,19 @@ def find_ordinal(message: str) -> int | None:
     for index, word in enumerate(words):
         if word in ORDINALS:
             return ORDINALS.index(word)
-        if word in _NUMERALS:
-            return _NUMERALS[word]
+        if word in NUMERALS:
+            return NUMERALS[word]
         if word == "last":
             return -1
         if word in ("number", "no", "nr") and index + 1 < len(words) and words[index + 1].isdigit():
             return int(words[index + 1]) - 1
     return None
+
+
+def find_listed(states: Sequence[SearchState], ordinal: int) -> str | None:
+    """The id of the moment at a position of the last list with several; None outside of it."""
+    listed = next((state.listed for state in reversed(states) if len(state.listed) > 1), states[-1].listed)
+    return listed[ordinal] if -len(listed) <= ordinal < len(listed) else None
 
 
 def find_anchor(question: Question, message: str, states: Sequence[SearchState]) -> str | None:
@@ -38,12 +44,11 @@ def find_anchor(question: Question, message: str, states: Sequence[SearchState])
     """
     if not states:
         return None
-    rest = find_query_terms(question.text) - {*ORDINALS, *_NUMERALS, "last", "number", "of"}
+    rest = find_query_terms(question.text) - {*ORDINALS, *NUMERALS, "last", "number", "of"}
     if rest:
         return None
     ordinal = find_ordinal(message)
-    listed = next((state.listed for state in reversed(states) if len(state.listed) > 1), states[-1].listed)
     if ordinal is not None and question.kind != "first":
-        return listed[ordinal] if -len(listed) <= ordinal < len(listed) else None
+        return find_listed(states, ordinal)
     is_pointing = bool(_POINTING & {*_WORD.findall(message.lower())}) or question.kind in ("after", "before", "said", "read")
     return states[-1].selected if is_pointing else None

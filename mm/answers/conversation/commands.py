@@ -1,0 +1,114 @@
+"""Which command a message is: 'only in talk.mp4', 'the second one', 'without the dog', 'go back'.
+
+A message is a command when all its words belong to the command. Everything else is a question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mm.answers.conversation import lexicon
+from mm.answers.conversation.references import NUMERALS, ORDINALS, find_ordinal
+from mm.answers.words import QUESTION_WORDS, correct_spelling, known_words
+from mm.models.text.english_words import load_english_words
+
+Operation = Literal[
+    "question", "select", "earlier", "later", "only_item", "all_items", "without", "also", "back", "clear", "talk"
+]
+MAX_THING_WORDS = 4
+"""Words of what 'without' and 'also' name; a longer text is a question."""
+_WORD = re.compile(r"[\w'.-]*[\w']")
+_ASKS = frozenset(["when", "where", "who", "whose", "why", "how", "which"])
+_REFERENCES = frozenset(("it", "them", "these", "those"))
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A parsed message."""
+
+    operation: Operation
+    thing: str = ""
+    """What a moment must show, or must not show."""
+    ordinal: int = 0
+    """Position from 0; -1 for the last."""
+
+
+def parse_command(message: str, item_names: Sequence[str], *, has_query: bool) -> Command:
+    """Parse a message. `item_names` are the names of items in it.
+
+    Without a query before it, `has_query`, a message can only be a question, talk, or a restriction
+    to items.
+    """
+    text = " ".join(message.replace("&", " and ").split())
+    for name in item_names:
+        text = re.sub(re.escape(name), " ", text, flags=re.IGNORECASE)
+    text = fix_spelling(text).lower()
+    words = _WORD.findall(text)
+    if item_names:
+        is_limit = set(words) <= lexicon.LIMIT and not set(words) & {"what", "when"}
+        return Command("only_item") if is_limit else Command("question")
+    if words and set(words) & lexicon.TALK and set(words) <= lexicon.TALK | lexicon.WITH_TALK:
+        return Command("talk")
+    if not has_query:
+        return Command("question")
+    plain = " ".join(words)
+    for operation, pattern in _PATTERNS:
+        if pattern.search(plain) and len(words) <= _MAX_PATTERN_WORDS:
+            return Command(operation)
+    return _parse_words(plain)
+
+
+def fix_spelling(text: str) -> str:
+    """Correct the spelling of words of commands, of questions and of objects.
+
+    A word that is an English one stays as it is.
+    """
+    candidates = lexicon.COMMAND_WORDS | known_words() | frozenset(ORDINALS)
+    return correct_spelling(text, candidates, load_english_words())
+
+
+_PATTERNS: tuple[tuple[Operation, re.Pattern[str]], ...] = (
+    ("clear", lexicon.CLEAR),
+    ("all_items", lexicon.ALL_ITEMS),
+    ("back", lexicon.BACK),
+)
+_MAX_PATTERN_WORDS = 10
+
+
+def _parse_words(plain: str) -> Command:
+    for phrase, word in lexicon.PHRASES.items():
+        plain = re.sub(rf"\b{phrase}\b", word, plain)
+    words = plain.split()
+    present = set(words)
+    ordinal = find_ordinal(plain)
+    numerals = {*ORDINALS, *NUMERALS, "last", *(word for word in words if word.isdigit())}
+    if ordinal is not None and present - numerals <= lexicon.SELECT:
+        return Command("select", ordinal=ordinal)
+    is_what = re.match(r"(?:and |then )?what (?:comes|happens|is|was|happened)\b", plain) is not None
+    for operation, signals in (("earlier", lexicon.EARLIER), ("later", lexicon.LATER)):
+        if present & signals and present <= signals | lexicon.WITH_TIME and not is_what:
+            return Command(operation)  # type: ignore[arg-type]
+    if present & _ASKS or is_what or words[:1] == ["what"]:
+        return Command("question")
+    thing = _take_thing(words, lexicon.WITHOUT, lexicon.WITH_WITHOUT)
+    if thing:
+        return Command("without", thing)
+    is_inside = bool(present & _REFERENCES)
+    if words[:1] in (["is"], ["are"]) and not is_inside:
+        return Command("question")
+    if words[:1] == ["and"] and words[1:2] and words[1] in ("a", "an", "the"):
+        return Command("question")
+    signals = lexicon.ALSO | {"and"} if words[:1] == ["and"] else lexicon.ALSO
+    thing = _take_thing(words, signals, lexicon.WITH_ALSO)
+    return Command("also", thing) if thing else Command("question")
+
+
+def _take_thing(words: Sequence[str], signals: frozenset[str], filler: frozenset[str]) -> str:
+    """What remains of a command beside its own words; empty without a signal, and for too much."""
+    if not signals & set(words):
+        return ""
+    thing = [word for word in words if word not in signals and word not in filler and word not in QUESTION_WORDS]
+    return " ".join(thing) if len(thing) <= MAX_THING_WORDS else ""

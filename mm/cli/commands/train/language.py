@@ -1,0 +1,108 @@
+"""`mm train language`: train what the language model adds to SmolLM2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mm.cli import options
+from mm.cli.commands.train.common import (
+    captioned_images,
+    image_weights,
+    options_set,
+    output_folder,
+    print_output,
+    print_progress,
+    require_torch,
+)
+
+if TYPE_CHECKING:
+    from mm.training.language.recipe import LanguageRecipe
+
+_STAGES = ("text", "captions", "answers", "scst")
+_VARIANTS = ("experts", "dense", "lora", "early_router")
+
+
+@click.command()
+@captioned_images
+@output_folder
+@image_weights
+@click.option("--texts", type=options.FILE, help="Captions without images: the file of `mm train language-texts`.")
+@click.option("--cache", type=options.NEW_FOLDER, help="Folder of features and questions; default: OUT/cache.")
+@click.option("--prepare", "prepares_only", is_flag=True, help="Compute features and questions only.")
+@click.option("--runs", type=options.FILE, help="JSON of options by name of a run; all run at once, in folders of OUT.")
+@click.option("--limit", type=click.FloatRange(0), default=0.0, help="Minutes after which --runs are stopped; 0: never.")
+@click.option("--stage", "stages", type=click.Choice(_STAGES), multiple=True, help="Stage to run; default: all.")
+@click.option("--minutes", type=(click.Choice(_STAGES), float), multiple=True, help="Time limit of a stage, in minutes.")
+@click.option("--steps", type=(click.Choice(_STAGES), int), multiple=True, help="Steps of a stage.")
+@click.option("--batch", type=(click.Choice(_STAGES), int), multiple=True, help="Images or questions a step of a stage.")
+@click.option("--variant", type=click.Choice(_VARIANTS), help="What is trained; all but `experts` are controls.")
+@click.option("--width", type=click.IntRange(1), help="moe_intermediate_size: width of a routed expert.")
+@click.option("--first", type=click.IntRange(0), help="first_k_dense_replace: first layer with experts, from 0.")
+@click.option("--top", type=click.IntRange(1), help="Experts of every token, without null experts and without balance.")
+@click.option("--seed", type=int)
+@click.option("--views", "num_views", type=click.IntRange(1), help="Views of each training image.")
+@click.option("--questions", "num_evidence", type=click.IntRange(0), help="Questions over moments to draw.")
+@click.option("--unevenness", type=click.FloatRange(0), help="Weight of the term that evens the use of experts.")
+@click.option("--object-penalty", type=click.FloatRange(0), help="Taken from the reward for an unsupported object word.")
+@click.option("--norm-rate", type=click.FloatRange(0), help="Highest learning rate of the norms.")
+@options.as_json
+def command(
+    data: Path,
+    out: Path,
+    weights: Path | None,
+    cache: Path | None,
+    prepares_only: bool,
+    runs: Path | None,
+    limit: float,
+    as_json: bool,
+    **values: object,
+) -> None:
+    """Train experts, norms and media prefix of the language model. An interrupted run continues."""
+    require_torch()
+    import torch
+
+    from mm.runtimes import count_usable_cores
+    from mm.training.language.data_sets.prepare import prepare
+    from mm.training.language.inputs import read_base, read_sources
+    from mm.training.language.launch import list_gpus, read_runs, run_all
+    from mm.training.language.train import train_language
+
+    folder = cache or out / "cache"
+    if runs is not None:
+        common = ["--data", str(data), "--cache", str(folder)]
+        common += ["--texts", str(values["texts"])] if values["texts"] else []
+        common += ["--weights", str(weights)] if weights else []
+        for result in run_all(read_runs(runs), common, out, list_gpus(torch.cuda.device_count()), limit):
+            print_progress(f"{result.name}: {'stopped' if result.exit_code is None else f'exit code {result.exit_code}'}")
+        return
+    recipe = _make_recipe(data, out, values)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    base = read_base()
+    sources = read_sources(base, weights or _find_shipped_weights(), device, count_usable_cores())
+    prepared = prepare(recipe, folder, sources)
+    if not prepares_only:
+        train_language(recipe, base, prepared, count_usable_cores() // 2, device, print_progress)
+    print_output("output", folder if prepares_only else out, as_json, others="metrics")
+
+
+def _find_shipped_weights() -> Path:
+    from mm.spaces.registry import WEIGHTS
+
+    return WEIGHTS / "lite" / "image.safetensors"
+
+
+def _make_recipe(data: Path, out: Path, values: dict[str, object]) -> LanguageRecipe:
+    from mm.training.language.recipe import LanguageRecipe, choose_config, choose_stages
+
+    given = options_set(values)
+    sizes = {name: given.pop(name) for name in ("width", "first", "top") if name in given}
+    names = given.pop("stages", None)
+    limits = {name: dict(given.pop(name, ())) for name in ("minutes", "steps", "batch")}  # type: ignore[call-overload]
+    config = choose_config(str(given.get("variant", "experts")), **sizes)  # type: ignore[arg-type]
+    stages = choose_stages(names, limits, has_texts="texts" in given)  # type: ignore[arg-type]
+    if "top" in sizes:
+        given["balance"] = None
+    return LanguageRecipe(data, out, config=config, stages=stages, **given)  # type: ignore[arg-type]

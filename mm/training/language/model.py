@@ -1,0 +1,130 @@
+"""The model in training: the frozen decoder with experts or a control, norms and media prefix.
+
+Names of tensors end in their axes: B sequences, L tokens, W hidden size, N images, P places, C
+channels, D dimensions of the space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from mm.models.language.media_prefix.network_torch import MediaPrefixNetwork
+from mm.models.language.moe_torch import MoE
+from mm.models.language.network_torch import LanguageModel
+from mm.models.language.tokenizer import LanguageTokenizer
+from mm.models.language.upcycling import add_experts
+from mm.models.language.weights import EMBEDDING, Weights
+from mm.training.language.experts.controls import add_low_rank_updates, route_before_attention
+from mm.training.language.experts.trained_experts import TrainedExperts
+from mm.training.language.recipe import LanguageRecipe
+
+GPU_TYPE = torch.bfloat16
+"""Of the frozen matrices on a GPU, and of matrix products; the residual stream is float32."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Base:
+    """The pretrained model without experts."""
+
+    weights: Weights
+    tokenizer: LanguageTokenizer
+    sha256: str
+    """Of the file that the weights are from."""
+
+
+class TrainedModel(nn.Module):
+    """Decoder and media prefix. Only what is trained requires gradients."""
+
+    def __init__(self, recipe: LanguageRecipe, base: Base, device: torch.device) -> None:
+        super().__init__()
+        torch.manual_seed(recipe.seed)
+        config = recipe.config
+        weights = add_experts(config, base.weights, recipe.seed) if config.num_experts else base.weights
+        self.config = config
+        self.language = LanguageModel.from_weights(config, weights)
+        self.language.requires_grad_(False)
+        self._set_trained(recipe)
+        rms = float(torch.tensor(weights[EMBEDDING]).square().mean().sqrt())
+        sizes = replace(recipe.prefix, hidden_size=config.hidden_size)
+        self.prefix = MediaPrefixNetwork(sizes, rms, recipe.noise, recipe.dropout)
+        self.to(device)
+        if device.type == "cuda":
+            for name, parameter in self.language.named_parameters():
+                if not parameter.requires_grad and name != EMBEDDING:  # logits need more bits than bfloat16 has
+                    parameter.data = parameter.data.to(GPU_TYPE)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.prefix.gain.device
+
+    @property
+    def moe_layers(self) -> list[MoE]:
+        """The MoE layers in their order."""
+        return [module for module in self.language.modules() if isinstance(module, MoE)]
+
+    @property
+    def biases(self) -> list[Tensor]:
+        """The selection biases of the MoE layers."""
+        return [layer.gate.e_score_correction_bias for layer in self.moe_layers]
+
+    @property
+    def experts(self) -> list[TrainedExperts]:
+        """The experts of the MoE layers."""
+        return [module for module in self.language.modules() if isinstance(module, TrainedExperts)]
+
+    def autocast(self, *, cache: bool = True) -> torch.autocast:
+        """bfloat16 products on a GPU; float32 on a CPU, where runs are reproducible bit by bit."""
+        return torch.autocast(self.device.type, GPU_TYPE, enabled=self.device.type == "cuda", cache_enabled=cache)
+
+    def set_quantized(self, is_quantized: bool) -> None:
+        """Whether experts compute with matrices that are rounded to 4 bits."""
+        for experts in self.experts:
+            experts.is_quantized = is_quantized
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """Copies of all that training changes: trained weights, prefix and selection biases."""
+        kept = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        return {
+            name: value.detach().clone()
+            for name, value in self.state_dict().items()
+            if name in kept or name.startswith("prefix.") or name.endswith("e_score_correction_bias")
+        }
+
+    def load_trained(self, state: Mapping[str, Tensor]) -> None:
+        """The opposite of `trained_state`."""
+        self.load_state_dict(dict(state), strict=False)
+
+    def group_parameters(self, recipe: LanguageRecipe) -> list[dict[str, object]]:
+        """Parameter groups with their learning rates; vectors have no weight decay."""
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                decay = recipe.decay if parameter.ndim > 1 and "positions" not in name else 0.0
+                groups.setdefault((_choose_rate(recipe, name), decay), []).append(parameter)
+        return [{"params": members, "lr": rate, "weight_decay": decay} for (rate, decay), members in groups.items()]
+
+    def _set_trained(self, recipe: LanguageRecipe) -> None:
+        for layer in self.moe_layers:
+            layer.experts = TrainedExperts.from_experts(layer.experts)
+            layer.experts.requires_grad_(True)
+            layer.gate.requires_grad_(True)
+        for name, parameter in self.language.named_parameters():
+            if name.endswith("norm.weight"):
+                parameter.requires_grad_(True)
+        if recipe.variant == "early_router":
+            route_before_attention(self.language)
+        if recipe.variant == "lora":
+            add_low_rank_updates(self.language, recipe.lora_rank)
+
+
+def _choose_rate(recipe: LanguageRecipe, name: str) -> float:
+    if name.startswith("prefix."):
+        return recipe.prefix_rate
+    if "lora_" in name:
+        return recipe.lora_rate
+    return recipe.norm_rate if name.endswith("norm.weight") else recipe.expert_rate
