@@ -33,6 +33,8 @@ VERBS = [
     "wait",
     "search",
     "embed",
+    "caption",
+    "captions",
     "models",
     "chat",
     "generate",
