@@ -104,7 +104,8 @@ class _Trainer:
         evaluator = Evaluator(model, self._tokenizer, self._prepared.dev)
         measures = evaluator.measure() if is_last or stage == "answers" else evaluator.measure_briefly()
         self._on_progress(f"{stage}: {json.dumps(measures)}")
-        state = {"recipe": recipe_id, "model": model.trained_state(), "measures": measures, "steps": run.num_done, "seconds": run.seconds}
+        measures["run"] = {"steps": run.num_done}
+        state = {"recipe": recipe_id, "model": model.trained_state(), "measures": measures}
         write_state(done_path, state)
         loop.path.unlink(missing_ok=True)
         return measures
