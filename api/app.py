@@ -27,6 +27,7 @@ from api.openapi import document
 from api.routes import (
     answers,
     audit,
+    captions,
     chat,
     docs,
     embeddings,
@@ -106,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
         jobs,
         search,
         answers,
+        captions,
         chat,
         embeddings,
         models,

@@ -18,6 +18,7 @@ from api.search.scratch import scratch_folder
 from api.spaces.manager import SpaceManager
 from api.thumbnails import Thumbnails
 from api.uploads.ingest import Ingest
+from api.voice.recognizer import SpeechRecognizer
 from indexes import Store, open_store
 from mm.errors import Unavailable
 from mm.generation.chat.models import ChatModels
@@ -57,6 +58,8 @@ class Service:
     thumbnails: Thumbnails
     ingest: Ingest
     library: Library
+    recognizer: SpeechRecognizer
+    """Recognizes spoken questions."""
     readiness: CoalescedCall[list[Check]]
     scratch: Path
     """Folder for the files of queries."""
@@ -106,6 +109,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             thumbnails=thumbnails,
             ingest=Ingest(store, dispatcher, reader, metrics),
             library=Library(store, dispatcher, thumbnails),
+            recognizer=stack.enter_context(SpeechRecognizer()),
             readiness=stack.enter_context(closing(CoalescedCall(checks.run))),
             scratch=stack.enter_context(scratch_folder(settings.root)),
         )

@@ -71,8 +71,8 @@ class Settings(BaseSettings):
 
     language: str = Field(
         "auto",
-        description="Language model: `builtin`; `auto` is the server of `MM_LANGUAGE_URL` if that is set, else `builtin`; "
-        "`off` disables it.",
+        description="Language model: `builtin`, a folder with a checkpoint, or its name in `MM_HOME/models`; `auto` is the "
+        "server of `MM_LANGUAGE_URL` if that is set, else `builtin`; `off` disables it.",
     )
     language_url: str = Field("", description="URL of a server with the chat API of OpenAI, such as `http://127.0.0.1:8000/v1`.")
     language_api_key: str = Field("", repr=False, description="API key that is sent to the server of `MM_LANGUAGE_URL`.")
@@ -80,12 +80,13 @@ class Settings(BaseSettings):
         "", description="Name of the model on the server of `MM_LANGUAGE_URL`; empty uses the first one that it lists."
     )
     language_precision: Literal["int4", "int8", "fp16"] = Field(
-        "int4", description="Precision of the weights of a language model that runs on this machine."
+        "int4", description="Precision of the weights of the built-in language model."
     )
     language_cache_mb: int = Field(
         1152,
         ge=8,
-        description="Most memory for the keys and values of a language model on this machine, in MiB; 1 MiB is 7 tokens.",
+        description="Most memory for the keys and values of a language model on this machine, in MiB; 1 MiB is 7 tokens of the "
+        "built-in model.",
     )
     language_seconds: float = Field(
         120.0, gt=0, description="Longest time without a byte from the server of `MM_LANGUAGE_URL`, in seconds."

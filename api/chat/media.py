@@ -72,7 +72,7 @@ class MediaResolver:
             raise InvalidInput("The URL of an image must begin with data:image/TYPE;base64, where TYPE is that of the file.")
         with self._decode_base64(url[url.index(",") + 1 :], "the image") as path:
             image = self._service.query_reader.image(path, "the image", longest=IMAGE_PIXELS)
-        return "", [self._make_image(space, image, "")]
+        return "", [make_image_media(space, self._model, image, "")]
 
     def _resolve_audio(self, space: Space, data: str) -> tuple[str, list[Media]]:
         reader, limit = self._service.query_reader, self._service.settings.query_seconds
@@ -93,7 +93,7 @@ class MediaResolver:
                 image = self._service.query_reader.image(
                     self._service.store.blobs.path(item.sha256), item.name, longest=IMAGE_PIXELS
                 )
-                return "", [self._make_image(space, image, item.name)]
+                return "", [make_image_media(space, self._model, image, item.name)]
             return describe_item(item, select_segments(self._service, space.id, item, None, None)), []
         segments = select_segments(self._service, space.id, item, part.start, part.end)
         text = describe_item(item, segments)
@@ -122,18 +122,8 @@ class MediaResolver:
             time = start + (end - start) * (i + 0.5) / count
             path = self._service.store.blobs.path(item.sha256)
             frame = self._service.query_reader.thumbnail(path, item.name, time, longest=IMAGE_PIXELS, cancelled=self._cancelled)
-            frames.append(self._make_image(space, frame, f"{time:.1f} s"))
+            frames.append(make_image_media(space, self._model, frame, f"{time:.1f} s"))
         return tuple(frames)
-
-    def _make_image(self, space: Space, image: RGB, label: str) -> ImageMedia:
-        match self._model.media_input:
-            case "none":
-                raise UnsupportedMedia(f"The language model {self._model.name} reads text only.")
-            case "files":
-                return ImageMedia(_NO_MAP, _NO_VECTOR, encode_jpeg(image), label)
-            case "maps":
-                (features,) = space.image_maps.encode([image])
-                return ImageMedia(features.map_HWC, features.vector_D, b"", label)
 
     @contextmanager
     def _decode_base64(self, data: str, name: str) -> Iterator[Path]:
@@ -145,6 +135,22 @@ class MediaResolver:
             path = Path(scratch) / "media"
             path.write_bytes(content)
             yield path
+
+
+def make_image_media(space: Space, model: ChatModel, image: RGB, label: str) -> ImageMedia:
+    """An image as the model reads it: features, or a JPEG file.
+
+    Raises `UnsupportedMedia` for a model that reads text only, `Unavailable` in a space without
+    feature maps.
+    """
+    match model.media_input:
+        case "none":
+            raise UnsupportedMedia(f"The language model {model.name} reads text only.")
+        case "files":
+            return ImageMedia(_NO_MAP, _NO_VECTOR, encode_jpeg(image), label)
+        case "maps":
+            (features,) = space.image_maps.encode([image])
+            return ImageMedia(features.map_HWC, features.vector_D, b"", label)
 
 
 def _make_sound(space: Space, waveform: Waveform) -> SoundMedia:

@@ -79,6 +79,13 @@ def search_body(**examples: JSON) -> JSON:
     return {"requestBody": {"required": True, "content": content}}
 
 
+def captions_body(schema: type[BaseModel], **examples: JSON) -> JSON:
+    """Return the body of a request for captions: JSON with ids, or form data with an image."""
+    form: JSON = {"schema": {"type": "object", "properties": {"picture": BINARY}, "required": ["picture"]}}
+    content = {"application/json": _json_content(schema, examples), "multipart/form-data": form}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def upload_body() -> JSON:
     """Return the request body of an upload: form data, or the bytes of the file."""
     properties: JSON = {

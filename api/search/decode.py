@@ -12,7 +12,8 @@ from mm.media.types import Span
 if TYPE_CHECKING:
     import threading
 
-    from api.search.request import QueryFile, SearchInput
+    from api.http.form_files import FormFile
+    from api.search.request import SearchInput
     from api.service import Service
     from mm.media.types import RGB, MediaInfo, Waveform
     from mm.schemas import Kind
@@ -75,12 +76,12 @@ def _decode(
     return image, clip, audio
 
 
-def _check_cancelled(file: QueryFile, cancelled: threading.Event) -> None:
+def _check_cancelled(file: FormFile, cancelled: threading.Event) -> None:
     if cancelled.is_set():
         raise Cancelled(f"Decoding of {file.name} was cancelled.")
 
 
-def _check_field(field: str, file: QueryFile, info: MediaInfo, kinds: set[Kind]) -> None:
+def _check_field(field: str, file: FormFile, info: MediaInfo, kinds: set[Kind]) -> None:
     expected = FIELDS[info.kind]
     if field not in {"file", expected}:
         raise InvalidInput(f"{file.name} is {NOUNS[info.kind]}: send it in the field `{expected}`, not `{field}`.")
@@ -88,7 +89,7 @@ def _check_field(field: str, file: QueryFile, info: MediaInfo, kinds: set[Kind])
         raise InvalidInput(f"The query has two files that are {NOUNS[info.kind]}; it may have one.")
 
 
-def _check_duration(file: QueryFile, info: MediaInfo, limit: float) -> None:
+def _check_duration(file: FormFile, info: MediaInfo, limit: float) -> None:
     if info.duration > limit:
         raise TooLarge(
             f"{file.name} has {info.duration:.0f} s; the maximum in a query is {limit:.0f} s (MM_QUERY_SECONDS). "

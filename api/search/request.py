@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from api.http.bodies import read_json
+from api.http.form_files import FormFiles
 from api.http.forms import FormLimits, is_form, read_form
 from api.http.problems import describe_validation_errors
 from api.uploads.names import clean_name
-from mm.errors import InvalidInput, TooLarge
+from mm.errors import InvalidInput
 from mm.schemas import SearchRequest
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from api.http.forms import FieldHead, Fields
+    from api.http.form_files import FormFile
+    from api.http.forms import Fields
     from api.limits.thread_pool import ThreadPool
     from mm.settings import Settings
 
@@ -30,19 +32,11 @@ CHAR_BYTES = 12  # maximum bytes of one character in JSON: a surrogate pair of t
 
 
 @dataclass(frozen=True, slots=True)
-class QueryFile:
-    """A file of a query."""
-
-    path: Path
-    name: str  # file name of the client, for messages
-
-
-@dataclass(frozen=True, slots=True)
 class SearchInput:
     """A well-formed request and its files; `api.search.execute.validate` checks its values."""
 
     request: SearchRequest
-    files: dict[str, QueryFile] = field(default_factory=dict)  # by form field
+    files: dict[str, FormFile] = field(default_factory=dict)  # by form field
 
 
 async def read_search_input(request: Request, threads: ThreadPool, scratch: Path, settings: Settings) -> SearchInput:
@@ -54,45 +48,9 @@ async def read_search_input(request: Request, threads: ThreadPool, scratch: Path
     if not is_form(request):
         return SearchInput(await read_json(request, SearchRequest, text_bytes, "query_chars"))
     limits = FormLimits(settings.query_bytes + text_bytes, "query_bytes", text_bytes, "query_chars")
-    with _FileSink(scratch, settings.query_bytes) as sink:
+    with FormFiles(scratch, settings.query_bytes, FILE_FIELDS, clean_name) as sink:
         fields = await read_form(request, threads, sink.open, limits)
     return SearchInput(_parse_fields(fields), sink.files)
-
-
-class _FileSink:
-    """Writes each file of the form to a file of its own, together at most `limit` bytes."""
-
-    def __init__(self, scratch: Path, limit: int) -> None:
-        self.files: dict[str, QueryFile] = {}
-        self._scratch = scratch
-        self._limit = limit
-        self._bytes_left = limit
-        self._file: BinaryIO | None = None
-
-    def __enter__(self) -> _FileSink:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def open(self, head: FieldHead) -> _FileSink:
-        if head.name not in FILE_FIELDS:
-            raise InvalidInput(f"A query has no file field {head.name!r}; the file fields are {', '.join(FILE_FIELDS)}.")
-        if head.name in self.files:
-            raise InvalidInput(f"The query has two files in the field {head.name!r}.")
-        self.__exit__()
-        path = self._scratch / head.name  # never the name that the client sends
-        self._file = path.open("wb")
-        self.files[head.name] = QueryFile(path, clean_name(head.filename or head.name))
-        return self
-
-    def write(self, data: bytes, /) -> None:
-        assert self._file is not None
-        self._bytes_left -= len(data)
-        if self._bytes_left < 0:
-            raise TooLarge(f"The files of the query have more than {self._limit:,} bytes, the maximum (MM_QUERY_BYTES).")
-        self._file.write(data)
 
 
 def _parse_fields(fields: Fields) -> SearchRequest:

@@ -1,5 +1,6 @@
 // Entry point: render the page and install its listeners.
 
+import { Conversation } from "./conversation/drawer.js";
 import { FilterBar } from "./library/filter-bar.js";
 import { loadTags, scheduleReload } from "./library/library-store.js";
 import { Library } from "./library/library.js";
@@ -26,6 +27,7 @@ function Page() {
       <${FilterBar} />
       ${isSearch ? html`<${Results} />` : html`<${Library} />`}
     </main>
+    <${Conversation} />
     <${Tray} />
     <${Player} />
     <${Help} />

@@ -11,7 +11,7 @@ from api.search.request import SearchInput
 from api.tools.items import find_item
 from api.tools.scenes import describe_scenes
 from indexes.catalog.records import BrowseFilters
-from mm.agent.arguments import CountArguments, DescribeArguments, LibraryArguments, SearchArguments, WhenArguments
+from mm.agent.arguments import CountArguments, DescribeArguments, LibraryArguments, SearchArguments, WhenArguments, parse_day
 from mm.agent.results import Count, FoundEvidence, FoundMoment, ItemCount, ItemDescription, Moments
 from mm.agent.tools import get_tool
 from mm.schemas import Filters, Kind, SearchRequest
@@ -101,8 +101,8 @@ def _count_items(service: Service, arguments: LibraryArguments) -> Count:
             kinds=[kind],
             tags=arguments.tags,
             status="ready",
-            uploaded_after=arguments.uploaded_after,
-            uploaded_before=arguments.uploaded_before,
+            uploaded_after=parse_day(arguments.uploaded_after),
+            uploaded_before=parse_day(arguments.uploaded_before),
         )
         by_kind[kind] = service.store.catalog.browse_items(filters, "newest", 0, 1)[1]
     return Count(items=sum(by_kind.values()), by_kind=_present(by_kind))
@@ -132,8 +132,8 @@ def _run_query(
         kinds=arguments.kinds,
         items=[find_item(service, arguments.item).id] if arguments.item else [],
         tags=arguments.tags,
-        uploaded_after=arguments.uploaded_after,
-        uploaded_before=arguments.uploaded_before,
+        uploaded_after=parse_day(arguments.uploaded_after),
+        uploaded_before=parse_day(arguments.uploaded_before),
     )
     request = SearchRequest(text=text, without=list(without), k=min(k, service.settings.max_hits), filters=filters, fold=merge)
     query = SearchInput(request)

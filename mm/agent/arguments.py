@@ -6,14 +6,20 @@ type more reliably.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mm.schemas import Kind, Model
 
 MAX_QUERY_CHARS = 500
 MAX_MOMENTS = 20
+DATE = r"^(\d{4}-\d{2}-\d{2})?$"
+
+
+def parse_day(text: str) -> datetime | None:
+    """The start of a day in UTC, None for an empty text. Raises `ValueError` for no date."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
 
 
 class LibraryArguments(Model):
@@ -22,8 +28,14 @@ class LibraryArguments(Model):
     item: str = Field("", max_length=255, description="Id or file name of one item to look in; empty for the whole library.")
     kinds: list[Kind] = Field([], max_length=3, description="Only items of these kinds; empty for all.")
     tags: list[str] = Field([], max_length=8, description="Only items with all of these tags.")
-    uploaded_after: datetime | None = Field(None, description="Only items uploaded at or after this time (ISO 8601).")
-    uploaded_before: datetime | None = Field(None, description="Only items uploaded before this time (ISO 8601).")
+    uploaded_after: str = Field("", pattern=DATE, description="Only items uploaded on or after this day (UTC), as 2026-11-30.")
+    uploaded_before: str = Field("", pattern=DATE, description="Only items uploaded before this day (UTC), as 2026-11-30.")
+
+    @field_validator("uploaded_after", "uploaded_before")
+    @classmethod
+    def _check_date(cls, value: str) -> str:
+        parse_day(value)
+        return value
 
 
 class SearchArguments(LibraryArguments):

@@ -31,8 +31,18 @@ class ToolDefinition:
 
     @cached_property
     def arguments_schema(self) -> JSON:
-        """JSON schema of the arguments, an object."""
-        return self.arguments.model_json_schema()
+        """JSON schema of the arguments, an object.
+
+        Required arguments come first, because a grammar makes the model write them in this order.
+        Titles are left out: they only cost tokens.
+        """
+        schema = self.arguments.model_json_schema()
+        required = schema.get("required", [])
+        properties = {
+            name: {key: value for key, value in of_argument.items() if key != "title"}
+            for name, of_argument in sorted(schema["properties"].items(), key=lambda entry: entry[0] not in required)
+        }
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
     @cached_property
     def result_schema(self) -> JSON:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from mm.client.flows import captions as caption_flows
 from mm.client.flows import jobs as job_flows
 from mm.client.flows import media as media_flows
 from mm.client.flows import search as search_flows
@@ -63,6 +64,8 @@ class Verbs:
     wait = Verb(job_flows.wait_for)
     search = Verb(search_flows.search)
     embed = Verb(search_flows.embed)
+    caption = Verb(caption_flows.caption)
+    captions = Verb(caption_flows.captions)
     models = Verb(search_flows.models)
     space = Verb(space_flows.space)
     move_space = Verb(space_flows.move_space)

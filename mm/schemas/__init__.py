@@ -18,6 +18,7 @@ from mm.schemas.answers import (
     SummaryRequest,
 )
 from mm.schemas.base import Model
+from mm.schemas.captions import Caption, CaptionList, CaptionRequest
 from mm.schemas.chat import (
     AudioPart,
     ChatChoice,
@@ -74,6 +75,9 @@ __all__ = [
     "AuditEntry",
     "AuditPage",
     "Band",
+    "Caption",
+    "CaptionList",
+    "CaptionRequest",
     "Chapter",
     "ChatChoice",
     "ChatChunkChoice",

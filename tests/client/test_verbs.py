@@ -33,6 +33,8 @@ VERBS = [
     "wait",
     "search",
     "embed",
+    "caption",
+    "captions",
     "models",
     "space",
     "move_space",

@@ -35,6 +35,7 @@ function LoadedCard({ item, attributes }) {
       </button>
       <div class="text">
         <h3 title=${item.name}>${item.name}</h3>
+        ${item.caption && html`<p class="caption" title=${item.caption}>${item.caption}</p>`}
         <p class=${error && item.status !== "cancelled" ? "error" : "muted"} title=${details}>${details}</p>
       </div>
       <div class="actions">

@@ -23,6 +23,9 @@ function createParameters() {
   return { kinds, tags: selected, name, sort, ...resolveUploadPeriod(period) };
 }
 
+/** Whether a loaded item has a caption, so that cards need space for it. */
+export const hasCaptions = () => [...library.get().pages.values()].some((items) => items.some((item) => item.caption));
+
 /** Load the first page if the filters have changed. */
 export function loadFiltered() {
   const { kinds, tags: selected, name, sort, since, from, to } = filters.get();

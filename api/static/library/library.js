@@ -7,7 +7,7 @@ import { AddFiles } from "../upload/add-files.js";
 import { html, useEffect } from "../vendor/preact.js";
 import { Card } from "./card.js";
 import { filters, hasFilters } from "./filter-store.js";
-import { getItemAt, library, loadFiltered, loadRange } from "./library-store.js";
+import { getItemAt, hasCaptions, library, loadFiltered, loadRange } from "./library-store.js";
 import { useVirtualGrid } from "./virtual-grid.js";
 
 const SORTS = { newest: "Newest first", oldest: "Oldest first", name: "By name", longest: "Longest first", largest: "Largest first" };
@@ -37,8 +37,8 @@ export function Library() {
 }
 
 function Grid({ total }) {
-  const { ref, height, columns, cells, onKeyDown } = useVirtualGrid(total);
   const version = library.use((state) => state.version);
+  const { ref, height, columns, cells, onKeyDown } = useVirtualGrid(total, hasCaptions());
   const [first, last] = [cells[0]?.index, cells.at(-1)?.index];
   useEffect(() => {
     if (first === undefined) return;

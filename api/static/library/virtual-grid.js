@@ -5,16 +5,17 @@ import { useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 const MIN_WIDTH = 190;
 const GAP = 14;
 const TEXT_HEIGHT = 50; // of a card, below its thumbnail
+const CAPTION_HEIGHT = 36; // of two lines
 const ASPECT_RATIO = 10 / 16; // height / width of a thumbnail
 const OVERSCAN_ROWS = 2; // rendered above and below the viewport
 
 /** {ref, height, columns, cells: [{index, x, y, width}], onKeyDown}; `onKeyDown` moves the focus with the arrow keys. */
-export function useVirtualGrid(total) {
+export function useVirtualGrid(total, hasCaptions) {
   const ref = useRef();
   const [visible, setVisible] = useState({ width: 0, from: 0, to: 0 });
   const columns = Math.max(visible.width < 420 ? 2 : 1, Math.floor((visible.width + GAP) / (MIN_WIDTH + GAP)));
   const width = (visible.width - GAP * (columns - 1)) / columns;
-  const rowHeight = Math.round(width * ASPECT_RATIO) + TEXT_HEIGHT + GAP;
+  const rowHeight = Math.round(width * ASPECT_RATIO) + TEXT_HEIGHT + (hasCaptions ? CAPTION_HEIGHT : 0) + GAP;
   const numRows = Math.ceil(total / columns);
 
   useLayoutEffect(() => {

@@ -105,6 +105,7 @@ function Pager() {
 
 const FileDetails = ({ item }) => html`
   <section><h3>File</h3>
+    ${item.caption && html`<p class="caption">${item.caption}</p>`}
     <dl><dt>Type</dt><dd>${item.content_type}</dd><dt>Size</dt><dd>${item.width} × ${item.height} px</dd>
     ${item.tags.length > 0 && html`<dt>Tags</dt><dd>${item.tags.map((tag) => `#${tag}`).join(" ")}</dd>`}</dl>
   </section>`;

@@ -22,6 +22,7 @@ export function Hit({ hit }) {
       </button>
       <div class="text">
         ${!isTimed && html`<h3 title=${item.name}>${item.name}</h3>`}
+        ${hit.caption && html`<p class="caption">${hit.caption}</p>`}
         <${Score} score=${hit.score} />
         <${EvidenceList} evidence=${selectMainEvidence(hit.evidence)} />
         <${NearDuplicates} hit=${hit} />
@@ -37,7 +38,7 @@ export const Score = ({ score }) => html`
     <span class="track" aria-hidden="true"><span style=${{ width: `${100 * score}%` }}></span></span>${formatProbability(score)}</p>`;
 
 /** Evidence kind -> label. */
-const EVIDENCE_LABELS = { picture: "image", speech: "speech", sound: "sound", written: "text", word: "word", name: "name" };
+const EVIDENCE_LABELS = { picture: "image", speech: "speech", sound: "sound", written: "text", word: "word", name: "name", caption: "caption" };
 
 /** `hasScores` shows the score of each piece of evidence. */
 export const EvidenceList = ({ evidence, hasScores = false }) => html`

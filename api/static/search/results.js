@@ -1,5 +1,6 @@
 // The search results: hits grouped by item, with a timeline for each video and audio item.
 
+import { AnswerPanel } from "../answer/answer-panel.js";
 import { filters, hasFilters } from "../library/filter-store.js";
 import { openHit, openItem } from "../player/player-store.js";
 import { RequestError } from "../service/request-error.js";
@@ -25,6 +26,7 @@ export function Results() {
           ${likely.length > 0 && `in ${formatCount(likely.length, "item")} · `}${response.seconds.toFixed(2)} s</p>`}
       </div>
       ${problem && html`<${RequestError} problem=${problem} onRetry=${runSearch} />`}
+      <${AnswerPanel} />
       ${response?.heard && html`<p class="note">Transcript of the query: <q>${response.heard}</q></p>`}
       ${response?.notes.map((note) => html`<p class="note" key=${note}>${note}</p>`)}
       ${isLoading && !response && html`<${Skeleton} />`}

@@ -9,7 +9,8 @@ export class Problem extends Error {
 
 export const NO_RESPONSE = "The service does not respond. Is it still running?";
 
-async function request(path, options) {
+/** The response to a request, if it is successful. */
+export async function send(path, options) {
   let response;
   try {
     response = await fetch(path, options);
@@ -17,11 +18,14 @@ async function request(path, options) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ detail: NO_RESPONSE }, 0);
   }
-  if (response.status === 204) return null;
-  const document = await response.json().catch(() => null);
   if (response.status === 401) location.reload(); // the session ended or the key was revoked: shows the sign-in page
-  if (!response.ok) throw new Problem(document, response.status);
-  return document;
+  if (!response.ok) throw new Problem(await response.json().catch(() => null), response.status);
+  return response;
+}
+
+async function request(path, options) {
+  const response = await send(path, options);
+  return response.status === 204 ? null : response.json().catch(() => null);
 }
 
 export const getReadiness = () => fetch("/readyz").then((response) => response.json());

@@ -1,5 +1,6 @@
 // The header of the page: the search form, the service status and the page controls.
 
+import { ConversationButton } from "../conversation/drawer.js";
 import { clearQuery } from "../search/query-store.js";
 import { SearchForm } from "../search/search-form.js";
 import { ServiceStatus } from "../service/service-status.js";
@@ -15,6 +16,7 @@ export const Header = () => html`
     <${SearchForm} />
     <div class="toolbar">
       <${ServiceStatus} />
+      <${ConversationButton} />
       <${ThemeButton} />
       <${SignOut} />
       <${IconButton} name="help" label="Keyboard shortcuts and help (?)" onClick=${() => help.set({ isOpen: true })} />

@@ -10,7 +10,7 @@ export const help = createStore({ isOpen: false });
 const SHORTCUTS = [
   ["Page", [
     ["/", "focus the search field"], ["← → ↑ ↓", "move through results and items"], ["Enter", "open the focused element"],
-    ["Esc", "close the player, clear the query"], ["a", "add files"], ["?", "show this help"],
+    ["Esc", "close the player, clear the query"], ["a", "add files"], ["c", "open the conversation"], ["?", "show this help"],
   ]],
   ["Player", [
     ["Space  k", "play or pause"], ["j  l", "10 seconds back or forward"], ["←  →", "5 seconds back or forward"],
@@ -33,6 +33,7 @@ export function Help() {
       </div>
       <p class="muted">Programs use the same service through <a href="/docs">the HTTP API</a>.</p>
       <p class="muted">Search with text, or drop an image, audio or short video file on the search field. Text and a file together find moments that match both.
+        A question, such as “when does the ferry leave?”, is answered above the results.
         Click the image in the search field to select a region of it.</p>
     <//>`;
 }

@@ -1,5 +1,6 @@
 // Keyboard shortcuts of the page. They do nothing while a dialog is open; dialogs have their own.
 
+import { openConversation } from "../conversation/conversation-store.js";
 import { clearQuery, query } from "../search/query-store.js";
 import { help } from "./help.js";
 
@@ -15,6 +16,7 @@ export function installShortcuts() {
     const actions = {
       "/": () => { input.focus(); input.select(); },
       "?": () => help.set({ isOpen: true }),
+      c: openConversation,
       a: () => document.getElementById("add")?.click(),
       ArrowDown: () => event.target === document.body && focusFirst(event),
       ArrowRight: () => event.target === document.body && focusFirst(event),

@@ -12,9 +12,11 @@ import torch
 
 from kernels.bench import measure_peak
 from mm.bench.serving.engine_run import run_engine
+from mm.bench.serving.expert_cache import CacheRow, measure_expert_cache
 from mm.bench.serving.gpu_timing import report_progress
 from mm.bench.serving.kernel_checks import check_kernels, check_runner
 from mm.bench.serving.kernel_speeds import MatrixRow, MoERow, measure_matrices, measure_moe_layers
+from mm.bench.serving.shapes import MOE_SHAPES
 from mm.bench.serving.transformers_run import run_transformers
 from mm.bench.serving.workload import Throughput, WorkItem, draw_workload
 from mm.generation import EngineConfig
@@ -47,6 +49,7 @@ class GpuServingReport:
     throughputs: list[Throughput]
     matrices: list[MatrixRow]
     moe_layers: list[MoERow]
+    expert_cache: list[CacheRow]
 
     def lines(self) -> list[str]:
         """The report as Markdown tables."""
@@ -70,6 +73,14 @@ class GpuServingReport:
                 f"| {r.name}: {r.rows} x {r.columns} | {r.batch} | {r.half_us:.1f} | {r.int8_us:.1f} | {r.int4_us:.1f} "
                 f"| {r.int4_speedup:.2f} | {100 * r.int4_bandwidth_share:.0f} % |"
                 for r in self.matrices
+            ),
+            "",
+            f"| experts of {MOE_SHAPES[1].name} | slots | us a layer | hits | useful prefetches |",
+            "| --- | --- | --- | --- | --- |",
+            *(
+                f"| {r.name} | {100 * r.slots_share:.0f} % | {r.layer_us:.0f} | {100 * r.hit_rate:.0f} % "
+                f"| {100 * r.useful_prefetches:.0f} % |"
+                for r in self.expert_cache
             ),
         ]
 
@@ -119,10 +130,10 @@ def run(num_requests: int, has_baseline: bool = True, seed: int = 0) -> GpuServi
         throughputs.append(_measure_alone(f"mm, one request, {name}", config))
         report_progress(f"{name}: {throughputs[-1].tokens_per_second:.0f} tokens/s")
     bandwidth = measure_peak().bytes
-    moe_layers, matrices = measure_moe_layers(bandwidth), measure_matrices(bandwidth)
+    moe_layers, matrices, cache = measure_moe_layers(bandwidth), measure_matrices(bandwidth), measure_expert_cache()
     if has_baseline:
         throughputs.append(run_transformers(DENSE, items, CUDA, torch.float16))
-    return GpuServingReport(torch.cuda.get_device_name(), bandwidth / 1e9, errors, throughputs, matrices, moe_layers)
+    return GpuServingReport(torch.cuda.get_device_name(), bandwidth / 1e9, errors, throughputs, matrices, moe_layers, cache)
 
 
 def _measure_engine(name: str, config: LanguageConfig, items: list[WorkItem]) -> Throughput:

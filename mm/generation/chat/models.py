@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.errors import InvalidInput, NotFound, Unavailable
@@ -68,11 +70,26 @@ def _select(settings: Settings) -> LocalChat | UpstreamChat | None:
                 settings.language_url, settings.language_model, settings.language_api_key, settings.language_seconds
             )
         case "auto" | "builtin":
-            from functools import partial
-
             from mm.generation.chat.local import LocalChat
             from mm.generation.chat.local_model import BUILTIN, load_builtin
 
             return LocalChat(BUILTIN, partial(load_builtin, settings), settings.language_idle_seconds)
-        case other:
-            raise InvalidInput(f"MM_LANGUAGE is {other!r}; it must be auto, off or builtin.")
+        case name:
+            from mm.generation.chat.family_model import load_family
+            from mm.generation.chat.local import LocalChat
+
+            folder = _find_checkpoint(name, settings.root / "models")
+            load_model = partial(load_family, folder, settings.language_cache_mb << 20)
+            return LocalChat(folder.name, load_model, settings.language_idle_seconds)
+
+
+def _find_checkpoint(name: str, models: Path) -> Path:
+    """The folder of a checkpoint by its path, or by its name in `models`."""
+    folder = Path(name).expanduser() if "/" in name else models / name
+    if not (folder / "config.json").is_file():
+        known = sorted(path.parent.name for path in models.glob("*/config.json"))
+        raise InvalidInput(
+            f"MM_LANGUAGE is {name!r}; it must be auto, off, builtin, a folder with a checkpoint, or the name of one in {models}"
+            f" ({', '.join(known) or 'empty'})."
+        )
+    return folder.resolve()

@@ -7,7 +7,7 @@ each step between products one operation of `torch_ops`. The residual stream is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import torch
@@ -17,6 +17,7 @@ from torch.nn import functional
 from kernels.paged_attention.reference import PagedCache
 from kernels.quantized import int4_format, int8
 from mm.errors import InvalidInput
+from mm.generation.runners.expert_cache import ExpertCache, HostExperts
 from mm.models.language.weights import EMBEDDING, FINAL_NORM, Weights, check_weights, name_layer
 
 if TYPE_CHECKING:
@@ -83,13 +84,24 @@ class Layer:
 class TorchModel:
     """Weights on a device, and the forward pass of one step."""
 
-    def __init__(self, config: LanguageConfig, weights: Weights, device: torch.device, precision: Precision, ops: Ops) -> None:
-        """Raises `Corrupt` for weights of another network, `InvalidInput` for another precision."""
+    def __init__(
+        self,
+        config: LanguageConfig,
+        weights: Weights,
+        device: torch.device,
+        precision: Precision,
+        ops: Ops,
+        num_expert_slots: int | None = None,
+    ) -> None:
+        """With `num_expert_slots`, routed experts stay in host memory, see `expert_cache`.
+
+        Raises `Corrupt` for weights of another network, `InvalidInput` for another precision.
+        """
         if precision not in DTYPES:
             raise InvalidInput(f"The precision must be one of {', '.join(DTYPES)}, not {precision!r:.40}.")
         check_weights(config, weights)
         self.config, self.ops, self.dtype, self.device = config, ops, DTYPES[precision], device
-        self._weights, self._precision = weights, precision
+        self._weights, self._precision, self._is_cached = weights, precision, num_expert_slots is not None
         self._embedding_VW = self._load(EMBEDDING)
         self._layers = [self._load_layer(layer) for layer in range(config.num_hidden_layers)]
         self._final_norm_W = self._load(FINAL_NORM)
@@ -97,6 +109,11 @@ class TorchModel:
         angles = torch.arange(config.max_position_embeddings, dtype=torch.float64)[:, None] * config.rope_theta**-exponents
         self._cos_PD, self._sin_PD = angles.cos().float().to(device), angles.sin().float().to(device)
         del self._weights
+        self._moe_layers = [layer.experts for layer in self._layers if layer.experts is not None]
+        self._expert_cache: ExpertCache | None = None
+        if num_expert_slots is not None and self._moe_layers:
+            hosts = [HostExperts(experts.gate_up_EIW, experts.down_EWI) for experts in self._moe_layers]
+            self._expert_cache = ExpertCache(hosts, num_expert_slots, config.num_experts_per_tok, device)
 
     def allocate_cache(self, num_blocks: int, block_size: int) -> list[PagedCache]:
         """A cache for each layer."""
@@ -124,10 +141,15 @@ class TorchModel:
             )
             delta = layer.output(ops.attend(queries, cache, step.attention).flatten(1))
             normalized = ops.add_rms_norm(x_TW, delta, layer.post_norm_W, epsilon)
-            bias = None
-            if layer.experts is not None and step.expert_bias_TEA is not None:
-                bias, moe_layer = step.expert_bias_TEA[:, moe_layer], moe_layer + 1
-            delta = apply_network(ops, layer, normalized, self.config.num_experts_per_tok, bias)
+            if layer.experts is None:
+                delta = apply_network(ops, layer, normalized)
+                continue
+            bias = None if step.expert_bias_TEA is None else step.expert_bias_TEA[:, moe_layer]
+            if self._expert_cache is None:
+                delta = apply_network(ops, layer, normalized, self.config.num_experts_per_tok, bias)
+            else:
+                delta = self._apply_cached(self._expert_cache, layer, moe_layer, normalized, bias)
+            moe_layer += 1
         return ops.add_rms_norm(x_TW, delta, self._final_norm_W, epsilon)
 
     def compute_logits(self, hidden_LW: Tensor) -> Tensor:
@@ -135,6 +157,16 @@ class TorchModel:
         if self.device.type == "cuda":
             return torch.mm(hidden_LW, self._embedding_VW.T, out_dtype=torch.float32)
         return functional.linear(hidden_LW, self._embedding_VW).float()
+
+    def _apply_cached(self, cache: ExpertCache, layer: Layer, moe_layer: int, x_TW: Tensor, bias_TR: Tensor | None) -> Tensor:
+        output_TW = apply_network(self.ops, replace(layer, experts=None), x_TW).float()
+        indices, weights = self._select(self._moe_layers[moe_layer], x_TW, bias_TR)
+        following = self._moe_layers[moe_layer + 1 : moe_layer + 2]
+        predicted = self._select(following[0], x_TW, bias_TR)[0] if following else None
+        return cache.add_experts(self.ops, moe_layer, x_TW, indices, weights, output_TW, predicted)
+
+    def _select(self, experts: Experts, x_TW: Tensor, bias_TR: Tensor | None) -> tuple[Tensor, Tensor]:
+        return select(self.ops, experts, x_TW, self.config.num_experts_per_tok, bias_TR)
 
     def _zeros(self, shape: tuple[int, ...]) -> Tensor:
         return torch.zeros(shape, dtype=self.dtype, device=self.device)
@@ -168,30 +200,38 @@ class TorchModel:
             experts=self._load_experts(name + "mlp.") if is_moe else None,
         )
 
+    def _load_expert_matrix(self, name: str) -> Tensor:
+        if not self._is_cached:
+            return self._load(name)
+        matrix = torch.from_numpy(self._weights[name]).to(self.dtype)
+        return matrix.pin_memory() if self.device.type == "cuda" else matrix
+
     def _load_experts(self, name: str) -> Experts:
-        down_EWI = self._load(name + "experts.down_proj")
+        gate_up_EIW, down_EWI = (self._load_expert_matrix(f"{name}experts.{part}_proj") for part in ("gate_up", "down"))
         is_narrow = self.config.num_experts * self.config.moe_intermediate_size <= (
             MAX_DENSE_RATIO * self.config.shared_intermediate_size
         )
         return Experts(
             gate_RW=self._load(name + "gate.weight", torch.float32),
             bias_R=self._load(name + "gate.e_score_correction_bias", torch.float32),
-            gate_up_EIW=self._load(name + "experts.gate_up_proj"),
+            gate_up_EIW=gate_up_EIW,
             down_EWI=down_EWI,
-            all_down_WI=down_EWI.transpose(0, 1).flatten(1).contiguous() if is_narrow else None,
+            all_down_WI=down_EWI.transpose(0, 1).flatten(1).contiguous() if is_narrow and not self._is_cached else None,
         )
 
 
-def apply_network(ops: Ops, layer: Layer, x_TW: Tensor, num_selected: int, bias_TR: Tensor | None = None) -> Tensor:
-    """The dense or MoE network (T, W) of a layer; float32 with experts.
+def select(ops: Ops, experts: Experts, x_TW: Tensor, num_selected: int, bias_TR: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Indices and weights (T, K) of the selected experts; `bias_TR` is added to their bias."""
+    bias = experts.bias_R if bias_TR is None else (experts.bias_R + bias_TR).contiguous()
+    return ops.select_experts(ops.score_experts(x_TW, experts.gate_RW), bias, num_selected)
 
-    `bias_TR` is added to the selection bias.
-    """
+
+def apply_network(ops: Ops, layer: Layer, x_TW: Tensor, num_selected: int = 0, bias_TR: Tensor | None = None) -> Tensor:
+    """The dense or MoE network (T, W) of a layer; float32 with experts, see `select`."""
     output_TW = layer.down(ops.silu_and_multiply(layer.gate_up(x_TW)))
     if (experts := layer.experts) is None:
         return output_TW
-    bias = experts.bias_R if bias_TR is None else (experts.bias_R + bias_TR).contiguous()
-    indices, weights = ops.select_experts(ops.score_experts(x_TW, experts.gate_RW), bias, num_selected)
+    indices, weights = select(ops, experts, x_TW, num_selected, bias_TR)
     if experts.all_down_WI is not None and len(x_TW) > MAX_SPARSE_TOKENS:
         return output_TW.float() + _apply_all_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.all_down_WI)
     return ops.add_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.down_EWI, output_TW.float())

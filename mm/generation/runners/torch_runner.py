@@ -41,14 +41,16 @@ class TorchRunner:
         max_num_seqs: int = 256,
         max_model_len: int | None = None,
         ops: Ops | None = None,
+        num_expert_slots: int | None = None,
     ) -> None:
         """`max_num_seqs` and `max_model_len` are those of the engine's configuration; graphs of
-        larger steps are not made. Raises what `TorchModel` raises."""
-        self._model = TorchModel(config, weights, device, precision, ops or make_ops(device))
+        larger steps are not made, and none with `num_expert_slots`, see `expert_cache`. Raises what
+        `TorchModel` raises."""
+        self._model = TorchModel(config, weights, device, precision, ops or make_ops(device), num_expert_slots)
         self._caches = self._model.allocate_cache(num_blocks, block_size)
         self._device = device
         self._graphs = None
-        if device.type == "cuda":
+        if device.type == "cuda" and num_expert_slots is None:
             num_columns = -(-(max_model_len or config.max_position_embeddings) // block_size)
             self._graphs = DecodeGraphs(self._model, self._caches, max_num_seqs, num_columns)
 

@@ -60,6 +60,12 @@ class SpeechTower:
         release_memory()
         return [short for line in filter_lines(lines) for short in split_line(line)]
 
+    def close(self) -> None:
+        """Release the memory of the library; not to be used afterwards."""
+        if self._kept is not None:
+            with self._lock:
+                self._kept.close()
+
     def describe(self) -> str:
         """One line: network, language, source."""
         return "Moonshine tiny, English, 16 kHz, moonshine-voice 0.0.62"

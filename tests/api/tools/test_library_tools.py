@@ -92,6 +92,17 @@ def test_count_tool_without_query_counts_items(call: Call, diary: str) -> None:
     assert call("count", item=diary) == Count(items=1, by_kind={"video": 1})
 
 
+def test_count_tool_filters_by_day_of_upload(call: Call, diary: str) -> None:
+    assert call("count", tags=[TAG], uploaded_after="2020-02-29").model_dump()["items"] == 1
+    assert call("count", tags=[TAG], uploaded_before="2020-02-29").model_dump()["items"] == 0
+
+
+@pytest.mark.parametrize("day", ["2026-13-01", "2026-02-30", "29.2.2020", "2020-02-29T10:00:00Z"])
+def test_count_tool_with_invalid_day_raises_invalid_input(call: Call, day: str) -> None:
+    with pytest.raises(InvalidInput, match="uploaded_after"):
+        call("count", uploaded_after=day)
+
+
 def test_describe_tool_pages_through_scenes(call: Call, diary: str) -> None:
     start, said = 0.0, []
     for _ in SENTENCES:

@@ -48,6 +48,13 @@ def test_torch_runner_with_all_experts_computed_equals_the_reference(monkeypatch
     compare_on_random_schedule(5, MOE, weights, runner)
 
 
+@pytest.mark.parametrize("num_slots", [3, 9, 40])
+def test_torch_runner_with_experts_in_host_memory_equals_the_reference(num_slots: int) -> None:
+    weights = random_weights(MOE, 4)
+    runner = TorchRunner(MOE, weights, SIZES.num_blocks, SIZES.block_size, precision="fp32", num_expert_slots=num_slots)
+    compare_on_random_schedule(int(np.random.default_rng().integers(2**31)), MOE, weights, runner)
+
+
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp16", 0.1), ("int8", 0.3), ("int4", 2.0)])
 def test_torch_runner_in_lower_precisions_is_near_the_reference(precision: torch_model.Precision, tolerance: float) -> None:
     weights = random_weights(MOE, 3)

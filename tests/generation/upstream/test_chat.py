@@ -215,7 +215,9 @@ def test_error_responses_are_named(
     assert len(server.bodies) == 1
 
 
-def test_overloaded_server_is_asked_again_before_the_first_token(server: LanguageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overloaded_server_gets_the_request_again_before_the_first_token(
+    server: LanguageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     delays: list[float] = []
     monkeypatch.setattr("mm.generation.upstream.chat.time.sleep", delays.append)
     busy = (503, {"error": {"message": "loading model"}}, {})

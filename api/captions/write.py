@@ -1,0 +1,46 @@
+"""Captions by the chat model of the service, several images at once."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from mm.generation import SamplingParams
+from mm.generation.captioner import MAX_TOKENS, clean_caption
+from mm.generation.chat.types import ChatMessage, ChatRequest
+from mm.models.language.caption_prompt import CAPTION_REQUEST
+from mm.schemas import Caption, CaptionList
+
+if TYPE_CHECKING:
+    from api.captions.plan import CaptionPlan, Uncaptioned
+    from mm.generation.chat.types import ChatModel
+
+
+async def write_captions(model: ChatModel, plan: CaptionPlan, key: str) -> CaptionList:
+    """Write the missing captions of a plan, by greedy decoding.
+
+    Raises what the model raises; the other captions in progress are then cancelled.
+    """
+    tasks = {
+        place: asyncio.create_task(_write(model, entry, key))
+        for place, entry in enumerate(plan.entries)
+        if not isinstance(entry, Caption)
+    }
+    try:
+        await asyncio.gather(*tasks.values())
+    finally:  # of a task that failed, or a request that was cancelled
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+    captions = [entry if isinstance(entry, Caption) else tasks[place].result() for place, entry in enumerate(plan.entries)]
+    return CaptionList(captions=[caption for caption in captions if caption.text], notes=plan.notes)
+
+
+async def _write(model: ChatModel, entry: Uncaptioned, key: str) -> Caption:
+    params = SamplingParams(max_tokens=MAX_TOKENS, temperature=0.0)
+    message = ChatMessage("user", CAPTION_REQUEST, (entry.image,))
+    deltas = model.stream_async(ChatRequest((message,), params, key=key, task="caption"))
+    async with aclosing(deltas):
+        text = "".join([delta.text async for delta in deltas])
+    return Caption(item_id=entry.item_id, start=entry.start, end=entry.end, text=clean_caption(text), model=model.name)
