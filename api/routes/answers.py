@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.answers.respond import prepare_answer, validate_question
-from api.answers.stream import compose_answer, stream_answer
+from api.answers.stream import AnswerRun, select_model
 from api.http.bodies import read_json
 from api.http.sse import MEDIA_TYPE
 from api.limits.disconnects import cancel_on_disconnect
@@ -16,11 +16,10 @@ from api.limits.resources import LimitsDep, hold_while_sending
 from api.openapi.operations import json_body, responses
 from api.request_context import get_client_id
 from api.service import Service, ServiceDep
-from mm.errors import Corrupt, MissingData, TooLarge, Unavailable
+from mm.errors import Corrupt, GenerationFailed, GenerationInterrupted, MissingData, TooLarge, TooMany, Unavailable
 from mm.schemas import Answer, AskRequest
 
 if TYPE_CHECKING:
-    from api.answers.respond import AnswerComposer
     from api.limits.resources import Limits
 
 router = APIRouter(prefix="/v1", tags=["answers"])
@@ -39,9 +38,9 @@ STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
             "`sentence` (`SentenceEvent`) and at the end `done` (`Answer`) or `error` (`Problem`)",
             "content": {MEDIA_TYPE: {}},
         },
-        **responses(TooLarge, MissingData, Corrupt, Unavailable),
+        **responses(TooLarge, MissingData, TooMany, Corrupt, GenerationFailed, Unavailable, GenerationInterrupted),
     },
-    dependencies=[hold_while_sending("event_streams")],
+    dependencies=[hold_while_sending("chats")],
     openapi_extra=json_body(
         AskRequest,
         question={"query": "When does a dog jump over a fence?"},
@@ -55,15 +54,17 @@ async def ask(request: Request, service: ServiceDep, limits: LimitsDep) -> Respo
     validate_question(body, service.settings)
     if not body.stream:
         return await cancel_on_disconnect(request, _answer(request, service, limits, body))
-    composer = await cancel_on_disconnect(request, _prepare(request, service, limits, body))
-    return StreamingResponse(stream_answer(composer, limits), media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
+    run = await cancel_on_disconnect(request, _prepare(request, service, limits, body))
+    return StreamingResponse(run.stream(), media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
 
 
 async def _answer(request: Request, service: Service, limits: Limits, body: AskRequest) -> Answer:
-    composer = await _prepare(request, service, limits, body)
-    return await compose_answer(composer, limits)
+    run = await _prepare(request, service, limits, body)
+    return await run.compose()
 
 
-async def _prepare(request: Request, service: Service, limits: Limits, body: AskRequest) -> AnswerComposer:
+async def _prepare(request: Request, service: Service, limits: Limits, body: AskRequest) -> AnswerRun:
+    client = get_client_id(request.scope)
     await service.towers.wait_async()
-    return await limits.searches.run(get_client_id(request.scope), prepare_answer, service, body)
+    composer = await limits.searches.run(client, prepare_answer, service, body)
+    return AnswerRun(composer, limits, select_model(service), body.max_tokens, client)

@@ -16,7 +16,7 @@ COMMANDS = {
     "caption": ("mm.cli.commands.caption", "Describe an image, or each scene of a video, in a sentence."),
     "embed": ("mm.cli.commands.embed", "Compute the vectors of texts and images."),
     "actions": ("mm.cli.commands.actions", "Recognize actions in videos, scene by scene."),
-    "models": ("mm.cli.commands.models", "List the spaces, and show their cards."),
+    "models": ("mm.cli.commands.models", "List the spaces, show their cards, and export the language model."),
     "space": ("mm.cli.commands.space", "Show the space of the library, or reindex it in another space."),
     "eval": ("mm.cli.commands.eval", "Reproduce the numbers of the cards from the shipped files."),
     "train": ("mm.cli.commands.train", "Train the weights and fit the calibration of a space."),

@@ -6,7 +6,7 @@ block tables. Must not know: networks, tokenizer files, HTTP, processes, prompts
 
 from mm.generation.beam_search import BeamOutput, BeamSearch
 from mm.generation.engine import Engine, EngineConfig
-from mm.generation.grammar import Choice, JsonSchema, TaggedJson
+from mm.generation.grammar import Choice, JsonSchema, Pattern, TaggedJson
 from mm.generation.metrics import EngineMetrics
 from mm.generation.request import MediaSpan, Request, RequestOutput, SamplingParams, TokenLogprobs
 from mm.generation.runner import Runner, StepBatch
@@ -21,6 +21,7 @@ __all__ = [
     "EngineMetrics",
     "JsonSchema",
     "MediaSpan",
+    "Pattern",
     "Request",
     "RequestOutput",
     "Runner",

@@ -50,7 +50,14 @@ class TaggedJson:
     is_optional: bool
 
 
-Grammar = JsonSchema | Choice | TaggedJson
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """The whole text matches a regular expression, in the syntax of Rust's crate `regex`."""
+
+    regex: str
+
+
+Grammar = JsonSchema | Choice | TaggedJson | Pattern
 
 
 class GrammarError(Exception):
@@ -115,6 +122,8 @@ def _to_llguidance(grammar: Grammar) -> str:
         if not grammar.options or not all(grammar.options):
             raise InvalidInput("A choice needs at least one option, and no option may be empty.")
         return LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(option) for option in grammar.options))
+    if isinstance(grammar, Pattern):
+        return LLMatcher.grammar_from_regex(grammar.regex)
     try:
         schema = json.loads(grammar.schema)
         if isinstance(grammar, TaggedJson):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import is_valid
 
 from mm.errors import InvalidInput
-from mm.generation import Choice, Engine, EngineConfig, JsonSchema, Request, SamplingParams, TaggedJson, Vocabulary
+from mm.generation import Choice, Engine, EngineConfig, JsonSchema, Pattern, Request, SamplingParams, TaggedJson, Vocabulary
 from tests.generation.hash_model import HashRunner, generate_alone
 from tests.generation.requests import generate, joined
 
@@ -33,7 +34,9 @@ def make_engine() -> Engine:
     return Engine(HashRunner(len(ALL_BYTES), CONFIG.num_blocks, CONFIG.block_size), ALL_BYTES, CONFIG)
 
 
-def request_with(grammar: Choice | JsonSchema | TaggedJson, seed: int, request_id: str = "one", **values: float) -> Request:
+def request_with(
+    grammar: Choice | JsonSchema | Pattern | TaggedJson, seed: int, request_id: str = "one", **values: float
+) -> Request:
     return Request(request_id, (seed % 256,), SamplingParams(max_tokens=300, seed=seed, grammar=grammar, **values))  # type: ignore[arg-type]
 
 
@@ -117,3 +120,20 @@ def test_tagged_json_output_is_a_tag_with_valid_json_or_free_text(is_optional: b
 def test_tagged_json_without_a_tag_or_a_schema_is_rejected(tag: str, schema: str) -> None:
     with pytest.raises(InvalidInput):
         make_engine().add(request_with(TaggedJson(tag, schema, is_optional=True), 1))
+
+
+@settings(max_examples=15, deadline=None)
+@given(numbers=st.sets(st.integers(1, 20), min_size=1, max_size=4), seed=st.integers(0, 10**9))
+def test_pattern_output_matches_the_whole_expression(numbers: set[int], seed: int) -> None:
+    regex = rf"none|([a-z]{{1,9}} (\[({'|'.join(map(str, sorted(numbers)))})\]){{1,2}}\.){{1,2}}"
+
+    _, text, reason = joined(generate(make_engine(), [request_with(Pattern(regex), seed)])["one"])
+
+    assert reason == "stop"
+    assert re.fullmatch(regex, text)
+
+
+def test_pattern_that_is_no_expression_raises_invalid_input() -> None:
+    engine = make_engine()
+    with pytest.raises(InvalidInput, match="The grammar cannot be used"):
+        engine.add(request_with(Pattern("("), 1))

@@ -128,4 +128,4 @@ def _convert_grammar(grammar: Grammar) -> object:
         case Choice(options):
             return {"type": "string", "enum": list(options)}
         case _:
-            raise InvalidInput("A language server takes tools in place of tagged JSON.")
+            raise InvalidInput("A language server supports schemas, choices and tools, but no other grammar.")

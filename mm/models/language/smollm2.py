@@ -71,14 +71,20 @@ def read_weights(file: GGUFFile, config: LanguageConfig) -> dict[str, Float]:
     for layer in range(config.num_hidden_layers):
         for name, heads in (("q", config.num_attention_heads), ("k", config.num_key_value_heads)):
             key = f"{name_layer(layer)}self_attn.{name}_proj.weight"
-            weights[key] = _separate_pairs(weights[key], heads)
+            weights[key] = separate_pairs(weights[key], heads)
     return weights
 
 
-def _separate_pairs(weight: Float, num_heads: int) -> Float:
+def separate_pairs(weight: Float, num_heads: int) -> Float:
     """Reorder the rows of each head from pairs side by side to first halves, then second halves.
 
     The opposite of `permute` in llama.cpp's `convert_hf_to_gguf.py`; see `reference.rotary`.
     """
     by_head = weight.reshape(num_heads, -1, 2, weight.shape[1])
+    return np.ascontiguousarray(by_head.swapaxes(1, 2).reshape(weight.shape))
+
+
+def join_pairs(weight: Float, num_heads: int) -> Float:
+    """The opposite of `separate_pairs`."""
+    by_head = weight.reshape(num_heads, 2, -1, weight.shape[1])
     return np.ascontiguousarray(by_head.swapaxes(1, 2).reshape(weight.shape))

@@ -59,7 +59,7 @@ class LanguageTokenizer:
         """Raises `Corrupt` when the parts of the vocabulary do not fit together."""
         self.bos_id, self.eos_id = vocabulary.bos_id, vocabulary.eos_id
         self.vocab_size = len(vocabulary.tokens)
-        self._tokenizer = _make_tokenizer(vocabulary)
+        self._tokenizer = make_tokenizer(vocabulary)
         self._bytes = _list_bytes(vocabulary)
 
     def encode(self, text: str) -> list[int]:
@@ -98,7 +98,8 @@ def make_byte_alphabet() -> dict[str, int]:
     return {chr(byte): byte for byte in sorted(printable)} | {chr(0x100 + number): byte for number, byte in enumerate(others)}
 
 
-def _make_tokenizer(vocabulary: Vocabulary) -> Tokenizer:
+def make_tokenizer(vocabulary: Vocabulary) -> Tokenizer:
+    """The tokenizer without special tokens. Raises `Corrupt` when the parts do not fit."""
     ids = {token: number for number, token in enumerate(vocabulary.tokens)}
     merges = [(merge.partition(" ")[0], merge.partition(" ")[2]) for merge in vocabulary.merges]
     if len(ids) != len(vocabulary.tokens):

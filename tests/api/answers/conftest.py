@@ -24,6 +24,10 @@ LINES = (
 
 @pytest.fixture(scope="session")
 def lecture(api: ApiServer) -> str:
+    return add_lecture(api)
+
+
+def add_lecture(api: ApiServer) -> str:
     """The id of a video of four shots with two segments; the first has a line of speech."""
     space = api.service.space
 

@@ -10,7 +10,9 @@ import numpy as np
 from mm.models.language.checkpoint.file import write_additions
 from mm.models.language.checkpoint.weight_precisions import is_added
 from mm.models.language.config import LanguageConfig
+from mm.models.language.gguf.reader import read_gguf
 from mm.models.language.media_prefix.config import MediaPrefixConfig
+from mm.models.language.smollm2 import find_smollm2, read_weights
 from mm.models.language.weights import list_weight_shapes
 from tests.models.language.media_prefix.prefixes import random_prefix_weights
 from tests.models.language.models import MOE, random_weights
@@ -28,7 +30,7 @@ SMOLLM2_MOE = LanguageConfig(
 def write_random_additions(
     path: Path, config: LanguageConfig = MOE, prefix: MediaPrefixConfig = PREFIX, seed: int = 0, base_sha256: str = "0" * 64
 ) -> Path:
-    """A file with random weights. The base model of `MOE` is `random_weights(DENSE_BASE)`."""
+    """A file with random weights; for `SMOLLM2_MOE` with the norms of SmolLM2."""
     weights = random_weights(config, seed) if config == MOE else _draw_additions(config, seed)
     write_additions(
         path, config, weights, prefix, random_prefix_weights(prefix, seed), base_sha256=base_sha256, training={"steps": 3}
@@ -45,8 +47,9 @@ def get_dense_base(config: LanguageConfig) -> LanguageConfig:
 
 def _draw_additions(config: LanguageConfig, seed: int) -> dict[str, np.ndarray]:
     random = np.random.default_rng(seed)
+    norms = read_weights(read_gguf(find_smollm2()), get_dense_base(config))
     return {
-        name: random.standard_normal(shape, np.float32) * np.float32(0.02) + np.float32(name.endswith("norm.weight"))
+        name: norms.get(name, random.standard_normal(shape, np.float32) * np.float32(0.02))
         for name, shape in list_weight_shapes(config).items()
         if is_added(name)
     }

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-F32, Q4_1, Q8_0 = 0, 3, 8
-BYTES_PER_BLOCK = {F32: 4, Q4_1: 20, Q8_0: 34}
-VALUES_PER_BLOCK = {F32: 1, Q4_1: 32, Q8_0: 32}
+F32, F16, Q4_1, Q8_0 = 0, 1, 3, 8
+BYTES_PER_BLOCK = {F32: 4, F16: 2, Q4_1: 20, Q8_0: 34}
+VALUES_PER_BLOCK = {F32: 1, F16: 1, Q4_1: 32, Q8_0: 32}
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ def random_blocks(shape: tuple[int, ...], kind: int, seed: int) -> Stored:
     for _ in range(int(np.prod(shape)) // VALUES_PER_BLOCK[kind]):
         if kind == F32:
             blocks += struct.pack("<f", random.normal())
+        elif kind == F16:
+            blocks += struct.pack("<e", random.normal())
         else:
             blocks += struct.pack("<e", random.normal())
             blocks += struct.pack("<e", random.normal()) if kind == Q4_1 else b""
@@ -48,6 +50,8 @@ def dequantize_scalars(tensor: Stored) -> np.ndarray:
         block = tensor.data[start : start + size]
         if tensor.kind == F32:
             values.append(struct.unpack("<f", block)[0])
+        elif tensor.kind == F16:
+            values.append(struct.unpack("<e", block)[0])
         elif tensor.kind == Q4_1:
             scale, minimum = struct.unpack("<ee", block[:4])
             low_first = [byte % 16 for byte in block[4:]] + [byte // 16 for byte in block[4:]]

@@ -1,7 +1,7 @@
-"""The block types of GGUF tensors, and their conversion to float32.
+"""The block types of GGUF tensors, and their conversion from and to float32.
 
-Layouts from the GGML project, `ggml-common.h` and `ggml-quants.c` (MIT). All numbers are little
-endian. A quantized type stores 32 values in a block:
+Layouts and rounding from the GGML project, `ggml-common.h` and `ggml-quants.c` (MIT). All numbers
+are little endian. A quantized type stores 32 values in a block:
 
 - `Q4_1`: scale d and minimum m in half precision, 16 bytes. The low 4 bits of byte j are the value
   q of element j, the high 4 bits that of element j + 16; x = d * q + m.
@@ -31,6 +31,8 @@ class BlockType:
     """Bytes of a block."""
     dequantize: Callable[[Bytes], Float]
     """Converts blocks (N, num_bytes) to values (N, num_values)."""
+    quantize: Callable[[Float], Bytes]
+    """The opposite, rounded: values (N, num_values) to blocks (N, num_bytes)."""
 
 
 def _view_halves(column_N2: Bytes) -> Float:
@@ -52,9 +54,35 @@ def _dequantize_q8_0(blocks: Bytes) -> Float:
     return _view_halves(blocks[:, :2]) * blocks[:, 2:].view(np.int8).astype(np.float32)
 
 
+def _store_halves(column_N1: Float) -> Bytes:
+    """The opposite of `_view_halves`."""
+    return np.ascontiguousarray(column_N1.astype("<f2")).view(np.uint8)
+
+
+def _quantize_f32(values: Float) -> Bytes:
+    return np.ascontiguousarray(values.astype("<f4")).view(np.uint8)
+
+
+def _quantize_q4_1(values: Float) -> Bytes:
+    minimum = values.min(axis=1, keepdims=True)
+    scale = (values.max(axis=1, keepdims=True) - minimum) / np.float32(15)
+    quantized = np.floor((values - minimum) / np.where(scale > 0, scale, 1) + np.float32(0.5)).clip(0, 15).astype(np.uint8)
+    packed = quantized[:, :16] | (quantized[:, 16:] << np.uint8(4))
+    return np.concatenate([_store_halves(scale), _store_halves(minimum), packed], axis=1)
+
+
+def _quantize_q8_0(values: Float) -> Bytes:
+    scale = np.abs(values).max(axis=1, keepdims=True) / np.float32(127)
+    scaled = values / np.where(scale > 0, scale, 1)
+    quantized = (np.sign(scaled) * np.floor(np.abs(scaled) + np.float32(0.5))).astype(np.int8)
+    return np.concatenate([_store_halves(scale), quantized.view(np.uint8)], axis=1)
+
+
+F32, F16, Q4_1, Q8_0 = 0, 1, 3, 8
 BLOCK_TYPES = {
-    0: BlockType("F32", 1, 4, _dequantize_f32),
-    3: BlockType("Q4_1", 32, 20, _dequantize_q4_1),
-    8: BlockType("Q8_0", 32, 34, _dequantize_q8_0),
+    F32: BlockType("F32", 1, 4, _dequantize_f32, _quantize_f32),
+    F16: BlockType("F16", 1, 2, _view_halves, _store_halves),
+    Q4_1: BlockType("Q4_1", 32, 20, _dequantize_q4_1, _quantize_q4_1),
+    Q8_0: BlockType("Q8_0", 32, 34, _dequantize_q8_0, _quantize_q8_0),
 }
 """Supported types by their number in a file (`ggml_type`)."""

@@ -115,7 +115,7 @@ def test_size_of_a_file_is_that_of_its_rounded_matrices(tmp_path: Path) -> None:
     path = write_random_additions(tmp_path / "smollm2.safetensors", SMOLLM2_MOE, MediaPrefixConfig())
     experts = 2 * (count_bytes((128, 16, 576), 4) + count_bytes((128, 576, 8), 4))
     others = 2 * 130 * (576 * 2 + 4) + 61 * 576 * 4 + count_prefix_bytes(MediaPrefixConfig())
-    assert 0 < path.stat().st_size - experts - others < 20_000  # the names
+    assert 0 < path.stat().st_size - experts - others < 20_000  # the names of the tensors
 
 
 def test_additions_of_another_base_model_are_refused(path: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`mm models`: the spaces and their cards."""
+"""`mm models show`: the spaces and their cards."""
 
 from __future__ import annotations
 

@@ -1,0 +1,32 @@
+"""In: the name of a space, or a model to export. Out: lists and cards, or files of other programs.
+
+`mm models`: one module per command. Must not know: how a model computes.
+"""
+
+from __future__ import annotations
+
+import click
+
+from mm.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "show": ("mm.cli.commands.models.show", "List the spaces; with NAME, print its card. The default."),
+    "export": ("mm.cli.commands.models.export", "Write the language model as files that other programs run."),
+}
+
+
+class _GroupWithDefault(LazyGroup):
+    """Arguments that begin with no command are those of `show`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args[:1] != ["--help"] and args[:1] not in [[name] for name in COMMANDS]:
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_GroupWithDefault, commands_at=COMMANDS)
+def command() -> None:
+    """List the spaces and print their cards, or export the language model.
+
+    `mm models lite` is short for `mm models show lite`.
+    """
