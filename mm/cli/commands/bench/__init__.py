@@ -19,6 +19,10 @@ COMMANDS = {
     "hostile": ("mm.cli.commands.bench.hostile", "Read damaged and handmade hostile files, and count the outcomes."),
     "idle": ("mm.cli.commands.bench.idle", "Measure the processes of an idle service, and the delay until a new item is found."),
     "ingest": ("mm.cli.commands.bench.ingest", "Time the ingest of a video, compared with decoding alone and a naive method."),
+    "language": (
+        "mm.cli.commands.bench.language",
+        "Measure the language model in each weight format: size, load, decoding, memory, loss.",
+    ),
     "moments": ("mm.cli.commands.bench.moments", "Ingest a long video, and measure whether search finds its scenes."),
     "photos": (
         "mm.cli.commands.bench.photos",

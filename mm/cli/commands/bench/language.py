@@ -1,0 +1,62 @@
+"""`mm bench language`: loading, decoding and loss of the language model's graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mm.cli import options
+from mm.cli.commands.bench.common import print_report
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--additions", type=FILE, help="File of trained weights to add to SmolLM2.")
+@click.option("--experts", is_flag=True, help="Add 128 untrained experts to each layer of the upper half.")
+@click.option("--text", type=FILE, help="UTF-8 text whose loss is measured.")
+@click.option("--text-tokens", type=click.IntRange(2), default=2048, show_default=True, help="Tokens of the text to read.")
+@click.option("--weights", "formats", multiple=True, help="Weight formats to measure; all without this option.")
+@click.option(
+    "--batch", "batches", type=click.IntRange(1), multiple=True, default=(1, 8, 32), show_default=True, help="Requests."
+)
+@click.option("--steps", type=click.IntRange(1, 400), default=60, show_default=True, help="Measured steps of each batch size.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of a session.")
+@click.option("--layers", type=click.IntRange(2), help="Measure random weights with so many layers instead of SmolLM2.")
+@click.option("--vocabulary", type=click.IntRange(2), default=49152, show_default=True, help="Tokens of the random model.")
+@options.as_json
+def command(
+    additions: Path | None,
+    experts: bool,
+    text: Path | None,
+    text_tokens: int,
+    formats: tuple[str, ...],
+    batches: tuple[int, ...],
+    steps: int,
+    threads: int,
+    layers: int | None,
+    vocabulary: int,
+    as_json: bool,
+) -> None:
+    """Measure SmolLM2 on this machine in each weight format."""
+    from mm.bench.language.decoding import measure
+    from mm.bench.language.models import FORMATS, draw_small, read_builtin
+    from mm.errors import InvalidInput
+
+    if unknown := sorted(set(formats) - FORMATS.keys()):
+        raise InvalidInput(f"There is no weight format {unknown[0]!r}. Formats are: {'; '.join(FORMATS)}.")
+    if layers is None:
+        config, weights = read_builtin(additions, has_experts=experts)
+    else:
+        config, weights = draw_small(layers, vocabulary, has_experts=experts)
+    tokens = [] if text is None else _encode(text)[:text_tokens]
+    print_report(measure(config, weights, batches, steps, threads, tokens, formats or tuple(FORMATS)), as_json)
+
+
+def _encode(path: Path) -> list[int]:
+    from mm.models.language.gguf.reader import read_gguf
+    from mm.models.language.smollm2 import find_smollm2
+    from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
+
+    return LanguageTokenizer(read_vocabulary(read_gguf(find_smollm2()))).encode(path.read_text(encoding="utf-8"))
