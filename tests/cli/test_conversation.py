@@ -21,10 +21,10 @@ class FakeClient:
     """Answers every question with its text; records what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, int, list[str]]] = []
+        self.requests: list[tuple[str, int, list[str]]] = []
 
     def ask(self, question: str, *, conversation: Sequence[Round] = (), items: Sequence[str] = ()) -> Answer:
-        self.asked.append((question, len(conversation), list(items)))
+        self.requests.append((question, len(conversation), list(items)))
         if question == "fail":
             raise Unavailable("The index is still being read.")
         citation = Citation(
@@ -61,27 +61,27 @@ def say(monkeypatch: pytest.MonkeyPatch) -> Say:
 def test_run_conversation_sends_the_rounds_before_and_prints_citations(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
     client = say("a dog", "", "and then?", "/clear", "a cat")
 
-    assert client.asked == [("a dog", 0, []), ("and then?", 1, []), ("a cat", 0, [])]
+    assert client.requests == [("a dog", 0, []), ("and then?", 1, []), ("a cat", 0, [])]
     output = capsys.readouterr()
     assert output.out.startswith("Yes, a dog [1].\n  [1] talk.mp4 1:05-1:10\n")
     assert "without a language model" in output.err
 
 
 def test_run_conversation_sends_at_most_15_rounds(say: Say) -> None:
-    assert [num_rounds for _, num_rounds, _ in say(*["again"] * 18).asked] == [*range(16), 15, 15]
+    assert [num_rounds for _, num_rounds, _ in say(*["again"] * 18).requests] == [*range(16), 15, 15]
 
 
 def test_run_conversation_only_restricts_the_items(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
     client = say("/only talk", "a dog", "/only nothing", "a dog", "/only", "a dog", "/media")
 
-    assert [items for _, _, items in client.asked] == [["i" * 32], ["i" * 32], []]
+    assert [items for _, _, items in client.requests] == [["i" * 32], ["i" * 32], []]
     assert "Only talk.mp4." in capsys.readouterr().out
 
 
 def test_run_conversation_continues_after_an_error_and_ends_at_quit(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
     client = say("fail", "/unknown", "/help", "a dog", "/quit", "a cat")
 
-    assert [question for question, _, _ in client.asked] == ["fail", "a dog"]
+    assert [question for question, _, _ in client.requests] == ["fail", "a dog"]
     output = capsys.readouterr()
     assert "error: The index is still being read." in output.err
     assert "There is no command /unknown" in output.err
