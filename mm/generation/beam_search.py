@@ -68,10 +68,15 @@ class _Prompt:
         ended = all(hypothesis.sequence is None for hypothesis in self.hypotheses)
         return ended or max(hypothesis.length for hypothesis in self.hypotheses) >= self.request.params.max_tokens
 
-    def start_sequence(self, token_ids: tuple[int, ...]) -> Sequence:
-        """A sequence without blocks of the prompt and these tokens after it."""
+    def start_sequence(self, token_ids: tuple[int, ...], parent: Sequence | None = None) -> Sequence:
+        """A sequence without blocks of the prompt and these tokens after it, the last one new.
+
+        `parent` has the same tokens but the last: digests of its blocks are used again.
+        """
         sequence = Sequence(self.request, 0, 0, TextStream(self.vocabulary), None)
         sequence.token_ids += token_ids
+        if parent is not None:
+            sequence.block_digests = list(parent.block_digests)
         return sequence
 
 
@@ -196,7 +201,7 @@ class BeamSearch:
                     sequence.token_ids.append(token)
                     is_allocated = self._blocks.try_append(sequence)
                 else:
-                    sequence = prompt.start_sequence(token_ids)
+                    sequence = prompt.start_sequence(token_ids, parent.sequence)
                     is_allocated = self._blocks.try_allocate(sequence, reserve=0)
                 assert is_allocated, "admission promised the blocks"
                 hypotheses.append(_Hypothesis(token_ids, total, parent.length + 1, sequence))

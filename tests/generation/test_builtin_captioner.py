@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mm.errors import Corrupt
-from mm.generation.builtin_captioner import find_caption_model
+from mm.files import hash_file
+from mm.generation.builtin_captioner import find_caption_model, load_captioner
+from mm.models.language.media_prefix import MediaPrefixConfig
+from mm.models.language.smollm2 import find_smollm2
 from mm.settings import Settings
-from tests.models.language.additions_files import write_random_additions
+from tests.models.language.additions_files import SMOLLM2_MOE, write_random_additions
+from tests.models.language.media_prefix.prefixes import AnImage
 
 
 def test_find_caption_model_without_weights_or_with_captions_off_finds_none(tmp_path: Path) -> None:
@@ -40,5 +45,20 @@ def test_find_caption_model_of_a_damaged_file_raises_corrupt(tmp_path: Path) -> 
 def test_load_captioner_of_weights_for_another_base_model_raises_corrupt(tmp_path: Path) -> None:
     model = find_caption_model(Settings(home=tmp_path), write_random_additions(tmp_path / "additions.safetensors"))
     assert model is not None
-    with pytest.raises(Corrupt, match="belong to a base model"):
+    with pytest.raises(Corrupt, match="belong"):
         model.load()
+
+
+def test_load_captioner_with_trained_weights_captions_images(tmp_path: Path) -> None:
+    base = find_smollm2()
+    additions = write_random_additions(
+        tmp_path / "additions.safetensors", SMOLLM2_MOE, MediaPrefixConfig(), base_sha256=hash_file(base)
+    )
+    random = np.random.default_rng(0)
+    images = [
+        AnImage(random.standard_normal((10, 10, 1280), np.float32), random.standard_normal(384, np.float32)) for _ in range(2)
+    ]
+    captioner = load_captioner(Settings(home=tmp_path, threads=1), additions, width=2)
+    captions = dict(captioner.caption(images))
+    assert sorted(captions) == [0, 1]
+    assert all(captions.values())

@@ -10,6 +10,7 @@ import structlog
 
 from indexes.catalog.records import NewCaption
 from mm.errors import MMError
+from mm.runtimes.memory import release_memory
 from mm.spaces.encode.captions import caption_segments
 from mm.spaces.encode.frames import longest_decoded_side
 from workers.tasks.retries import describe_error, is_permanent
@@ -49,13 +50,23 @@ def write_captions(context: WorkerContext) -> None:
     model is loaded for the first scene that needs it, and unloaded at the end of the task. In a
     space without feature maps, captions that were written in another space are used again.
     """
-    catalog, settings, model = context.store.catalog, context.settings, context.caption_model
+    catalog, model = context.store.catalog, context.caption_model
     context.record_heartbeat()
     if model is None:
         return
     space = context.spaces.load_current()
     catalog.set_caption_model(model.version)
     writer = _Writer(context, space, model)
+    try:
+        _write_until_done(context, space, writer)
+    finally:
+        del writer
+        release_memory()
+
+
+def _write_until_done(context: WorkerContext, space: Space, writer: _Writer) -> None:
+    """Caption items until none is due, a job waits, the worker stops, or time is over."""
+    catalog, settings = context.store.catalog, context.settings
     end = time.monotonic() + MAX_TASK_SECONDS
     while time.monotonic() < end and not _must_stop(context):
         items = catalog.lease_captions(

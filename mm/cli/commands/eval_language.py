@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mm.cli import options
+
+if TYPE_CHECKING:
+    from mm.models.language.graph.weight_format import Precision
+
+PRECISIONS = ("int4", "int8", "fp16")
 
 root = click.option("--root", type=options.FOLDER, required=True, help="Folder of captioned images: captions.jsonl, images/.")
 split = click.option(
@@ -25,12 +31,16 @@ images = click.option("--images", "limit", type=click.IntRange(1), help="Number 
     "--beam", "widths", type=click.IntRange(1, 16), multiple=True, default=(3, 1), show_default=True,
     help="Width of the beam search; 1 is greedy. Several are compared.",
 )  # fmt: skip
+@click.option(
+    "--precision", "precisions", type=click.Choice(PRECISIONS), multiple=True, default=("int4",), show_default=True,
+    help="Precision of the weights. Several are compared, with the first width.",
+)  # fmt: skip
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Whether baselines are measured too.")
 @click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="File for the captions of the first width, JSON.")
 @options.as_json
 def captions(
-    root: Path, split: str, limit: int | None, weights: Path | None, widths: tuple[int, ...], baselines: bool, save: Path | None,
-    as_json: bool,
+    root: Path, split: str, limit: int | None, weights: Path | None, widths: tuple[int, ...], precisions: tuple[Precision, ...],
+    baselines: bool, save: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Caption images: BLEU-4, CIDEr-D and unsupported object words, beside baselines."""
     from mm.cli.commands.eval import print_progress, shipped_space
@@ -39,13 +49,14 @@ def captions(
     from mm.files import write_atomic
     from mm.generation.builtin_captioner import describe_without_image, load_captioner
     from mm.models.language.checkpoint.file import SHIPPED
+    from mm.settings import load_settings
 
-    rows = read_captioned_images(root, split)[:limit]
+    rows, settings = read_captioned_images(root, split)[:limit], load_settings()
     written = []
     with shipped_space() as (space, _):
-        for width in widths:
-            by = "greedy decoding" if width == 1 else f"beam search of width {width}"
-            captioner = load_captioner(weights or SHIPPED, width)
+        for precision, width in [(precisions[0], width) for width in widths] + [(other, widths[0]) for other in precisions[1:]]:
+            by = f"{'greedy decoding' if width == 1 else f'beam search of width {width}'}, {precision}"
+            captioner = load_captioner(settings.model_copy(update={"language_precision": precision}), weights or SHIPPED, width)
             written.append(evaluation.write_captions(by, captioner, space.image_maps, rows, print_progress))
         if save is not None:
             texts = {row.path.name: text for row, text in zip(rows, written[0].texts, strict=True)}
@@ -53,7 +64,7 @@ def captions(
         if baselines:
             train = read_captioned_images(root, "train")
             written.append(evaluation.copy_nearest_captions(space.image, rows, train, print_progress))
-            written.append(evaluation.Captions("the base model without image", (describe_without_image(),) * len(rows)))
+            written.append(evaluation.Captions("the base model without image", (describe_without_image(settings),) * len(rows)))
     reports = [evaluation.report_captions(entry, rows, split) for entry in written]
     click.echo(
         json.dumps([report.record() for report in reports]) if as_json else "\n\n".join(report.table() for report in reports)

@@ -73,6 +73,11 @@ class SelfCriticalObjective:
             loss = loss + self._replay.compute_replay(step)
         return loss
 
+    def close(self) -> None:
+        """Free what the samples were drawn and scored with."""
+        self._generator.discard_decoders()
+        self._rewards.close()
+
     def _score(self, rows_N: Tensor, ids_NJU: Tensor, lengths_NJ: Tensor) -> Tensor:
         num_samples = ids_NJU.shape[1]
         rows = [row for row in rows_N.tolist() for _ in range(num_samples)]

@@ -44,7 +44,8 @@ def train_language(
     The last stage is measured in full, the others by loss and greedy captions. Raises
     `InvalidInput` when the output folder has the state of another recipe.
     """
-    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = True  # of logits; they need more bits than bfloat16 has
+    torch.backends.cuda.enable_cudnn_sdp(False)  # it compiles a plan for every new shape
     recipe.out.mkdir(parents=True, exist_ok=True)
     model = TrainedModel(recipe, base, device)
     features = prepared.train.captions.features
@@ -86,7 +87,8 @@ class _Trainer:
             model.load_trained(done["model"])
             measures: dict[str, Numbers] = done["measures"]
             return measures
-        run = StageRun(recipe, stage, model, self._make_objective(stage), self._learner.balance)
+        objective = self._make_objective(stage)
+        run = StageRun(recipe, stage, model, objective, self._learner.balance)
         loop = TrainingLoop(recipe.out / f"{stage}.state.pt", recipe_id, recipe.stages[stage].steps, recipe.save_every)
         losses: list[tuple[int, float]] = []
         for num_done, loss in loop.train(run):
@@ -95,12 +97,15 @@ class _Trainer:
                 self._on_progress(f"{stage}: step {num_done}, loss {losses[-1][1]:.4f}, {run.seconds:.0f} s")
             if run.is_out_of_time:
                 break
+        if isinstance(objective, SelfCriticalObjective):
+            objective.close()
         self._write_losses(stage, losses)
         model.set_quantized(True)
         evaluator = Evaluator(model, self._tokenizer, self._prepared.dev)
         measures = evaluator.measure() if is_last or stage == "answers" else evaluator.measure_briefly()
         self._on_progress(f"{stage}: {json.dumps(measures)}")
-        state = {"recipe": recipe_id, "model": model.trained_state(), "measures": measures, "steps": run.num_done}
+        measures["run"] = {"steps": run.num_done}
+        state = {"recipe": recipe_id, "model": model.trained_state(), "measures": measures}
         write_state(done_path, state)
         loop.path.unlink(missing_ok=True)
         return measures

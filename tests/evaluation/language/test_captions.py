@@ -12,12 +12,13 @@ from click.testing import CliRunner
 from mm.cli.main import main
 from mm.generation import builtin_captioner
 from mm.generation.captioner import ImageLike
+from mm.settings import Settings
 
 
 class ColourCaptioner:
     """The caption of an image is that of the number in its order."""
 
-    def __init__(self, weights: Path, width: int) -> None:
+    def __init__(self, settings: Settings, weights: Path, width: int) -> None:
         self._words = ("red", "green", "blue", "yellow") if width > 1 else ("grey",) * 4
 
     def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, str]]:
@@ -29,7 +30,7 @@ def test_eval_captions_reports_each_width_and_the_baselines(
     captioned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(builtin_captioner, "load_captioner", ColourCaptioner)
-    monkeypatch.setattr(builtin_captioner, "describe_without_image", lambda: "I cannot see an image.")
+    monkeypatch.setattr(builtin_captioner, "describe_without_image", lambda _: "I cannot see an image.")
     saved = tmp_path / "captions.json"
     arguments = ["eval", "captions", "--root", str(captioned_folder), "--save", str(saved), "--json"]
     result = CliRunner().invoke(main, arguments)
@@ -37,8 +38,8 @@ def test_eval_captions_reports_each_width_and_the_baselines(
     reports = json.loads(result.stdout)
     value = [{measure["name"]: measure["value"] for measure in report["measures"]} for report in reports]
     assert [report["of"].partition("captions by ")[2] for report in reports] == [
-        "beam search of width 3",
-        "greedy decoding",
+        "beam search of width 3, int4",
+        "greedy decoding, int4",
         "nearest training image",
         "the base model without image",
     ]
@@ -54,5 +55,5 @@ def test_eval_captions_of_some_images_without_baselines_prints_tables(
     arguments = ["eval", "captions", "--root", str(captioned_folder), "--images", "2", "--beam", "2", "--no-baselines"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    assert "2 images of dev, captions by beam search of width 2" in result.stdout
+    assert "2 images of dev, captions by beam search of width 2, int4" in result.stdout
     assert "| CIDEr-D |" in result.stdout

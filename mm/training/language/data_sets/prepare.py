@@ -62,7 +62,7 @@ def prepare(recipe: LanguageRecipe, cache: Path, sources: Sources) -> Prepared:
         evidence = _unpack(tensors)
     features = {split: _prepare_features(recipe, cache, split, sources) for split in ("train", "dev")}
     train = make_training_data(recipe.data, "train", tokenizer, features["train"], evidence, MAX_TRAIN_QUESTIONS, device)
-    if recipe.texts is not None:
+    if recipe.texts is not None and "text" in recipe.stages:
         train = train.with_texts(read_text_captions(recipe.texts, tokenizer, device))
     dev = make_training_data(recipe.data, "dev", tokenizer, features["dev"], [], NUM_DEV_QUESTIONS, device)
     num_questions = NUM_DEV_EVIDENCE if recipe.num_evidence else 0
