@@ -34,12 +34,12 @@ def command(model: str, out: Path, file_format: str, precision: str | None, addi
     precision = precision or DEFAULTS[file_format]
     _require_precision(file_format, precision)
     from mm.models.language.checkpoint.file import SHIPPED
-    from mm.models.language.export.builtin_model import load_builtin_model
+    from mm.models.language.export.merged_model import load_merged_model
     from mm.models.language.smollm2 import find_smollm2
 
     if not base_only and additions is None and SHIPPED.is_file():
         additions = SHIPPED
-    loaded = load_builtin_model(find_smollm2(), None if base_only else additions)
+    loaded = load_merged_model(find_smollm2(), None if base_only else additions)
     if file_format == "gguf":
         from mm.models.language.export.gguf_file import write_gguf_model
 

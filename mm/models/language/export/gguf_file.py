@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.models.language.config import LanguageConfig
-from mm.models.language.export.builtin_model import BuiltinModel
+from mm.models.language.export.merged_model import MergedModel
 from mm.models.language.export.transformers_folder import add_null_experts, count_shared_experts
 from mm.models.language.gguf.blocks import BLOCK_TYPES, F16, F32, Q4_1, Q8_0
 from mm.models.language.gguf.reader import Value
@@ -49,7 +49,7 @@ _MOE_NAMES = {
 _GATE_UP, _DOWN, _FEED_FORWARD_NORM = "mlp.experts.gate_up_proj", "mlp.experts.down_proj", "post_attention_layernorm.weight"
 
 
-def write_gguf_model(path: Path, model: BuiltinModel, precision: str) -> None:
+def write_gguf_model(path: Path, model: MergedModel, precision: str) -> None:
     """Write a model with its tokenizer and chat template; `precision` is one of `Precision`.
 
     Norms and routers are stored in float32, embeddings in 8 bits where matrices have 4. Raises

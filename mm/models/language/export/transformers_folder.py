@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from mm.errors import InvalidInput
 from mm.files import write_atomic
 from mm.models.language.config import LanguageConfig
-from mm.models.language.export.builtin_model import BuiltinModel
+from mm.models.language.export.merged_model import MergedModel
 from mm.models.language.export.tokenizer_files import make_tokenizer_files
 from mm.models.language.tokenizer import Vocabulary, read_vocabulary
 from mm.models.language.weights import Weights, check_weights
@@ -30,7 +30,7 @@ Precision = Literal["float32", "float16"]
 WEIGHTS_FILE = "model.safetensors"
 
 
-def write_transformers_folder(folder: Path, model: BuiltinModel, precision: str = "float32") -> None:
+def write_transformers_folder(folder: Path, model: MergedModel, precision: str = "float32") -> None:
     """Write weights, configuration, tokenizer and chat template into a new or empty folder.
 
     `precision` is one of `Precision`; routers are float32 in both. Raises `InvalidInput` when the

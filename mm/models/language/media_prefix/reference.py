@@ -125,5 +125,6 @@ def place_frames(count: int, length: float) -> list[tuple[float, float]]:
 
 def gelu(x: Float) -> Float:
     """The GELU of Hendrycks and Gimpel 2016 (arXiv:1606.08415), in its tanh approximation."""
-    activated: Float = np.float32(0.5) * x * (1 + np.tanh(np.float32((2 / np.pi) ** 0.5) * (x + np.float32(0.044715) * x**3)))
+    inner = np.float32((2 / np.pi) ** 0.5) * (x + np.float32(0.044715) * x * x * x)
+    activated: Float = np.float32(0.5) * x * (1 + np.tanh(inner))
     return activated

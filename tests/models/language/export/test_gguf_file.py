@@ -17,7 +17,7 @@ from mm.models.language.reference.attention import KVCache
 from mm.models.language.reference.network import compute_logits, embed_tokens, forward
 from mm.models.language.smollm2 import read_config, read_weights
 from mm.models.language.tokenizer import read_vocabulary
-from tests.models.language.export.builtin_models import make_builtin_model
+from tests.models.language.export.small_models import make_small_model
 from tests.models.language.models import DENSE, MOE
 from tests.models.language.test_tokenizer import VOCABULARY
 
@@ -67,7 +67,7 @@ def logits_of(config: LanguageConfig, weights: dict[str, np.ndarray]) -> np.ndar
 
 @pytest.mark.parametrize(("precision", "block_type"), [("f16", 1), ("q8_0", 8), ("q4_1", 3)])
 def test_exported_moe_read_back_has_the_logits_of_the_rounded_model(tmp_path: Path, precision: str, block_type: int) -> None:
-    model = make_builtin_model(tmp_path, LARGE)
+    model = make_small_model(tmp_path, LARGE)
     path = tmp_path / "out.gguf"
     write_gguf_model(path, model, precision)
     file = read_gguf(path)
@@ -85,7 +85,7 @@ def test_exported_moe_read_back_has_the_logits_of_the_rounded_model(tmp_path: Pa
 
 
 def test_exported_moe_describes_itself_to_llama_cpp(tmp_path: Path) -> None:
-    model = make_builtin_model(tmp_path, MOE)
+    model = make_small_model(tmp_path, MOE)
     write_gguf_model(tmp_path / "out.gguf", model, "q8_0")
     file = read_gguf(tmp_path / "out.gguf")
     assert file.get_str("general.architecture") == "glm4moe"
@@ -101,7 +101,7 @@ def test_exported_moe_describes_itself_to_llama_cpp(tmp_path: Path) -> None:
 
 
 def test_exported_dense_model_is_read_as_the_file_of_the_package_is(tmp_path: Path) -> None:
-    model = make_builtin_model(tmp_path, DENSE)
+    model = make_small_model(tmp_path, DENSE)
     write_gguf_model(tmp_path / "out.gguf", model, "f16")
     file = read_gguf(tmp_path / "out.gguf")
     config = read_config(file)
@@ -114,8 +114,8 @@ def test_exported_dense_model_is_read_as_the_file_of_the_package_is(tmp_path: Pa
 
 def test_export_of_other_weights_or_a_width_that_is_no_multiple_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Corrupt, match="missing"):
-        write_gguf_model(tmp_path / "out.gguf", replace(make_builtin_model(tmp_path, MOE), weights={}), "f16")
-    uneven = make_builtin_model(tmp_path, replace(MOE, moe_intermediate_size=24))
+        write_gguf_model(tmp_path / "out.gguf", replace(make_small_model(tmp_path, MOE), weights={}), "f16")
+    uneven = make_small_model(tmp_path, replace(MOE, moe_intermediate_size=24))
     with pytest.raises(InvalidInput, match="multiple of that of the routed experts, 24"):
         write_gguf_model(tmp_path / "out.gguf", uneven, "f16")
     assert not (tmp_path / "out.gguf").exists()

@@ -17,7 +17,7 @@ from mm.models.language.export.transformers_folder import write_transformers_fol
 from mm.models.language.network_torch import LanguageModel
 from mm.models.language.reference.attention import KVCache
 from mm.models.language.reference.network import compute_logits, embed_tokens, forward
-from tests.models.language.export.builtin_models import make_builtin_model
+from tests.models.language.export.small_models import make_small_model
 from tests.models.language.models import DENSE, MOE
 from tests.models.language.test_tokenizer import CONVERSATIONS, TOKENIZER
 
@@ -26,7 +26,7 @@ from tests.models.language.test_tokenizer import CONVERSATIONS, TOKENIZER
 def test_exported_model_in_transformers_has_the_logits_of_numpy_and_torch(
     tmp_path: Path, config: LanguageConfig, name: str
 ) -> None:
-    model = make_builtin_model(tmp_path, config)
+    model = make_small_model(tmp_path, config)
     write_transformers_folder(tmp_path / "out", model)
     exported, loading = AutoModelForCausalLM.from_pretrained(tmp_path / "out", output_loading_info=True)
     assert type(exported).__name__ == name
@@ -49,7 +49,7 @@ def test_exported_model_in_transformers_has_the_logits_of_numpy_and_torch(
 
 @pytest.mark.parametrize("messages", CONVERSATIONS)
 def test_exported_tokenizer_in_transformers_gives_the_same_prompts_and_texts(tmp_path: Path, messages: list[Message]) -> None:
-    write_transformers_folder(tmp_path / "out", make_builtin_model(tmp_path, DENSE))
+    write_transformers_folder(tmp_path / "out", make_small_model(tmp_path, DENSE))
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
     turns = [{"role": message.role, "content": message.content} for message in messages]
     prompt = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
@@ -59,7 +59,7 @@ def test_exported_tokenizer_in_transformers_gives_the_same_prompts_and_texts(tmp
 
 
 def test_exported_model_in_half_precision_is_close_and_half_as_large(tmp_path: Path) -> None:
-    model = make_builtin_model(tmp_path, MOE)
+    model = make_small_model(tmp_path, MOE)
     write_transformers_folder(tmp_path / "exact", model)
     write_transformers_folder(tmp_path / "half", model, "float16")
     half = AutoModelForCausalLM.from_pretrained(tmp_path / "half")
@@ -70,12 +70,12 @@ def test_exported_model_in_half_precision_is_close_and_half_as_large(tmp_path: P
 
 
 def test_export_refuses_a_full_folder_other_weights_and_a_width_that_is_no_multiple(tmp_path: Path) -> None:
-    model = make_builtin_model(tmp_path, MOE)
+    model = make_small_model(tmp_path, MOE)
     with pytest.raises(InvalidInput, match="not empty"):
         write_transformers_folder(tmp_path, model)
     with pytest.raises(Corrupt, match="missing"):
         write_transformers_folder(tmp_path / "out", replace(model, weights={}))
-    uneven = make_builtin_model(tmp_path, replace(MOE, moe_intermediate_size=24))
+    uneven = make_small_model(tmp_path, replace(MOE, moe_intermediate_size=24))
     with pytest.raises(InvalidInput, match="multiple of that of the routed experts, 24"):
         write_transformers_folder(tmp_path / "out", uneven)
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""The built-in model as it is served: rounded base weights, merged with trained ones."""
+"""The built-in model as it is served, in float32: rounded base weights and trained ones, merged."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mm.models.language.weights import Weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BuiltinModel:
-    """A model with the file of its base, which has the tokenizer."""
+class MergedModel:
+    """Configuration and weights, and the file of the base model, which has the tokenizer."""
 
     config: LanguageConfig
     weights: Weights
     base: GGUFFile
 
 
-def load_builtin_model(gguf: Path, additions: Path | None) -> BuiltinModel:
+def load_merged_model(gguf: Path, additions: Path | None) -> MergedModel:
     """The base model of `gguf`, with the trained weights of `additions` if there are any.
 
     Raises `Corrupt` for files that cannot be read or do not belong together.
@@ -33,4 +33,4 @@ def load_builtin_model(gguf: Path, additions: Path | None) -> BuiltinModel:
     base = read_gguf(gguf)
     config = read_config(base)
     weights = read_base_weights(base, config)
-    return BuiltinModel(config, weights, base) if trained is None else BuiltinModel(trained.config, trained.merge(weights), base)
+    return MergedModel(config, weights, base) if trained is None else MergedModel(trained.config, trained.merge(weights), base)

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from mm.models.language.config import LanguageConfig
-from mm.models.language.export.builtin_model import BuiltinModel
+from mm.models.language.export.merged_model import MergedModel
 from mm.models.language.gguf.reader import read_gguf
 from tests.models.language.gguf_files import write_gguf
 from tests.models.language.models import random_weights
 from tests.models.language.test_tokenizer import CHATML, VOCABULARY
 
 
-def make_builtin_model(folder: Path, config: LanguageConfig) -> BuiltinModel:
+def make_small_model(folder: Path, config: LanguageConfig) -> MergedModel:
     """A model with random weights and the vocabulary of the tokenizer's tests."""
     config = replace(config, vocab_size=len(VOCABULARY.tokens))
     metadata: dict[str, object] = {
@@ -28,4 +28,4 @@ def make_builtin_model(folder: Path, config: LanguageConfig) -> BuiltinModel:
         "tokenizer.ggml.add_bos_token": False,
         "tokenizer.chat_template": CHATML,
     }
-    return BuiltinModel(config, random_weights(config), read_gguf(write_gguf(folder / "base.gguf", metadata, {})))
+    return MergedModel(config, random_weights(config), read_gguf(write_gguf(folder / "base.gguf", metadata, {})))
