@@ -1,4 +1,4 @@
-"""The loaded space, in the format of OpenAI's list of models."""
+"""The loaded space and the language model, in the format of OpenAI's list of models."""
 
 from __future__ import annotations
 
@@ -14,21 +14,33 @@ from mm.schemas import ModelInfo, ModelList
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
-@router.get("", summary="List the loaded spaces", responses=responses(Unavailable))
+@router.get("", summary="List the models", responses=responses(Unavailable))
 async def list_models(request: Request, service: ServiceDep, limits: LimitsDep) -> ModelList:
-    """The space that is searched."""
+    """The space that is searched, and the language model, unless it is disabled."""
     await service.towers.wait_async()
-    return ModelList(data=[await limits.catalog.run(get_client_id(request.scope), _describe, service)])
+    space = await limits.catalog.run(get_client_id(request.scope), _describe, service)
+    return ModelList(data=[space, *_list_language_models(service)])
 
 
-@router.get("/{model_id}", summary="Get a space", responses=responses(NotFound, Unavailable))
+@router.get("/{model_id}", summary="Get a model", responses=responses(NotFound, Unavailable))
 async def get_model(model_id: str, request: Request, service: ServiceDep, limits: LimitsDep) -> ModelInfo:
-    """By name and version, as in `lite@1`, or by name alone."""
+    """A space by name and version, as in `lite@1`, or by name alone; a language model by name."""
+    language_models = _list_language_models(service)
+    for model in language_models:
+        if model_id == model.id:
+            return model
     served = service.space.id
     if model_id not in {str(served), served.name}:
-        raise NotFound(f"There is no model {model_id!r}; this service has {served}.")
+        known = ", ".join([str(served), *(model.id for model in language_models)])
+        raise NotFound(f"There is no model {model_id!r}; this service has {known}.")
     await service.towers.wait_async()
     return await limits.catalog.run(get_client_id(request.scope), _describe, service)
+
+
+def _list_language_models(service: Service) -> list[ModelInfo]:
+    if not service.chat_models.is_enabled:
+        return []
+    return [ModelInfo(id=service.chat_models.default.name or "default", kind="language")]
 
 
 def _describe(service: Service) -> ModelInfo:

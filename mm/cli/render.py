@@ -38,9 +38,12 @@ def print_results(response: SearchResponse, *, everything: bool = True) -> None:
 
 
 def print_models(models: Sequence[ModelInfo]) -> None:
-    """Print the spaces, one per line."""
-    rows = [(m.id, str(m.dim), m.runtime, "; ".join(f"{name}: {what}" for name, what in m.towers.items())) for m in models]
-    print_rows(("space", "dimensions", "runs on", "towers"), rows)
+    """Print the spaces and language models, one per line."""
+    rows = [
+        (m.id, m.kind, str(m.dim or ""), m.runtime, "; ".join(f"{name}: {what}" for name, what in m.towers.items()))
+        for m in models
+    ]
+    print_rows(("model", "kind", "dimensions", "runs on", "towers"), rows)
 
 
 def print_checks(checks: Sequence[Check]) -> None:

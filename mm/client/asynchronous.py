@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from typing import Self, TypeVar
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Literal, Self, TypeVar, overload
 
 import httpx2
 
 from mm.client.events import EventStream
+from mm.client.flows.chat import Media, TextStream, build_prompt_body, complete
 from mm.client.steps import AsyncDriver, Close, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
     DEFAULT_SECONDS,
@@ -94,7 +95,7 @@ class AsyncHTTPDriver(AsyncDriver):
     async def _open_stream(self, step: OpenStream) -> Stream:
         timeout = httpx2.Timeout(step.timeout_seconds, connect=self._address.timeout.connect)
         with self._address.translate_errors():
-            request = self._http.build_request("GET", step.path, headers=step.headers, timeout=timeout)
+            request = self._http.build_request(step.method, step.path, headers=step.headers, timeout=timeout, json=step.json)
             response = await self._http.send(request, stream=True)
             body = b"" if response.status_code == httpx2.codes.OK else await response.aread()
             return _HTTPStream(build_response(response, body), response)
@@ -129,6 +130,44 @@ class AsyncClient(Verbs, AsyncHTTPDriver):
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+
+    @overload
+    async def generate(
+        self, prompt: str, *, media: Media | Sequence[Media] | None = None, max_tokens: int | None = None,
+        temperature: float | None = None, expert_preference: Sequence[str] = (), stream: Literal[False] = False,
+    ) -> str: ...  # fmt: skip
+    @overload
+    async def generate(
+        self, prompt: str, *, media: Media | Sequence[Media] | None = None, max_tokens: int | None = None,
+        temperature: float | None = None, expert_preference: Sequence[str] = (), stream: Literal[True],
+    ) -> AsyncIterator[str]: ...  # fmt: skip
+    async def generate(
+        self,
+        prompt: str,
+        *,
+        media: Media | Sequence[Media] | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        expert_preference: Sequence[str] = (),
+        stream: bool = False,
+    ) -> str | AsyncIterator[str]:
+        """Generate text from a prompt and media: items of the library or their ids, image and audio
+        files, or the bytes of an image.
+
+        With `stream`, returns an iterator of the text as it is generated; ending it early cancels
+        the rest. Raises as `chat`.
+        """
+        body = await asyncio.to_thread(build_prompt_body, prompt, media, max_tokens, temperature, expert_preference)
+        if stream:
+            return self._stream_text(TextStream(body))
+        return (await self.run(complete(body))).choices[0].message.content or ""
+
+    async def _stream_text(self, stream: TextStream) -> AsyncIterator[str]:
+        try:
+            while (text := await self.run(stream.next())) is not None:
+                yield text
+        finally:
+            await self.run(stream.close())
 
     async def events(self, job_id: str, *, after: int = 0) -> AsyncIterator[JobEvent]:
         """Yield the events of a job after event `after`, as they occur, up to its final state.

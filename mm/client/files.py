@@ -45,7 +45,12 @@ def measure_file(path: Path) -> int:
 
 def make_data_url(source: Path | bytes) -> str:
     """Return an image file as a base64 data URL. Raises `InvalidInput` if it cannot be read."""
+    return f"data:image/any;base64,{encode_file(source)}"
+
+
+def encode_file(source: Path | bytes) -> str:
+    """Return a file as base64. Raises `InvalidInput` if it cannot be read."""
     if isinstance(source, Path):
         measure_file(source)
         source = source.read_bytes()
-    return f"data:image/any;base64,{base64.b64encode(source).decode()}"
+    return base64.b64encode(source).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -55,6 +56,18 @@ def parse_error(response: Response) -> MMError:
     if slug == MediaError.slug:
         return _parse_media_error(problem)
     return ERRORS.get(slug, _select_error(response.status))(problem.detail)
+
+
+def parse_openai_error(data: str) -> MMError | None:
+    """Return the error of an event with the member `error` of OpenAI's format; None for another."""
+    try:
+        event = json.loads(data)
+    except ValueError:
+        return None
+    error = event.get("error") if isinstance(event, dict) else None
+    if not isinstance(error, dict):
+        return None
+    return ERRORS.get(str(error.get("code")), MMError)(str(error.get("message")))
 
 
 def _parse_media_error(problem: Problem) -> MMError:

@@ -103,11 +103,17 @@ class Send(Step[Response]):
 
 @dataclass(frozen=True, slots=True)
 class OpenStream(Step[Stream]):
-    """Send a GET and keep the response open if its status is 200; otherwise read its body."""
+    """Send a GET, or a POST of JSON, and keep the response open if its status is 200; otherwise
+    read its body."""
 
     path: str
     headers: Mapping[str, str]
     timeout_seconds: float  # without a byte, after which the connection counts as broken
+    json: object | None = None
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.json is None else "POST"
 
 
 @dataclass(frozen=True, slots=True)

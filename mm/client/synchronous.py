@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Self, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Literal, Self, TypeVar, overload
 
 import httpx2
 
 from mm.client.events import EventStream
+from mm.client.flows.chat import Media, TextStream, build_prompt_body, complete
 from mm.client.steps import Close, Driver, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
     DEFAULT_SECONDS,
@@ -94,7 +95,7 @@ class HTTPDriver(Driver):
     def _open_stream(self, step: OpenStream) -> Stream:
         timeout = httpx2.Timeout(step.timeout_seconds, connect=self._address.timeout.connect)
         with self._address.translate_errors():
-            request = self._http.build_request("GET", step.path, headers=step.headers, timeout=timeout)
+            request = self._http.build_request(step.method, step.path, headers=step.headers, timeout=timeout, json=step.json)
             response = self._http.send(request, stream=True)
             body = b"" if response.status_code == httpx2.codes.OK else response.read()
             return _HTTPStream(build_response(response, body), response)
@@ -121,6 +122,44 @@ class Client(Verbs, HTTPDriver):
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    @overload
+    def generate(
+        self, prompt: str, *, media: Media | Sequence[Media] | None = None, max_tokens: int | None = None,
+        temperature: float | None = None, expert_preference: Sequence[str] = (), stream: Literal[False] = False,
+    ) -> str: ...  # fmt: skip
+    @overload
+    def generate(
+        self, prompt: str, *, media: Media | Sequence[Media] | None = None, max_tokens: int | None = None,
+        temperature: float | None = None, expert_preference: Sequence[str] = (), stream: Literal[True],
+    ) -> Iterator[str]: ...  # fmt: skip
+    def generate(
+        self,
+        prompt: str,
+        *,
+        media: Media | Sequence[Media] | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        expert_preference: Sequence[str] = (),
+        stream: bool = False,
+    ) -> str | Iterator[str]:
+        """Generate text from a prompt and media: items of the library or their ids, image and audio
+        files, or the bytes of an image.
+
+        With `stream`, returns an iterator of the text as it is generated; ending it early cancels
+        the rest. Raises as `chat`.
+        """
+        body = build_prompt_body(prompt, media, max_tokens, temperature, expert_preference)
+        if stream:
+            return self._stream_text(TextStream(body))
+        return self.run(complete(body)).choices[0].message.content or ""
+
+    def _stream_text(self, stream: TextStream) -> Iterator[str]:
+        try:
+            while (text := self.run(stream.next())) is not None:
+                yield text
+        finally:
+            self.run(stream.close())
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[JobEvent]:
         """Yield the events of a job after event `after`, as they occur, up to its final state.

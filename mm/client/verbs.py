@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overlo
 
 from mm.client.flows import answers as answer_flows
 from mm.client.flows import captions as caption_flows
+from mm.client.flows import chat as chat_flows
 from mm.client.flows import jobs as job_flows
 from mm.client.flows import media as media_flows
 from mm.client.flows import search as search_flows
@@ -47,7 +48,7 @@ class Verb(Generic[P, T]):
 
 
 class Verbs:
-    """All methods of both clients but `events`, which is a generator."""
+    """All methods of both clients but `events` and `generate`, which are or return generators."""
 
     add = Verb(media_flows.add)
     import_folder = Verb(media_flows.import_folder)
@@ -70,6 +71,7 @@ class Verbs:
     caption = Verb(caption_flows.caption)
     captions = Verb(caption_flows.captions)
     models = Verb(search_flows.models)
+    chat = Verb(chat_flows.chat)
     space = Verb(space_flows.space)
     move_space = Verb(space_flows.move_space)
     stop_move = Verb(space_flows.stop_move)

@@ -36,14 +36,19 @@ class EmbeddingResponse(Model):
 
 
 class ModelInfo(Model):
-    """A space that the service has loaded."""
+    """A space that the service has loaded, or its language model."""
 
-    id: str = Field(description="Name and version, as in `lite@1`.")
-    dim: int
-    towers: dict[str, str] = Field(description="Name of each tower -> its description.")
-    runtime: str
-    card: str = Field(description="The model card in Markdown: training data, numbers, limits.")
+    id: str = Field(description="Name and version of a space, as in `lite@1`; name of a language model.")
+    object: Literal["model"] = "model"
+    created: int = Field(0, description="Always 0.")
+    owned_by: str = "mm"
+    kind: Literal["space", "language"] = "space"
+    dim: int = Field(0, description="Length of a vector of a space; 0 for a language model.")
+    towers: dict[str, str] = Field({}, description="Name of each tower -> its description.")
+    runtime: str = ""
+    card: str = Field("", description="The model card in Markdown: training data, numbers, limits.")
 
 
 class ModelList(Model):
+    object: Literal["list"] = "list"
     data: list[ModelInfo]

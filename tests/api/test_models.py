@@ -61,7 +61,8 @@ def test_embeddings_with_invalid_inputs_are_refused(api: ApiServer, body: object
 
 
 def test_models_describe_the_served_space(api: ApiServer) -> None:
-    (model,) = api.client.get("/v1/models").json()["data"]
+    model, language_model = api.client.get("/v1/models").json()["data"]
+    assert language_model["kind"] == "language"
     assert model["id"] == str(api.service.space.id)
     assert model["dim"] == api.service.space.dim
     assert {"text", "image", "speech"} <= set(model["towers"])

@@ -38,6 +38,8 @@ VERBS = [
     "caption",
     "captions",
     "models",
+    "chat",
+    "generate",
     "space",
     "move_space",
     "stop_move",

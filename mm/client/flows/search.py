@@ -93,5 +93,5 @@ def embed(inputs: str | Sequence[Source], *, model: str | None = None) -> Flow[E
 
 
 def models() -> Flow[list[ModelInfo]]:
-    """List the spaces that the service has loaded."""
+    """List the space that the service has loaded, and its language model."""
     return parse_body((yield from Send("GET", "/v1/models")), ModelList).data

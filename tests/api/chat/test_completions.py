@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 
+import mm
+from mm.errors import TooLarge
 from mm.generation.chat.local import LocalChat
 from tests.api import media
 from tests.api.conftest import assert_problem
@@ -273,3 +275,20 @@ def test_killed_engine_fails_with_a_retryable_error_and_recovers(client: openai.
         assert time.monotonic() < end
         time.sleep(0.02)
     assert response.json()["choices"][0]["finish_reason"] in ("stop", "length")
+
+
+def test_models_list_the_language_model(client: openai.OpenAI, chat_server: ApiServer) -> None:
+    assert [model.id for model in client.models.list()] == [str(chat_server.service.space.id), "smollm2-135m"]
+    assert client.models.retrieve("smollm2-135m").owned_by == "mm"
+    with pytest.raises(openai.NotFoundError, match="smollm2-135m"):
+        client.models.retrieve("gpt-9")
+
+
+def test_client_of_mm_generates_and_streams(chat_server: ApiServer, items: dict[str, str]) -> None:
+    with mm.Client(chat_server.url) as client:
+        text = client.generate("what is this?", media=items["image"], max_tokens=10, temperature=0)
+        pieces = list(client.generate("what is this?", media=items["image"], max_tokens=10, temperature=0, stream=True))
+        assert "".join(pieces) == text
+        assert client.chat(HELLO, max_tokens=4, seed=1).usage.completion_tokens <= 4  # type: ignore[union-attr]
+        with pytest.raises(TooLarge, match="MM_CHAT_CHARS"):
+            client.generate("a" * 5001)

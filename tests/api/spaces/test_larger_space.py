@@ -24,7 +24,7 @@ def test_service_serves_a_larger_space(tmp_path: Path, graphs: Path) -> None:
     settings = Settings(home=with_graphs(tmp_path / "home", graphs), space=f"openclip:local-dir:{folder}", threads=1)
     with run_server(settings) as api:
         space = api.service.space
-        (model,) = api.client.get("/v1/models").raise_for_status().json()["data"]
+        (model, _) = api.client.get("/v1/models").raise_for_status().json()["data"]
         assert model["id"] == str(space.id)
         assert model["dim"] == 24
         assert "open_clip plain" in model["towers"]["image"]

@@ -111,7 +111,7 @@ def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, mod
         ("lite@1", "kept", 3),
         (str(there.id), "served", 3),
     }
-    (listed,) = api.client.get("/v1/models").json()["data"]
+    (listed, _) = api.client.get("/v1/models").json()["data"]
     assert listed["id"] == str(there.id)
     for item in items:
         assert len(api.client.get(f"/v1/media/{item}/segments").json()["segments"]) == 1
