@@ -21,7 +21,7 @@ Place = tuple[str, float, float]
 
 
 def list_places(result: Model) -> list[Place]:
-    """List the places that a result tells about: moments, and scenes with a description."""
+    """List the places that a result is about: moments, and scenes with a description."""
     match result:
         case Moments():
             return [(moment.item, moment.start, moment.end) for moment in result.moments]

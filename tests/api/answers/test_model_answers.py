@@ -116,5 +116,5 @@ def test_ask_a_model_is_cancelled_when_the_client_disconnects(server: ApiServer,
     with server.client.stream("POST", "/v1/ask", json={"query": QUESTION, "stream": True}) as response:
         lines = response.iter_lines()
         assert json.loads(next(line for line in lines if line.startswith("data:")).removeprefix("data: "))["text"]
-        wait_for(lambda: len(language.bodies) > num_requests, "the model is asked")
+        wait_for(lambda: len(language.bodies) > num_requests, "the model receives the request")
     assert language.closed.wait(30)
