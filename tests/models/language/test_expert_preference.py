@@ -45,7 +45,7 @@ def test_bias_of_several_groups_stays_bounded() -> None:
 
 
 def test_bias_of_an_unknown_group_lists_the_known_ones() -> None:
-    with pytest.raises(InvalidInput, match="no expert group 'cooking'. Groups are: answer, caption, count"):
+    with pytest.raises(InvalidInput, match=r"no expert group 'cooking'\. Groups are: answer, caption, count"):
         draw_groups().make_bias(MOE, ["-cooking"])
 
 
