@@ -40,6 +40,7 @@ from api.routes import (
     segments,
     session,
     space,
+    summaries,
     tags,
     uploads,
 )
@@ -107,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         jobs,
         search,
         answers,
+        summaries,
         captions,
         chat,
         embeddings,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mm.schemas import Hit
 
 KINDS: dict[str, Kind] = {
-    "picture": "picture", "speech": "speech", "written": "written", "sound": "sound", "name": "name",
+    "picture": "picture", "caption": "picture", "speech": "speech", "written": "written", "sound": "sound", "name": "name",
 }  # fmt: skip
 """Kinds of evidence that a sentence can state. What matches by spelling is in speech or text."""
 MAX_JOINED_CHARS = 320
@@ -35,10 +35,15 @@ def collect_evidence(segments: Iterable[NewSegment], hit: Hit | None = None) -> 
 
     An image without a caption is evidence without a text.
     """
+    segments = list(segments)
     pieces = sorted((piece for segment in segments for piece in segment.evidence), key=lambda piece: piece.start)
-    order: list[Kind] = [] if hit is None else [KINDS[piece.kind] for piece in hit.evidence if piece.kind in KINDS]
-    best = {} if hit is None else {KINDS[piece.kind]: piece.text or "" for piece in hit.evidence if piece.kind in KINDS}
-    kinds = dict.fromkeys([*order, *(KINDS[piece.kind] for piece in pieces if piece.kind in KINDS and piece.kind != "name")])
+    matched = [] if hit is None else [piece for piece in hit.evidence if piece.kind in KINDS]
+    best = {KINDS[piece.kind]: piece.text for piece in reversed(matched) if piece.text}
+    other = [piece.kind for piece in pieces if piece.kind in KINDS and piece.kind != "name"]
+    kinds = dict.fromkeys(KINDS[kind] for kind in [*(piece.kind for piece in matched), *other])
+    captions = [segment.caption for segment in segments if segment.caption]
+    if captions:
+        kinds, best = {**kinds, "picture": None}, {"picture": captions[0], **best}
     return [Evidence(kind, _join(pieces, kind, best.get(kind, ""))) for kind in kinds]
 
 
@@ -53,6 +58,8 @@ def group_segments(segments: Sequence[NewSegment]) -> list[list[NewSegment]]:
 
 
 def _join(pieces: Sequence[NewEvidence], kind: Kind, best: str) -> str:
+    if kind == "picture":
+        return best
     texts = list(dict.fromkeys(piece.text.strip() for piece in pieces if KINDS.get(piece.kind) == kind and piece.text))
     joined = (", " if kind == "sound" else " ").join(texts)
     return joined if joined and (len(joined) <= MAX_JOINED_CHARS or not best) else best or joined

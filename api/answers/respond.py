@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from api.service import Service
-    from mm.answers.evidence import EvidenceMoment, Statement
+    from mm.answers.evidence import Evidence, EvidenceMoment, Statement
+    from mm.schemas import EvidenceKind
     from mm.settings import Settings
 
 ANSWER_CHARS = 20_000
@@ -118,9 +119,16 @@ class AnswerComposer:
             start=handle.start,
             end=handle.end,
             kind=item.kind,
-            evidence="picture" if best is None else best.kind,
+            evidence=_name_evidence(best),
             text=None if best is None else best.text or None,
         )
+
+
+def _name_evidence(best: Evidence | None) -> EvidenceKind:
+    """The kind of a piece of evidence in the API; the text about an image is its caption."""
+    if best is None or best.kind == "picture":
+        return "caption" if best is not None and best.text else "picture"
+    return best.kind
 
 
 def _from_model(state: SearchStateModel) -> SearchState:

@@ -14,7 +14,9 @@ DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 _DOCS_PATHS = {DOCS_PATH, *(f"{DOCS_PATH}/{name}" for name in DOCS_FILES)}
 PUBLIC_PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", SIGN_IN_PATH} | _DOCS_PATHS)
 PUBLIC_PREFIX = "/static/"
-QUERY_PATHS = frozenset({"/v1/search", "/v1/ask", "/v1/captions", "/v1/embeddings", "/v1/chat/completions", "/mcp"})
+QUERY_PATHS = frozenset(
+    {"/v1/search", "/v1/ask", "/v1/summaries", "/v1/captions", "/v1/embeddings", "/v1/chat/completions", "/mcp"}
+)
 """They read, and use POST only because a query has a body."""
 IMPORT_PREFIX = "/v1/media/import"
 """Reads folders of the server."""

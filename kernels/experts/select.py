@@ -17,7 +17,7 @@ def _score(x, gate, out, R, W: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_W: tl.
     token = tl.program_id(1).to(tl.int64)
     rows = tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)
     acc = tl.zeros((BLOCK_R, BLOCK_W), tl.float32)
-    for start in range(0, W, BLOCK_W):
+    for start in tl.static_range(0, W, BLOCK_W):
         columns = start + tl.arange(0, BLOCK_W)
         value = tl.load(x + token * W + columns, mask=columns < W, other=0.0).to(tl.float32)
         weight = tl.load(
@@ -34,10 +34,10 @@ def score_experts(x_TW: torch.Tensor, gate_RW: torch.Tensor) -> torch.Tensor:
         return x_TW.float() @ gate_RW.T
     num_routed = len(gate_RW)
     out = torch.empty((num_tokens, num_routed), dtype=torch.float32, device=x_TW.device)
-    block = min(1024, triton.next_power_of_2(width))
-    _score[(triton.cdiv(num_routed, 4), num_tokens)](
-        x_TW, gate_RW, out, num_routed, W=width, BLOCK_R=4, BLOCK_W=block, num_warps=4
-    )
+    rows = 1 if num_tokens <= 4 else 4  # few tokens: more programs
+    block = min(4096 // rows, triton.next_power_of_2(width))
+    grid = (triton.cdiv(num_routed, rows), num_tokens)
+    _score[grid](x_TW, gate_RW, out, num_routed, W=width, BLOCK_R=rows, BLOCK_W=block, num_warps=4)
     return out
 
 

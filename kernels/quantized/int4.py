@@ -27,10 +27,11 @@ class Tile:
     """Launch parameters."""
 
     rows: int = 8
-    blocks: int = 128
+    blocks: int = 64
     """Blocks of 32 columns of a step of the loop."""
-    warps: int = 4
-    stages: int = 1
+    warps: int = 2
+    stages: int = 2
+    """Of the pipeline of `multiply_batch`."""
 
 
 @triton.jit
@@ -51,11 +52,18 @@ def _multiply_vectors(  # type: ignore[no-untyped-def]
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     x += tl.program_id(1) * NUM_BLOCKS * 32
     sums = tl.zeros((ROWS, BLOCKS), tl.float32)
-    for start in range(0, NUM_BLOCKS, BLOCKS):
+    for start in tl.static_range(0, NUM_BLOCKS, BLOCKS):  # unrolled, so that many loads are in flight
         lanes = start * 4 + tl.arange(0, BLOCKS * 4)
         is_lane = lanes < NUM_BLOCKS * 4
         base = rows.to(tl.int64)[:, None] * (NUM_BLOCKS * 4)
         word = tl.load(words + base + lanes[None, :], mask=(rows < N)[:, None] & is_lane[None, :], other=0)
+        word = word.to(tl.uint32, bitcast=True)
+        blocks = start + tl.arange(0, BLOCKS)
+        # One element for each thread, that of the words of this block: no exchange is needed.
+        at = tl.multiple_of(rows.to(tl.int64)[:, None] * NUM_BLOCKS + blocks[None, :], [1, 1])
+        mask = (rows < N)[:, None] & (blocks < NUM_BLOCKS)[None, :]
+        scale = tl.load(scales + at, mask=mask, other=0.0).to(tl.float32)
+        minimum = tl.load(minima + at, mask=mask, other=0.0).to(tl.float32)
         columns = lanes // 4 * 32 + lanes % 4
         dots = tl.zeros((ROWS, BLOCKS * 4), tl.float32)
         totals = tl.zeros((BLOCKS * 4,), tl.float32)
@@ -64,12 +72,6 @@ def _multiply_vectors(  # type: ignore[no-untyped-def]
             totals += value
             scaled = value * (2.0 ** (100 - 4 * (place % 5)))
             dots += _mask_code(word, place) * scaled[None, :]
-        blocks = start + tl.arange(0, BLOCKS)
-        # One element for each thread, that of the words of this block: no exchange is needed.
-        at = tl.multiple_of(rows.to(tl.int64)[:, None] * NUM_BLOCKS + blocks[None, :], [1, 1])
-        mask = (rows < N)[:, None] & (blocks < NUM_BLOCKS)[None, :]
-        scale = tl.load(scales + at, mask=mask, other=0.0).to(tl.float32)
-        minimum = tl.load(minima + at, mask=mask, other=0.0).to(tl.float32)
         dot = tl.sum(tl.reshape(dots, (ROWS, BLOCKS, 4)), axis=2)
         total = tl.sum(tl.reshape(totals, (BLOCKS, 4)), axis=1)
         sums += dot * (scale * 2.0**49) + minimum * total[None, :]
@@ -115,7 +117,7 @@ def multiply_vectors(x_MK: torch.Tensor, matrix: Int4Matrix, tile: Tile | None =
     blocks = min(tile.blocks, triton.next_power_of_2(num_columns // 32))
     _multiply_vectors[(triton.cdiv(num_rows, tile.rows), len(x_MK))](
         x_MK, matrix.words_NBW, matrix.scales_NB, matrix.minima_NB, out, num_rows,
-        NUM_BLOCKS=num_columns // 32, ROWS=tile.rows, BLOCKS=blocks, num_warps=tile.warps, num_stages=tile.stages,
+        NUM_BLOCKS=num_columns // 32, ROWS=tile.rows, BLOCKS=blocks, num_warps=tile.warps,
     )  # fmt: skip
     return out
 

@@ -14,6 +14,8 @@ COMMANDS = {
     "retry": ("mm.cli.commands.retry", "Process failed, quarantined or cancelled items again."),
     "search": ("mm.cli.commands.search", "Search by text, image, audio, video clip or library position."),
     "caption": ("mm.cli.commands.caption", "Describe an image, or each scene of a video, in a sentence."),
+    "ask": ("mm.cli.commands.ask", "Answer a question from the library, with citations."),
+    "chat": ("mm.cli.commands.chat", "Ask questions one after another."),
     "embed": ("mm.cli.commands.embed", "Compute the vectors of texts and images."),
     "actions": ("mm.cli.commands.actions", "Recognize actions in videos, scene by scene."),
     "models": ("mm.cli.commands.models", "List the spaces, show their cards, and export the language model."),

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from mm.client.flows import answers as answer_flows
 from mm.client.flows import captions as caption_flows
 from mm.client.flows import chat as chat_flows
 from mm.client.flows import jobs as job_flows
@@ -64,6 +65,8 @@ class Verbs:
     cancel = Verb(job_flows.cancel)
     wait = Verb(job_flows.wait_for)
     search = Verb(search_flows.search)
+    ask = Verb(answer_flows.ask)
+    summarize = Verb(answer_flows.summarize)
     embed = Verb(search_flows.embed)
     caption = Verb(caption_flows.caption)
     captions = Verb(caption_flows.captions)

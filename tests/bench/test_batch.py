@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mm.bench.ingest import photos
-from mm.bench.ingest.batch import Batch, run, write_photos
+from mm.bench.ingest.batch import Batch, BatchReport, run, write_photos
 from mm.bench.ingest.batch_service import write_clips
 from mm.client import Client
 from mm.errors import Conflict
@@ -59,3 +59,18 @@ def test_bench_photos_with_a_video_and_without_service_is_refused(shell: Shell) 
     done = shell("bench", "photos", "--film", "2")
     assert done.exit_code == 2
     assert "--service" in done.stderr
+
+
+def test_batch_report_with_captions_compares_the_times() -> None:
+    without = BatchReport(10.0, 12.0, {"photos": [1.0, 2.0]})
+    captioned = BatchReport(11.0, 13.0, {"photos": [1.0, 2.0]}, caption_seconds=15.0, caption_cpu=24.0)
+    assert captioned.lines()[1] == "until all captions are written: 15.0 s, 24.0 CPU s, 12000 CPU ms a file"
+    assert captioned.compare_lines(without) == [
+        "until all can be searched, captions on / off: 1.10 of the time",
+        "until all captions are written: 1.50 of the time, 2.00 of the processor time",
+    ]
+
+
+def test_bench_photos_with_captions_and_without_service_is_refused(shell: Shell) -> None:
+    done = shell("bench", "photos", "--captions")
+    assert (done.exit_code, "--service" in done.stderr) == (2, True)

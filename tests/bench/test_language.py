@@ -10,13 +10,29 @@ from click.testing import CliRunner
 from mm.bench.language.models import FORMATS
 from mm.cli.main import main
 
-SMALL = ["bench", "language", "--experts", "--layers", "2", "--vocabulary", "64", "--batch", "2", "--steps", "2"]
+SMALL = [
+    "bench",
+    "language",
+    "--experts",
+    "16",
+    "--expert-layers",
+    "1",
+    "--layers",
+    "2",
+    "--vocabulary",
+    "64",
+    "--batch",
+    "2",
+    "--steps",
+    "2",
+]
 
 
 def test_bench_language_reports_every_format_with_experts() -> None:
     result = CliRunner().invoke(main, [*SMALL, "--json"], catch_exceptions=False)
     rows = json.loads(result.stdout)["rows"]
     assert [row["weights"] for row in rows] == list(FORMATS)
+    assert [row["first_mapped_seconds"] is not None for row in rows] == [False, False, True, True, True]
     assert all(row["first_seconds"] > row["load_seconds"] > 0 and row["tokens_per_second"][0] > 0 for row in rows)
     sizes = {row["weights"]: row["file_mb"] for row in rows}
     assert sizes["fp32"] > 1.7 * sizes["fp16"] > 2 * sizes["int8"] > 2 * sizes["int4"] > 0

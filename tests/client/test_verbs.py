@@ -32,6 +32,8 @@ VERBS = [
     "cancel",
     "wait",
     "search",
+    "ask",
+    "summarize",
     "embed",
     "caption",
     "captions",

@@ -40,7 +40,7 @@ def test_int4_products_equal_the_product_of_the_values(seed: int, num_vectors: i
     matrix = int4_format.quantize(torch.randn((num_rows, 32 * num_blocks), generator=draw).to(DEVICE), torch.float32)
     x = torch.randn((num_vectors, 32 * num_blocks), generator=draw).to(DEVICE)
     expected = x @ int4_format.dequantize(matrix, torch.float32).T
-    few, many = int4.Tile(4, 4, 4, 2), int4.Tile(16, 4, 4, 2)
+    few, many = int4.Tile(4, 4, 4), int4.Tile(16, 4, 4)
     torch.testing.assert_close(int4.multiply_vectors(x, matrix, few), expected, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(int4.multiply_batch(x, matrix, many), expected, rtol=1e-4, atol=1e-4)
 

@@ -33,7 +33,7 @@ def interpret(
 ) -> Interpretation:
     """Interpret a message after rounds of a message and the state after it, oldest first.
 
-    `named` are names and keys of the items in the message. `is_found(state, id)` tells whether a
+    `named` are names and keys of the items in the message. `is_found(state, id)` returns whether a
     state finds a moment: a refinement that excludes the selected moment ends the selection.
     """
     states = [state for _, state in rounds]

@@ -57,7 +57,7 @@ BACK = re.compile(
 )
 """The last change is undone."""
 CLEAR = re.compile(
-    r"\b(?:start|begin) (?:over|again|afresh|anew|fresh)\b|\breset\b|\bfrom (?:scratch|zero|the start|the beginning)\b"
+    r"\b(?:start|begin) (?:over|again|afresh|fresh)\b|\breset\b|\bfrom (?:scratch|zero|the start|the beginning)\b"
     r"|\bforget (?:all|everything|it all|about|that|it)\b"
     r"|\b(?:clear|wipe|delete|discard) (?:all|everything|the search|it all|it)\b"
     r"|\b(?:remove|drop|clear) (?:all|every) (?:the |of the )?(?:conditions?|filters?|restrictions?)\b|\bnew search\b"
@@ -79,7 +79,7 @@ LIMIT = frozenset(_LIMIT.split())
 WITHOUT, WITH_WITHOUT = frozenset(_WITHOUT.split()), frozenset(_WITH_WITHOUT.split())
 ALSO, WITH_ALSO = frozenset(_ALSO.split()), frozenset(_WITH_ALSO.split())
 _OTHER = """
-    everywhere everything library previous cancel revert search restriction beginning conditions scratch forget undo
+    everywhere everything library previous cancel revert search restriction beginning conditions scratch undo
 """
 COMMAND_WORDS = (
     TALK | SELECT | EARLIER | LATER | WITH_TIME | LIMIT | WITHOUT | WITH_WITHOUT | ALSO | WITH_ALSO | frozenset(_OTHER.split())

@@ -10,18 +10,23 @@ from mm.bench.temporary_home import temporary_home
 from mm.client import Client
 from mm.embedded.connect import print_status
 from mm.embedded.supervisor import Supervisor
+from mm.errors import Unavailable
+from mm.generation.builtin_captioner import find_caption_model
 
 CLIP_SECONDS = 2.0
 CLIP_SIZE = (320, 240)
 VIDEO_SIZE = (1280, 720)
 
 
-def measure(photos: int, seed: int, *, video_seconds: float, clips: int) -> BatchReport:
+def measure(photos: int, seed: int, *, video_seconds: float, clips: int, captions: bool = False) -> BatchReport:
     """Upload a video of `video_seconds` (none if 0), clips of 2 s and photos to a new service.
 
-    Raises the errors of the service.
+    With `captions`, it also waits until they are written; otherwise none are. Raises the errors of
+    the service, `Unavailable` for captions without trained weights.
     """
-    with temporary_home() as settings:
+    with temporary_home(captions="on" if captions else "off") as settings:
+        if captions and find_caption_model(settings) is None:
+            raise Unavailable("The trained weights of the language model are not installed, so there are no captions to measure.")
         folder = settings.home.parent
         print_status("generating the files")
         files = []
@@ -33,8 +38,8 @@ def measure(photos: int, seed: int, *, video_seconds: float, clips: int) -> Batc
         warm_up = write_photos(folder / "warm", 1, seed + 1)
         with Supervisor(settings, on_warning=print_status) as supervisor, Client(supervisor.url) as client:
             supervisor.wait_ready()
-            run(client, Batch([("photos", path) for path in warm_up]))  # the worker loads its towers
-            return run(client, Batch(files))
+            run(client, Batch([("photos", path) for path in warm_up]), wait_for_captions=captions)  # loads the models
+            return run(client, Batch(files), wait_for_captions=captions)
 
 
 def write_clips(folder: Path, count: int) -> list[Path]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mm.bench.language.models import FORMATS, Weights, prepare
 from mm.errors import Unavailable
 from mm.models.language.config import LanguageConfig
-from mm.models.language.graph.names import locate_files
+from mm.models.language.graph.names import locate_files, locate_mapped
 from mm.models.language.graph.session import OnnxDecoder, allocate_cache
 
 PROMPT = 32
@@ -39,6 +39,8 @@ class Row:
     load_seconds: float
     first_seconds: float
     """Load with a cold page cache, a prompt of `PROMPT` tokens and its first token."""
+    first_mapped_seconds: float | None
+    """The same with mapped experts; None without quantized experts."""
     tokens_per_second: list[float]
     """Median of the steps, by batch size."""
     tokens_per_cpu_second: list[float]
@@ -51,6 +53,7 @@ class Row:
     def format_cells(self) -> list[str]:
         rates = zip(self.tokens_per_second, self.tokens_per_cpu_second, strict=True)
         cells = [self.weights, f"{self.file_mb:.0f}", f"{self.load_seconds:.2f}", f"{self.first_seconds:.2f}"]
+        cells.append("-" if self.first_mapped_seconds is None else f"{self.first_mapped_seconds:.2f}")
         cells += [f"{rate:.0f} ({cpu_rate:.0f})" for rate, cpu_rate in rates]
         return [*cells, f"{self.memory_mb:.0f}", "-" if self.loss is None else f"{self.loss:.4f}"]
 
@@ -67,7 +70,7 @@ class DecodingReport:
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
         batches = [f"tokens/s, batch {batch} (of processor time)" for batch in self.batches]
-        cells = ["weights", "file MB", "load s", "cold, to the first token, s", *batches, "memory MB"]
+        cells = ["weights", "file MB", "load s", "cold, to the first token, s", "with mapped experts, s", *batches, "memory MB"]
         header = [*cells, f"loss of {self.num_text_tokens} tokens"]
         table = [header, ["---"] * len(header), *(row.format_cells() for row in self.rows)]
         return [f"| {' | '.join(cells)} |" for cells in table]
@@ -107,8 +110,9 @@ def main(folder: str) -> None:
     """Measure one row in this process, by the arguments on standard input, and print it as JSON."""
     options = json.loads(sys.stdin.read())
     files = locate_files(Path(folder), "decoder")
-    for path in files:
-        _drop_from_page_cache(path)
+    is_mapped = locate_mapped(Path(folder), "decoder").exists()
+    first_mapped = _measure_mapped(Path(folder), options["threads"]) if is_mapped else None
+    _drop_from_page_cache(Path(folder))
     start = time.perf_counter()
     decoder = OnnxDecoder(Path(folder), "decoder", options["threads"])
     load = time.perf_counter() - start
@@ -124,7 +128,17 @@ def main(folder: str) -> None:
         cpu_rates.append(size * len(seconds) / (time.process_time() - cpu_start))
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     loss = compute_loss(decoder, options["text"]) if options["text"] else None
-    sys.stdout.write(json.dumps(asdict(Row(options["name"], megabytes, load, first, rates, cpu_rates, memory, loss))))
+    sys.stdout.write(
+        json.dumps(asdict(Row(options["name"], megabytes, load, first, first_mapped, rates, cpu_rates, memory, loss)))
+    )
+
+
+def _measure_mapped(folder: Path, threads: int) -> float:
+    """Seconds to the first token with mapped experts and a cold page cache."""
+    _drop_from_page_cache(folder)
+    start = time.perf_counter()
+    _Batch(OnnxDecoder(folder, "decoder", threads, are_experts_mapped=True), 1)
+    return time.perf_counter() - start
 
 
 class _Batch:
@@ -163,8 +177,9 @@ def compute_loss(decoder: OnnxDecoder, tokens: Sequence[int]) -> float:
     return float(np.concatenate(losses).mean())
 
 
-def _drop_from_page_cache(path: Path) -> None:
-    """Write a file to disk and ask the kernel to release its pages."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+def _drop_from_page_cache(folder: Path) -> None:
+    """Write the files to disk and ask the kernel to release their pages."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

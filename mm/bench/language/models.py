@@ -23,15 +23,15 @@ FORMATS: Mapping[str, WeightFormat] = {
     "int4": WeightFormat("int4"),
     "int4, float32 activations": WeightFormat("int4", int8_activations=False),
 }
-EXPERTS = {"num_experts": 128, "num_null_experts": 2, "num_experts_per_tok": 3, "moe_intermediate_size": 16}
+EXPERTS = {"num_experts": 128, "num_null_experts": 2, "num_experts_per_tok": 3}
 """Those that the language model adds to its upper layers."""
 
 Weights = dict[str, Float]
 
 
-def draw_small(num_layers: int, vocab_size: int, *, has_experts: bool) -> tuple[LanguageConfig, Weights]:
+def draw_small(num_layers: int, vocab_size: int, expert_width: int, expert_layers: int) -> tuple[LanguageConfig, Weights]:
     """Random weights of SmolLM2's sizes, with other numbers of layers and tokens."""
-    config = _enlarge(LanguageConfig(num_hidden_layers=num_layers, vocab_size=vocab_size), has_experts=has_experts)
+    config = _enlarge(LanguageConfig(num_hidden_layers=num_layers, vocab_size=vocab_size), expert_width, expert_layers)
     random = np.random.default_rng(0)
     weights = {}
     for name, shape in list_weight_shapes(config).items():
@@ -40,7 +40,7 @@ def draw_small(num_layers: int, vocab_size: int, *, has_experts: bool) -> tuple[
     return config, weights
 
 
-def read_builtin(additions: Path | None, *, has_experts: bool) -> tuple[LanguageConfig, Weights]:
+def read_builtin(additions: Path | None, expert_width: int, expert_layers: int) -> tuple[LanguageConfig, Weights]:
     """SmolLM2, with additions or with experts of random routers, which add nothing.
 
     Raises what `find_smollm2` and `load_additions` raise.
@@ -53,8 +53,8 @@ def read_builtin(additions: Path | None, *, has_experts: bool) -> tuple[Language
 
         added = load_additions(additions)
         return added.config, added.merge(weights)
-    config = _enlarge(config, has_experts=has_experts)
-    return config, add_experts(config, weights, seed=0) if has_experts else weights
+    config = _enlarge(config, expert_width, expert_layers)
+    return config, add_experts(config, weights, seed=0) if expert_width else weights
 
 
 def prepare(weights: Weights, weight_format: WeightFormat) -> Weights:
@@ -62,5 +62,8 @@ def prepare(weights: Weights, weight_format: WeightFormat) -> Weights:
     return weights if weight_format.precision == "int4" else round_weights(weights)
 
 
-def _enlarge(config: LanguageConfig, *, has_experts: bool) -> LanguageConfig:
-    return replace(config, **EXPERTS, first_k_dense_replace=config.num_hidden_layers // 2) if has_experts else config
+def _enlarge(config: LanguageConfig, expert_width: int, expert_layers: int) -> LanguageConfig:
+    if not expert_width:
+        return config
+    first = max(0, config.num_hidden_layers - expert_layers)
+    return replace(config, **EXPERTS, moe_intermediate_size=expert_width, first_k_dense_replace=first)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from kernels.bench import measure_peak
 from mm.bench.serving.engine_run import run_engine
 from mm.bench.serving.expert_cache import CacheRow, measure_expert_cache
-from mm.bench.serving.gpu_timing import report_progress
+from mm.bench.serving.gpu_timing import measure_read_bandwidth, report_progress
 from mm.bench.serving.kernel_checks import check_kernels, check_runner
 from mm.bench.serving.kernel_speeds import MatrixRow, MoERow, measure_matrices, measure_moe_layers
 from mm.bench.serving.shapes import MOE_SHAPES
@@ -43,7 +42,7 @@ class GpuServingReport:
     """One run on one GPU; the names of the fields are the keys of `--json`."""
 
     device: str
-    copy_gb_per_second: float
+    read_gb_per_second: float
     errors: dict[str, float]
     """Relative errors of the kernels to their references."""
     throughputs: list[Throughput]
@@ -55,7 +54,7 @@ class GpuServingReport:
         """The report as Markdown tables."""
         worst = max(self.errors, key=lambda name: self.errors[name])
         return [
-            f"{self.device}, copy {self.copy_gb_per_second:.0f} GB/s; "
+            f"{self.device}, reads {self.read_gb_per_second:.0f} GB/s; "
             f"largest relative error of {len(self.errors)} checks {self.errors[worst]:.1e} ({worst})",
             "",
             *format_throughputs(self.throughputs),
@@ -129,7 +128,7 @@ def run(num_requests: int, has_baseline: bool = True, seed: int = 0) -> GpuServi
     for config, name in ((DENSE, "dense"), (MOE, "with experts")):
         throughputs.append(_measure_alone(f"mm, one request, {name}", config))
         report_progress(f"{name}: {throughputs[-1].tokens_per_second:.0f} tokens/s")
-    bandwidth = measure_peak().bytes
+    bandwidth = measure_read_bandwidth()
     moe_layers, matrices, cache = measure_moe_layers(bandwidth), measure_matrices(bandwidth), measure_expert_cache()
     if has_baseline:
         throughputs.append(run_transformers(DENSE, items, CUDA, torch.float16))

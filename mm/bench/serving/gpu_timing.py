@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
+
+import torch
 
 from kernels.bench import measure_seconds
 
@@ -17,6 +20,13 @@ MIN_BYTES = 600_000_000
 def report_progress(text: str) -> None:
     """Print a line to standard error; the report is on standard output."""
     print(text, file=sys.stderr, flush=True)
+
+
+def measure_read_bandwidth() -> float:
+    """Bytes a second that the GPU reads: sums of tensors larger than its cache."""
+    tensors = [torch.ones(1 << 28, device="cuda") for _ in range(4)]
+    seconds = measure_each([partial(torch.sum, tensor) for tensor in tensors])
+    return 4 * len(tensors[0]) / seconds
 
 
 def count_copies(num_bytes: int, most: int = 256) -> int:

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 DEVICE = torch.device("cuda")
 INT4_TILES = (
-    int4.Tile(2, 128, 4, 1),
-    int4.Tile(4, 128, 4, 1),
-    int4.Tile(8, 128, 4, 1),
-    int4.Tile(4, 64, 2, 1),
-    int4.Tile(8, 64, 2, 1),
-    int4.Tile(16, 64, 2, 1),
+    int4.Tile(4, 128, 4),
+    int4.Tile(8, 128, 4),
+    int4.Tile(4, 64, 2),
+    int4.Tile(8, 64, 2),
+    int4.Tile(4, 128, 2),
+    int4.Tile(4, 32, 1),
+    int4.Tile(8, 32, 1),
 )
 
 
@@ -42,7 +43,7 @@ class MatrixRow:
     int4_us: float
     int4_tile: str
     int4_bandwidth_share: float
-    """Bytes of the matrix in 4 bits per second, of the bandwidth of a copy."""
+    """Bytes of the matrix in 4 bits per second, of the measured bandwidth."""
 
     @property
     def int4_speedup(self) -> float:

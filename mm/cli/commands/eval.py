@@ -32,6 +32,7 @@ def command() -> None:
 
 command.add_command(eval_language.captions)
 command.add_command(eval_language.caption_search)
+command.add_command(eval_language.routing)
 
 
 root = click.option("--root", type=options.FOLDER, required=True, help="Folder of the data set, laid out as in its CARD.md.")

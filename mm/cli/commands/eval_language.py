@@ -1,4 +1,4 @@
-"""`mm eval captions` and `mm eval caption-search`: what the language model writes about images."""
+"""`mm eval captions`, `caption-search` and `routing`: the language model about images."""
 
 from __future__ import annotations
 
@@ -89,4 +89,30 @@ def caption_search(root: Path, split: str, limit: int | None, file: Path, as_jso
     with shipped_space() as (space, _):
         images_ND = embed_images(space.image, [row.path for row in rows], lambda image: image)
         report = evaluate_search(space, rows, images_ND, [texts.get(row.path.name, "") for row in rows])
+    print_report(report, as_json)
+
+
+@click.command("routing")
+@root
+@split
+@click.option(
+    "--images", "num_images", type=click.IntRange(1), default=200, show_default=True, help="Captioned images in the mix."
+)
+@click.option("--weights", type=options.FILE, help="Trained weights of the language model; default: the shipped ones.")
+@options.as_json
+def routing(root: Path, split: str, num_images: int, weights: Path | None, as_json: bool) -> None:
+    """Measure how evenly experts are used, by kind of token, on captions, questions and answers."""
+    from mm.cli.commands.eval import print_progress, print_report, shipped_space
+    from mm.evaluation.language.routing import RoutingModel, evaluate_routing
+    from mm.models.language.base_weights import read_base_weights
+    from mm.models.language.checkpoint.file import SHIPPED, load_additions
+    from mm.models.language.gguf.reader import read_gguf
+    from mm.models.language.smollm2 import find_smollm2, read_config
+    from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
+
+    file = read_gguf(find_smollm2())
+    additions, base = load_additions(weights or SHIPPED), read_base_weights(file, read_config(file))
+    with shipped_space() as (space, _):
+        model = RoutingModel(additions, base, space.image_maps, LanguageTokenizer(read_vocabulary(file)))
+        report = evaluate_routing(model, root, split, num_images, print_progress)
     print_report(report, as_json)

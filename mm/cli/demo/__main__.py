@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from mm.cli.demo.captions import wait_for_captions
 from mm.cli.demo.dataset import AUDIO, QUERIES, SCENES, VIDEO
 from mm.cli.demo.fixtures import make_fixtures
 from mm.cli.demo.ground_truth import build_ground_truth
@@ -44,9 +45,10 @@ def run(page: Path) -> int:
             supervisor.wait_ready()
             print_progress(f"ingesting {len(fixtures.media)} files")
             item_names = ingest(client, fixtures, print_progress)
+            captions = wait_for_captions(client, settings, item_names, print_progress)
             print_progress(f"running {len(QUERIES)} queries")
             results = run_queries(client, QUERIES, item_names, fixtures, build_ground_truth(VIDEO, SCENES, AUDIO))
-            write_page(page, results, client)
+            write_page(page, results, captions, client)
             print_progress("stopping")
     print_results(results)
     num_wrong = sum(not result.is_correct for result in results)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -49,8 +50,8 @@ figcaption { margin-top: .5rem; font-size: .9rem; overflow-wrap: anywhere }
 """
 
 
-def write_page(path: Path, results: list[Result], client: Client) -> None:
-    """Write the page, with thumbnails from the service."""
+def write_page(path: Path, results: list[Result], captions: Mapping[str, str], client: Client) -> None:
+    """Write the page with thumbnails from the service; `captions` are those of photos by name."""
     num_correct = sum(result.is_correct for result in results)
     sections = "\n".join(_section(result, client) for result in results)
     document = f"""<!doctype html>
@@ -67,6 +68,7 @@ def write_page(path: Path, results: list[Result], client: Client) -> None:
 <p>{num_correct} of {len(results)} results are correct. A green frame marks a correct hit.</p>
 </header>
 {sections}
+{_caption_section(captions)}
 </body>
 </html>
 """
@@ -81,6 +83,13 @@ def _section(result: Result, client: Client) -> str:
         f"<ul>{''.join(_hit(hit, client) for hit in result.hits)}</ul>" if result.hits else '<p class="soft">No likely hit.</p>'
     )
     return f"<section><h2>{mark} {escape(result.query.label())}</h2>{speech}{hits}</section>"
+
+
+def _caption_section(captions: Mapping[str, str]) -> str:
+    if not captions:
+        return ""
+    rows = "".join(f"<li><b>{escape(name)}</b><br>{escape(text)}</li>" for name, text in captions.items())
+    return f"<section><h2>Captions of the photos, written by the language model</h2><ul>{rows}</ul></section>"
 
 
 def _hit(judged: JudgedHit, client: Client) -> str:

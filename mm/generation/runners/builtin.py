@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from mm.errors import InvalidInput
@@ -54,9 +55,14 @@ def plan_engine(config: LanguageConfig, cache_bytes: int) -> EngineConfig:
 def make_engine(model: BuiltinModel, threads: int, cache_bytes: int) -> Engine:
     """An engine for `EngineProcess`; `threads` 0 uses all cores.
 
+    It answers with mapped experts while a thread loads the session in which they are faster.
     Raises what `BuiltinModel.load` and `plan_engine` raise.
     """
-    decoder = model.load(threads or count_usable_cores())
+    threads = threads or count_usable_cores()
+    mapped = model.load_mapped(threads)
+    decoder = model.load(threads) if mapped is None else mapped
     sizes = plan_engine(decoder.config, cache_bytes)
     runner = OnnxRunner(decoder, sizes.num_blocks, sizes.block_size, COPIES * sizes.num_blocks * sizes.block_size)
+    if mapped is not None:
+        runner.replace_decoder(ThreadPoolExecutor(1).submit(model.load, threads))
     return Engine(runner, make_vocabulary(LanguageTokenizer(read_vocabulary(read_gguf(find_smollm2())))), sizes)

@@ -78,7 +78,7 @@ class ExpertCache:
         x_TW: Tensor,
         indices_TK: Tensor,
         weights_TK: Tensor,
-        out_TW: Tensor,
+        base_TW: Tensor,
         next_indices_TK: Tensor | None = None,
     ) -> Tensor:
         """Like `Ops.add_experts` with the experts of a layer; `next_indices_TK` is a prediction.
@@ -101,7 +101,7 @@ class ExpertCache:
             part = slice(first, last)
             results.append(
                 ops.add_experts(
-                    x_TW[part], slots_TK, weights_TK[part], self._gate_up_SIW, self._down_SWI, out_TW[part].contiguous()
+                    x_TW[part], slots_TK, weights_TK[part], self._gate_up_SIW, self._down_SWI, base_TW[part].contiguous()
                 )
             )
         return torch.cat(results)

@@ -18,6 +18,7 @@ from mm.generation.runners.paged_cache import Lane, PagedCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from mm.generation.runner import StepBatch
     from mm.models.language.graph.session import OnnxDecoder
@@ -44,7 +45,7 @@ class OnnxRunner:
         Raises `InvalidInput` when the copies have no room for a sequence of the greatest length.
         """
         self.decoder = decoder
-        """May be replaced between two steps by another session of the same model."""
+        self._next: Future[OnnxDecoder] | None = None
         self._pages = PagedCache(decoder.config, num_blocks, block_size)
         self._max_tokens, self._min_capacity = max_lane_tokens, min_capacity
         self._lanes: dict[tuple[bool, int], Lane] = {}  # by whether it is for single tokens, and capacity
@@ -59,8 +60,17 @@ class OnnxRunner:
         """Tokens for which the lanes have room."""
         return sum(lane.num_rows * capacity for (_, capacity), lane in self._lanes.items())
 
+    def replace_decoder(self, loading: Future[OnnxDecoder]) -> None:
+        """Use another session of the same model from the first step on that begins after its load.
+
+        That step raises the error of a load that failed.
+        """
+        self._next = loading
+
     def run(self, batch: StepBatch) -> Float32:
         """Logits (L, vocabulary) of the tokens `batch.logits_rows_L`."""
+        if self._next is not None and self._next.done():
+            self.decoder, self._next = self._next.result(), None
         embeddings_TD = self.decoder.embed(batch.token_ids_T[None])[0]
         if batch.media_embeddings_MD is not None:
             embeddings_TD[batch.media_rows_M] = batch.media_embeddings_MD

@@ -159,7 +159,7 @@ class TorchModel:
         return functional.linear(hidden_LW, self._embedding_VW).float()
 
     def _apply_cached(self, cache: ExpertCache, layer: Layer, moe_layer: int, x_TW: Tensor, bias_TR: Tensor | None) -> Tensor:
-        output_TW = apply_network(self.ops, replace(layer, experts=None), x_TW).float()
+        output_TW = apply_network(self.ops, replace(layer, experts=None), x_TW)
         indices, weights = self._select(self._moe_layers[moe_layer], x_TW, bias_TR)
         following = self._moe_layers[moe_layer + 1 : moe_layer + 2]
         predicted = self._select(following[0], x_TW, bias_TR)[0] if following else None
@@ -234,7 +234,7 @@ def apply_network(ops: Ops, layer: Layer, x_TW: Tensor, num_selected: int = 0, b
     indices, weights = select(ops, experts, x_TW, num_selected, bias_TR)
     if experts.all_down_WI is not None and len(x_TW) > MAX_SPARSE_TOKENS:
         return output_TW.float() + _apply_all_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.all_down_WI)
-    return ops.add_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.down_EWI, output_TW.float())
+    return ops.add_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.down_EWI, output_TW)
 
 
 def _apply_all_experts(x_TW: Tensor, indices_TK: Tensor, weights_TK: Tensor, gate_up_EIW: Tensor, down_WI: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ class Ops:
     score_experts: Callable[[Tensor, Tensor], Tensor]
     select_experts: Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
     add_experts: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-    """`apply_experts`, added to the float32 tensor of the last argument."""
+    """`apply_experts`, added to the last argument; the result is float32."""
     multiply_int4: Callable[[Tensor, Int4Matrix], Tensor]
     multiply_int8: Callable[[Tensor, Int8Matrix], Tensor]
 
@@ -68,8 +68,8 @@ def _attend_reference(queries_THD: Tensor, cache: PagedCache, step: AttentionSte
     return attention_reference.attend(queries_THD, cache, step.query_starts_S1, step.context_lens_S, step.block_tables_SN)
 
 
-def _add_experts_reference(x: Tensor, indices: Tensor, weights: Tensor, gate_up: Tensor, down: Tensor, out: Tensor) -> Tensor:
-    return out + experts_reference.apply_experts(x, indices, weights, gate_up, down)
+def _add_experts_reference(x: Tensor, indices: Tensor, weights: Tensor, gate_up: Tensor, down: Tensor, base: Tensor) -> Tensor:
+    return base + experts_reference.apply_experts(x, indices, weights, gate_up, down)
 
 
 def multiply_unpacked_int4(x_MK: Tensor, matrix: Int4Matrix) -> Tensor:
@@ -109,10 +109,10 @@ def _make_kernel_ops() -> Ops:
                 attend_tiles(queries_THD, cache, *places, *tiles, out, num_tokens, step.num_splits)
         return out
 
-    def add_experts(x: Tensor, indices: Tensor, weights: Tensor, gate_up: Tensor, down: Tensor, out: Tensor) -> Tensor:
+    def add_experts(x: Tensor, indices: Tensor, weights: Tensor, gate_up: Tensor, down: Tensor, base: Tensor) -> Tensor:
         if len(x) <= MAX_GATHERED_TOKENS:
-            return gathered.apply_experts(x, indices, weights, gate_up, down, out)
-        return out + grouped.apply_experts(x, indices, weights, gate_up, down)
+            return gathered.apply_experts(x, indices, weights, gate_up, down, base)
+        return base + grouped.apply_experts(x, indices, weights, gate_up, down)
 
     def multiply_int4(x: Tensor, matrix: Int4Matrix) -> Tensor:
         if len(x) <= int4.MAX_VECTORS:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from copy import copy
+from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mm.errors import InvalidInput
+from mm.errors import Corrupt, InvalidInput
 from mm.generation import Engine, EngineConfig, Request, SamplingParams, Vocabulary
 from mm.generation.beam_search import BeamSearch
 from mm.generation.runners.onnx_runner import OnnxRunner
@@ -116,15 +117,38 @@ def test_runner_without_room_for_the_longest_sequence_is_refused(model) -> None:
         OnnxRunner(model[0], 24, 4, 32)
 
 
-def test_runner_continues_with_a_replaced_decoder(model) -> None:
-    decoder, weights = model
-    runner = OnnxRunner(decoder, SIZES.num_blocks, SIZES.block_size, 1024, 16)
-    run = runner.run
+class ReplacingRunner:
+    """Replaces the decoder by another one from the fourth step on."""
 
-    class Replacing:
-        def run(self, batch):
-            runner.decoder = replacement if runner.decoder is decoder else decoder
-            return run(batch)
+    def __init__(self, runner: OnnxRunner, replacement: OnnxDecoder) -> None:
+        self.runner, self.replacement, self.num_steps = runner, replacement, 0
+        self.loading: Future[OnnxDecoder] = Future()
+        runner.replace_decoder(self.loading)
 
-    replacement = copy(decoder)
-    compare_on_random_schedule(11, decoder.config, weights, Replacing(), tolerance=2e-3)
+    def run(self, batch):
+        self.num_steps += 1
+        if self.num_steps == 4:
+            self.loading.set_result(self.replacement)
+        logits = self.runner.run(batch)
+        assert (self.runner.decoder is self.replacement) == (self.num_steps >= 4)
+        return logits
+
+
+def test_runner_continues_with_a_decoder_that_was_loaded_meanwhile(tmp_path: Path) -> None:
+    """First with mapped experts, then with those in the layout of the processor."""
+    weights = random_weights(CONFIG, 5)
+    write_graphs(tmp_path, "small", weights, CONFIG, EXACT_INT4)
+    mapped, packed = (OnnxDecoder(tmp_path, "small", are_experts_mapped=of) for of in (True, False))
+    runner = ReplacingRunner(OnnxRunner(mapped, SIZES.num_blocks, SIZES.block_size, 1024, 16), packed)
+    compare_on_random_schedule(11, CONFIG, round_to(weights, EXACT_INT4), runner, tolerance=2e-3)
+
+
+def test_runner_whose_decoder_cannot_be_replaced_raises_the_error(model) -> None:
+    runner = OnnxRunner(model[0], 24, 4, 128)
+    loading: Future[OnnxDecoder] = Future()
+    loading.set_exception(Corrupt("no graph"))
+    runner.replace_decoder(loading)
+    with pytest.raises(Corrupt, match="no graph"):
+        generate(
+            Engine(runner, VOCABULARY, EngineConfig(24, 4, max_num_seqs=4)), [Request("one", (1,), SamplingParams(max_tokens=1))]
+        )

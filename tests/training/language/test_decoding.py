@@ -86,9 +86,24 @@ def test_generator_samples_with_the_probabilities_of_the_model(model: TrainedMod
     torch.testing.assert_close(shares, expected[top], rtol=0, atol=0.05)
 
 
-def test_generator_uses_rounded_experts_and_restores_training(model: TrainedModel) -> None:
+def test_generator_decodes_with_a_copy_of_the_rounded_experts_in_the_same_memory(model: TrainedModel) -> None:
+    generator, prompts, experts = Generator(model), make_prompts(model, REQUESTS[:1], None), model.experts[0]
     model.train()
-    Generator(model).generate(make_prompts(model, REQUESTS[:1], None), END, 2)
-    assert model.training
-    assert all(experts.matrices()[0] is experts.gate_up_proj for experts in model.experts)
+    model.set_quantized(True)
+    addresses = []
+    for _ in range(2):
+        with torch.no_grad():
+            experts.down_proj.normal_(std=0.3)
+        generator.generate(prompts, END, 2)
+        assert model.training
+        expected = experts.matrices()
+        experts.use_copy(torch.float32)
+        copied = experts.matrices()
+        assert all(torch.equal(copy, matrix) for copy, matrix in zip(copied, expected, strict=True))
+        addresses.append([copy.data_ptr() for copy in copied])
+        experts.use_weights()
+    assert addresses[0] == addresses[1]
+    assert not torch.equal(experts.matrices()[1], experts.down_proj)
+    model.set_quantized(False)
+    assert experts.matrices()[1] is experts.down_proj
     model.eval()

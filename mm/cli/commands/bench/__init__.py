@@ -10,6 +10,7 @@ import click
 from mm.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "captions": ("mm.cli.commands.bench.captions", "Caption photos, several at once compared with one at a time."),
     "crash": (
         "mm.cli.commands.bench.crash",
         "Kill processes of a service at seeded times, and check every guarantee after each.",

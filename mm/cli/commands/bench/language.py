@@ -14,7 +14,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--additions", type=FILE, help="File of trained weights to add to SmolLM2.")
-@click.option("--experts", is_flag=True, help="Add 128 untrained experts to each layer of the upper half.")
+@click.option("--experts", type=click.IntRange(0), default=0, help="Add 128 untrained experts of this width to layers.")
+@click.option("--expert-layers", type=click.IntRange(1), default=15, show_default=True, help="Upper layers that have experts.")
 @click.option("--text", type=FILE, help="UTF-8 text whose loss is measured.")
 @click.option("--text-tokens", type=click.IntRange(2), default=2048, show_default=True, help="Tokens of the text to read.")
 @click.option("--weights", "formats", multiple=True, help="Weight formats to measure; all without this option.")
@@ -28,7 +29,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @options.as_json
 def command(
     additions: Path | None,
-    experts: bool,
+    experts: int,
+    expert_layers: int,
     text: Path | None,
     text_tokens: int,
     formats: tuple[str, ...],
@@ -47,9 +49,9 @@ def command(
     if unknown := sorted(set(formats) - FORMATS.keys()):
         raise InvalidInput(f"There is no weight format {unknown[0]!r}. Formats are: {'; '.join(FORMATS)}.")
     if layers is None:
-        config, weights = read_builtin(additions, has_experts=experts)
+        config, weights = read_builtin(additions, experts, expert_layers)
     else:
-        config, weights = draw_small(layers, vocabulary, has_experts=experts)
+        config, weights = draw_small(layers, vocabulary, experts, expert_layers)
     tokens = [] if text is None else _encode(text)[:text_tokens]
     print_report(measure(config, weights, batches, steps, threads, tokens, formats or tuple(FORMATS)), as_json)
 

@@ -20,7 +20,8 @@ import click
     help="With --service: upload a video of S seconds first.",
 )
 @click.option("--clips", default=0, show_default=True, metavar="N", help="With --service: upload N clips of 2 s first.")
-def command(photos: int, seed: int, service: bool, video_seconds: float, clips: int) -> None:
+@click.option("--captions", is_flag=True, help="With --service: first without captions, then until all captions are written.")
+def command(photos: int, seed: int, service: bool, video_seconds: float, clips: int, captions: bool) -> None:
     """Time the ingest of 12-megapixel JPEGs, compared with decoding them at full size."""
     import structlog
 
@@ -28,10 +29,14 @@ def command(photos: int, seed: int, service: bool, video_seconds: float, clips: 
     from mm.bench.ingest.photos import run
 
     if service:
-        click.echo("\n".join(measure(photos, seed, video_seconds=video_seconds, clips=clips).lines()))
+        without = measure(photos, seed, video_seconds=video_seconds, clips=clips)
+        click.echo("\n".join(without.lines()))
+        if captions:
+            report = measure(photos, seed, video_seconds=video_seconds, clips=clips, captions=True)
+            click.echo("\n".join(["", "with captions:", *report.lines(), "", *report.compare_lines(without)]))
         return
-    if video_seconds or clips:
-        raise click.UsageError("`--film` and `--clips` need --service.")
+    if video_seconds or clips or captions:
+        raise click.UsageError("`--film`, `--clips` and `--captions` need --service.")
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # not one log line per photo
     click.echo("\n".join(run(photos, seed).lines()))

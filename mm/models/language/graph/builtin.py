@@ -20,7 +20,7 @@ from mm.errors import Unavailable
 from mm.models.language.checkpoint.expert_layout import convert_experts
 from mm.models.language.checkpoint.file import load_additions, read_metadata
 from mm.models.language.gguf.reader import read_gguf
-from mm.models.language.graph.names import BUILDER_VERSION, locate_files
+from mm.models.language.graph.names import BUILDER_VERSION, locate_files, locate_mapped
 from mm.models.language.graph.session import OnnxDecoder
 from mm.models.language.graph.weight_format import Precision, WeightFormat
 from mm.models.language.smollm2 import find_smollm2, read_config, read_weights
@@ -42,12 +42,16 @@ class BuiltinModel:
         Raises `Unavailable` when the package of SmolLM2 is not installed or the graphs cannot be
         built, `Corrupt` for files that cannot be read or do not fit together.
         """
-        key = self._make_key()
-        if not locate_files(self.cache, key)[0].exists():
-            if self.additions is not None:
-                load_additions(self.additions).require_base(find_smollm2())
-            _build_in_subprocess(self)
-        return OnnxDecoder(self.cache, key, threads)
+        return OnnxDecoder(self.cache, self._ensure_graphs(), threads)
+
+    def load_mapped(self, threads: int) -> OnnxDecoder | None:
+        """The decoder with mapped experts, which is loaded faster; None without quantized experts.
+
+        Raises as `load`.
+        """
+        key = self._ensure_graphs()
+        is_written = locate_mapped(self.cache, key).exists()
+        return OnnxDecoder(self.cache, key, threads, are_experts_mapped=True) if is_written else None
 
     def build(self) -> None:
         """Write the graphs. The additions must belong to the installed SmolLM2."""
@@ -69,6 +73,15 @@ class BuiltinModel:
                 for layer in layers
             }
         write_graphs(self.cache, self._make_key(), weights, config, WeightFormat(self.precision), experts)
+
+    def _ensure_graphs(self) -> str:
+        """The key of the graphs, which are built if they are not there."""
+        key = self._make_key()
+        if not locate_files(self.cache, key)[0].exists():
+            if self.additions is not None:
+                load_additions(self.additions).require_base(find_smollm2())
+            _build_in_subprocess(self)
+        return key
 
     def _make_key(self) -> str:
         """Names everything that determines the graphs."""

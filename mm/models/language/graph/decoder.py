@@ -28,6 +28,7 @@ from mm.models.language.base_weights import EMBEDDING_BITS
 from mm.models.language.config import LanguageConfig
 from mm.models.language.graph.builder import MICROSOFT, GraphBuilder
 from mm.models.language.graph.external_data import ExternalData
+from mm.models.language.graph.mapped_experts import turn_experts_into_inputs
 from mm.models.language.graph.moe import ROUTER_BIAS, add_experts, add_router
 from mm.models.language.graph.names import (
     CHUNK_LENGTHS,
@@ -40,6 +41,7 @@ from mm.models.language.graph.names import (
     MAX_LENGTH,
     TOKENS,
     locate_files,
+    locate_mapped,
     name_past,
     name_present,
 )
@@ -59,7 +61,9 @@ def write_graphs(
     weight_format: WeightFormat,
     experts: QuantizedExperts | None = None,
 ) -> None:
-    """Write the files of `locate_files`; that of the decoder last: where it is, the others are.
+    """Write the files of `locate_files`, and of `locate_mapped` for quantized experts.
+
+    That of the decoder is the last: where it is, the others are.
 
     The key must name everything that determines the bytes. `experts` are those that INT4 does not
     round again. Raises `Corrupt` for weights of another model, `InvalidInput` for sizes that cannot
@@ -70,11 +74,14 @@ def write_graphs(
     folder.mkdir(parents=True, exist_ok=True)
     data = ExternalData(data_file.name)
     table = _Embeddings(weights, weight_format)
-    graphs = {embedding: table.build_lookup(data), decoder: _Decoder(weights, config, table, data, experts or {}).build_decoder()}
+    lookup = table.build_lookup(data)
+    graph = _Decoder(weights, config, table, data, experts or {}).build_decoder()
     with open_atomic(data_file) as file:
         data.write(file)
-    for path, graph in graphs.items():
-        write_atomic(path, graph)
+    write_atomic(embedding, lookup)
+    if (mapped := turn_experts_into_inputs(graph)) is not None:
+        write_atomic(locate_mapped(folder, key), mapped)
+    write_atomic(decoder, graph)
 
 
 class _Embeddings:

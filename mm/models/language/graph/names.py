@@ -16,7 +16,7 @@ LOGIT_ROWS, LOGITS = "logit_rows", "logits"
 CONFIG = "language_config"
 """Key of the metadata of the decoder: its `LanguageConfig` as JSON."""
 
-BUILDER_VERSION = 3
+BUILDER_VERSION = 4
 """Part of the names of cached graphs; increased when the builder gives other bytes."""
 
 
@@ -28,6 +28,11 @@ def name_past(layer: int) -> tuple[str, str]:
 def name_present(layer: int) -> tuple[str, str]:
     """Outputs: keys and values of the cache after the step."""
     return f"present.{layer}.key", f"present.{layer}.value"
+
+
+def locate_mapped(folder: Path, key: str) -> Path:
+    """The graph of the decoder with experts as inputs, see `mapped_experts`."""
+    return folder / f"{key}.mapped.onnx"
 
 
 def locate_files(folder: Path, key: str) -> tuple[Path, Path, Path]:

@@ -7,6 +7,7 @@ size, V vocabulary, M MoE layers, A experts and null experts.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import onnxruntime
 
 from mm.errors import Corrupt, InvalidInput
 from mm.models.language.config import LanguageConfig
+from mm.models.language.graph.mapped_experts import Array, map_experts
 from mm.models.language.graph.names import (
     CHUNK_LENGTHS,
     CONFIG,
@@ -26,6 +28,7 @@ from mm.models.language.graph.names import (
     MAX_LENGTH,
     TOKENS,
     locate_files,
+    locate_mapped,
     name_past,
     name_present,
 )
@@ -46,21 +49,23 @@ _BAD_GRAPH = (
 class OnnxDecoder:
     """The sessions of a decoder and of its token embeddings. Safe to use from several threads."""
 
-    def __init__(self, folder: Path, key: str, threads: int = 1, *, prepack: bool = True) -> None:
+    def __init__(self, folder: Path, key: str, threads: int = 1, *, are_experts_mapped: bool = False) -> None:
         """Load the files that `decoder.write_graphs` wrote.
 
-        Prepacked weights are a copy in the layout of this processor: steps are faster, loading is
-        slower. Without it, weights are used where they are mapped from the file. Idle threads do
-        not spin. Raises `Corrupt` when a file is missing or ONNX Runtime refuses it.
+        Weights are copied to the layout of this processor. Mapped experts are used where they are
+        in the file: loading is faster, steps are slower. Idle threads do not spin. Raises `Corrupt`
+        when a file is missing or ONNX Runtime refuses it.
         """
-        decoder, embedding, _ = locate_files(folder, key)
+        decoder, embedding, data = locate_files(folder, key)
+        decoder = locate_mapped(folder, key) if are_experts_mapped else decoder
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 4  # errors are raised
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.disable_prepacking", "0" if prepack else "1")
         self._decoder, self._embedding = (_load(path, options) for path in (decoder, embedding))
-        self.config = _read_config(decoder, self._decoder)
+        metadata = self._decoder.get_modelmeta().custom_metadata_map
+        self.config = _read_config(decoder, metadata)
+        self._experts = _map_experts(metadata, data)
 
     def embed(self, tokens_BS: Int) -> Float:
         """Embeddings (B, S, D) of tokens."""
@@ -69,7 +74,7 @@ class OnnxDecoder:
 
     def bind(self, cache: Float) -> BoundDecoder:
         """The decoder over a cache, which another session may continue; see `BoundDecoder`."""
-        return BoundDecoder(self._decoder, self.config, cache)
+        return BoundDecoder(self._decoder, self.config, cache, self._experts)
 
 
 class BoundDecoder:
@@ -79,9 +84,13 @@ class BoundDecoder:
     values, contiguous for each layer and kind.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, config: LanguageConfig, cache: Float) -> None:
-        self._session, self._config, self._cache = session, config, cache
+    def __init__(
+        self, session: onnxruntime.InferenceSession, config: LanguageConfig, cache: Float, experts: Mapping[str, Array]
+    ) -> None:
+        self._session, self._config, self._cache, self._experts = session, config, cache, experts
         self._binding = session.io_binding()
+        for name, array in experts.items():
+            self._binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         for layer, keys_values in enumerate(cache):
             for past, present, memory in zip(name_past(layer), name_present(layer), keys_values, strict=True):
                 assert memory.flags.c_contiguous
@@ -141,11 +150,18 @@ def allocate_cache(config: LanguageConfig, num_sequences: int, capacity: int) ->
     return np.zeros(shape, np.float32)
 
 
-def _read_config(path: Path, session: onnxruntime.InferenceSession) -> LanguageConfig:
+def _read_config(path: Path, metadata: Mapping[str, str]) -> LanguageConfig:
     try:
-        return LanguageConfig.from_metadata(json.loads(session.get_modelmeta().custom_metadata_map[CONFIG]))
+        return LanguageConfig.from_metadata(json.loads(metadata[CONFIG]))
     except (KeyError, ValueError, TypeError, InvalidInput) as error:
         raise Corrupt(f"The graph {path.name} does not state the configuration of its model.") from error
+
+
+def _map_experts(metadata: Mapping[str, str], data_file: Path) -> dict[str, Array]:
+    try:
+        return map_experts(metadata, data_file)
+    except (OSError, ValueError) as error:
+        raise Corrupt(f"The experts cannot be mapped from {data_file.name}: {error}.") from error
 
 
 def _load(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:

@@ -16,10 +16,11 @@ from mm.models.language.moe_torch import Experts
 
 
 class TrainedExperts(Experts):
-    """Experts that round their matrices, and keep a copy of the result while they decode."""
+    """Experts that round their matrices, and decode with a copy of the result."""
 
     is_quantized: bool
     _copy: tuple[Tensor, Tensor] | None
+    _uses_copy: bool
 
     @classmethod
     def from_experts(cls, experts: Experts) -> TrainedExperts:
@@ -27,18 +28,18 @@ class TrainedExperts(Experts):
         trained = cls.__new__(cls)
         nn.Module.__init__(trained)
         trained.gate_up_proj, trained.down_proj = experts.gate_up_proj, experts.down_proj
-        trained.is_quantized, trained._copy = False, None
+        trained.is_quantized, trained._copy, trained._uses_copy = False, None, False
         return trained
 
     def matrices(self) -> tuple[Tensor, Tensor]:
-        """See `Experts.matrices`; the copy, if there is one."""
-        return self._copy if self._copy is not None else self._round()
+        """See `Experts.matrices`."""
+        return self._copy if self._uses_copy and self._copy is not None else self._round()
 
     @torch.no_grad()
-    def write_copy(self, dtype: torch.dtype) -> None:
-        """Copy the matrices as they are now, into the same memory each time.
+    def use_copy(self, dtype: torch.dtype) -> None:
+        """Compute with a copy of the matrices as they are now.
 
-        Steps that are recorded as a CUDA graph read this memory.
+        It is in the same memory each time, because steps recorded as a CUDA graph read from there.
         """
         rounded = self._round()
         if self._copy is None:
@@ -46,10 +47,11 @@ class TrainedExperts(Experts):
         else:
             for target, source in zip(self._copy, rounded, strict=True):
                 target.copy_(source)
+        self._uses_copy = True
 
     def use_weights(self) -> None:
-        """Compute with the weights again."""
-        self._copy = None
+        """Compute with the weights again; the memory of the copy is kept."""
+        self._uses_copy = False
 
     def _round(self) -> tuple[Tensor, Tensor]:
         if not self.is_quantized:

@@ -130,7 +130,7 @@ class Generator:
         was_training = self._model.training
         self._model.eval()
         for experts in self._model.experts:
-            experts.write_copy(GPU_TYPE if self._model.device.type == "cuda" else torch.float32)
+            experts.use_copy(GPU_TYPE if self._model.device.type == "cuda" else torch.float32)
         num_prompts, length = prompts.is_token_BL.shape
         key = (num_prompts * num_rows, length, max_tokens)
         decoder = self._decoders.setdefault(key, Decoder(self._model, *key)) if key not in self._decoders else self._decoders[key]

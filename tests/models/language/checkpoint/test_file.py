@@ -14,10 +14,10 @@ from safetensors.numpy import load_file, save_file
 
 from mm.errors import Corrupt, InvalidInput
 from mm.files import hash_file
-from mm.models.language.checkpoint.fake_quantization import add_fake_quantization
+from mm.models.language.checkpoint.fake_quantization import fake_quantize
 from mm.models.language.checkpoint.file import load_additions, read_metadata, write_additions
-from mm.models.language.checkpoint.rounding import count_bytes
-from mm.models.language.checkpoint.weight_precisions import PREFIX_MATRICES
+from mm.models.language.checkpoint.rounding import BlockFormat, count_bytes
+from mm.models.language.checkpoint.weight_precisions import EXPERT_BITS, PREFIX_BITS, PREFIX_MATRICES, is_expert, is_router
 from mm.models.language.config import LanguageConfig
 from mm.models.language.media_prefix.config import MediaPrefixConfig, list_prefix_shapes
 from mm.models.language.media_prefix.network_torch import MediaPrefixNetwork
@@ -42,6 +42,16 @@ def count_prefix_bytes(config: MediaPrefixConfig) -> int:
     return sum(count_bytes(shape, 8) if name in PREFIX_MATRICES else 4 * int(np.prod(shape)) for name, shape in shapes.items())
 
 
+def round_as_trained(name: str, weight: np.ndarray) -> np.ndarray:
+    """A weight as training computes with it."""
+    if is_router(name):
+        return weight.astype(np.float16).astype(np.float32)
+    if not is_expert(name) and name not in PREFIX_MATRICES:
+        return weight
+    block_format = BlockFormat.choose(EXPERT_BITS if is_expert(name) else PREFIX_BITS, *weight.shape[-2:])
+    return fake_quantize(torch.from_numpy(weight), block_format).numpy()
+
+
 def rewrite(path: Path, changes: dict[str, np.ndarray], **metadata: object) -> None:
     """Change tensors or metadata, and leave the checksum as it was."""
     with safe_open(path, "numpy") as file:
@@ -50,7 +60,7 @@ def rewrite(path: Path, changes: dict[str, np.ndarray], **metadata: object) -> N
 
 
 def test_merged_additions_give_the_logits_of_the_model_in_training(path: Path) -> None:
-    """The file, read by NumPy, equals torch with fake quantization over the same dense model."""
+    """The file, read by NumPy, equals torch with rounded weights over the same dense model."""
     additions = load_additions(path)
     merged = additions.merge(DENSE)
     check_weights(MOE, merged)
@@ -59,11 +69,9 @@ def test_merged_additions_give_the_logits_of_the_model_in_training(path: Path) -
         for name in list_weight_shapes(MOE)
         if name.replace("mlp.shared_experts.", "mlp.") in DENSE and not name.endswith("norm.weight")
     }
-    model, prefix = (
-        LanguageModel.from_weights(MOE, trained),
-        MediaPrefixNetwork.from_weights(PREFIX, random_prefix_weights(PREFIX)),
-    )
-    add_fake_quantization(model, prefix)
+    model = LanguageModel.from_weights(MOE, {name: round_as_trained(name, weight) for name, weight in trained.items()})
+    prefix_weights = {name: round_as_trained(name, weight) for name, weight in random_prefix_weights(PREFIX).items()}
+    prefix = MediaPrefixNetwork.from_weights(PREFIX, prefix_weights)
     image = random_images(PREFIX, 1)[0]
     embeddings = additions.prefix.embed_image(image.map_HWC, image.vector_D)
     with torch.inference_mode():

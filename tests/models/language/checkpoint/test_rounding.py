@@ -7,15 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn.utils import parametrize
 
 from mm.errors import InvalidInput
-from mm.models.language.checkpoint.fake_quantization import add_fake_quantization, fake_quantize, remove_fake_quantization
+from mm.models.language.checkpoint.fake_quantization import fake_quantize
 from mm.models.language.checkpoint.rounding import BlockFormat, count_bytes, pack_values, round_matrix, unpack_values
-from mm.models.language.media_prefix.config import MediaPrefixConfig
-from mm.models.language.media_prefix.network_torch import MediaPrefixNetwork
-from mm.models.language.network_torch import LanguageModel
-from tests.models.language.models import MOE, random_weights
 
 SHAPES = [(3, 32, 64), (4, 16, 8), (4, 16, 16), (2, 6, 32), (1, 4, 64), (64, 32)]
 
@@ -107,26 +102,3 @@ def test_matrices_that_are_not_whole_blocks_and_infinite_weights_are_refused() -
 
 def test_count_bytes_of_experts_is_four_and_a_quarter_bits_a_weight() -> None:
     assert count_bytes((128, 576, 8), 4) == 128 * 576 * 8 * 17 // 32 + 4 * 128
-
-
-def test_fake_quantization_of_a_model_computes_with_rounded_weights_and_can_be_removed() -> None:
-    config = MediaPrefixConfig(32, 64, 32, 32, 32, 8)
-    model, prefix = LanguageModel.from_weights(MOE, random_weights(MOE)), MediaPrefixNetwork(config, 0.1)
-    names, parameters = set(model.state_dict()), {id(parameter) for parameter in model.parameters()}
-    experts = model.model.layers[1].mlp.experts
-    plain = experts.down_proj.detach().clone()
-    add_fake_quantization(model, prefix)
-    np.testing.assert_array_equal(
-        experts.down_proj.detach(), round_matrix(plain.numpy(), BlockFormat.choose(4, 32, 8)).dequantize()
-    )
-    router = model.model.layers[1].mlp.gate.weight
-    assert torch.equal(router, router.half().float())
-    assert not torch.equal(prefix.map_network[0].weight, prefix.map_network[0].parametrizations.weight.original)
-    assert {id(parameter) for parameter in model.parameters()} == parameters
-    with parametrize.cached():
-        output = model(model.embed_tokens(torch.arange(9)[None]))
-    output.hidden_BLW.square().mean().backward()
-    assert all(parameter.grad is not None for name, parameter in model.named_parameters() if "mlp.experts" in name)
-    remove_fake_quantization(model, prefix)
-    assert set(model.state_dict()) == names
-    assert torch.equal(experts.down_proj, plain)

@@ -27,10 +27,10 @@ EACH_EXACT = pytest.mark.parametrize("weight_format", EXACT, ids=WeightFormat.de
 
 
 def load(
-    folder: Path, weights: Weights, weight_format: WeightFormat, config: LanguageConfig = MOE, *, prepack: bool = True
+    folder: Path, weights: Weights, weight_format: WeightFormat, config: LanguageConfig = MOE, *, are_experts_mapped: bool = False
 ) -> OnnxDecoder:
     write_graphs(folder, weight_format.describe(), weights, config, weight_format)
-    return OnnxDecoder(folder, weight_format.describe(), prepack=prepack)
+    return OnnxDecoder(folder, weight_format.describe(), are_experts_mapped=are_experts_mapped)
 
 
 def draw_embeddings(seed: int, *shape: int) -> np.ndarray:
@@ -70,11 +70,25 @@ def test_decoder_with_int8_activations_is_close_to_reference(tmp_path: Path, wei
     assert relative_error(run_all(load(tmp_path, weights, weight_format, DENSE), embeddings), expected) < 0.05
 
 
-@EACH_EXACT
-def test_decoder_without_prepacking_gives_the_same(tmp_path: Path, weight_format: WeightFormat) -> None:
+@pytest.mark.parametrize("weight_format", [EXACT[2], *INT8_ACTIVATIONS], ids=WeightFormat.describe)
+def test_decoder_with_mapped_experts_gives_the_same(tmp_path: Path, weight_format: WeightFormat) -> None:
     weights, embeddings = random_weights(MOE, 8), draw_embeddings(9, 7)
-    packed, mapped = (run_all(load(tmp_path, weights, weight_format, prepack=prepack), embeddings) for prepack in (True, False))
-    np.testing.assert_allclose(mapped, packed, atol=1e-4)
+    packed, mapped = (run_all(load(tmp_path, weights, weight_format, are_experts_mapped=of), embeddings) for of in (False, True))
+    assert relative_error(mapped, packed) < (0.02 if weight_format.int8_activations else 1e-5)
+
+
+def test_decoder_without_quantized_experts_has_no_graph_with_mapped_ones(tmp_path: Path) -> None:
+    load(tmp_path, random_weights(MOE, 8), FP32)
+    with pytest.raises(Corrupt, match=r"cannot load the graph fp32\.mapped\.onnx"):
+        OnnxDecoder(tmp_path, "fp32", are_experts_mapped=True)
+
+
+def test_decoder_with_mapped_experts_of_a_short_file_is_corrupt(tmp_path: Path) -> None:
+    load(tmp_path, random_weights(MOE, 8), EXACT[2], are_experts_mapped=True)
+    data = locate_files(tmp_path, EXACT[2].describe())[2]
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    with pytest.raises(Corrupt):
+        OnnxDecoder(tmp_path, EXACT[2].describe(), are_experts_mapped=True)
 
 
 def test_decoder_with_a_bias_for_each_sequence_equals_reference(tmp_path: Path) -> None:
@@ -120,7 +134,7 @@ def test_forward_chunks_after_other_lengths_equal_each_sequence_alone(tmp_path: 
 
 def test_cache_is_continued_by_another_session(tmp_path: Path) -> None:
     weights, embeddings = random_weights(MOE, 17), draw_embeddings(18, 8)
-    packed, mapped = (load(tmp_path, weights, EXACT[2], prepack=prepack) for prepack in (True, False))
+    packed, mapped = (load(tmp_path, weights, EXACT[2], are_experts_mapped=of) for of in (False, True))
     cache = allocate_cache(MOE, 1, 32)
     mapped.bind(cache).forward(embeddings[None, :5], np.array([0]))
     actual = packed.bind(cache).forward(embeddings[None, 5:], np.array([5]))

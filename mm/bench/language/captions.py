@@ -1,0 +1,96 @@
+"""Captions of queued photos on the CPU, several at once and one at a time, image tower included."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from mm.bench.meter import Meter
+from mm.generation.builtin_captioner import MAX_NUM_PROMPTS, load_captioner
+from mm.models.image.sample_photos import load_sample_photos
+from mm.spaces import load_space
+
+if TYPE_CHECKING:
+    from mm.generation.captioner import ImageCaptioner
+    from mm.media.types import RGB
+    from mm.models.image.map_tower import ImageFeatures, ImageMapTower
+    from mm.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way to caption photos."""
+
+    name: str
+    num_photos: int
+    num_captions: int
+    """Photos that got a caption."""
+    seconds: float
+    cpu: float
+    """Processor seconds."""
+    peak: int
+    """Bytes, of all processes (PSS)."""
+    latencies: tuple[float, ...] = ()
+    """Seconds of each photo, where they are captioned one at a time."""
+
+    def line(self) -> str:
+        """A row of the table."""
+        rate, cpu = self.num_photos / self.seconds, 1000 * self.cpu / self.num_photos
+        latency = f"{median(self.latencies):.2f}" if self.latencies else "-"
+        return (
+            f"| {self.name} | {self.num_captions:,} of {self.num_photos:,} | {rate:.1f} | {cpu:.0f} | {latency} | "
+            f"{self.peak / 1e6:.0f} |"
+        )
+
+
+HEAD = ("| method | captioned | photos/s | CPU ms a photo | median s | peak MB |", "| --- | --- | --- | --- | --- | --- |")
+
+
+def measure(settings: Settings, additions: Path, num_photos: int, num_alone: int, widths: Sequence[int]) -> list[Row]:
+    """Caption decoded photos: `num_photos` queued ones, and `num_alone` one at a time, for each
+    width of the beam search.
+
+    The photos are those of scikit-image, again and again. Raises as `load_captioner`.
+    """
+    photos, tower = load_sample_photos(), load_space("lite", settings).image_maps
+    rows = []
+    for width in widths:
+        captioner = load_captioner(settings, additions, width)
+        _caption_alone(captioner, tower, photos[0])  # the first call of a session is slower
+        search = "greedy" if width == 1 else f"beam {width}"
+        rows += [
+            _measure_alone(f"{search}, one at a time", captioner, tower, photos, num_alone),
+            _measure_queued(f"{search}, {MAX_NUM_PROMPTS} at once", captioner, tower, photos, num_photos),
+        ]
+    return rows
+
+
+def _measure_alone(name: str, captioner: ImageCaptioner, tower: ImageMapTower, photos: Sequence[RGB], count: int) -> Row:
+    texts, latencies = [], []
+    with Meter() as meter:
+        for photo in islice(cycle(photos), count):
+            started = time.perf_counter()
+            texts.append(_caption_alone(captioner, tower, photo))
+            latencies.append(time.perf_counter() - started)
+    return Row(name, count, sum(map(bool, texts)), meter.seconds, meter.cpu, meter.peak, tuple(latencies))
+
+
+def _measure_queued(name: str, captioner: ImageCaptioner, tower: ImageMapTower, photos: Sequence[RGB], count: int) -> Row:
+    with Meter() as meter:
+        texts = [text for _, text in captioner.caption(_encode(tower, islice(cycle(photos), count)))]
+    return Row(name, count, sum(map(bool, texts)), meter.seconds, meter.cpu, meter.peak)
+
+
+def _caption_alone(captioner: ImageCaptioner, tower: ImageMapTower, photo: RGB) -> str:
+    ((_, text),) = captioner.caption(tower.encode([photo]))
+    return text
+
+
+def _encode(tower: ImageMapTower, photos: Iterator[RGB]) -> Iterator[ImageFeatures]:
+    for photo in photos:
+        yield tower.encode([photo])[0]

@@ -1,0 +1,95 @@
+"""`mm chat` over scripted answers: what is sent, what is printed, and the slash commands."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import pytest
+
+from mm.cli.conversation import HELP, run_conversation
+from mm.client import Client
+from mm.errors import Unavailable
+from mm.schemas import Answer, Citation, Item, ItemPage, Round, SearchState
+from tests.client.documents import item
+
+Say = Callable[..., "FakeClient"]
+
+
+class FakeClient:
+    """Answers every question with its text; records what it was asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, int, list[str]]] = []
+
+    def ask(self, question: str, *, conversation: Sequence[Round] = (), items: Sequence[str] = ()) -> Answer:
+        self.requests.append((question, len(conversation), list(items)))
+        if question == "fail":
+            raise Unavailable("The index is still being read.")
+        citation = Citation(
+            n=1,
+            item_id="i" * 32,
+            segment_id="s",
+            name="talk.mp4",
+            media="/m",
+            start=65.0,
+            end=70.0,
+            kind="video",
+            evidence="speech",
+        )
+        return Answer(
+            text=f"Yes, {question} [1].", sentences=[], citations=[citation], refused=False, model="extractive",
+            state=SearchState(text=question), hits=[],
+        )  # fmt: skip
+
+    def items(self, *, name: str | None, limit: int, offset: int) -> ItemPage:
+        return ItemPage(items=[] if name == "nothing" else [Item.model_validate(item(name="talk.mp4"))])
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch) -> Say:
+    def run(*lines: str, as_json: bool = False) -> FakeClient:
+        client = FakeClient()
+        monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+        run_conversation(cast("Client", client), [], as_json=as_json)
+        return client
+
+    return run
+
+
+def test_run_conversation_sends_the_rounds_before_and_prints_citations(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
+    client = say("a dog", "", "and then?", "/clear", "a cat")
+
+    assert client.requests == [("a dog", 0, []), ("and then?", 1, []), ("a cat", 0, [])]
+    output = capsys.readouterr()
+    assert output.out.startswith("Yes, a dog [1].\n  [1] talk.mp4 1:05-1:10\n")
+    assert "without a language model" in output.err
+
+
+def test_run_conversation_sends_at_most_15_rounds(say: Say) -> None:
+    assert [num_rounds for _, num_rounds, _ in say(*["again"] * 18).requests] == [*range(16), 15, 15]
+
+
+def test_run_conversation_only_restricts_the_items(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
+    client = say("/only talk", "a dog", "/only nothing", "a dog", "/only", "a dog", "/media")
+
+    assert [items for _, _, items in client.requests] == [["i" * 32], ["i" * 32], []]
+    assert "Only talk.mp4." in capsys.readouterr().out
+
+
+def test_run_conversation_continues_after_an_error_and_ends_at_quit(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
+    client = say("fail", "/unknown", "/help", "a dog", "/quit", "a cat")
+
+    assert [question for question, _, _ in client.requests] == ["fail", "a dog"]
+    output = capsys.readouterr()
+    assert "error: The index is still being read." in output.err
+    assert "There is no command /unknown" in output.err
+    assert HELP in output.out
+
+
+def test_run_conversation_as_json_prints_one_answer_a_line(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
+    say("a dog", "a cat", as_json=True)
+
+    answers = [Answer.model_validate_json(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer.state.text for answer in answers] == ["a dog", "a cat"]

@@ -1,0 +1,62 @@
+"""Captions in the demo: waited for where there is a captioner, and shown on the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from mm.cli.demo import captions as demo_captions
+from mm.cli.demo.captions import NO_CAPTIONER, wait_for_captions
+from mm.cli.demo.page import write_page
+from mm.schemas import Caption, CaptionList
+from mm.settings import Settings
+
+NAMES = {"1": "cat", "2": "video", "3": "coffee"}
+
+
+class StubClient:
+    """The captions of the photos 1 and 3 are stored at the second and at the third request."""
+
+    def __init__(self) -> None:
+        self.requests = dict.fromkeys(NAMES, 0)
+
+    def item(self, item_id: str) -> SimpleNamespace:
+        return SimpleNamespace(kind="video" if item_id == "2" else "image")
+
+    def captions(self, item_id: str) -> CaptionList:
+        self.requests[item_id] += 1
+        is_stored = self.requests[item_id] > int(item_id) // 2 + 1
+        caption = Caption(item_id=item_id, start=0, end=0, text=f"A <{NAMES[item_id]}>.", model="m")
+        return CaptionList(captions=[caption] if is_stored else [])
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr(demo_captions, "find_caption_model", lambda _: object())
+    monkeypatch.setattr(demo_captions, "POLL_SECONDS", 0.0)
+    return Settings(home=tmp_path)
+
+
+def test_wait_for_captions_returns_those_of_all_photos(settings: Settings, tmp_path: Path) -> None:
+    client = StubClient()
+    written = wait_for_captions(client, settings, NAMES, lambda _: None)  # type: ignore[arg-type]
+    assert written == {"cat": "A <cat>.", "coffee": "A <coffee>."}
+    assert client.requests["2"] == 0, "videos are not waited for"
+    write_page(tmp_path / "page.html", [], written, client)  # type: ignore[arg-type]
+    assert "A &lt;cat&gt;." in (tmp_path / "page.html").read_text()
+
+
+def test_wait_for_captions_leaves_out_late_ones(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_captions, "MAX_SECONDS", 0.0)
+    assert wait_for_captions(StubClient(), settings, NAMES, lambda _: None) == {}  # type: ignore[arg-type]
+
+
+def test_wait_for_captions_without_captioner_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(demo_captions, "find_caption_model", lambda _: None)
+    lines: list[str] = []
+    assert wait_for_captions(StubClient(), settings, NAMES, lines.append) == {}  # type: ignore[arg-type]
+    assert lines == [NO_CAPTIONER]
+    write_page(tmp_path / "page.html", [], {}, StubClient())  # type: ignore[arg-type]
+    assert "Captions of the photos" not in (tmp_path / "page.html").read_text()
