@@ -81,6 +81,8 @@ class BlockManager:
     def register_computed(self, sequence: Sequence) -> None:
         """Offer the full blocks, whose keys and values the runner has now written, for reuse."""
         num_full = sequence.num_computed_tokens // self.block_size
+        if num_full <= sequence.num_registered_blocks:
+            return
         digests = self._extend_digests(sequence, num_full)
         for i in range(sequence.num_registered_blocks, num_full):
             block, digest = sequence.block_table[i], digests[i]
@@ -88,7 +90,7 @@ class BlockManager:
             if digest not in self._block_of:  # else an equal block was computed at the same time
                 self._block_of[digest] = block
                 self._digests[block] = digest
-        sequence.num_registered_blocks = max(sequence.num_registered_blocks, num_full)
+        sequence.num_registered_blocks = num_full
 
     def release(self, sequence: Sequence) -> None:
         """Return the blocks of a sequence that ended or is preempted."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -234,8 +234,7 @@ class Engine:
         return _output(sequence, text + sequence.text_stream.finish(), token_ids, logprobs, reason, error)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sample:
+class _Sample(NamedTuple):
     """The next token of a sequence, or why there is none."""
 
     sequence: Sequence

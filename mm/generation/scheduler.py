@@ -13,9 +13,8 @@ sequence at its maximum length fits in the cache, so that all requests end.
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import Counter, deque
+from typing import TYPE_CHECKING, NamedTuple
 
 from mm.generation.fairness import TokenCounters
 
@@ -24,9 +23,11 @@ if TYPE_CHECKING:
     from mm.generation.sequence import Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """The next `num_tokens` tokens of a sequence; `is_last` if no token remains after them."""
+class Chunk(NamedTuple):
+    """The next `num_tokens` tokens of a sequence; `is_last` if no token remains after them.
+
+    A tuple, because a thousand of them are made for each step.
+    """
 
     sequence: Sequence
     num_tokens: int
@@ -78,8 +79,8 @@ class Scheduler:
             self._blocks.register_computed(chunk.sequence)
 
     def _schedule_decodes(self) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        order = sorted(self.running, key=lambda sequence: (self._counters[sequence.request.key], sequence.arrival))
+        counters = {key: self._counters[key] for key in {sequence.request.key for sequence in self.running}}
+        order = sorted(self.running, key=lambda sequence: (counters[sequence.request.key], sequence.arrival))
         num_decodable = 0
         while num_decodable < len(order):
             sequence = order[num_decodable]
@@ -87,9 +88,9 @@ class Scheduler:
                 num_decodable += 1
             else:  # the last one may be this one
                 self._preempt(order.pop())
-        for sequence in order:
-            if sequence.num_uncomputed_tokens == 1:
-                chunks.append(self._take(sequence, 1))
+        chunks = [Chunk(sequence, 1, True) for sequence in order if sequence.num_uncomputed_tokens == 1]
+        for key, num_tokens in Counter(chunk.sequence.request.key for chunk in chunks).items():
+            self._counters.charge(key, num_tokens)
         return chunks
 
     def _schedule_prefills(self, budget: int) -> list[Chunk]:

@@ -29,7 +29,8 @@ class TextStream:
 
     def push(self, token_id: int) -> str:
         """Return the text that is certain after this token."""
-        return self._take(self._decoder.decode(self._vocabulary.text_bytes(token_id)))
+        text = self._decoder.decode(self._vocabulary.text_bytes(token_id))
+        return self._take(text) if self._stop else text
 
     def finish(self) -> str:
         """Return the held text at the end of generation; '' after a stop string."""
@@ -40,8 +41,6 @@ class TextStream:
     def _take(self, new_text: str) -> str:
         if self.is_stopped:
             return ""
-        if not self._stop:
-            return new_text
         text = self._held + new_text
         if (match := find_stop(text, self._stop)) is not None:
             self.is_stopped, self._held = True, ""

@@ -75,9 +75,12 @@ class TorchRunner:
                 self._graphs.capture_all()
 
     def _compute_logits(self, batch: StepBatch) -> torch.Tensor:
-        rows = torch.from_numpy(batch.logits_rows_L).to(self._device).long()
         if self._graphs is not None and self._graphs.fits(batch):
-            return self._graphs.replay(batch)[rows]
+            logits = self._graphs.replay(batch)
+            if len(batch.logits_rows_L) == len(batch.token_ids_T):  # without a copy
+                return logits[: len(batch.logits_rows_L)]
+            return logits[torch.from_numpy(batch.logits_rows_L).to(self._device).long()]
+        rows = torch.from_numpy(batch.logits_rows_L).to(self._device).long()
         return self._model.compute_logits(self._model.forward(self._make_step(batch), self._caches)[rows])
 
     def _make_step(self, batch: StepBatch) -> StepTensors:
