@@ -95,6 +95,7 @@ class Settings(BaseSettings):
         600.0, gt=0, description="Time without a request after which the process of the language model ends, in seconds."
     )
 
+    agent_steps: int = Field(4, ge=1, le=16, description="Most tools that an agent calls for one question.")
     upload_bytes: int = Field(8 << 30, gt=0, description="Largest upload, in bytes.")
     query_bytes: int = Field(64 << 20, gt=0, description="Largest image, audio or clip file of a query, in bytes.")
     query_chars: int = Field(2000, gt=0, description="Longest text of a query, in characters.")

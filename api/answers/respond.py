@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from api.service import Service
     from mm.answers.evidence import Evidence, EvidenceMoment, Statement
-    from mm.schemas import EvidenceKind
+    from mm.schemas import EvidenceKind, Step
     from mm.settings import Settings
 
 ANSWER_CHARS = 20_000
@@ -61,6 +61,10 @@ class AnswerComposer:
     library: SearchLibrary
     prepared: Prepared
     query: str
+    heard: str | None = None
+    """The words of a spoken question."""
+    steps: list[Step] = field(default_factory=list)
+    """The tool calls of an agent."""
     _sentences: list[SentenceEvent] = field(default_factory=list)
     _citations: list[Citation] = field(default_factory=list)
     _number_of: dict[str, int] = field(default_factory=dict)
@@ -93,6 +97,8 @@ class AnswerComposer:
             state=self._list_cited(is_prepared=author in (EXACT, EXTRACTIVE)),
             hits=self.library.hits,
             notes=[*self.library.notes, *notes],
+            steps=self.steps,
+            heard=self.heard,
         )
 
     def _list_cited(self, *, is_prepared: bool) -> SearchStateModel:

@@ -13,7 +13,7 @@ from mm.answers.check import AnswerWriter
 from mm.answers.generate import build_request
 from mm.errors import MMError, Unavailable
 from mm.models.language.checkpoint.file import SHIPPED
-from mm.schemas import HitsEvent, Problem
+from mm.schemas import HeardEvent, HitsEvent, Problem, Step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -52,19 +52,22 @@ class AnswerRun:
         return self._finish()
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Yield the events: `state`, `hits`, each `sentence`, and `done` or `error`."""
+        """Yield the events: `heard` for a spoken question, `state`, `hits`, each `step` of an
+        agent, each `sentence`, and `done` or `error`."""
+        if self.composer.heard is not None:
+            yield encode_event("heard", HeardEvent(text=self.composer.heard))
         yield encode_event("state", self.composer.state)
         yield encode_event("hits", HitsEvent(hits=self.composer.library.hits))
         try:
-            async for sentence in self._write():
-                yield encode_event("sentence", sentence)
+            async for event in self._write():
+                yield encode_event("step" if isinstance(event, Step) else "sentence", event)
         except MMError as error:
             structlog.get_logger().error("answer failed", slug=error.slug, detail=str(error))
             yield encode_event("error", describe_error(error))
             return
         yield encode_event("done", self._finish())
 
-    async def _write(self) -> AsyncGenerator[SentenceEvent, None]:
+    async def _write(self) -> AsyncGenerator[SentenceEvent | Step, None]:
         prepared = self.composer.prepared
         statements: Sequence[Statement] = prepared.statements
         self._author, self._reason = prepared.author, prepared.reason

@@ -86,6 +86,23 @@ def captions_body(schema: type[BaseModel], **examples: JSON) -> JSON:
     return {"requestBody": {"required": True, "content": content}}
 
 
+def ask_body(schema: type[BaseModel], **examples: JSON) -> JSON:
+    """Return the request body of a question: JSON, or form data with the same fields and audio."""
+    properties: JSON = {
+        "query": {"type": "string", "description": "Empty or missing with `audio`."},
+        "audio": {**BINARY, "description": "A spoken question in English."},
+        "filters": {"type": "string", "description": "JSON of `Filters`."},
+        "items": {"type": "array", "items": {"type": "string"}},
+        "conversation": {"type": "string", "description": "JSON of a list of `Round`."},
+        "agent": {"type": "boolean", "default": False},
+        "max_tokens": {"type": "integer", "default": 256},
+        "stream": {"type": "boolean", "default": False},
+    }
+    form: JSON = {"schema": {"type": "object", "properties": properties}}
+    content = {"application/json": _json_content(schema, examples), "multipart/form-data": form}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def upload_body() -> JSON:
     """Return the request body of an upload: form data, or the bytes of the file."""
     properties: JSON = {

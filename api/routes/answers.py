@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from api.answers.agent import AgentRun
+from api.answers.request import read_question
 from api.answers.respond import prepare_answer, validate_question
 from api.answers.stream import AnswerRun, select_model
-from api.http.bodies import read_json
 from api.http.sse import MEDIA_TYPE
 from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_sending
-from api.openapi.operations import json_body, responses
+from api.openapi.operations import ask_body, responses
 from api.request_context import get_client_id
 from api.service import Service, ServiceDep
-from mm.errors import Corrupt, GenerationFailed, GenerationInterrupted, MissingData, TooLarge, TooMany, Unavailable
+from api.tools.library_tools import call_tool
+from mm.errors import (
+    Corrupt,
+    GenerationFailed,
+    GenerationInterrupted,
+    MediaError,
+    MissingData,
+    TooLarge,
+    TooMany,
+    Unavailable,
+    UnsupportedMedia,
+)
 from mm.schemas import Answer, AskRequest
 
 if TYPE_CHECKING:
@@ -24,7 +37,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1", tags=["answers"])
 
-ASK_BYTES = 1 << 20
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -34,14 +46,25 @@ STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     response_model=Answer,
     responses={
         200: {
-            "description": "The answer; with `stream`, server-sent events `state` (`SearchState`), `hits` (`HitsEvent`), "
-            "`sentence` (`SentenceEvent`) and at the end `done` (`Answer`) or `error` (`Problem`)",
+            "description": "The answer; with `stream`, server-sent events: `heard` (`HeardEvent`) of a spoken question, "
+            "`state` (`SearchState`), `hits` (`HitsEvent`), each `step` (`Step`) of an agent, each `sentence` (`SentenceEvent`), "
+            "and at the end `done` (`Answer`) or `error` (`Problem`)",
             "content": {MEDIA_TYPE: {}},
         },
-        **responses(TooLarge, MissingData, TooMany, Corrupt, GenerationFailed, Unavailable, GenerationInterrupted),
+        **responses(
+            TooLarge,
+            UnsupportedMedia,
+            MediaError,
+            MissingData,
+            TooMany,
+            Corrupt,
+            GenerationFailed,
+            Unavailable,
+            GenerationInterrupted,
+        ),
     },
     dependencies=[hold_while_sending("chats")],
-    openapi_extra=json_body(
+    openapi_extra=ask_body(
         AskRequest,
         question={"query": "When does a dog jump over a fence?"},
         filtered={"query": "how many videos show a dog", "filters": {"kinds": ["video"]}, "stream": True},
@@ -50,21 +73,35 @@ STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 async def ask(request: Request, service: ServiceDep, limits: LimitsDep) -> Response | Answer:
     """Sentences that cite moments by number, or a refusal. Send `state`, `text` and the question
     back as a round of `conversation` to ask a follow-up question."""
-    body = await read_json(request, AskRequest, ASK_BYTES)
+    body, heard = await read_question(request, service, limits)
     validate_question(body, service.settings)
     if not body.stream:
-        return await cancel_on_disconnect(request, _answer(request, service, limits, body))
-    run = await cancel_on_disconnect(request, _prepare(request, service, limits, body))
+        return await cancel_on_disconnect(request, _answer(request, service, limits, body, heard))
+    run = await cancel_on_disconnect(request, _prepare(request, service, limits, body, heard))
     return StreamingResponse(run.stream(), media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
 
 
-async def _answer(request: Request, service: Service, limits: Limits, body: AskRequest) -> Answer:
-    run = await _prepare(request, service, limits, body)
+async def _answer(request: Request, service: Service, limits: Limits, body: AskRequest, heard: str | None) -> Answer:
+    run = await _prepare(request, service, limits, body, heard)
     return await run.compose()
 
 
-async def _prepare(request: Request, service: Service, limits: Limits, body: AskRequest) -> AnswerRun:
+async def _prepare(request: Request, service: Service, limits: Limits, body: AskRequest, heard: str | None) -> AnswerRun:
     client = get_client_id(request.scope)
     await service.towers.wait_async()
     composer = await limits.searches.run(client, prepare_answer, service, body)
-    return AnswerRun(composer, limits, select_model(service), body.max_tokens, client)
+    composer.heard = heard
+    writer = select_model(service)
+    if not body.agent:
+        return AnswerRun(composer, limits, writer, body.max_tokens, client)
+    return AgentRun(
+        composer,
+        limits,
+        writer,
+        body.max_tokens,
+        client,
+        agent=service.chat_models.default,
+        call_tool=partial(call_tool, service, limits, client),
+        max_steps=service.settings.agent_steps,
+        request=body,
+    )

@@ -150,6 +150,7 @@ def _moment(hit: Hit) -> FoundMoment:
         end=hit.end,
         band=hit.band,
         score=round(hit.score, 3),
+        caption=hit.caption or "",
         evidence=[_evidence(piece) for piece in hit.evidence],
     )
 

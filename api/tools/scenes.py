@@ -1,4 +1,4 @@
-"""What is said, written and audible in each scene of an item."""
+"""What is shown, said, written and audible in each scene of an item."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_SEGMENTS = 1000
 """Segments that one description reads; about three hours of video."""
-SAID_CHARS, WRITTEN_CHARS, MAX_SOUNDS = 1000, 300, 8
+SAID_CHARS, CAPTION_CHARS, WRITTEN_CHARS, MAX_SOUNDS = 1000, 300, 300, 8
 
 
 @dataclass
@@ -58,10 +58,15 @@ def _describe(scene: _Scene) -> SceneDescription:
     return SceneDescription(
         start=scene.start,
         end=scene.end,
+        caption=_join(_captions(scene), CAPTION_CHARS),
         said=_join(_texts(scene, "speech"), SAID_CHARS),
         written=_join(_texts(scene, "written"), WRITTEN_CHARS),
         sounds=_texts(scene, "sound")[:MAX_SOUNDS],
     )
+
+
+def _captions(scene: _Scene) -> list[str]:
+    return list(dict.fromkeys(segment.caption for segment in scene.segments if segment.caption))
 
 
 def _texts(scene: _Scene, kind: EvidenceKind) -> list[str]:

@@ -1,3 +1,3 @@
-"""In: arguments of tools as JSON. Out: the definitions of the tools, and types of their results.
+"""In: a question, and a language model that calls tools. Out: steps with the results of tools.
 Must not know: how the library is searched or stored; the API executes the tools.
 """

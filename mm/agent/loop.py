@@ -1,7 +1,7 @@
-"""The agent: a language model that calls tools until it can answer, at most N times.
+"""The agent: a language model that calls tools to gather the evidence for a question.
 
-Each call is reported with its result when it is done. A small model does not reliably decide to
-call a tool, so the first turn requires a call; the last one allows none.
+Each call is reported with its result. The answer is written afterwards, from what was found, by the
+same code and with the same checks as an answer without an agent (`mm.answers`).
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from mm.agent.observations import MomentNumbers, format_result
-from mm.agent.results import FoundMoment
+from mm.agent.observations import Place, format_result, list_places
 from mm.agent.tools import TOOLS
 from mm.errors import InvalidInput, NotFound
 from mm.generation.chat.types import ChatMessage, ChatModel, ChatRequest, Tool, ToolCall
@@ -25,9 +24,8 @@ which end the agent."""
 
 MAX_TOKENS = 256
 SYSTEM = (
-    "You answer questions about a library of videos, photos and audio. Call tools to find evidence. "
-    "Answer in short sentences from the results only, and cite each moment by its number, as in [1]. "
-    "If the results do not hold the answer, say: The library does not show that."
+    "You find evidence in a library of videos, photos and audio. Call tools until the results hold the answer to the question. "
+    "Then reply: done."
 )
 CHAT_TOOLS = tuple(Tool(tool.name, tool.description, json.dumps(tool.arguments_schema)) for tool in TOOLS)
 
@@ -39,100 +37,91 @@ class AgentStep:
     tool: str
     arguments: Mapping[str, object]
     text: str
-    """The result as the model reads it; the reason if the call failed."""
-    is_error: bool
+    """The result as the model reads it."""
     seconds: float
+    result: Model | None = None
+    """None if the call failed."""
+    error: str | None = None
+    """Why it failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class AgentAnswer:
-    """The end of the agent: what the model wrote, and the moments that it may cite."""
-
-    text: str
-    """Numbers in brackets refer to `moments`, counted from 1. The text is not checked."""
-    moments: Sequence[FoundMoment] = ()
-    notes: Sequence[str] = ()
-
-
-@dataclass
-class _Turn:
-    """One reply of the model."""
-
-    text: str = ""
-    calls: list[ToolCall] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-async def run_agent(
+async def gather_evidence(
     model: ChatModel,
     question: str,
     call_tool: CallTool,
     *,
     max_steps: int,
+    must_call: bool,
     history: Sequence[ChatMessage] = (),
     key: str = "",
-) -> AsyncGenerator[AgentStep | AgentAnswer, None]:
-    """Yield each step, then the answer. `history` has the messages of earlier rounds.
+) -> AsyncGenerator[AgentStep, None]:
+    """Yield at most `max_steps` steps.
 
-    A call that repeats an earlier one ends the search for evidence: a small model would repeat it
-    until the limit. Raises what the model raises, and errors of tools other than `InvalidInput`
+    The model calls a tool at first, and ends by a reply without a call. With `must_call`, for small
+    models that do not decide this reliably, each reply is a call; the first one that finds nothing
+    new is the last. A repeated call is not executed and is the last too. `history` has the messages
+    of earlier rounds. Raises what the model raises, and errors of tools other than `InvalidInput`
     and `NotFound`.
     """
-    numbers = MomentNumbers()
     messages = [ChatMessage("system", SYSTEM), *history, ChatMessage("user", question)]
     earlier_calls: set[tuple[str, str]] = set()
+    known: set[Place] = set()
     num_steps = 0
-    may_call = True
-    while True:
-        turn = await _generate(model, messages, may_call=may_call, must_call=num_steps == 0, key=key)
-        calls = [call for call in turn.calls if (call.name, call.arguments) not in earlier_calls][: max_steps - num_steps]
-        if not may_call or not turn.calls:
-            yield AgentAnswer(turn.text.strip(), numbers.moments, turn.notes)
+    while num_steps < max_steps:
+        text, calls = await _generate(model, messages, is_required=must_call or num_steps == 0, key=key)
+        calls = [call for call in calls if (call.name, call.arguments) not in earlier_calls][: max_steps - num_steps]
+        if not calls:
             return
-        if calls:
-            messages.append(ChatMessage("assistant", turn.text, tool_calls=tuple(calls)))
+        messages.append(ChatMessage("assistant", text, tool_calls=tuple(calls)))
+        has_news = False
         for call in calls:
             earlier_calls.add((call.name, call.arguments))
-            step = await _execute(call, call_tool, numbers)
+            step = await _execute(call, call_tool)
             num_steps += 1
             messages.append(ChatMessage("tool", step.text, tool_call_id=call.id))
+            places = set() if step.result is None else set(list_places(step.result))
+            has_news = has_news or not places <= known
+            known |= places
             yield step
-        may_call = bool(calls) and num_steps < max_steps
+        if must_call and not has_news:
+            return
 
 
-async def _generate(model: ChatModel, messages: Sequence[ChatMessage], *, may_call: bool, must_call: bool, key: str) -> _Turn:
-    """Return the reply of the model to the messages."""
-    choice = ("required" if must_call else "auto") if may_call else "none"
+async def _generate(
+    model: ChatModel, messages: Sequence[ChatMessage], *, is_required: bool, key: str
+) -> tuple[str, list[ToolCall]]:
+    """Return the reply of the model: its text and its calls."""
     request = ChatRequest(
         tuple(messages),
         SamplingParams(max_tokens=MAX_TOKENS, temperature=0.0),
         tools=CHAT_TOOLS,
-        tool_choice=choice,
+        tool_choice="required" if is_required else "auto",
         key=key,
         task="agent",
     )
-    turn = _Turn()
+    text, calls = "", list[ToolCall]()
     deltas = model.stream_async(request)
     try:
         async for delta in deltas:
-            turn.text += delta.text
-            turn.calls += delta.tool_calls
-            turn.notes += delta.notes
+            text += delta.text
+            calls += delta.tool_calls
     finally:
         if isinstance(deltas, AsyncGenerator):
             await deltas.aclose()  # cancels the request if this one was cancelled
-    return turn
+    return text, calls
 
 
-async def _execute(call: ToolCall, call_tool: CallTool, numbers: MomentNumbers) -> AgentStep:
+async def _execute(call: ToolCall, call_tool: CallTool) -> AgentStep:
     started = time.perf_counter()
     arguments: Mapping[str, object] = {}
+    result, error = None, None
     try:
         arguments = _parse_arguments(call)
-        text, is_error = format_result(await call_tool(call.name, arguments), numbers), False
-    except (InvalidInput, NotFound) as error:
-        text, is_error = str(error), True
-    return AgentStep(call.name, arguments, text, is_error, time.perf_counter() - started)
+        result = await call_tool(call.name, arguments)
+    except (InvalidInput, NotFound) as raised:
+        error = str(raised)
+    text = error or "" if result is None else format_result(result)
+    return AgentStep(call.name, arguments, text, time.perf_counter() - started, result, error)
 
 
 def _parse_arguments(call: ToolCall) -> dict[str, object]:

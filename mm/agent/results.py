@@ -26,6 +26,7 @@ class FoundMoment(Model):
     end: float
     band: Band = Field(description="`likely`, or `possible` below the calibrated threshold.")
     score: float = Field(description="Calibrated probability of a match.")
+    caption: str = Field("", description="What the image shows, as a language model describes it.")
     evidence: list[FoundEvidence] = Field(description="Strongest first.")
 
 
@@ -41,6 +42,7 @@ class SceneDescription(Model):
 
     start: float
     end: float
+    caption: str = Field("", description="What the images show, as a language model describes them.")
     said: str = Field("", description="Recognized speech.")
     written: str = Field("", description="Recognized text in the images.")
     sounds: list[str] = Field(default=[], description="Names of other sounds.")

@@ -68,7 +68,7 @@ TOOLS = (
     ),
     ToolDefinition(
         "describe",
-        "Describe one item: its kind, length and tags, and scene by scene what is said, written and audible. "
+        "Describe one item: its kind, length and tags, and scene by scene what is shown, said, written and audible. "
         "Long items are described in pages.",
         DescribeArguments,
         ItemDescription,

@@ -27,14 +27,35 @@ _WHICH_ITEM = re.compile(
     rf"\b(?:which|what|name|name of)\b(?: \w+){{0,2}} {_ITEMS}\b|\b(?:the|that) {_ITEMS} (?:that|with|where|of)\b"
 )
 _OR = re.compile(r"\s*(?:,? or |, | / |/|: )\s*")
+_PHRASES = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"\b(?:once|as soon as|when) (.+?) (?:is|are|was|were) over\b", r"after \1"),
+        (r"\b(?:once|as soon as|when) (.+?) (?:ends?|stops?|has ended|have ended|finishe[sd]|is done)\b", r"after \1"),
+        (r"\b(?:go|carry|move) on (?:from|after)\b|\b(?:continue|proceed) (?:from|after)\b|\b(?:skip|go|get) past\b", "after"),
+        (r"\b(?:go|step|move) back from\b|\b(?:back up|rewind) from\b", "before"),
+        (r"\b(?:leads?|leading|led|right|just)(?: up)? to\b|\bup (?:to|until)\b|\bahead of\b|\bprior to\b", "before"),
+        (r"\b(?:the|a) words? (\w+) (?:appear|appears|stands?|is|visible|shows?|shown|written)\b", r"written \1"),
+        (r"\bvisible words?\b|\bwords? (?:visible|in the (?:picture|image|frame|photo))\b", "written"),
+        (r"\b(?:add up|sum up|tally)\b", "count"),
+        (r"\b(?:same|how about|what about|likewise)(?: for| with)?\b", ""),
+    )
+)
+"""Phrases, and what they are replaced by before the words are looked up."""
+_PLACES = re.compile(
+    r"\b(?:next|close) to\b|\b(?:straight|looking) ahead\b|\btalk(?:s|ing)? (?:to|with) (?:an?|the|his|her|another)\b"
+)
+"""Phrases about what is seen, whose words signal no kind of question."""
+_NAMED = r"(?:\b(?:inside|within|in|of|from|out of|into|through|throughout)\s+)?"
+"""A preposition before the name of an item."""
 _SIGNALS: dict[QuestionKind, str] = {
     "first": "first earlier earliest sooner order sort opens",
     "said": """
         said spoken spoke speak speaks speaking speaker speakers mention mentions mentioned talk talks talked talking
-        hear heard voice voices quote discuss discusses discussed
+        hear heard voice voices words quote discuss discusses discussed
     """,
     "read": "read reads written writing writes text texts letter letters spell spells printed",
-    "before": "before prior precede precedes preceded preceding previous previously leads leading ahead rewind",
+    "before": "before prior precede precedes preceded preceding previous previously rewind",
     "after": "after afterwards follow follows followed following next then once subsequent subsequently past",
 }
 """Words that signal a kind, in the order in which kinds are tried."""
@@ -42,10 +63,10 @@ _WITH_SIGNALS: dict[QuestionKind, str] = {
     "first": "comes come",
     "said": "say says repeat word words sentence line lines",
     "read": "say says copy word words stand stands sign signs label screen board",
-    "before": "lead up to back from right comes come just",
-    "after": "over comes come skip just",
-    "count": "times",
-    "count_items": "across spread",
+    "before": "back from right immediately directly straight comes come just",
+    "after": "over right immediately directly straight comes come just",
+    "count": "times add up",
+    "count_items": "across spread add up",
 }
 """Further words that are not searched in a question of a kind."""
 _SIGN = re.compile(r"\b(?:signs?|label|screen|board)\b")
@@ -56,8 +77,9 @@ _SIGNAL_SETS = {kind: frozenset(words.split()) for kind, words in _SIGNALS.items
 _LEFT_OUT = {
     kind: frozenset(f"{_SIGNALS.get(kind, '')} {_WITH_SIGNALS.get(kind, '')}".split()) for kind in {**_SIGNALS, **_WITH_SIGNALS}
 }
+_PHRASE_WORDS = "ahead prior leads leading continue proceed rewind finished visible appears"
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
-_VOCABULARY = frozenset(_ORDINALS.split()).union(*_LEFT_OUT.values())
+_VOCABULARY = frozenset(f"{_PHRASE_WORDS} {_ORDINALS}".split()).union(*_LEFT_OUT.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +101,10 @@ def parse_question(message: str, item_names: Sequence[str] = ()) -> Question:
     """Parse a question. `item_names` are the names of items in it, which are left out."""
     text = " ".join(message.split())
     for name in item_names:
-        text = re.sub(re.escape(name), " ", text, flags=re.IGNORECASE)
+        text = re.sub(_NAMED + re.escape(name), " ", text, flags=re.IGNORECASE)
     text = correct_spelling(text, _VOCABULARY | known_words(), load_english_words()).lower()
+    for pattern, replacement in _PHRASES:
+        text = pattern.sub(replacement, text)
     clocks = [_seconds(match) for match in _CLOCK.finditer(text)]
     if item_names and clocks:
         kind: QuestionKind = "in_range" if len(clocks) > 1 else "at_time"
@@ -102,7 +126,7 @@ def _find_kind(text: str) -> QuestionKind:
         return "count_items"
     if _COUNT.search(text):
         return "count"
-    words = frozenset(re.findall(r"\w+", text))
+    words = frozenset(re.findall(r"\w+", _PLACES.sub(" ", text)))
     if _SIGN.search(text) and not _SEEN_SIGN.search(text) and not words & _SIGNAL_SETS["said"]:
         return "read"
     for kind, signals in _SIGNAL_SETS.items():

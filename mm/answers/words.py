@@ -113,7 +113,8 @@ def _pairs(words: Sequence[str]) -> list[str]:
 
 def _correct(word: str, candidates: frozenset[str], known: frozenset[str]) -> str:
     lower = word.lower()
-    if len(word) < MIN_CORRECTED - 1 or lower in candidates or lower in known or not lower.isalpha():
+    bases = {lower, *(lower.removesuffix(ending) for ending in ("ed", "ing"))}
+    if len(word) < MIN_CORRECTED - 1 or lower in candidates or bases & known or not lower.isalpha():
         return word
     same_start = (other for other in candidates if len(other) >= MIN_CORRECTED and other[0] == lower[0])
     near = [other for other in same_start if is_one_error_apart(lower, other)]

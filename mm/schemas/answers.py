@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from mm.schemas.base import Model
 from mm.schemas.media import Kind
@@ -45,6 +45,9 @@ class AskRequest(Model):
     filters: Filters = Field(Filters(), description="Restricts all rounds to some items, as in a search.")
     items: list[str] = Field([], max_length=100, description="Only these items, in addition to `filters`; empty for all.")
     conversation: list[Round] = Field([], max_length=MAX_ROUNDS, description="The rounds before, oldest first.")
+    agent: bool = Field(
+        False, description="Whether the model searches, counts and describes in several steps (MM_AGENT_STEPS) before it answers."
+    )
     max_tokens: int = Field(256, ge=1, le=2048, description="Maximum tokens of the answer.")
     stream: bool = Field(False, description="Server-sent events in place of one document.")
 
@@ -71,6 +74,16 @@ class Citation(Model):
     text: str | None = Field(None, description="The evidence; null for an image without a caption.")
 
 
+class Step(Model):
+    """A tool that an agent called, and its result."""
+
+    tool: str
+    arguments: dict[str, JsonValue]
+    result: str = Field(description="As the model reads it.")
+    error: str | None = Field(None, description="Why the call failed; the model may correct it.")
+    seconds: float = Field(ge=0)
+
+
 class Answer(Model):
     """An answer from the library. Every citation is of a moment that was retrieved."""
 
@@ -83,6 +96,8 @@ class Answer(Model):
     state: SearchState = Field(description="To be sent back in the next round.")
     hits: list[Hit] = Field(description="Best hits of the search, as `/v1/search` returns them.")
     notes: list[str] = Field(default=[], description="What could not be taken into account.")
+    steps: list[Step] = Field(default=[], description="The tool calls of an agent, in their order.")
+    heard: str | None = Field(None, description="The recognized words of a spoken question.")
 
 
 class SummaryRequest(Model):
@@ -123,3 +138,9 @@ class HitsEvent(Model):
     """The hits of an answer that is being written."""
 
     hits: list[Hit]
+
+
+class HeardEvent(Model):
+    """The recognized words of a spoken question, before it is answered."""
+
+    text: str

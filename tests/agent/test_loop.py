@@ -1,4 +1,4 @@
-"""The agent with a scripted model: steps, limits, errors and the numbers of moments."""
+"""The agent with a scripted model: steps, limits and errors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mm.agent.loop import AgentAnswer, AgentStep, run_agent
-from mm.agent.observations import MAX_CHARS, MomentNumbers, format_result
+from mm.agent.loop import AgentStep, gather_evidence
+from mm.agent.observations import MAX_CHARS, format_result
 from mm.agent.results import Count, FoundEvidence, FoundMoment, ItemCount, Moments
 from mm.agent.tools import get_tool
 from mm.errors import NotFound, Unavailable
@@ -31,7 +31,7 @@ class ScriptedModel:
         self.requests.append(request)
         if isinstance(reply, str):
             yield from (ChatDelta(part) for part in reply.partition(" "))
-            yield ChatDelta(finish_reason="stop", notes=("A note.",))
+            yield ChatDelta(finish_reason="stop")
         else:
             calls = tuple(ToolCall(f"call_{i}", name, arguments) for i, (name, arguments) in enumerate(reply))
             yield ChatDelta(finish_reason="tool_calls", tool_calls=calls)
@@ -54,9 +54,10 @@ async def search(name: str, arguments: Mapping[str, object]) -> Model:
     return Moments(moments=[make_moment(float(len(str(arguments["query"]))))])
 
 
-def run(model: ScriptedModel, max_steps: int = 4, call_tool: object = search) -> list[AgentStep | AgentAnswer]:
-    async def collect() -> list[AgentStep | AgentAnswer]:
-        return [event async for event in run_agent(model, "when?", call_tool, max_steps=max_steps, key="k")]  # type: ignore[arg-type]
+def run(model: ScriptedModel, max_steps: int = 4, call_tool: object = search, *, must_call: bool = False) -> list[AgentStep]:
+    async def collect() -> list[AgentStep]:
+        steps = gather_evidence(model, "when?", call_tool, max_steps=max_steps, must_call=must_call, key="k")  # type: ignore[arg-type]
+        return [step async for step in steps]
 
     return asyncio.run(collect())
 
@@ -65,40 +66,32 @@ def find(query: str) -> list[tuple[str, str]]:
     return [("search", json.dumps({"query": query}))]
 
 
-def test_agent_reports_steps_and_answer_with_numbered_moments() -> None:
-    model = ScriptedModel([find("a"), find("bb"), find("a "), "At noon [1]."])
-    *steps, answer = run(model)
-    assert [(step.tool, step.arguments, step.is_error) for step in steps if isinstance(step, AgentStep)] == [
-        ("search", {"query": text}, False) for text in ("a", "bb", "a ")
+def test_agent_reports_steps_until_reply_without_call() -> None:
+    model = ScriptedModel([find("a"), find("bb"), "done"])
+    steps = run(model)
+    assert [(step.tool, step.arguments, step.error) for step in steps] == [
+        ("search", {"query": text}, None) for text in ("a", "bb")
     ]
-    assert isinstance(answer, AgentAnswer)
-    assert answer.text == "At noon [1]."
-    assert [moment.start for moment in answer.moments] == [1.0, 2.0], "the third step found the second moment again"
-    assert list(answer.notes) == ["A note."]
-    assert [message.text for message in model.requests[-1].messages if message.role == "tool"] == [
-        f'[{n}] a.mp4 {n}-{n + 1} s, likely: speech "the ferry leaves"; picture' for n in (1, 2, 2)
-    ]
+    observations = [message.text for message in model.requests[-1].messages if message.role == "tool"]
+    assert observations == [step.text for step in steps]
+    assert observations[0] == 'a.mp4 1-2 s, likely: speech "the ferry leaves"; picture'
+    assert [request.tool_choice for request in model.requests] == ["required", "auto", "auto"]
     assert model.requests[0].key == "k"
 
 
-def test_agent_requires_call_first_and_allows_none_at_limit() -> None:
-    model = ScriptedModel([find("a"), find("bb"), "Done."])
-    assert len(run(model, max_steps=2)) == 3
-    assert [request.tool_choice for request in model.requests] == ["required", "auto", "none"]
+def test_agent_ends_at_limit_of_steps() -> None:
+    model = ScriptedModel([find("a"), [*find("bb"), *find("ccc"), *find("dddd")]])
+    assert [step.arguments["query"] for step in run(model, max_steps=3)] == ["a", "bb", "ccc"]
 
 
-def test_agent_with_several_calls_in_one_reply_stops_at_limit() -> None:
-    model = ScriptedModel([[*find("a"), *find("bb"), *find("ccc")], "Done."])
-    *steps, _ = run(model, max_steps=2)
-    assert len(steps) == 2
+def test_agent_that_repeats_call_ends() -> None:
+    assert len(run(ScriptedModel([find("a"), find("a")]))) == 1
 
 
-def test_agent_that_repeats_call_is_made_to_answer() -> None:
-    model = ScriptedModel([find("a"), find("a"), "Done."])
-    *steps, answer = run(model)
-    assert len(steps) == 1
-    assert isinstance(answer, AgentAnswer)
-    assert model.requests[-1].tool_choice == "none"
+def test_agent_that_must_call_ends_when_nothing_new_is_found() -> None:
+    model = ScriptedModel([find("a"), find("bb"), find("a ")])
+    assert len(run(model, must_call=True)) == 3
+    assert {request.tool_choice for request in model.requests} == {"required"}
 
 
 @pytest.mark.parametrize(
@@ -106,23 +99,19 @@ def test_agent_that_repeats_call_is_made_to_answer() -> None:
     [("search", "{", "not JSON"), ("search", "[]", "not an object"), ("search", "{}", "query"), ("fly", "{}", "fly")],
 )
 def test_agent_reads_error_of_wrong_call_and_continues(name: str, arguments: str, reason: str) -> None:
-    model = ScriptedModel([[(name, arguments)], find("a"), "Done."])
-    first, second, answer = run(model)
-    assert isinstance(first, AgentStep)
-    assert first.is_error
-    assert reason in first.text
-    assert isinstance(second, AgentStep)
-    assert not second.is_error
-    assert isinstance(answer, AgentAnswer)
+    first, second = run(ScriptedModel([[(name, arguments)], find("a"), "done"]))
+    assert first.error is not None
+    assert reason in first.error
+    assert first.text == first.error
+    assert second.error is None
 
 
 def test_agent_reads_that_item_does_not_exist() -> None:
     async def fail(name: str, arguments: Mapping[str, object]) -> Model:
         raise NotFound("There is no item 'x'.")
 
-    step, _ = run(ScriptedModel([[("describe", '{"item": "x"}')], "Done."]), call_tool=fail)
-    assert isinstance(step, AgentStep)
-    assert (step.text, step.is_error) == ("There is no item 'x'.", True)
+    (step,) = run(ScriptedModel([[("describe", '{"item": "x"}')], "done"]), call_tool=fail)
+    assert (step.text, step.error) == ("There is no item 'x'.", "There is no item 'x'.")
 
 
 def test_agent_ends_with_error_of_service() -> None:
@@ -134,11 +123,11 @@ def test_agent_ends_with_error_of_service() -> None:
 
 
 def test_format_result_of_many_moments_is_cut_at_end_of_line() -> None:
-    text = format_result(Moments(moments=[make_moment(float(start)) for start in range(200)]), MomentNumbers())
+    text = format_result(Moments(moments=[make_moment(float(start)) for start in range(200)]))
     assert len(text) <= MAX_CHARS + 4
     assert text.endswith("picture\n...")
 
 
 def test_format_result_of_count_names_items() -> None:
     count = Count(items=2, moments=5, by_kind={"video": 2}, by_item=[ItemCount(item="a", name="a.mp4", moments=4)])
-    assert format_result(count, MomentNumbers()) == "2 items with 5 moments (2 video).\na.mp4: 4"
+    assert format_result(count) == "2 items with 5 moments (2 video).\na.mp4: 4"

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.page.conftest import CHROMIUM
 from tests.page.page_driver import PageDriver, open_page
 from tests.page.test_layout import assert_accessible
 from tests.page.videos import encode_jpeg
+from tests.workers.videos import SPEECH
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playwright.sync_api import Browser, Locator, Route
 
     from tests.api.conftest import ApiServer
@@ -271,3 +275,37 @@ def test_answer_and_conversation_fit_their_width_and_are_accessible(
         page.press("#question", "Enter")
         expect(page.locator("#conversation .model")).to_have_count(2)
         assert_accessible(driver, "conversation", width, theme)
+
+
+@pytest.fixture
+def speaking_browser(browser: Browser) -> Iterator[Browser]:
+    """A browser whose microphone plays a file of speech."""
+    fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={SPEECH}")
+    speaking = browser.browser_type.launch(executable_path=CHROMIUM, args=["--no-sandbox", *fake])
+    yield speaking
+    speaking.close()
+
+
+def test_spoken_question_is_recognized_and_answered(library: ApiServer, speaking_browser: Browser) -> None:
+    with open_page(speaking_browser, library.url) as driver:
+        page = driver.page
+        page.keyboard.press("c")
+        page.click("#microphone")
+        expect(page.locator("#microphone")).to_contain_text("4 s")
+        page.click("#microphone")
+        expect(page.locator("#conversation .question")).to_contain_text("failed", ignore_case=True)
+        expect(page.locator("#conversation .model")).to_be_visible()
+        driver.screenshot("spoken-light-1280")
+
+
+def test_steps_of_agent_are_requested_and_listed(driver: PageDriver, evening: dict[str, Any]) -> None:
+    page = driver.page
+    step = {"tool": "when", "arguments": {"query": "cat"}, "result": "evening.mp4 8-12 s", "error": None, "seconds": 0.1}
+    bodies = script(driver, make_answer(make_citation(evening, 1, 8.0, 12.0, "a cat"), steps=[step]))
+    page.click("#open-conversation")
+    page.get_by_label("In steps").check()
+    page.fill("#question", QUESTION)
+    page.press("#question", "Enter")
+    page.locator("#conversation .steps summary").click()
+    expect(page.locator("#conversation .steps")).to_contain_text("evening.mp4 8-12 s")
+    assert bodies[0]["agent"] is True

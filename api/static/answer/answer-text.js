@@ -10,11 +10,10 @@ const THUMBNAIL_FRACTION = 0.5; // of the cited range
 
 /** `answer` is a state of `answer-state.js`. */
 export function AnswerText({ answer, onRetry }) {
-  const { isRunning, sentences, citations, result, problem, heard, steps } = answer;
+  const { isRunning, sentences, citations, result, problem, steps } = answer;
   if (problem) return html`<${RequestError} problem=${problem} onRetry=${onRetry} />`;
   return html`
     <div class=${result?.refused ? "answer-text refused" : "answer-text"}>
-      ${heard && html`<p class="muted heard">Recognized question: <q>${heard}</q></p>`}
       ${steps.length > 0 && html`<${Steps} steps=${steps} />`}
       ${result?.refused
         ? html`<p>${result.text}</p>${result.reason && html`<p class="muted">${result.reason}</p>`}`

@@ -5,7 +5,7 @@ import { createStore } from "../ui/store.js";
 
 export const MAX_ROUNDS = 15;
 
-/** `rounds`: [{id, query, answer, state}]; `state` is what the next question refines, or null; `usesAgent`: whether the model may
+/** `rounds`: [{id, question, query, answer, state}], where `query` is the text of the question; `state` is what the next question refines, or null; `usesAgent`: whether the model may
  *  call tools. */
 export const conversation = createStore({ isOpen: false, rounds: [], state: null, usesAgent: false });
 let currentRequest = null; // AbortController of the running round
@@ -19,19 +19,21 @@ export const isRunning = () => conversation.get().rounds.at(-1)?.answer.isRunnin
 /** Open the conversation with `{query, answer}` as its first round. */
 export function continueConversation({ query, answer }) {
   stopRound();
-  conversation.set({ isOpen: true, rounds: [{ id: ++lastId, query, answer, state: answer.result.state }], state: answer.result.state });
+  conversation.set({ isOpen: true, rounds: [{ id: ++lastId, question: query, query, answer, state: answer.result.state }], state: answer.result.state });
 }
 
-/** Ask a question in the context of the earlier rounds. */
-export async function ask(query) {
+/** Ask a question in the context of the earlier rounds: a text, or a recording as a `File`. */
+export async function ask(question) {
   const { rounds, state, usesAgent } = conversation.get();
   if (isRunning() || rounds.length >= MAX_ROUNDS) return;
   const request = (currentRequest = new AbortController());
   const id = ++lastId;
   const context = listContext(rounds, state);
-  conversation.set({ rounds: [...rounds, { id, query, answer: NEW_ANSWER, state: null }] });
-  const change = (patch) => patchRound(id, (round) => ({ ...round, answer: { ...round.answer, ...patch } }));
-  const result = await streamAnswer({ query, conversation: context, agent: usesAgent, stream: true }, change, request.signal);
+  const isSpoken = question instanceof File;
+  conversation.set({ rounds: [...rounds, { id, question, query: isSpoken ? "" : question, answer: NEW_ANSWER, state: null }] });
+  const change = (patch) => patchRound(id, (round) => ({ ...round, query: patch.heard ?? round.query, answer: { ...round.answer, ...patch } }));
+  const body = isSpoken ? createForm(question, context, usesAgent) : { query: question, conversation: context, agent: usesAgent, stream: true };
+  const result = await streamAnswer(body, change, request.signal);
   if (result) {
     patchRound(id, (round) => ({ ...round, state: result.state }));
     conversation.set({ state: result.state });
@@ -44,7 +46,7 @@ export async function ask(query) {
 export function retryRound() {
   const { rounds } = conversation.get();
   conversation.set({ rounds: rounds.slice(0, -1) });
-  return ask(rounds.at(-1).query);
+  return ask(rounds.at(-1).question);
 }
 
 /** Stop the running round and remove it. */
@@ -56,6 +58,15 @@ export function stopRound() {
 export function clearConversation() {
   stopRound();
   conversation.set({ rounds: [], state: null });
+}
+
+function createForm(audio, context, usesAgent) {
+  const form = new FormData();
+  form.set("conversation", JSON.stringify(context));
+  form.set("agent", usesAgent);
+  form.set("stream", true);
+  form.set("audio", audio);
+  return form;
 }
 
 /** The answered rounds in the format of a request. The last one has the present state, from which the user may have removed parts. */

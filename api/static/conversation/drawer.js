@@ -8,6 +8,7 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/pr
 import {
   MAX_ROUNDS, ask, clearConversation, closeConversation, conversation, isRunning, openConversation, retryRound, stopRound,
 } from "./conversation-store.js";
+import { MicrophoneButton, hasMicrophone } from "./microphone.js";
 import { StateChips } from "./state-chips.js";
 
 export const ConversationButton = () => {
@@ -46,7 +47,7 @@ function Drawer() {
             “the second one”, “earlier”, “only in walk.mp4”, “without the dog”.</p>`}
         ${rounds.map((round, i) => html`
           <article key=${round.id} aria-label=${`Round ${i + 1}`}>
-            <p class="question">${round.query}</p>
+            <p class="question">${round.query || html`<${Icon} name="microphone" /><span class="visually-hidden">Spoken question</span>`}</p>
             <${AnswerText} answer=${round.answer} onRetry=${retryRound} />
           </article>`)}
       </div>
@@ -73,6 +74,7 @@ function Composer({ rounds }) {
       <label class="visually-hidden" for="question">Question</label>
       <input id="question" type="text" maxlength="2000" ref=${input} value=${text} enterkeyhint="send"
         placeholder=${rounds.length > 0 ? "Ask a follow-up" : "Ask about the library"} onInput=${(event) => setText(event.target.value)} />
+      ${hasMicrophone && !text && html`<${MicrophoneButton} disabled=${isRunning()} onRecorded=${ask} />`}
       ${isRunning()
         ? html`<button type="button" onClick=${stopRound}>Stop</button>`
         : html`<button type="submit" class="primary" disabled=${!text.trim()} aria-label="Ask"><${Icon} name="next" /></button>`}

@@ -51,7 +51,7 @@ ALL_ITEMS = re.compile(
 )
 """The restriction to items ends."""
 BACK = re.compile(
-    r"^(?:please )?(?:go|take me|bring me|return|step|get|move|switch)(?: one)?(?: step)? back\b|^(?:undo|revert|back)\b"
+    r"^(?:please )?(?:go|take me|bring me|return|step|get|move|switch)(?: one)?(?: step)? back\b(?! from)|^(?:undo|revert|back)\b"
     r"|\b(?:previous|last|former|prior|earlier) (?:lists?|results?|search|state|query|step|view|hits)\b|\bwhat i had\b"
     r"|\b(?:cancel|undo|revert|reverse|take back) (?:that|it|the last|this|my last)\b"
 )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.cli import options
-from mm.cli.commands import eval_language
+from mm.cli.commands import eval_answers, eval_language
 
 if TYPE_CHECKING:
     from mm.evaluation.languages import Tables
@@ -32,6 +32,8 @@ def command() -> None:
 
 command.add_command(eval_language.captions)
 command.add_command(eval_language.caption_search)
+command.add_command(eval_answers.answers)
+command.add_command(eval_answers.conversations)
 command.add_command(eval_language.routing)
 
 

@@ -15,6 +15,7 @@ from tests.api.answers.conftest import LINES, add_lecture
 from tests.api.conftest import ApiServer, run_server
 from tests.generation.upstream.server import LanguageServer, run_language_server, vllm
 from tests.graphs import with_graphs
+from tests.workers.process import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,9 @@ def test_ask_a_model_as_events_sends_each_sentence_before_the_end(server: ApiSer
 def test_ask_a_model_is_cancelled_when_the_client_disconnects(server: ApiServer, language: LanguageServer) -> None:
     language.closed.clear()
     language.responses.append([*vllm(["My grandmother "])[:2], "wait"])
+    num_requests = len(language.bodies)
     with server.client.stream("POST", "/v1/ask", json={"query": QUESTION, "stream": True}) as response:
         lines = response.iter_lines()
         assert json.loads(next(line for line in lines if line.startswith("data:")).removeprefix("data: "))["text"]
+        wait_for(lambda: len(language.bodies) > num_requests, "the model receives the request")
     assert language.closed.wait(30)

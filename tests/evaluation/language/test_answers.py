@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mm.data.language.evidence.evidence_set import draw_evidence_set
 from mm.data.language.search_scripts import draw_search_scripts
-from mm.evaluation.answers import answer_example, answer_without_model, evaluate
-from mm.evaluation.search_scripts import evaluate_scripts
+from mm.evaluation.language.answers import answer_example, answer_without_model, evaluate
+from mm.evaluation.language.search_scripts import evaluate_scripts
 from tests.data.language.made_captions import make_pool
 
 

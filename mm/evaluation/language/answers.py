@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 
 from mm.answers.answer_text import format_answer
 from mm.answers.ask import Asker, PastRound, Prepared
-from mm.answers.check import is_supported, list_texts
+from mm.answers.check import AnswerWriter, is_supported, list_texts
 from mm.answers.conversation.references import find_anchor
 from mm.answers.evidence import REFUSAL, EvidenceMoment, Turn, find_neighbour, sort_by_time
 from mm.answers.evidence import Statement as CitedStatement
+from mm.answers.generate import build_request
 from mm.answers.library import Retrieved
 from mm.answers.prompt import estimate_tokens
 from mm.answers.questions import parse_question
 from mm.answers.search_state import SearchState
 from mm.data.language.evidence.examples import EvidenceExample
+from mm.generation.chat.types import ChatModel
 from mm.metrics.language.answers import Case, Evidence, Moment, Statement, answer_report
 from mm.metrics.report import Report
 
@@ -106,3 +108,18 @@ def make_rounds(turns: Sequence[Turn]) -> list[PastRound]:
 def evaluate(examples: Sequence[EvidenceExample], answer: Answerer, of: str) -> Report:
     """Report the measures of one way to answer over examples."""
     return answer_report(of, [answer_example(example, answer) for example in examples], support=is_supported)
+
+
+def answer_with(model: ChatModel, max_tokens: int = 128) -> Answerer:
+    """Let a model write what code does not decide, and check its sentences."""
+
+    def answer(prepared: Prepared) -> Sequence[CitedStatement]:
+        if prepared.prompt is None:
+            return prepared.statements
+        writer = AnswerWriter(prepared.prompt)
+        for delta in model.stream(build_request(model, prepared.prompt, max_tokens)):
+            writer.feed(delta.text)
+        writer.finish()
+        return writer.statements
+
+    return answer

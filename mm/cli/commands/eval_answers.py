@@ -1,0 +1,70 @@
+"""`mm eval answers` and `mm eval conversations`: questions over retrieved moments, and states."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from mm.cli import options
+from mm.cli.commands.eval_language import root, split
+
+if TYPE_CHECKING:
+    from mm.metrics.report import Report
+
+MODES = ("code", "model", "both")
+
+
+@click.command("answers")
+@root
+@split
+@click.option("--count", type=click.IntRange(1), default=600, show_default=True, help="Number of questions.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the questions.")
+@click.option(
+    "--by", type=click.Choice(MODES), default="both", show_default=True,
+    help="What answers: code and quotations, the language model of the settings where code does not decide, or both.",
+)  # fmt: skip
+@options.as_json
+def answers(root: Path, split: str, count: int, seed: int, by: Literal["code", "model", "both"], as_json: bool) -> None:
+    """Answer questions over retrieved moments: right moment cited, refusals, support."""
+    from mm.data.language.evidence.evidence_set import draw_evidence_set
+    from mm.data.language.sources import read_source_pool
+    from mm.evaluation.language.answers import answer_with, answer_without_model, evaluate
+    from mm.generation.chat.models import ChatModels
+    from mm.settings import load_settings
+
+    examples = draw_evidence_set(read_source_pool(root, split), split, count, seed)
+    reports: list[Report] = []
+    if by in ("code", "both"):
+        reports.append(evaluate(examples, answer_without_model, f"{split}, code and quotations"))
+    if by in ("model", "both"):
+        with ExitStack() as stack:
+            model = stack.enter_context(ChatModels(load_settings())).default
+            reports.append(evaluate(examples, answer_with(model), f"{split}, {model.name}"))
+    _print(reports, as_json)
+
+
+@click.command("conversations")
+@root
+@split
+@click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="Number of conversations of 15 rounds.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the conversations.")
+@options.as_json
+def conversations(root: Path, split: str, count: int, seed: int, as_json: bool) -> None:
+    """Follow conversations of 15 rounds: whether the search state is right after each."""
+    from mm.data.language.search_scripts import draw_search_scripts
+    from mm.data.language.sources import read_source_pool
+    from mm.evaluation.language.search_scripts import evaluate_scripts
+
+    scripts = draw_search_scripts(read_source_pool(root, split), split, count, seed)
+    _print([evaluate_scripts(scripts, split)], as_json)
+
+
+def _print(reports: list[Report], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([report.record() for report in reports]))
+    else:
+        click.echo("\n\n".join(report.table() for report in reports))
