@@ -79,19 +79,23 @@ def captions(
 @split
 @images
 @click.option("--captions", "file", type=options.FILE, required=True, help="Captions that `mm eval captions --save` wrote.")
+@click.option("--texts", type=options.FOLDER, help="Folder with the set `unanswerable`; without it, such queries are left out.")
 @options.as_json
-def caption_search(root: Path, split: str, limit: int | None, file: Path, as_json: bool) -> None:
+def caption_search(root: Path, split: str, limit: int | None, file: Path, texts: Path | None, as_json: bool) -> None:
     """Search images by text with and without written captions as evidence."""
     from mm.cli.commands.eval import print_report, shipped_space
     from mm.data.captioned_images import read_captioned_images
+    from mm.data.query_texts import read_split_lines
     from mm.evaluation.language.caption_search import evaluate_search
     from mm.evaluation.near_duplicates import embed_images
 
     rows = read_captioned_images(root, split)[:limit]
-    texts = json.loads(file.read_text(encoding="utf-8"))
+    written = json.loads(file.read_text(encoding="utf-8"))
+    unanswerable = [] if texts is None else read_split_lines(texts / "unanswerable" / "questions.txt", "dev")
     with shipped_space() as (space, _):
         images_ND = embed_images(space.image, [row.path for row in rows], lambda image: image)
-        report = evaluate_search(space, rows, images_ND, [texts.get(row.path.name, "") for row in rows])
+        captions = [written.get(row.path.name, "") for row in rows]
+        report = evaluate_search(space, rows, images_ND, captions, unanswerable)
     print_report(report, as_json)
 
 

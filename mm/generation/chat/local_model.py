@@ -55,11 +55,22 @@ def load_builtin(settings: Settings) -> LocalModel:
     model = BuiltinModel(settings.root / "cache" / "graphs", settings.language_precision, None if additions is None else SHIPPED)
     config = read_config(file) if additions is None else additions.config
     cache_bytes = settings.language_cache_mb << 20
+    if settings.runtime == "cuda":
+        make: Callable[[], Engine] = partial(_make_gpu_engine, model, cache_bytes)
+    else:
+        make = partial(make_engine, model, settings.threads, cache_bytes)
     return LocalModel(
         BUILTIN,
         partial(encode_chat, tokenizer),
         make_vocabulary(tokenizer),
-        partial(make_engine, model, settings.threads, cache_bytes),
+        make,
         plan_engine(config, cache_bytes).max_request_len,
         None if additions is None else additions.prefix,
     )
+
+
+def _make_gpu_engine(model: BuiltinModel, cache_bytes: int) -> Engine:
+    """See `torch_engine.make_gpu_engine`. Torch is imported in the process of the engine."""
+    from mm.generation.runners.torch_engine import make_gpu_engine
+
+    return make_gpu_engine(model, cache_bytes)
