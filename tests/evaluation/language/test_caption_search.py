@@ -55,10 +55,15 @@ def test_evaluate_search_with_right_captions_finds_what_images_do_not(captioned_
     random = np.random.default_rng(0)
     images = random.normal(size=(len(ROWS), 384)).astype(np.float32)
     images /= np.linalg.norm(images, axis=1, keepdims=True)
-    report = evaluate_search(captioned_space, ROWS, images, [f"A {name}." for name in THINGS])
+    report = evaluate_search(captioned_space, ROWS, images, [f"A {name}." for name in THINGS], ["quarterly tax return"])
     value = {measure.name: measure.interval.value for measure in report.measures}
     assert value["captions as queries, captions: R@1"] == 1.0
     assert value["captions as queries, both: R@1"] > value["captions as queries, images: R@1"]
+    assert (
+        value["captions as queries, both: likely among the first 10"]
+        >= value["captions as queries, images: likely among the first 10"]
+    )
+    assert value["unanswerable queries, both: nothing likely"] == 1.0
     worse = evaluate_search(captioned_space, ROWS, images, [""] * len(ROWS))
     for measure in worse.measures:
         if "both" in measure.name:
@@ -69,6 +74,7 @@ def test_eval_caption_search_reads_saved_captions(captioned_folder: Path, tmp_pa
     file = tmp_path / "captions.json"
     file.write_text(json.dumps({"12.png": "A red wall.", "13.png": "A green wall."}))
     arguments = ["eval", "caption-search", "--root", str(captioned_folder), "--captions", str(file), "--json"]
+    arguments += ["--texts", "datasets"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["of"] == "4 images, 7 captions as queries"
