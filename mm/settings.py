@@ -54,7 +54,8 @@ class Settings(BaseSettings):
     runtime: Literal["auto", "onnxruntime", "onnxruntime-int8", "openvino", "openvino-bf16", "openvino-int8", "cuda"] = Field(
         "auto",
         description="Runtime of the image tower; `auto` is the one that was measured as fastest on this machine, before that "
-        "`onnxruntime-int8` on processors with 8-bit dot products, else `onnxruntime`.",
+        "`onnxruntime-int8` on processors with 8-bit dot products, else `onnxruntime`. "
+        "`cuda` also runs the built-in language model.",
     )
     threads: int = Field(0, ge=0, description="Threads per tower; 0 uses all cores.")
     processes: int = Field(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from mm.bench.serving.cpu import run as run_cpu
 from mm.bench.serving.engine_run import make_vocabulary, run_engine
 from mm.bench.serving.gpu import ENGINE, format_throughputs, make_random_weights
 from mm.bench.serving.workload import WorkItem, draw_workload, summarize
 from mm.errors import Unavailable
 from mm.generation.runners.torch_runner import TorchRunner
+from mm.models.language.graph.builtin import BuiltinModel
 from mm.runtimes.gpu import require_gpu
 from tests.models.language.models import MOE
 
@@ -44,6 +47,13 @@ def test_summarize_uses_the_times_of_tokens() -> None:
 
 def test_make_vocabulary_has_one_end_token() -> None:
     assert make_vocabulary(5).eos_token_ids == (4,)
+
+
+def test_bench_serving_on_a_cpu_reports_captions_queued_and_alone(tmp_path: Path) -> None:
+    report = run_cpu(BuiltinModel(tmp_path), num_captions=2, threads=1)
+    assert report.num_alone == 2
+    assert report.queued_per_second > 0
+    assert "| queued | 2 |" in report.lines()[3]
 
 
 def test_bench_serving_without_a_gpu_is_refused() -> None:

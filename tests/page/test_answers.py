@@ -1,4 +1,4 @@
-"""Answers, the conversation, captions and exports, with scripted responses."""
+"""Answers, the conversation, chapters, captions and exports, with scripted responses."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def encode_events(*events: tuple[str, object]) -> str:
     return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)
 
 
-def script(driver: PageDriver, *answers: dict[str, Any]) -> list[dict[str, Any]]:
+def script(driver: PageDriver, *answers: dict[str, Any], route: str = "/v1/ask") -> list[dict[str, Any]]:
     """Respond to each request with the next answer. Returns the list that receives the bodies."""
     bodies: list[dict[str, Any]] = []
 
@@ -72,9 +72,10 @@ def script(driver: PageDriver, *answers: dict[str, Any]) -> list[dict[str, Any]]
         answer = answers[len(bodies)]
         bodies.append(request.request.post_data_json)
         parts = [("sentence", sentence | {"cited": []}) for sentence in answer.get("sentences", [])]
+        parts += [("chapter", chapter) for chapter in answer.get("chapters", [])]
         request.fulfill(body=encode_events(*parts, ("done", answer)), content_type="text/event-stream")
 
-    driver.page.route("**/v1/ask", fulfill)
+    driver.page.route(f"**{route}", fulfill)
     return bodies
 
 
@@ -234,6 +235,28 @@ def test_answer_is_exported_as_markdown_and_subtitles(driver: PageDriver, evenin
     assert subtitles == "1\n00:00:02,000 --> 00:00:03,000\na cup\n\n2\n00:00:08,000 --> 00:00:12,250\na cat\n"
 
 
+def test_chapters_are_listed_beside_player_and_exported(driver: PageDriver) -> None:
+    page = driver.page
+    chapters = [
+        {"start": 0.0, "end": 8.0, "title": "Coffee", "text": "A cup of coffee."},
+        {"start": 8.0, "end": 16.0, "title": "A cat", "text": "A cat looks at the camera."},
+    ]
+    summary = {"item_id": "x", "text": "Coffee and a cat.", "chapters": chapters, "model": "test-model", "notes": []}
+    script(driver, summary, route="/v1/summaries")
+    driver.card("evening.mp4").locator(".thumbnail").click()
+    page.get_by_role("tab", name="Transcript").press("ArrowRight")
+    expect(page.get_by_role("tab", name="Chapters")).to_be_focused()
+    page.click("#make-chapters")
+    expect(page.locator("#chapter-list li")).to_have_count(2)
+    expect(page.locator(".chapters .summary")).to_have_text("Coffee and a cat.")
+    page.locator("#chapter-list .line").nth(1).click()
+    driver.wait_for_video_at(8.0)
+    expect(page.locator("#chapter-list .line").nth(1)).to_have_attribute("aria-current", "true")
+    menu = page.locator(".chapters .menu")
+    assert "- **0:08 A cat**: A cat looks at the camera." in save(driver, menu, "Save as Markdown")[1]
+    assert "00:00:08,000 --> 00:00:16,000\nA cat looks at the camera." in save(driver, menu, "Save as SRT")[1]
+
+
 def test_captions_are_shown_on_cards_and_hits(driver: PageDriver) -> None:
     page, caption = driver.page, "A cat with orange fur looks at the camera."
 
@@ -255,7 +278,7 @@ def test_captions_are_shown_on_cards_and_hits(driver: PageDriver) -> None:
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_answer_and_conversation_fit_their_width_and_are_accessible(
+def test_answer_conversation_and_chapters_fit_their_width_and_are_accessible(
     library: ApiServer, browser: Browser, evening: dict[str, Any], width: int, theme: str
 ) -> None:
     with open_page(browser, library.url, width=width, theme=theme) as driver:
@@ -275,6 +298,24 @@ def test_answer_and_conversation_fit_their_width_and_are_accessible(
         page.press("#question", "Enter")
         expect(page.locator("#conversation .model")).to_have_count(2)
         assert_accessible(driver, "conversation", width, theme)
+        page.keyboard.press("Escape")
+        driver.hits_of("evening.mp4").first.locator(".thumbnail").click()
+        chapters = [
+            {"start": 4.0 * n, "end": 4.0 * n + 4, "title": f"Scene {n}", "text": "A sentence about it."} for n in range(4)
+        ]
+        summary = {"item_id": "x", "text": "A paragraph.", "chapters": chapters, "model": "extractive", "notes": []}
+        script(driver, summary, route="/v1/summaries")
+        page.get_by_role("tab", name="Chapters").click()
+        page.click("#make-chapters")
+        expect(page.locator("#chapter-list li")).to_have_count(4)
+        assert_accessible(driver, "chapters", width, theme)
+
+
+def test_chapters_of_service_follow_scenes_of_video(driver: PageDriver) -> None:
+    driver.card("evening.mp4").locator(".thumbnail").click()
+    driver.page.get_by_role("tab", name="Chapters").click()
+    driver.page.click("#make-chapters")
+    expect(driver.page.locator("#chapter-list .line").first).to_contain_text("0:00")
 
 
 @pytest.fixture

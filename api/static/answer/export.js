@@ -1,4 +1,4 @@
-// Answers and conversations as Markdown and as SubRip subtitles (SRT).
+// Answers, conversations and chapters as Markdown and as SubRip subtitles (SRT).
 
 import { describeCitation } from "./citations.js";
 import { describeModel } from "./model.js";
@@ -21,6 +21,11 @@ export function listSubtitles(citations) {
     items.get(id).cues.push({ start, end, text: text || `[${n}]` });
   }
   return [...items.values()].map(({ name, cues }) => ({ name, cues: cues.sort((a, b) => a.start - b.start) }));
+}
+
+export function formatSummary(name, { text, chapters }, formatTime) {
+  const lines = chapters.map(({ start, title, text: sentence }) => `- **${formatTime(start)} ${title}**${sentence && sentence !== title ? `: ${sentence}` : ""}`);
+  return `${[`# ${name}`, text, lines.join("\n")].filter(Boolean).join("\n\n")}\n`;
 }
 
 /** SubRip subtitles of [{start, end, text}]. An empty line ends a cue, so a text has none. */

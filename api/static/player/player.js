@@ -13,7 +13,9 @@ import { contentUrl } from "../service/client.js";
 import { Dialog } from "../ui/dialog.js";
 import { KIND_LABELS, formatRange, formatTime } from "../ui/format.js";
 import { Icon, IconButton } from "../ui/icon.js";
+import { Tabs } from "../ui/tabs.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { Chapters } from "./chapters.js";
 import { MediaElement } from "./media-element.js";
 import { createShortcutListener } from "./player-shortcuts.js";
 import { closePlayer, getPosition, goTo, openHit, openItem, player } from "./player-store.js";
@@ -66,10 +68,20 @@ function PlayerDialog() {
         <aside class="sidebar" aria-label="Match details and transcript">
           <${ItemStatus} item=${item} />
           ${hit && html`<${MatchDetails} hit=${hit} onSeek=${seek} />`}
-          ${isTimed ? html`<${Transcript} item=${item} currentTime=${currentTime} onSeek=${seek} />` : html`<${FileDetails} item=${item} />`}
+          ${isTimed ? html`<${TextTabs} item=${item} currentTime=${currentTime} onSeek=${seek} />` : html`<${FileDetails} item=${item} />`}
         </aside>
       </div>
     <//>`;
+}
+
+/** The transcript and the chapters of a video or audio item. */
+function TextTabs(props) {
+  const [selected, select] = useState("transcript");
+  const tabs = [
+    { id: "transcript", label: "Transcript", content: html`<${Transcript} ...${props} />` },
+    { id: "chapters", label: "Chapters", content: html`<${Chapters} ...${props} />` },
+  ];
+  return html`<${Tabs} label="Text of the item" tabs=${tabs} selected=${selected} onSelect=${select} />`;
 }
 
 function MatchDetails({ hit, onSeek }) {

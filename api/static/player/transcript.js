@@ -30,7 +30,6 @@ export function Transcript({ item, currentTime, onSeek }) {
   const onScroll = () => { scrolledAt.current = performance.now(); };
   return html`
     <section class="transcript">
-      <h3>Transcript</h3>
       ${problem && html`<${RequestError} problem=${problem} />`}
       ${lines?.length === 0 && html`<p class="muted">${EMPTY_TEXT[item.status]}</p>`}
       ${lines?.length > 0 && html`

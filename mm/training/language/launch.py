@@ -17,6 +17,7 @@ from pathlib import Path
 from mm.errors import InvalidInput
 
 GPU_VARIABLE = "CUDA_VISIBLE_DEVICES"
+_PROGRAM = "from mm.cli.main import main; main()"
 _POLL_S = 0.5
 _TERMINATE_S = 10.0
 
@@ -70,8 +71,7 @@ def run_all(runs: Sequence[RunOptions], common: Sequence[str], out: Path, gpus: 
 
 
 def _start(run: RunOptions, common: Sequence[str], out: Path, gpu: str | None) -> subprocess.Popen[bytes]:
-    program = "from mm.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "train", "language", *common, "--out", str(out / run.name), *run.options]
+    command = [sys.executable, "-c", _PROGRAM, "train", "language", *common, "--out", str(out / run.name), *run.options]
     environment = os.environ if gpu is None else {**os.environ, GPU_VARIABLE: gpu}
     with (out / f"{run.name}.log").open("wb") as log:
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)

@@ -39,7 +39,7 @@ COMMANDS = {
     ),
     "serving": (
         "mm.cli.commands.bench.serving",
-        "Measure the generation engine on a GPU with many requests, and its kernels beside the bandwidth.",
+        "Serve many requests with the generation engine, compared with a baseline; on a GPU time its kernels, too.",
     ),
     "temporal": ("mm.cli.commands.bench.temporal", "Measure time and memory of one pass of the temporal network over a video."),
     "tower": (
