@@ -66,7 +66,7 @@ def test_ask_with_on_sentence_raises_the_error_of_an_event_and_of_an_early_end(
     with pytest.raises(Unavailable, match="No engine"):
         kind.call(service.url, "ask", "a dog?", on_sentence=print)
     service.on("/v1/ask", stream_of(encode("state", {})))
-    with pytest.raises(Unavailable, match="lost|ended before the answer was complete"):
+    with pytest.raises(Unavailable, match=r"lost|ended before the answer was complete"):
         kind.call(service.url, "ask", "a dog?", on_sentence=print)
     service.on("/v1/ask", reply_with(400, documents.problem("invalid-input", 400, "The question is empty.")))
     with pytest.raises(InvalidInput, match="The question is empty"):
