@@ -47,7 +47,12 @@ BODY_BYTES = 64 << 10
 FIELD = "picture"
 
 
-@router.get("/media/{item_id}/captions", summary="List the stored captions of an item", responses=responses(NotFound))
+@router.get(
+    "/media/{item_id}/captions",
+    summary="List the stored captions of an item",
+    responses=responses(NotFound),
+    dependencies=[hold_while_processing("catalog")],
+)
 def list_captions(item_id: str, service: ServiceDep) -> CaptionList:
     """In order of time; none before a worker has written them."""
     item = service.library.get_item(item_id)

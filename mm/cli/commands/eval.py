@@ -35,6 +35,7 @@ command.add_command(eval_language.caption_search)
 command.add_command(eval_answers.answers)
 command.add_command(eval_answers.conversations)
 command.add_command(eval_language.routing)
+command.add_command(eval_language.expert_preference)
 
 
 root = click.option("--root", type=options.FOLDER, required=True, help="Folder of the data set, laid out as in its CARD.md.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import click
 from mm.cli import options
 
 if TYPE_CHECKING:
+    from mm.evaluation.language.routing import RoutingModel
     from mm.models.language.graph.weight_format import Precision
 
 PRECISIONS = ("int4", "int8", "fp16")
@@ -76,19 +79,23 @@ def captions(
 @split
 @images
 @click.option("--captions", "file", type=options.FILE, required=True, help="Captions that `mm eval captions --save` wrote.")
+@click.option("--texts", type=options.FOLDER, help="Folder with the set `unanswerable`; without it, such queries are left out.")
 @options.as_json
-def caption_search(root: Path, split: str, limit: int | None, file: Path, as_json: bool) -> None:
+def caption_search(root: Path, split: str, limit: int | None, file: Path, texts: Path | None, as_json: bool) -> None:
     """Search images by text with and without written captions as evidence."""
     from mm.cli.commands.eval import print_report, shipped_space
     from mm.data.captioned_images import read_captioned_images
+    from mm.data.query_texts import read_split_lines
     from mm.evaluation.language.caption_search import evaluate_search
     from mm.evaluation.near_duplicates import embed_images
 
     rows = read_captioned_images(root, split)[:limit]
-    texts = json.loads(file.read_text(encoding="utf-8"))
+    written = json.loads(file.read_text(encoding="utf-8"))
+    unanswerable = [] if texts is None else read_split_lines(texts / "unanswerable" / "questions.txt", "dev")
     with shipped_space() as (space, _):
         images_ND = embed_images(space.image, [row.path for row in rows], lambda image: image)
-        report = evaluate_search(space, rows, images_ND, [texts.get(row.path.name, "") for row in rows])
+        captions = [written.get(row.path.name, "") for row in rows]
+        report = evaluate_search(space, rows, images_ND, captions, unanswerable)
     print_report(report, as_json)
 
 
@@ -102,8 +109,54 @@ def caption_search(root: Path, split: str, limit: int | None, file: Path, as_jso
 @options.as_json
 def routing(root: Path, split: str, num_images: int, weights: Path | None, as_json: bool) -> None:
     """Measure how evenly experts are used, by kind of token, on captions, questions and answers."""
-    from mm.cli.commands.eval import print_progress, print_report, shipped_space
-    from mm.evaluation.language.routing import RoutingModel, evaluate_routing
+    from mm.cli.commands.eval import print_progress, print_report
+    from mm.evaluation.language.routing import evaluate_routing
+
+    with _routing_model(weights) as (model, _):
+        report = evaluate_routing(model, root, split, num_images, print_progress)
+    print_report(report, as_json)
+
+
+@click.command("expert-preference")
+@root
+@split
+@click.option(
+    "--images", "num_images", type=click.IntRange(2), default=40, show_default=True, help="Captioned images to measure groups on."
+)
+@click.option(
+    "--documents", type=click.IntRange(1), default=4, show_default=True, help="Documents of each group to measure preferences on."
+)
+@click.option("--weights", type=options.FILE, help="Trained weights of the language model; default: the shipped ones.")
+@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="File for the measured groups, JSON.")
+@options.as_json
+def expert_preference(
+    root: Path, split: str, num_images: int, documents: int, weights: Path | None, save: Path | None, as_json: bool
+) -> None:
+    """Measure which experts each task uses, and the effect of preferring and avoiding them.
+
+    Preferences are measured on documents that the groups were not measured on.
+    """
+    from mm.cli.commands.bench.common import print_report
+    from mm.cli.commands.eval import print_progress
+    from mm.evaluation.language.expert_preferences import divide_documents, evaluate_preferences, measure_groups
+    from mm.evaluation.language.routing import draw_documents
+    from mm.models.language.expert_preference import write_groups
+
+    with _routing_model(weights) as (model, sha256):
+        drawn = list(draw_documents(model.tokenizer, root, split, num_images))
+        measured, held_out = divide_documents(drawn, documents)
+        groups = measure_groups(model, measured, sha256, print_progress)
+        if save is not None:
+            write_groups(save, groups)
+        report = evaluate_preferences(model, groups, held_out, print_progress)
+    print_report(report, as_json)
+
+
+@contextmanager
+def _routing_model(weights: Path | None) -> Iterator[tuple[RoutingModel, str]]:
+    """The model in NumPy, and the SHA-256 of its trained weights."""
+    from mm.cli.commands.eval import shipped_space
+    from mm.evaluation.language.routing import RoutingModel
     from mm.models.language.base_weights import read_base_weights
     from mm.models.language.checkpoint.file import SHIPPED, load_additions
     from mm.models.language.gguf.reader import read_gguf
@@ -113,6 +166,5 @@ def routing(root: Path, split: str, num_images: int, weights: Path | None, as_js
     file = read_gguf(find_smollm2())
     additions, base = load_additions(weights or SHIPPED), read_base_weights(file, read_config(file))
     with shipped_space() as (space, _):
-        model = RoutingModel(additions, base, space.image_maps, LanguageTokenizer(read_vocabulary(file)))
-        report = evaluate_routing(model, root, split, num_images, print_progress)
-    print_report(report, as_json)
+        tokenizer = LanguageTokenizer(read_vocabulary(file))
+        yield RoutingModel(additions, base, space.image_maps, tokenizer), additions.metadata.sha256

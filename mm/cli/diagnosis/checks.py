@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mm.cli.diagnosis import connections, environment, models, sandbox, storage
 from mm.cli.diagnosis.captions import check_captions
+from mm.cli.diagnosis.language import check_language
 from mm.cli.diagnosis.results import failed
 from mm.cli.diagnosis.unread_text import check_unread_text
 from mm.errors import InvalidInput
@@ -40,5 +41,6 @@ def run_checks() -> list[Check]:
         connections.check_database(settings),
         check_unread_text(settings),
         check_captions(settings),
+        check_language(settings),
         environment.check_torch(),
     ]

@@ -25,15 +25,23 @@ if TYPE_CHECKING:
 
 SHORT_LENGTHS, NUM_SHORT = (1, 2, 3), 200
 """Content words of short queries, and number of queries of each length."""
+PAGE = 10
+"""Default number of hits of a search."""
 KINDS: tuple[EvidenceKind, ...] = ("picture", "caption")
 
 
-def evaluate_search(space: Space, rows: Sequence[CaptionedImage], images_ND: Float32, captions: Sequence[str]) -> Report:
-    """Report recall of images by their reference captions, and by short queries.
+def evaluate_search(
+    space: Space,
+    rows: Sequence[CaptionedImage],
+    images_ND: Float32,
+    captions: Sequence[str],
+    unanswerable: Sequence[str] = (),
+) -> Report:
+    """Report recall of images by their reference captions and by short queries, and likely hits.
 
     `images_ND` are the vectors of the images, `captions` one written caption for each; '' is none.
     The ranks are those of the image evidence alone, of the captions alone, and of both, fused as in
-    a search.
+    a search. `unanswerable` are queries that no image matches.
     """
     captions_ND = space.sentences.embed(list(captions))
     captions_ND[[not caption for caption in captions]] = 0.0
@@ -44,6 +52,12 @@ def evaluate_search(space: Space, rows: Sequence[CaptionedImage], images_ND: Flo
     for name, strengths_MN in _measure_strengths(space, texts, images_ND, captions_ND).items():
         ranks_M = first_ranks(strengths_MN, relevant_MN)
         measures += [Measure(f"captions as queries, {name}: R@{k}", bootstrap(ranks_M <= k, own_M)) for k in (1, 5, 10)]
+        is_likely_MN = -np.expm1(-strengths_MN) >= space.calibration.floor
+        found_M = is_likely_MN[relevant_MN] & (ranks_M <= PAGE)
+        measures.append(Measure(f"captions as queries, {name}: likely among the first {PAGE}", bootstrap(found_M, own_M)))
+        measures.append(
+            Measure(f"captions as queries, {name}: likely hits", bootstrap(is_likely_MN.sum(1), own_M), is_share=False)
+        )
     for length in SHORT_LENGTHS:
         queries = draw_short_queries([row.captions for row in rows], length, NUM_SHORT, 0)
         if not queries:
@@ -52,6 +66,9 @@ def evaluate_search(space: Space, rows: Sequence[CaptionedImage], images_ND: Flo
         for name, strengths_QN in _measure_strengths(space, [query.text for query in queries], images_ND, captions_ND).items():
             ranks_Q = first_ranks(np.where(known_QN, strengths_QN, -1.0), relevant_QN)  # strengths are at least 0
             measures.append(Measure(f"{length} content words, {name}: a relevant image first", bootstrap(ranks_Q <= 1)))
+    for name, strengths_QN in _measure_strengths(space, unanswerable, images_ND, captions_ND).items() if unanswerable else ():
+        nothing_Q = -np.expm1(-strengths_QN).max(1) < space.calibration.floor
+        measures.append(Measure(f"unanswerable queries, {name}: nothing likely", bootstrap(nothing_Q)))
     return Report(f"{len(rows):,} images, {len(texts):,} captions as queries", tuple(measures))
 
 

@@ -27,7 +27,7 @@ from mm.metrics.report import Report
 from mm.models.language.caption_prompt import caption_messages, image_messages
 from mm.models.language.chat_template import encode_chat
 from mm.models.language.reference.attention import KVCache
-from mm.models.language.reference.network import embed_tokens, forward
+from mm.models.language.reference.network import compute_logits, embed_tokens, forward
 
 if TYPE_CHECKING:
     from mm.models.image.map_tower import ImageMapTower
@@ -56,6 +56,18 @@ class Document:
     image: Path | None
     after: Sequence[int]
     text: Sequence[int]
+    group: str
+    """`caption`, the kind of the question about the image, or `evidence`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Routed:
+    """What the network computed for the T tokens of a document."""
+
+    kinds_T: np.ndarray[tuple[int, ...], np.dtype[np.str_]]
+    experts_TLK: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    loss: float
+    """Mean negative log probability of a token of the text, in nats."""
 
 
 class RoutingModel:
@@ -69,16 +81,26 @@ class RoutingModel:
 
     def route(self, document: Document) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
         """Selected experts (tokens, layers, experts) by the kind of token."""
+        routed = self.run(document)
+        return {str(kind): routed.experts_TLK[routed.kinds_T == kind] for kind in np.unique(routed.kinds_T)}
+
+    def run(self, document: Document, expert_bias_MA: Float32 | None = None) -> Routed:
+        """Run the network over a document, with a bias of the experts."""
         parts: list[tuple[str, Float32]] = [("prompt", self._embed(document.before))]
         if document.image is not None:
             (features,) = self._tower.encode([read_image(document.image)])
             parts.append(("image", self._prefix.embed_image(features.map_HWC, features.vector_D)))
         parts += [("prompt", self._embed(document.after)), (document.task, self._embed(document.text))]
         embeddings = np.concatenate([rows for _, rows in parts])
-        output = forward(self.config, self._weights, embeddings, KVCache.allocate(self.config, len(embeddings)))
+        cache = KVCache.allocate(self.config, len(embeddings))
+        output = forward(self.config, self._weights, embeddings, cache, expert_bias_MA)
         experts_TLK = np.stack([routing.indices_TK for routing in output.routings], axis=1)
         kinds = np.repeat([kind for kind, _ in parts], [len(rows) for _, rows in parts])
-        return {str(kind): experts_TLK[kinds == kind] for kind in np.unique(kinds)}
+        hidden = output.hidden_LW[-len(document.text) - 1 : -1]  # each predicts the token after it
+        logits = compute_logits(self._weights, hidden).astype(np.float64)
+        logits -= logits.max(axis=1, keepdims=True)
+        losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(document.text)), list(document.text)]
+        return Routed(kinds, experts_TLK, float(losses.mean()))
 
     def _embed(self, token_ids: Sequence[int]) -> Float32:
         return embed_tokens(self.config, self._weights, token_ids)
@@ -105,16 +127,16 @@ def draw_documents(tokenizer: LanguageTokenizer, data: Path, split: str, num_ima
     before, after = encode_chat(tokenizer, caption_messages())
     for row in rows[:num_images]:
         text = tokenizer.encode(make_sentences(row.captions)[0])
-        yield Document(row.path.name, "caption", before, row.path, after, [*text, tokenizer.eos_id])
+        yield Document(row.path.name, "caption", before, row.path, after, [*text, tokenizer.eos_id], "caption")
     pool, path_of = SourcePool(rows), {find_source(row.path): row.path for row in rows}
     for question in draw_image_questions(pool, split, round(QUESTIONS * num_images), SEED):
         before, after = encode_chat(tokenizer, image_messages(question.question))
         text = [*tokenizer.encode(question.answer), tokenizer.eos_id]
-        yield Document(path_of[question.source].name, "answer", before, path_of[question.source], after, text)
+        yield Document(path_of[question.source].name, "answer", before, path_of[question.source], after, text, question.kind)
     for number, example in enumerate(draw_evidence_set(pool, split, round(EVIDENCE * num_images), SEED)):
         prompt = build_prompt(
             example.moments, example.question, example.conversation, count_tokens=lambda text: len(tokenizer.encode(text))
         )
         (before,) = encode_chat(tokenizer, prompt.messages)
         text = [*tokenizer.encode(format_answer(example.answer, prompt.numbers)), tokenizer.eos_id]
-        yield Document(f"evidence {number}", "answer", before, None, (), text)
+        yield Document(f"evidence {number}", "answer", before, None, (), text, "evidence")

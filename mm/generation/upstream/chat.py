@@ -128,6 +128,11 @@ class UpstreamChat:
                     await response.aclose()
                 yield reader.finish()
 
+    def list_models(self, seconds: float) -> list[str]:
+        """The names of the server's models. Raises `Unavailable`, also after `seconds`."""
+        with self._translate(), httpx2.Client(**self._options) as http:
+            return self._read_names(http.get(f"{self._url}/models", timeout=seconds))
+
     def report_metrics(self) -> bytes:
         """Nothing: the server has metrics of its own."""
         return b""
@@ -136,12 +141,18 @@ class UpstreamChat:
         """Nothing to close: each request has its own connection."""
 
     def _choose_model(self, response: httpx2.Response) -> None:
+        self.name = self._read_names(response)[0]
+
+    def _read_names(self, response: httpx2.Response) -> list[str]:
         if response.status_code != 200:
             raise convert_status(self.server, "", response.status_code, response.content)
         try:
-            self.name = str(response.json()["data"][0]["id"])
-        except (ValueError, LookupError, TypeError) as error:
-            raise Unavailable(f"The language server {self.server} lists no model; name one with MM_LANGUAGE_MODEL.") from error
+            names = [str(model["id"]) for model in response.json()["data"]]
+        except (ValueError, LookupError, TypeError):
+            names = []
+        if not names:
+            raise Unavailable(f"The language server {self.server} lists no model; name one with MM_LANGUAGE_MODEL.")
+        return names
 
     @contextmanager
     def _translate(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from mm.cli.lazy import LazyGroup
 
 COMMANDS = {
     "show": ("mm.cli.commands.models.show", "List the spaces; with NAME, print its card. The default."),
+    "recommend": ("mm.cli.commands.models.recommend", "List language models that this machine can run."),
     "export": ("mm.cli.commands.models.export", "Write the language model as files that other programs run."),
 }
 
@@ -26,7 +27,7 @@ class _GroupWithDefault(LazyGroup):
 
 @click.group(cls=_GroupWithDefault, commands_at=COMMANDS)
 def command() -> None:
-    """List the spaces and print their cards, or export the language model.
+    """List models and print their cards, recommend or export language models.
 
     `mm models lite` is short for `mm models show lite`.
     """
