@@ -1,4 +1,4 @@
-"""Fixtures of all tests: `MM_` variables are unset; browser tests run only with a browser."""
+"""Fixtures of all tests: `MM_` variables are unset, captions off, browser tests need a browser."""
 
 from __future__ import annotations
 
@@ -29,12 +29,15 @@ if not Path("/dev/nvidiactl").exists():
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# With trained weights, every idle worker of a test would load the language model.
+os.environ["MM_CAPTIONS"] = "off"
+
 HAS_CHROMIUM = shutil.which("chromium") is not None
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("MM_")]:
+    for name in [name for name in os.environ if name.startswith("MM_") and name != "MM_CAPTIONS"]:
         monkeypatch.delenv(name)
 
 

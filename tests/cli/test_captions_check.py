@@ -16,7 +16,7 @@ from tests.indexes.catalog.queue.test_uncaptioned import add_item
 
 
 def test_check_captions_counts_items_and_names_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings(home=tmp_path / "home")
+    settings = Settings(home=tmp_path / "home", captions="on")
     monkeypatch.setattr("mm.generation.builtin_captioner.find_caption_model", lambda _: None)
     assert check_captions(settings).detail.startswith("No captioner")
     model = CaptionModel("one", lambda: pytest.fail("it is not loaded"))
@@ -39,5 +39,5 @@ def test_check_captions_with_damaged_weights_reports_them(tmp_path: Path, monkey
         raise Corrupt("The trained weights cannot be read.")
 
     monkeypatch.setattr("mm.generation.builtin_captioner.find_caption_model", fail)
-    check = captions.check_captions(Settings(home=tmp_path))
+    check = captions.check_captions(Settings(home=tmp_path, captions="on"))
     assert (check.ok, check.detail) == (False, "The trained weights cannot be read.")

@@ -19,7 +19,7 @@ from tests.models.language.media_prefix.prefixes import AnImage
 
 def test_find_caption_model_without_weights_or_with_captions_off_finds_none(tmp_path: Path) -> None:
     additions = tmp_path / "additions.safetensors"
-    assert find_caption_model(Settings(home=tmp_path), additions) is None
+    assert find_caption_model(Settings(home=tmp_path, captions="on"), additions) is None
     write_random_additions(additions)
     assert find_caption_model(Settings(home=tmp_path, captions="off"), additions) is None
 
@@ -28,7 +28,7 @@ def test_find_caption_model_version_differs_by_the_weights(tmp_path: Path) -> No
     versions = []
     for seed in (1, 2, 2):
         additions = write_random_additions(tmp_path / f"{seed}.safetensors", seed=seed)
-        model = find_caption_model(Settings(home=tmp_path), additions)
+        model = find_caption_model(Settings(home=tmp_path, captions="on"), additions)
         assert model is not None
         versions.append(model.version)
     assert versions[0] != versions[1] == versions[2]
@@ -39,11 +39,11 @@ def test_find_caption_model_of_a_damaged_file_raises_corrupt(tmp_path: Path) -> 
     additions = tmp_path / "additions.safetensors"
     additions.write_bytes(b"no weights")
     with pytest.raises(Corrupt):
-        find_caption_model(Settings(home=tmp_path), additions)
+        find_caption_model(Settings(home=tmp_path, captions="on"), additions)
 
 
 def test_load_captioner_of_weights_for_another_base_model_raises_corrupt(tmp_path: Path) -> None:
-    model = find_caption_model(Settings(home=tmp_path), write_random_additions(tmp_path / "additions.safetensors"))
+    model = find_caption_model(Settings(home=tmp_path, captions="on"), write_random_additions(tmp_path / "additions.safetensors"))
     assert model is not None
     with pytest.raises(Corrupt, match="belong"):
         model.load()

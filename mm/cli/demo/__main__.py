@@ -37,8 +37,8 @@ def run(page: Path) -> int:
         click.echo(f"{time.monotonic() - start:5.1f} s  {line}", err=True)
 
     with TemporaryDirectory(prefix="mm-demo-") as folder, exit_on_sigterm():
-        # A temporary home folder, SQLite and the embedded broker, whatever the environment sets.
-        settings = Settings(home=Path(folder) / "home", host="127.0.0.1", port=0, broker_url="", database_url="")
+        # A temporary home folder, SQLite, the embedded broker and captions, whatever is set.
+        settings = Settings(home=Path(folder) / "home", host="127.0.0.1", port=0, broker_url="", database_url="", captions="on")
         with Supervisor(settings, print_progress) as supervisor, Client(supervisor.url) as client:
             print_progress("generating a video of two minutes from photos, clips and speech")
             fixtures = make_fixtures(Path(folder) / "media")

@@ -6,10 +6,10 @@ import asyncio
 import secrets
 import threading
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mm.errors import GenerationFailed, InvalidInput
+from mm.errors import GenerationFailed
 from mm.generation.chat.lazy_engine import LazyEngine
 from mm.generation.chat.prompt import build_prompt
 from mm.generation.chat.tools import ToolCallParser
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mm.generation.process import EngineProcess
     from mm.generation.request import RequestOutput, TokenLogprobs
     from mm.generation.vocabulary import Vocabulary
+    from mm.numerics import Float32
 
 
 class LocalChat:
@@ -51,28 +52,26 @@ class LocalChat:
 
     def stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]:
         """The answer as it is generated. Closing the iterator cancels the request."""
-        model, engine, prompt = self._prepare(request)
-        answer = _Answer(model.vocabulary, prompt)
-        process = engine.acquire()
+        prepared = self._prepare(request)
+        process = prepared.engine.acquire()
         try:
-            for output in process.generate(_build_request(request, prompt)):
-                if (delta := answer.convert(output)) is not None:
+            for output in process.generate(prepared.request):
+                if (delta := prepared.answer.convert(output)) is not None:
                     yield delta
         finally:
-            engine.release()
+            prepared.engine.release()
 
     async def stream_async(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """`stream` for an event loop: a cancelled task cancels the request."""
-        model, engine, prompt = await asyncio.to_thread(self._prepare, request)
-        answer = _Answer(model.vocabulary, prompt)
-        process = await _acquire(engine)
+        prepared = await asyncio.to_thread(self._prepare, request)
+        process = await _acquire(prepared.engine)
         try:
-            async with aclosing(process.generate_async(_build_request(request, prompt))) as outputs:
+            async with aclosing(process.generate_async(prepared.request)) as outputs:
                 async for output in outputs:
-                    if (delta := answer.convert(output)) is not None:
+                    if (delta := prepared.answer.convert(output)) is not None:
                         yield delta
         finally:
-            engine.release()
+            prepared.engine.release()
 
     def report_metrics(self) -> bytes:
         """Metrics of the engine in the format of Prometheus; b"" while no process runs."""
@@ -92,11 +91,16 @@ class LocalChat:
                 self._loaded = model, LazyEngine(model.make_engine, self._idle_seconds)
             return self._loaded
 
-    def _prepare(self, request: ChatRequest) -> tuple[LocalModel, LazyEngine, Prompt]:
+    def _prepare(self, request: ChatRequest) -> _Prepared:
         model, engine = self._load()
         prompt = build_prompt(request, model.template, model.embedder, self.name, model.max_request_len)
-        notes = _check_experts(model, request.expert_preference)
-        return model, engine, replace(prompt, notes=(*prompt.notes, *notes))
+        bias = None
+        if request.expert_preference and model.make_expert_bias is None:
+            note = f"expert_preference is ignored: the model {self.name} has no groups of experts."
+            prompt = replace(prompt, notes=(*prompt.notes, note))
+        elif request.expert_preference and model.make_expert_bias is not None:
+            bias = model.make_expert_bias(request.expert_preference)
+        return _Prepared(engine, _build_request(request, prompt, bias), _Answer(model.vocabulary, prompt))
 
 
 async def _acquire(engine: LazyEngine) -> EngineProcess:
@@ -112,6 +116,13 @@ async def _acquire(engine: LazyEngine) -> EngineProcess:
     except asyncio.CancelledError:
         acquiring.add_done_callback(release)
         raise
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    engine: LazyEngine
+    request: Request
+    answer: _Answer
 
 
 class _Answer:
@@ -143,20 +154,5 @@ class _Answer:
         return ChatLogprob(data.decode("utf-8", "replace"), data, logprob)
 
 
-def _build_request(request: ChatRequest, prompt: Prompt) -> Request:
-    return Request(secrets.token_hex(16), prompt.token_ids, prompt.params, prompt.media, request.key)
-
-
-def _check_experts(model: LocalModel, preference: tuple[str, ...]) -> tuple[str, ...]:
-    """A note when the model has no experts to prefer. Raises `InvalidInput` for unknown groups."""
-    if not preference:
-        return ()
-    if not model.expert_groups:
-        return (f"expert_preference is ignored: the model {model.name} has no routed experts.",)
-    unknown = [name for name in preference if name.removeprefix("-") not in model.expert_groups]
-    if unknown:
-        raise InvalidInput(
-            f"expert_preference names {', '.join(f'{name!r:.40}' for name in unknown)};"
-            f" the model {model.name} has {', '.join(model.expert_groups)}."
-        )
-    return ()
+def _build_request(request: ChatRequest, prompt: Prompt, expert_bias: Float32 | None) -> Request:
+    return Request(secrets.token_hex(16), prompt.token_ids, prompt.params, prompt.media, request.key, expert_bias=expert_bias)

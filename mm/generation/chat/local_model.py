@@ -10,17 +10,20 @@ from mm.generation.runners.builtin import make_engine, plan_engine
 from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.chat_template import encode_chat
 from mm.models.language.checkpoint.file import SHIPPED, load_additions
+from mm.models.language.expert_preference import SHIPPED_GROUPS, read_groups
 from mm.models.language.gguf.reader import read_gguf
 from mm.models.language.graph.builtin import BuiltinModel
 from mm.models.language.smollm2 import find_smollm2, read_config
 from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mm.generation.chat.prompt import ChatTemplate, MediaEmbedder
     from mm.generation.engine import Engine
     from mm.generation.vocabulary import Vocabulary
+    from mm.models.language.checkpoint.additions import Additions
+    from mm.numerics import Float32
     from mm.settings import Settings
 
 BUILTIN = "smollm2-135m"
@@ -39,8 +42,9 @@ class LocalModel:
     """Tokens of prompt and output together."""
     embedder: MediaEmbedder | None = None
     """None for a model that reads text only."""
-    expert_groups: tuple[str, ...] = ()
-    """What `expert_preference` may name; empty for a model without routed experts."""
+    make_expert_bias: Callable[[Sequence[str]], Float32] | None = None
+    """The bias of the router for an `expert_preference`; None for a model without groups of
+    experts. See `mm.models.language.expert_preference`."""
 
 
 def load_builtin(settings: Settings) -> LocalModel:
@@ -66,7 +70,15 @@ def load_builtin(settings: Settings) -> LocalModel:
         make,
         plan_engine(config, cache_bytes).max_request_len,
         None if additions is None else additions.prefix,
+        None if additions is None else _read_expert_bias(additions),
     )
+
+
+def _read_expert_bias(additions: Additions) -> Callable[[Sequence[str]], Float32] | None:
+    """None when the groups of these trained weights were not measured."""
+    if not SHIPPED_GROUPS.is_file():
+        return None
+    return partial(read_groups(SHIPPED_GROUPS, additions.metadata.sha256).make_bias, additions.config)
 
 
 def _make_gpu_engine(model: BuiltinModel, cache_bytes: int) -> Engine:

@@ -212,7 +212,7 @@ def test_read_scope_is_enough_and_a_wrong_key_is_refused(keyed: KeyedServer) -> 
 
 def test_expert_preference_is_noted(client: openai.OpenAI) -> None:
     completion = complete(client, extra_body={"expert_preference": ["caption"]})
-    assert "no routed experts" in completion.notes[0]
+    assert "no groups of experts" in completion.notes[0]
 
 
 def read_metric(server: ApiServer, name: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,12 +30,18 @@ CAPTION = ComponentCalibrator(
 @pytest.fixture(scope="module")
 def captioned_space(space: Space) -> Space:
     """The shipped space with a calibrator of captions."""
-    calibration = space.calibration.model_copy(update={"calibrators": (*space.calibration.calibrators, CAPTION)})
+    return with_calibrators(space, CAPTION)
+
+
+def with_calibrators(space: Space, *of_captions: ComponentCalibrator) -> Space:
+    """The space with these calibrators of captions instead of its own."""
+    others = [entry for entry in space.calibration.calibrators if entry.kind != "caption"]
+    calibration = space.calibration.model_copy(update={"calibrators": (*others, *of_captions)})
     return replace(space, loaders=replace(space.loaders, calibration=Lazy(lambda: calibration)))
 
 
 def test_query_is_compared_with_captions_only_where_they_are_calibrated(space: Space, captioned_space: Space) -> None:
-    without, with_captions = (build_query(each, text="a dog") for each in (space, captioned_space))
+    without, with_captions = (build_query(each, text="a dog") for each in (with_calibrators(space), captioned_space))
     kinds = [query.kind for query in with_captions.evidence_queries]
     assert "caption" in kinds
     assert "caption" not in [query.kind for query in without.evidence_queries]
@@ -70,7 +77,10 @@ def test_evaluate_search_with_right_captions_finds_what_images_do_not(captioned_
             assert measure.interval.value == value[measure.name.replace("both", "images")], "no caption changes nothing"
 
 
-def test_eval_caption_search_reads_saved_captions(captioned_folder: Path, tmp_path: Path) -> None:
+def test_eval_caption_search_reads_saved_captions(
+    captioned_folder: Path, tmp_path: Path, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mm.cli.commands.eval.shipped_space", lambda: nullcontext((space, None)))
     file = tmp_path / "captions.json"
     file.write_text(json.dumps({"12.png": "A red wall.", "13.png": "A green wall."}))
     arguments = ["eval", "caption-search", "--root", str(captioned_folder), "--captions", str(file), "--json"]

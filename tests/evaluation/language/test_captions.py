@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from mm.cli.main import main
 from mm.generation import builtin_captioner
 from mm.generation.captioner import ImageLike
 from mm.settings import Settings
+from mm.spaces import Space
 
 
 class ColourCaptioner:
@@ -27,8 +29,9 @@ class ColourCaptioner:
 
 
 def test_eval_captions_reports_each_width_and_the_baselines(
-    captioned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    captioned_folder: Path, tmp_path: Path, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mm.cli.commands.eval.shipped_space", lambda: nullcontext((space, None)))
     monkeypatch.setattr(builtin_captioner, "load_captioner", ColourCaptioner)
     monkeypatch.setattr(builtin_captioner, "describe_without_image", lambda _: "I cannot see an image.")
     saved = tmp_path / "captions.json"
@@ -49,8 +52,9 @@ def test_eval_captions_reports_each_width_and_the_baselines(
 
 
 def test_eval_captions_of_some_images_without_baselines_prints_tables(
-    captioned_folder: Path, monkeypatch: pytest.MonkeyPatch
+    captioned_folder: Path, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mm.cli.commands.eval.shipped_space", lambda: nullcontext((space, None)))
     monkeypatch.setattr(builtin_captioner, "load_captioner", ColourCaptioner)
     arguments = ["eval", "captions", "--root", str(captioned_folder), "--images", "2", "--beam", "2", "--no-baselines"]
     result = CliRunner().invoke(main, arguments)

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from mm.errors import GenerationInterrupted, InvalidInput, TooLarge, Unavailable
 from mm.generation import JsonSchema, SamplingParams
 from mm.generation.chat.local import LocalChat
 from mm.generation.chat.types import ChatDelta, ChatMessage, ChatRequest, Tool
-from tests.generation.chat.tiny import load_tiny, make_image, make_no_engine
+from mm.models.language.expert_preference import ExpertGroups
+from tests.generation.chat.tiny import MOE_CONFIG, load_tiny, load_tiny_moe, make_image, make_no_engine
+from tests.models.language.models import MOE
 
 pytestmark = pytest.mark.xdist_group("chat process")
 
@@ -117,7 +120,7 @@ def test_logprobs_describe_each_token(chat: LocalChat) -> None:
 
 def test_expert_preference_of_a_dense_model_is_ignored_with_a_note(chat: LocalChat) -> None:
     deltas = generate(chat, replace(HELLO, expert_preference=("caption",)))
-    assert "no routed experts" in deltas[-1].notes[0]
+    assert "no groups of experts" in deltas[-1].notes[0]
 
 
 def test_too_long_message_is_rejected(chat: LocalChat) -> None:
@@ -175,3 +178,26 @@ def test_engine_that_cannot_be_made_is_reported() -> None:
         with pytest.raises(Unavailable, match="no weights"):
             list(chat.stream(HELLO))
     chat.close()
+
+
+def test_expert_preference_biases_the_router() -> None:
+    shares = {
+        name: np.roll(np.eye(MOE.num_experts, dtype=np.float32)[:2], shift, 1) for shift, name in enumerate(("count", "caption"))
+    }
+    groups = ExpertGroups("digest", shares)
+    chat = LocalChat("moe", lambda: replace(load_tiny_moe(), make_expert_bias=partial(groups.make_bias, MOE_CONFIG)))
+    try:
+        params = SamplingParams(max_tokens=3, temperature=0.0, logprobs=5, ignore_eos=True)
+        none, count, avoided = (
+            [
+                token.top
+                for delta in chat.stream(replace(HELLO, params=params, expert_preference=names))
+                for token in delta.logprobs
+            ]
+            for names in ((), ("count",), ("-count",))
+        )
+        assert none != count != avoided != none
+        with pytest.raises(InvalidInput, match="Groups are: caption, count"):
+            list(chat.stream(replace(HELLO, expert_preference=("cooking",))))
+    finally:
+        chat.close()

@@ -16,10 +16,11 @@ from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.chat_template import encode_chat
 from mm.models.language.tokenizer import LanguageTokenizer, Vocabulary, make_byte_alphabet
 from mm.numerics import Float32
-from tests.models.language.models import DENSE, random_weights
+from tests.models.language.models import DENSE, MOE, random_weights
 
 NUM_TOKENS = 258
 CONFIG = replace(DENSE, vocab_size=NUM_TOKENS, max_position_embeddings=4096)
+MOE_CONFIG = replace(MOE, vocab_size=NUM_TOKENS, max_position_embeddings=4096)
 WIDTH = CONFIG.hidden_size
 SIZES = EngineConfig(num_blocks=300, block_size=8, max_model_len=1024, max_num_seqs=8, max_num_batched_tokens=512)
 
@@ -35,6 +36,12 @@ def make_tokenizer() -> LanguageTokenizer:
 def make_engine() -> Engine:
     runner = ReferenceRunner(CONFIG, random_weights(CONFIG), SIZES.num_blocks, SIZES.block_size)
     return Engine(runner, make_vocabulary(make_tokenizer()), SIZES)
+
+
+def make_moe_engine() -> Engine:
+    runner = ReferenceRunner(MOE_CONFIG, random_weights(MOE_CONFIG), SIZES.num_blocks, SIZES.block_size)
+    sizes = replace(SIZES, expert_bias_shape=(MOE_CONFIG.num_moe_layers, MOE_CONFIG.num_routed))
+    return Engine(runner, make_vocabulary(make_tokenizer()), sizes)
 
 
 def make_no_engine() -> Engine:
@@ -67,3 +74,9 @@ def load_tiny() -> LocalModel:
     return LocalModel(
         "tiny", partial(encode_chat, make_tokenizer()), make_vocabulary(make_tokenizer()), make_engine, 1024, TinyEmbedder()
     )
+
+
+def load_tiny_moe() -> LocalModel:
+    """A model of text with routed experts."""
+    tokenizer = make_tokenizer()
+    return LocalModel("moe", partial(encode_chat, tokenizer), make_vocabulary(tokenizer), make_moe_engine, 1024)
