@@ -65,6 +65,8 @@ class TorchRunner:
         with torch.inference_mode():
             logits_LV = self._compute_logits(batch)
             tokens = sample_tokens(logits_LV, sampling)
+            if not len(rows_with_logits_R):
+                return tokens.cpu().numpy(), np.zeros((0, logits_LV.shape[1]), np.float32)
             selected = logits_LV[torch.from_numpy(rows_with_logits_R.astype(np.int64)).to(self._device)]
             return tokens.cpu().numpy(), selected.cpu().numpy()
 
