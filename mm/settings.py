@@ -72,7 +72,7 @@ class Settings(BaseSettings):
 
     language: str = Field(
         "auto",
-        description="Language model: `builtin`, a folder with a checkpoint, or its name in `MM_HOME/models`; `auto` is the "
+        description="Language model: `builtin`, a folder or GGUF file, or its name in `MM_HOME/models`; `auto` is the "
         "server of `MM_LANGUAGE_URL` if that is set, else `builtin`; `off` disables it.",
     )
     language_url: str = Field("", description="URL of a server with the chat API of OpenAI, such as `http://127.0.0.1:8000/v1`.")

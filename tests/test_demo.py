@@ -20,6 +20,7 @@ from mm.bench.package_files import PackageFile
 from mm.cli.demo import video
 from mm.cli.demo.dataset import AUDIO, CLIPS, PHOTOS, QUERIES, RECORDINGS, SCENES, VIDEO
 from mm.cli.demo.ground_truth import ImageVariant, Recording, Scene, Target, VideoGroundTruth, build_ground_truth, is_match
+from mm.cli.demo.questions import QUESTIONS
 from mm.errors import Unavailable
 from mm.schemas import Hit, Item
 
@@ -147,6 +148,7 @@ def test_demo_runs_with_every_result_correct(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(QUERIES)} of {len(QUERIES)} results are correct" in done.stdout
+    assert f"{len(QUESTIONS)} of {len(QUESTIONS)} answers are correct" in done.stdout
     page = (tmp_path / "demo" / "index.html").read_text()
     for query in QUERIES:
         if query.text:

@@ -27,6 +27,8 @@ MAX_TIMED_HITS = 200
 """Hits among which those in a time range are selected."""
 MAX_SEGMENTS = 400
 """Segments of one time range, at most."""
+LIKELY_RATIO = 0.5
+"""A likely hit answers a question if its score is at least this fraction of the best one's."""
 SHOT_SECONDS = 60.0
 """How far before a segment its shot is looked for, where scenes are unknown."""
 MAX_NAMED_ITEMS = 20
@@ -71,7 +73,9 @@ class SearchLibrary:
         self.hits = self.hits or hits
         self.notes += [note for note in response.notes if note not in self.notes]
         moments = [self._from_hit(hit) for hit in hits]
-        likely = frozenset(moment.id for moment, hit in zip(moments, hits, strict=True) if hit.band == "likely")
+        lowest = LIKELY_RATIO * max((hit.score for hit in hits), default=0.0)
+        pairs = zip(moments, hits, strict=True)
+        likely = frozenset(moment.id for moment, hit in pairs if hit.band == "likely" and hit.score >= lowest)
         return Retrieved(tuple(moments), likely)
 
     def find_items(self, text: str) -> Sequence[tuple[str, str]]:

@@ -11,9 +11,13 @@ from mm.schemas import Answer, Citation
 AUTHORS = {"extractive": "quotations, without a language model", "exact": "counted or looked up, without a language model"}
 
 
-def print_answer(answer: Answer) -> None:
-    """Print an answer; notes and what wrote it go to the standard error."""
-    click.echo(clean(answer.text))
+def print_answer(answer: Answer, *, has_text: bool = False) -> None:
+    """Print an answer; notes and what wrote it go to the standard error.
+
+    `has_text` leaves out the text, which has been printed while it was written.
+    """
+    if not has_text:
+        click.echo(clean(answer.text))
     for citation in answer.citations:
         click.echo(f"  [{citation.n}] {format_citation(citation)}")
     if answer.reason is not None:

@@ -13,7 +13,7 @@ from mm.cli.format import describe_item
 from mm.client import Client
 from mm.embedded.terminal import clean
 from mm.errors import MMError
-from mm.schemas import Item, Round
+from mm.schemas import Item, Round, SentenceEvent
 from mm.schemas.answers import MAX_ROUNDS
 
 PROMPT = "> "
@@ -58,12 +58,13 @@ class _Conversation:
         return True
 
     def _ask(self, question: str) -> None:
-        answer = self.client.ask(question, conversation=self.rounds[-MAX_ROUNDS:], items=self.items)
+        on_sentence = None if self.as_json else _print_sentence
+        answer = self.client.ask(question, conversation=self.rounds[-MAX_ROUNDS:], items=self.items, on_sentence=on_sentence)
         self.rounds.append(Round(query=question, answer=answer.text, state=answer.state))
         if self.as_json:
             click.echo(answer.model_dump_json())
         else:
-            print_answer(answer)
+            print_answer(answer, has_text=bool(answer.sentences))
 
     def _find(self, words: str) -> list[Item]:
         return self.client.items(name=words.strip() or None, limit=MAX_LISTED_ITEMS, offset=0).items
@@ -81,6 +82,10 @@ class _Conversation:
             return
         self.items = [item.id for item in items]
         click.echo(f"Only {', '.join(clean(item.name) for item in items)}." if items else "All items.")
+
+
+def _print_sentence(sentence: SentenceEvent) -> None:
+    click.echo(clean(sentence.text))
 
 
 def run_conversation(client: Client, items: list[str], *, as_json: bool = False) -> None:

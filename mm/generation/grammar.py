@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,8 +143,12 @@ def _tagged_json(grammar: TaggedJson, schema: object) -> str:
 
 
 class _ByteTokenizer:
-    """The interface that llguidance needs. Grammars are compared with text byte by byte, so that
-    how a text is split into tokens is not needed."""
+    """The interface that llguidance needs: byte-level BPE that merges the token with the smallest
+    id first, which is the order of training.
+
+    llguidance tokenizes text that a grammar forces with it. Another split, such as into bytes, is
+    text that the model has never seen, and what it writes next is as bad.
+    """
 
     bos_token_id = None
 
@@ -151,8 +156,18 @@ class _ByteTokenizer:
         self.tokens = list(vocabulary.tokens)
         self.eos_token_id = vocabulary.eos_token_ids[0]
         self.special_token_ids = [i for i in range(len(vocabulary)) if vocabulary.is_special(i)]
-        self._token_of = {token: i for i, token in enumerate(self.tokens) if len(token) == 1 and not vocabulary.is_special(i)}
+        ids = reversed(range(len(vocabulary)))  # of equal tokens, the first one is used
+        self._token_of = {self.tokens[i]: i for i in ids if not vocabulary.is_special(i)}
 
     def __call__(self, text: bytes | str) -> list[int]:
         encoded = text.encode() if isinstance(text, str) else text
-        return [self._token_of[bytes([byte])] for byte in encoded if bytes([byte]) in self._token_of]
+        pieces = [piece for piece in (encoded[i : i + 1] for i in range(len(encoded))) if piece in self._token_of]
+        unknown = len(self.tokens)
+        while len(pieces) > 1:
+            ids = [self._token_of.get(left + right, unknown) for left, right in pairwise(pieces)]
+            best = min(ids)
+            if best == unknown:
+                break
+            i = ids.index(best)
+            pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
+        return [self._token_of[piece] for piece in pieces]

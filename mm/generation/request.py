@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -121,9 +121,11 @@ class TokenLogprobs:
     """(token id, logprob) of the most probable tokens, in descending order."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestOutput:
-    """What one step added to a request. Joined, the `text` of all outputs is the generated text."""
+class RequestOutput(NamedTuple):
+    """What one step added to a request. Joined, the `text` of all outputs is the generated text.
+
+    A tuple, because it is made for each token and sent to another process.
+    """
 
     request_id: str
     text: str

@@ -54,6 +54,9 @@ def sample_tokens(logits_BV: Float32, params: Sequence[SamplingParams], seeds: S
 
 def make_row_sampling(params: Sequence[SamplingParams], seeds: Sequence[int], steps: Sequence[int]) -> RowSampling:
     """The arguments of `sample_tokens` for a runner that samples."""
+    if not any(row.temperature for row in params):  # a large batch of greedy requests
+        zeros = np.zeros(len(params))
+        return RowSampling(zeros, zeros.astype(np.int64), zeros + 1, zeros)
     return RowSampling(
         np.array([row.temperature for row in params], np.float64),
         np.array([row.top_k for row in params], np.int64),

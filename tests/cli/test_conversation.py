@@ -11,7 +11,7 @@ import pytest
 from mm.cli.conversation import HELP, run_conversation
 from mm.client import Client
 from mm.errors import Unavailable
-from mm.schemas import Answer, Citation, Item, ItemPage, Round, SearchState
+from mm.schemas import Answer, Citation, CitedSentence, Item, ItemPage, Round, SearchState, SentenceEvent
 from tests.client.documents import item
 
 Say = Callable[..., "FakeClient"]
@@ -23,7 +23,14 @@ class FakeClient:
     def __init__(self) -> None:
         self.requests: list[tuple[str, int, list[str]]] = []
 
-    def ask(self, question: str, *, conversation: Sequence[Round] = (), items: Sequence[str] = ()) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        conversation: Sequence[Round],
+        items: Sequence[str],
+        on_sentence: Callable[[SentenceEvent], None] | None,
+    ) -> Answer:
         self.requests.append((question, len(conversation), list(items)))
         if question == "fail":
             raise Unavailable("The index is still being read.")
@@ -38,9 +45,12 @@ class FakeClient:
             kind="video",
             evidence="speech",
         )
+        text = f"Yes, {question} [1]."
+        if on_sentence is not None:
+            on_sentence(SentenceEvent(text=text, citations=[1], cited=[citation]))
         return Answer(
-            text=f"Yes, {question} [1].", sentences=[], citations=[citation], refused=False, model="extractive",
-            state=SearchState(text=question), hits=[],
+            text=text, sentences=[CitedSentence(text=text, citations=[1])], citations=[citation], refused=False,
+            model="extractive", state=SearchState(text=question), hits=[],
         )  # fmt: skip
 
     def items(self, *, name: str | None, limit: int, offset: int) -> ItemPage:

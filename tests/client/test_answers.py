@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from mm.errors import NotFound
+from mm.errors import InvalidInput, NotFound, Unavailable
 from mm.schemas import Answer, Filters, Round, SearchState, Summary
 from tests.client import documents
-from tests.client.conftest import ClientKind, ScriptedService, reply_with
+from tests.client.conftest import ClientKind, ScriptedService, reply_with, stream_of
 
 
 def test_ask_sends_the_conversation_and_returns_the_answer(service: ScriptedService, kind: ClientKind) -> None:
@@ -39,3 +39,35 @@ def test_summarize_sends_the_item_and_raises_what_the_service_reports(service: S
     service.on("/v1/summaries", reply_with(404, documents.problem("not-found", 404, "There is no item 'x'.")))
     with pytest.raises(NotFound):
         kind.call(service.url, "summarize", "x")
+
+
+def encode(name: str, document: object) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(document)}\n\n".encode()
+
+
+def test_ask_with_on_sentence_reads_the_events_up_to_the_answer(service: ScriptedService, kind: ClientKind) -> None:
+    answer = Answer(text="A dog [1].", sentences=[], citations=[], refused=False, model="m", state=SearchState(), hits=[])
+    sentence = {"text": "A dog [1].", "citations": [1], "cited": []}
+    events = [encode("state", {}), encode("hits", {"hits": []}), encode("sentence", sentence)]
+    service.on("/v1/ask", stream_of(*events, encode("done", answer.model_dump(mode="json"))))
+    received: list[str] = []
+
+    result = kind.call(service.url, "ask", "a dog?", on_sentence=lambda event: received.append(event.text))
+
+    assert result == answer
+    assert received == ["A dog [1]."]
+    assert json.loads(service.requests[0].body)["stream"] is True
+
+
+def test_ask_with_on_sentence_raises_the_error_of_an_event_and_of_an_early_end(
+    service: ScriptedService, kind: ClientKind
+) -> None:
+    service.on("/v1/ask", stream_of(encode("state", {}), encode("error", documents.problem("unavailable", 503, "No engine."))))
+    with pytest.raises(Unavailable, match="No engine"):
+        kind.call(service.url, "ask", "a dog?", on_sentence=print)
+    service.on("/v1/ask", stream_of(encode("state", {})))
+    with pytest.raises(Unavailable, match=r"lost|ended before the answer was complete"):
+        kind.call(service.url, "ask", "a dog?", on_sentence=print)
+    service.on("/v1/ask", reply_with(400, documents.problem("invalid-input", 400, "The question is empty.")))
+    with pytest.raises(InvalidInput, match="The question is empty"):
+        kind.call(service.url, "ask", " ", on_sentence=print)

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from jsonschema_rs import is_valid
 
 from mm.errors import InvalidInput
 from mm.generation import Choice, Engine, EngineConfig, JsonSchema, Pattern, Request, SamplingParams, TaggedJson, Vocabulary
+from mm.generation.grammar import GrammarCompiler
 from tests.generation.hash_model import HashRunner, generate_alone
 from tests.generation.requests import generate, joined
 
@@ -137,3 +139,15 @@ def test_pattern_that_is_no_expression_raises_invalid_input() -> None:
     engine = make_engine()
     with pytest.raises(InvalidInput, match="The grammar cannot be used"):
         engine.add(request_with(Pattern("("), 1))
+
+
+def test_forced_text_has_tokens_of_byte_level_bpe() -> None:
+    merges = (b"to", b"ol", b"tool", b"s ", b"too")  # "too" is merged last, and needs "to"
+    vocabulary = Vocabulary((*(bytes([i]) for i in range(256)), *merges, b"<end>"), (261,))
+    matcher = GrammarCompiler(vocabulary).compile(Choice(("tools 2",)))
+    written: list[bytes] = []
+    while b"".join(written) != b"tools 2":
+        (token_id,) = np.flatnonzero(matcher.allowed_tokens()).tolist()
+        written.append(vocabulary.tokens[token_id])
+        matcher.accept(token_id)
+    assert written == [b"tool", b"s ", b"2"]

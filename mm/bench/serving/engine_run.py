@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from statistics import mean
 from typing import TYPE_CHECKING
@@ -11,6 +12,10 @@ from mm.generation import Engine, EngineConfig, Request, SamplingParams, Vocabul
 
 if TYPE_CHECKING:
     from mm.generation import Runner
+
+
+STEPS_PER_WASTE = 8
+"""The waste of the cache is measured in one of so many steps."""
 
 
 def make_vocabulary(size: int) -> Vocabulary:
@@ -23,6 +28,9 @@ def run_engine(name: str, runner: Runner, config: EngineConfig, vocab_size: int,
     engine = Engine(runner, make_vocabulary(vocab_size), config)
     times: list[list[float]] = [[] for _ in items]
     waste: list[float] = []
+    num_steps = 0
+    gc.collect()
+    gc.freeze()  # as the process of an engine does
     start = time.perf_counter()
     for i, item in enumerate(items):
         params = SamplingParams(max_tokens=item.num_output_tokens, temperature=0.0, ignore_eos=True)
@@ -32,6 +40,8 @@ def run_engine(name: str, runner: Runner, config: EngineConfig, vocab_size: int,
         now = time.perf_counter()
         for output in outputs:
             times[int(output.request_id)].append(now)
-        if allocated := (config.num_blocks - engine.num_free_blocks) * config.block_size:
+        num_steps += 1
+        allocated = (config.num_blocks - engine.num_free_blocks) * config.block_size
+        if allocated and num_steps % STEPS_PER_WASTE == 1:
             waste.append(engine.num_unused_slots / allocated)
     return summarize(name, items, start, times, mean(waste))

@@ -19,6 +19,7 @@ from mm.cli.demo.ground_truth import build_ground_truth
 from mm.cli.demo.ingest import ingest
 from mm.cli.demo.page import write_page
 from mm.cli.demo.queries import run_queries
+from mm.cli.demo.questions import QUESTIONS, ask_questions, print_answers
 from mm.cli.demo.table import print_results
 from mm.client import Client
 from mm.embedded.connect import exit_on_sigterm
@@ -48,12 +49,17 @@ def run(page: Path) -> int:
             captions = wait_for_captions(client, settings, item_names, print_progress)
             print_progress(f"running {len(QUERIES)} queries")
             results = run_queries(client, QUERIES, item_names, fixtures, build_ground_truth(VIDEO, SCENES, AUDIO))
-            write_page(page, results, captions, client)
+            print_progress(f"asking {len(QUESTIONS)} questions")
+            answers = ask_questions(client, QUESTIONS, item_names, build_ground_truth(VIDEO, SCENES, AUDIO))
+            write_page(page, results, captions, answers, client)
             print_progress("stopping")
     print_results(results)
+    print_answers(answers)
     num_wrong = sum(not result.is_correct for result in results)
+    num_wrong_answers = sum(not answer.is_correct for answer in answers)
     click.echo(f"{len(results) - num_wrong} of {len(results)} results are correct. The page is {page}.")
-    return num_wrong
+    click.echo(f"{len(answers) - num_wrong_answers} of {len(answers)} answers are correct.")
+    return num_wrong + num_wrong_answers
 
 
 def main() -> int:

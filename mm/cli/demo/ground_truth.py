@@ -114,10 +114,11 @@ def build_ground_truth(name: str, scenes: Sequence[Scene], recordings: Sequence[
 
 def is_match(hit: Hit, medium: str, targets: Sequence[Target]) -> bool:
     """Whether the best range of a hit overlaps a target by more than half of the shorter range."""
-    return any(_overlaps(hit.best_start, hit.best_end, target) for target in targets if target.medium == medium)
+    return any(overlaps(hit.best_start, hit.best_end, target) for target in targets if target.medium == medium)
 
 
-def _overlaps(start: float, end: float, target: Target) -> bool:
+def overlaps(start: float, end: float, target: Target) -> bool:
+    """Whether a time range overlaps a target by more than half of the shorter range."""
     if end <= start:  # an image has no time
         return target.start <= start <= target.end
     return min(end, target.end) - max(start, target.start) > 0.5 * min(end - start, target.end - target.start)

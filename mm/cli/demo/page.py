@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from mm.cli.answers import format_citation
 from mm.cli.demo.queries import JudgedHit, Result
+from mm.cli.demo.questions import JudgedAnswer
 from mm.cli.format import format_evidence, format_score, format_span
 from mm.client import Client
 
@@ -50,7 +52,9 @@ figcaption { margin-top: .5rem; font-size: .9rem; overflow-wrap: anywhere }
 """
 
 
-def write_page(path: Path, results: list[Result], captions: Mapping[str, str], client: Client) -> None:
+def write_page(
+    path: Path, results: list[Result], captions: Mapping[str, str], answers: Sequence[JudgedAnswer], client: Client
+) -> None:
     """Write the page with thumbnails from the service; `captions` are those of photos by name."""
     num_correct = sum(result.is_correct for result in results)
     sections = "\n".join(_section(result, client) for result in results)
@@ -68,6 +72,7 @@ def write_page(path: Path, results: list[Result], captions: Mapping[str, str], c
 <p>{num_correct} of {len(results)} results are correct. A green frame marks a correct hit.</p>
 </header>
 {sections}
+{_answer_section(answers)}
 {_caption_section(captions)}
 </body>
 </html>
@@ -83,6 +88,15 @@ def _section(result: Result, client: Client) -> str:
         f"<ul>{''.join(_hit(hit, client) for hit in result.hits)}</ul>" if result.hits else '<p class="soft">No likely hit.</p>'
     )
     return f"<section><h2>{mark} {escape(result.query.label())}</h2>{speech}{hits}</section>"
+
+
+def _answer_section(answers: Sequence[JudgedAnswer]) -> str:
+    rows = "".join(
+        f"<li><b>{escape(judged.question)}</b><br>{escape(judged.answer.text)}<br>"
+        f"{'<br>'.join(f'[{cited.n}] {escape(format_citation(cited))}' for cited in judged.answer.citations)}</li>"
+        for judged in answers
+    )
+    return f"<section><h2>Questions, answered with citations</h2><ul>{rows}</ul></section>"
 
 
 def _caption_section(captions: Mapping[str, str]) -> str:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
-from mm.client.responses import parse_body
-from mm.client.steps import Flow, Send
-from mm.schemas import Answer, AskRequest, Filters, Round, Summary, SummaryRequest
+from pydantic import BaseModel, ValidationError
+
+from mm.client.responses import parse_body, parse_error
+from mm.client.steps import Close, Flow, OpenStream, ReadLine, Send, Stream
+from mm.errors import Unavailable
+from mm.schemas import Answer, AskRequest, Filters, Round, SentenceEvent, Summary, SummaryRequest
+
+PATH, OK = "/v1/ask", 200
+SILENCE_SECONDS = 600.0
+"""Maximum time between two events: a long prompt takes a while on a processor."""
+M = TypeVar("M", bound=BaseModel)
 
 
 def ask(
@@ -16,11 +26,13 @@ def ask(
     filters: Filters | None = None,
     items: Sequence[str] = (),
     max_tokens: int = 256,
+    on_sentence: Callable[[SentenceEvent], None] | None = None,
 ) -> Flow[Answer]:
     """Ask the library a question; returns sentences that cite moments, or a refusal.
 
     `conversation` has the rounds before, oldest first, at most 15: `Round(query=question,
-    answer=answer.text, state=answer.state)`. Raises `InvalidInput`, `TooLarge`, `TooMany`,
+    answer=answer.text, state=answer.state)`. `on_sentence` receives each sentence as it is written;
+    leaving the call early cancels the rest. Raises `InvalidInput`, `TooLarge`, `TooMany`,
     `Unavailable`.
     """
     request = AskRequest.model_construct(
@@ -30,7 +42,45 @@ def ask(
         items=list(items),
         max_tokens=max_tokens,
     )
-    return parse_body((yield from Send("POST", "/v1/ask", json=request.model_dump(mode="json"))), Answer)
+    body = request.model_dump(mode="json")
+    if on_sentence is None:
+        return parse_body((yield from Send("POST", PATH, json=body)), Answer)
+    stream = yield from OpenStream(PATH, {}, SILENCE_SECONDS, json={**body, "stream": True})
+    try:
+        if stream.response.status != OK:
+            raise parse_error(stream.response)
+        while True:
+            name, data = yield from _read_event(stream)
+            if name == "sentence":
+                on_sentence(_parse(data, SentenceEvent, stream))
+            elif name == "error":
+                raise parse_error(replace(stream.response, status=500, body=data.encode()))
+            elif name == "done":
+                return _parse(data, Answer, stream)
+    finally:
+        yield from Close(stream)
+
+
+def _read_event(stream: Stream) -> Flow[tuple[str, str]]:
+    """The name and the data of the next event. Raises `Unavailable` at the end of the stream."""
+    name = data = ""
+    while True:
+        line = yield from ReadLine(stream)
+        if line is None:
+            raise Unavailable(f"The stream of {stream.response.url} ended before the answer was complete.")
+        if line.startswith("event:"):
+            name = line.removeprefix("event:").strip()
+        elif line.startswith("data:"):
+            data = line.removeprefix("data:").strip()
+        elif line == "" and name:
+            return name, data
+
+
+def _parse(data: str, schema: type[M], stream: Stream) -> M:
+    try:
+        return schema.model_validate_json(data)
+    except ValidationError as error:
+        raise Unavailable(f"{stream.response.url} sent an invalid event.") from error
 
 
 def summarize(item_id: str) -> Flow[Summary]:

@@ -11,7 +11,8 @@ from mm.generation.chat.local_model import LocalModel
 from mm.generation.engine import Engine, EngineConfig
 from mm.generation.vocabulary import Vocabulary
 from mm.models.language.families.config import read_family_config
-from mm.models.language.families.tokenizer import FamilyTokenizer
+from mm.models.language.families.tokenizer import FamilyTokenizer, read_tokenizer_files
+from mm.models.language.gguf.reader import read_gguf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,16 +26,27 @@ MIN_TOKENS = 512
 """Least number of tokens that the cache must hold."""
 
 
-def load_family(folder: Path, cache_bytes: int) -> LocalModel:
-    """Read all but the weights. Raises `Corrupt`, `UnsupportedMedia`, `Unavailable` without torch,
-    and `TooLarge` when `cache_bytes` are too few for the keys and values of a conversation."""
+def load_family(path: Path, cache_bytes: int) -> LocalModel:
+    """Read all but the weights of a folder or a GGUF file.
+
+    Raises `Corrupt`, `UnsupportedMedia`, `Unavailable` without torch, and `TooLarge` when
+    `cache_bytes` are too few for the keys and values of a conversation.
+    """
     if importlib.util.find_spec("torch") is None:
-        raise Unavailable(f"The checkpoint {folder} needs torch: install requirements-train.lock.")
-    config, tokenizer = read_family_config(folder), FamilyTokenizer(folder)
+        raise Unavailable(f"The checkpoint {path} needs torch: install requirements-train.lock.")
+    config, tokenizer = _read_checkpoint(path)
     sizes = _choose_sizes(config, cache_bytes)
-    vocabulary = _make_vocabulary(folder, config, tokenizer)
-    make_engine = partial(_make_engine, folder, sizes)
-    return LocalModel(folder.name, tokenizer.encode_chat, vocabulary, make_engine, sizes.max_request_len)
+    vocabulary = _make_vocabulary(path, config, tokenizer)
+    return LocalModel(path.name, tokenizer.encode_chat, vocabulary, partial(_make_engine, path, sizes), sizes.max_request_len)
+
+
+def _read_checkpoint(path: Path) -> tuple[FamilyConfig, FamilyTokenizer]:
+    if path.is_dir():
+        return read_family_config(path), FamilyTokenizer(read_tokenizer_files(path))
+    from mm.models.language.families.gguf import read_gguf_config, read_gguf_tokenizer
+
+    file = read_gguf(path)
+    return read_gguf_config(file), FamilyTokenizer(read_gguf_tokenizer(file))
 
 
 def _choose_sizes(config: FamilyConfig, cache_bytes: int) -> EngineConfig:
@@ -48,25 +60,29 @@ def _choose_sizes(config: FamilyConfig, cache_bytes: int) -> EngineConfig:
     return EngineConfig(num_blocks, BLOCK_SIZE, config.max_position_embeddings, max_num_seqs=64, max_num_batched_tokens=1024)
 
 
-def _make_vocabulary(folder: Path, config: FamilyConfig, tokenizer: FamilyTokenizer) -> Vocabulary:
+def _make_vocabulary(path: Path, config: FamilyConfig, tokenizer: FamilyTokenizer) -> Vocabulary:
     tokens, special = tokenizer.list_tokens(config.vocab_size)
     named = tokenizer.find_token("eos_token")
     end_ids = {*config.eos_token_ids, *([] if named is None else [named])}
     if not end_ids:
-        raise Corrupt(f"{folder} names no token that ends an answer: neither generation_config.json nor config.json do.")
+        raise Corrupt(f"{path} names no token that ends an answer.")
     return Vocabulary(tokens, tuple(sorted(end_ids)), special)
 
 
-def _make_engine(folder: Path, sizes: EngineConfig) -> Engine:
+def _make_engine(path: Path, sizes: EngineConfig) -> Engine:
     import torch
 
     from mm.generation.runners.family_runner import FamilyRunner
+    from mm.models.language.families.gguf import read_gguf_tensors
     from mm.models.language.families.network import FamilyNetwork
-    from mm.models.language.families.weights import load_weights
+    from mm.models.language.families.weights import collect_weights, load_weights
 
-    config = read_family_config(folder)
+    config, tokenizer = _read_checkpoint(path)
     has_gpu = torch.cuda.is_available()
     device, dtype = (torch.device("cuda"), torch.bfloat16) if has_gpu else (torch.device("cpu"), torch.float32)
-    network = FamilyNetwork(config, load_weights(folder, config, device, dtype))
-    vocabulary = _make_vocabulary(folder, config, FamilyTokenizer(folder))
-    return Engine(FamilyRunner(network, sizes.num_blocks, sizes.block_size), vocabulary, sizes)
+    if path.is_dir():
+        weights = load_weights(path, config, device, dtype)
+    else:
+        weights = collect_weights(str(path), config, read_gguf_tensors(read_gguf(path), config, device, dtype))
+    runner = FamilyRunner(FamilyNetwork(config, weights), sizes.num_blocks, sizes.block_size)
+    return Engine(runner, _make_vocabulary(path, config, tokenizer), sizes)

@@ -78,18 +78,22 @@ def _select(settings: Settings) -> LocalChat | UpstreamChat | None:
             from mm.generation.chat.family_model import load_family
             from mm.generation.chat.local import LocalChat
 
-            folder = _find_checkpoint(name, settings.root / "models")
-            load_model = partial(load_family, folder, settings.language_cache_mb << 20)
-            return LocalChat(folder.name, load_model, settings.language_idle_seconds)
+            path = _find_checkpoint(name, settings.root / "models")
+            load_model = partial(load_family, path, settings.language_cache_mb << 20)
+            return LocalChat(path.name, load_model, settings.language_idle_seconds)
 
 
 def _find_checkpoint(name: str, models: Path) -> Path:
-    """The folder of a checkpoint by its path, or by its name in `models`."""
-    folder = Path(name).expanduser() if "/" in name else models / name
-    if not (folder / "config.json").is_file():
-        known = sorted(path.parent.name for path in models.glob("*/config.json"))
+    """The folder or GGUF file of a checkpoint by its path, or by its name in `models`."""
+    path = Path(name).expanduser() if "/" in name else models / name
+    if not _is_checkpoint(path):
+        known = sorted(entry.name for entry in models.glob("*") if _is_checkpoint(entry))
         raise InvalidInput(
-            f"MM_LANGUAGE is {name!r}; it must be auto, off, builtin, a folder with a checkpoint, or the name of one in {models}"
-            f" ({', '.join(known) or 'empty'})."
+            f"MM_LANGUAGE is {name!r}; it must be auto, off, builtin, a folder or GGUF file with a checkpoint, or the name of one"
+            f" in {models} ({', '.join(known) or 'empty'})."
         )
-    return folder.resolve()
+    return path.resolve()
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return (path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file())

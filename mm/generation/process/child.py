@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ def run_child(make_engine: Callable[[], Engine], connection: Connection[FromChil
     except Exception as error:  # noqa: BLE001  reported to the parent, whatever it is
         connection.send(StartFailed(f"{type(error).__name__}: {error}"))
         sys.exit(1)
+    gc.freeze()  # what was loaded stays: the collections of a long life need not search it
     connection.send(Ready())
     try:
         while True:

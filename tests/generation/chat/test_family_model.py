@@ -16,7 +16,7 @@ from mm.generation.chat.family_model import load_family
 from mm.generation.chat.models import ChatModels
 from mm.generation.chat.types import ChatMessage, ChatRequest
 from mm.models.language.chat_template import Message
-from mm.models.language.families.tokenizer import FamilyTokenizer
+from mm.models.language.families.tokenizer import FamilyTokenizer, read_tokenizer_files
 from mm.models.language.tokenizer import make_byte_alphabet
 from mm.settings import Settings
 from tests.models.language.families.checkpoints import CASES, make_model, save_model
@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_chat_template_and_tokens_are_those_of_transformers(folder: Path) -> None:
-    tokenizer = FamilyTokenizer(folder)
+    tokenizer = FamilyTokenizer(read_tokenizer_files(folder))
     oracle = PreTrainedTokenizerFast(
         tokenizer_file=str(folder / "tokenizer.json"), chat_template=TEMPLATE, eos_token="<|im_end|>"
     )
@@ -70,7 +70,7 @@ def test_chat_template_and_tokens_are_those_of_transformers(folder: Path) -> Non
 
 
 def test_contents_cannot_contain_special_tokens(folder: Path) -> None:
-    (token_ids,) = FamilyTokenizer(folder).encode_chat([Message("user", "a<|im_end|><|im_start|>system")])
+    (token_ids,) = FamilyTokenizer(read_tokenizer_files(folder)).encode_chat([Message("user", "a<|im_end|><|im_start|>system")])
     assert token_ids.count(257) == 1
     assert token_ids.count(256) == 2
 
@@ -78,19 +78,19 @@ def test_contents_cannot_contain_special_tokens(folder: Path) -> None:
 def test_conversation_that_the_template_refuses_is_named(folder: Path, tmp_path: Path) -> None:
     other = copy(folder, tmp_path, **{"chat_template.jinja": "{{ raise_exception('turns must alternate') }}"})
     with pytest.raises(InvalidInput, match="turns must alternate"):
-        FamilyTokenizer(other).encode_chat([Message("user", "a")])
+        FamilyTokenizer(read_tokenizer_files(other)).encode_chat([Message("user", "a")])
 
 
 def test_checkpoint_generates_what_transformers_does(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "tiny-qwen").symlink_to(folder)
     model = make_model(*CASES["qwen3 moe"])
-    (prompt,) = FamilyTokenizer(folder).encode_chat([Message("user", HELLO.messages[0].text)])
+    (prompt,) = FamilyTokenizer(read_tokenizer_files(folder)).encode_chat([Message("user", HELLO.messages[0].text)])
     with torch.inference_mode():
         expected = model.generate(torch.tensor([prompt]), max_new_tokens=8, do_sample=False, eos_token_id=[1, 257])[
             0, len(prompt) :
         ]
-    tokens, special = FamilyTokenizer(folder).list_tokens(300)
+    tokens, special = FamilyTokenizer(read_tokenizer_files(folder)).list_tokens(300)
     text = b"".join(tokens[i] for i in expected.tolist() if i not in special and i != 1).decode(errors="replace")
     for name in ("tiny-qwen", str(folder)):
         with ChatModels(Settings(home=tmp_path, language=name)) as chat_models:
@@ -132,7 +132,7 @@ def test_bad_checkpoint_is_named(
 def test_tokenizer_that_is_not_of_bytes_is_rejected(folder: Path, tmp_path: Path) -> None:
     tokenizer = Tokenizer(models.BPE(vocab={"a": 0}, merges=[]))
     with pytest.raises(UnsupportedMedia, match="byte-level"):
-        FamilyTokenizer(copy(folder, tmp_path, **{"tokenizer.json": tokenizer.to_str()}))
+        FamilyTokenizer(read_tokenizer_files(copy(folder, tmp_path, **{"tokenizer.json": tokenizer.to_str()})))
 
 
 def test_cache_too_small_for_a_conversation_is_rejected(folder: Path) -> None:

@@ -46,6 +46,7 @@ COMMANDS = {
         "mm.cli.commands.bench.tower",
         "Time the image tower: runtimes against eager torch; on a GPU against the roofline.",
     ),
+    "voice": ("mm.cli.commands.bench.voice", "Time spoken questions to the running service, from the end of speech."),
 }
 
 

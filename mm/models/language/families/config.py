@@ -130,18 +130,19 @@ def read_family_config(folder: Path) -> FamilyConfig:
         windows=_read_windows(stored, num_layers),
         eos_token_ids=_read_eos(folder, stored),
     )
-    _check(folder, config)
+    check_sizes(str(folder / "config.json"), config)
     return config
 
 
-def _check(folder: Path, config: FamilyConfig) -> None:
+def check_sizes(source: str, config: FamilyConfig) -> None:
+    """Raise `Corrupt` unless the sizes that `source` gives form a network."""
     sizes = (config.hidden_size, config.num_hidden_layers, config.num_attention_heads, config.num_key_value_heads,
              config.head_dim, config.vocab_size, config.max_position_embeddings)  # fmt: skip
     per_layer = (config.rotated_layers, config.windows)
     if min(sizes) < 1 or config.num_attention_heads % config.num_key_value_heads or config.head_dim % 2:
-        raise Corrupt(f"The sizes in {folder / 'config.json'} do not form a network.")
+        raise Corrupt(f"The sizes in {source} do not form a network.")
     if any(values and len(values) != config.num_hidden_layers for values in per_layer):
-        raise Corrupt(f"The lists in {folder / 'config.json'} do not have one value for each layer.")
+        raise Corrupt(f"The lists in {source} do not have one value for each layer.")
 
 
 def _read_rope(folder: Path, stored: Mapping[str, object]) -> RopeConfig:

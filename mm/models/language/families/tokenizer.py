@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from mm.models.inputs import replace_surrogates
 from mm.models.language.tokenizer import make_byte_alphabet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from jinja2 import Template
@@ -28,26 +29,47 @@ if TYPE_CHECKING:
 _MARK = re.compile("\ue000(\\d+)\ue001")
 
 
+@dataclass(frozen=True, slots=True)
+class TokenizerFiles:
+    """What a checkpoint stores of its tokenizer."""
+
+    source: str
+    """The file, for messages."""
+    tokenizer: Mapping[str, object]
+    """The content of `tokenizer.json`."""
+    names: Mapping[str, str | None]
+    """`bos_token`, `eos_token`, `pad_token` and `unk_token`, where there are any."""
+    chat_template: str
+
+
+def read_tokenizer_files(folder: Path) -> TokenizerFiles:
+    """Raises `Corrupt` for missing or invalid files."""
+    path = folder / "tokenizer.json"
+    tokenizer, settings = _read_json(path), {}
+    if (folder / "tokenizer_config.json").is_file():
+        settings = _read_json(folder / "tokenizer_config.json")
+    names = {name: _get_token(settings.get(name)) for name in ("bos_token", "eos_token", "pad_token", "unk_token")}
+    return TokenizerFiles(str(path), tokenizer, names, _read_template(folder, settings))
+
+
 class FamilyTokenizer:
     """Safe to call from several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises `Corrupt` for missing or invalid files, `UnsupportedMedia` for a tokenizer that is
-        not byte-level BPE, and `Unavailable` when Jinja is not installed."""
-        path = folder / "tokenizer.json"
+    def __init__(self, files: TokenizerFiles) -> None:
+        """Raises `Corrupt` for invalid files, `UnsupportedMedia` for a tokenizer that is not
+        byte-level BPE, and `Unavailable` when Jinja is not installed."""
+        stored = files.tokenizer
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            self._tokenizer = Tokenizer.from_file(str(path))
-            self._contents = Tokenizer.from_file(str(path))
+            self._tokenizer, self._contents = (Tokenizer.from_str(json.dumps(stored)) for _ in range(2))
         except Exception as error:  # the library raises nothing narrower
-            raise Corrupt(f"{path} cannot be read: {error}.") from error
+            raise Corrupt(f"The tokenizer in {files.source} cannot be read: {error}.") from error
         if "ByteLevel" not in json.dumps([stored.get("pre_tokenizer"), stored.get("decoder")]):
-            raise UnsupportedMedia(f"The tokenizer in {path} is not byte-level BPE, the only kind that is supported.")
+            raise UnsupportedMedia(f"The tokenizer in {files.source} is not byte-level BPE, the only kind that is supported.")
         self._contents.encode_special_tokens = True
-        self._added = {token["id"]: token for token in stored.get("added_tokens", ())}
-        settings = _read_settings(folder)
-        self._names = {name: _get_token(settings.get(name)) for name in ("bos_token", "eos_token", "pad_token", "unk_token")}
-        self._template = _compile_template(_read_template(folder, settings), folder)
+        added = stored.get("added_tokens")
+        self._added = {token["id"]: token for token in added} if isinstance(added, list) else {}
+        self._names = files.names
+        self._template = _compile_template(files.chat_template, files.source)
 
     def list_tokens(self, vocab_size: int) -> tuple[tuple[bytes, ...], frozenset[int]]:
         """The bytes of each token, and the special tokens; ids without a token are special too."""
@@ -94,15 +116,14 @@ class FamilyTokenizer:
             raise InvalidInput(f"The chat template of the model refuses the conversation: {error}.") from error
 
 
-def _read_settings(folder: Path) -> dict[str, object]:
-    path = folder / "tokenizer_config.json"
-    if not path.is_file():
-        return {}
+def _read_json(path: Path) -> dict[str, object]:
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Corrupt(f"{path} cannot be read: {error}.") from error
-    return settings if isinstance(settings, dict) else {}
+    if not isinstance(stored, dict):
+        raise Corrupt(f"{path} is not a JSON object.")
+    return stored
 
 
 def _get_token(value: object) -> str | None:
@@ -124,7 +145,7 @@ def _read_template(folder: Path, settings: dict[str, object]) -> str:
     return template
 
 
-def _compile_template(source: str, folder: Path) -> Template:
+def _compile_template(template: str, source: str) -> Template:
     """With the functions that transformers gives to templates (`chat_template_utils`)."""
     try:
         from jinja2 import TemplateError
@@ -140,9 +161,9 @@ def _compile_template(source: str, folder: Path) -> Template:
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = _format_now
     try:
-        return environment.from_string(source)
+        return environment.from_string(template)
     except TemplateError as error:
-        raise Corrupt(f"The chat template of {folder} is invalid: {error}.") from error
+        raise Corrupt(f"The chat template of {source} is invalid: {error}.") from error
 
 
 def _format_now(layout: str) -> str:

@@ -17,7 +17,7 @@ from torch import Tensor
 from mm.errors import Corrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from mm.models.language.families.config import FamilyConfig
@@ -82,22 +82,27 @@ class CheckpointWeights:
 
 def load_weights(folder: Path, config: FamilyConfig, device: torch.device, dtype: torch.dtype) -> CheckpointWeights:
     """Read the safetensors files of a folder. Raises `Corrupt` when they are of another network."""
-    tensors = dict(_read_tensors(folder, config, device, dtype))
-    source = _Source(tensors, folder)
+    return collect_weights(str(folder), config, _read_tensors(folder, config, device, dtype))
+
+
+def collect_weights(source_name: str, config: FamilyConfig, named: Iterable[tuple[str, Tensor]]) -> CheckpointWeights:
+    """The weights of a network from tensors with the names of transformers. Raises `Corrupt`."""
+    tensors = dict(named)
+    source = _Source(tensors, source_name)
     embedding = source.take("model.embed_tokens.weight", (config.vocab_size, config.hidden_size))
     head = source.find("lm_head.weight")
     layers = [_read_layer(source, config, f"model.layers.{i}.") for i in range(config.num_hidden_layers)]
     norm = source.take("model.norm.weight", (config.hidden_size,))
     if tensors:
-        raise Corrupt(f"{folder} has tensors that {config.architecture} does not have, such as {min(tensors)}.")
+        raise Corrupt(f"{source_name} has tensors that {config.architecture} does not have, such as {min(tensors)}.")
     return CheckpointWeights(embedding, layers, norm, embedding if head is None else head)
 
 
 class _Source:
     """Tensors by name; a tensor that is taken is removed."""
 
-    def __init__(self, tensors: dict[str, Tensor], folder: Path) -> None:
-        self._tensors, self._folder = tensors, folder
+    def __init__(self, tensors: dict[str, Tensor], name: str) -> None:
+        self._tensors, self._name = tensors, name
 
     def find(self, name: str) -> Tensor | None:
         return self._tensors.pop(name, None)
@@ -105,9 +110,9 @@ class _Source:
     def take(self, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
         tensor = self.find(name)
         if tensor is None:
-            raise Corrupt(f"{self._folder} has no tensor {name}.")
+            raise Corrupt(f"{self._name} has no tensor {name}.")
         if shape is not None and tuple(tensor.shape) != shape:
-            raise Corrupt(f"The tensor {name} of {self._folder} has the shape {tuple(tensor.shape)}, not {shape}.")
+            raise Corrupt(f"The tensor {name} of {self._name} has the shape {tuple(tensor.shape)}, not {shape}.")
         return tensor
 
     def linear(self, name: str, shape: tuple[int, int] | None = None) -> Linear:

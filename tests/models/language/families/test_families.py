@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,12 +34,15 @@ def test_every_supported_architecture_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-@torch.inference_mode()
 def test_family_generates_what_transformers_does(case: str, tmp_path: Path) -> None:
+    model = make_model(*CASES[case], seed=int(np.random.default_rng().integers(1000)))
+    assert_equal_to_transformers(load(save_model(model, tmp_path)), model)
+
+
+@torch.inference_mode()
+def assert_equal_to_transformers(network: FamilyNetwork, model: Any) -> None:
     """The engine over the paged runner, in chunks and batches, against whole sequences."""
     random = np.random.default_rng()
-    model = make_model(*CASES[case], seed=int(random.integers(1000)))
-    network = load(save_model(model, tmp_path))
     vocabulary = Vocabulary(tuple(bytes([i % 256]) for i in range(300)), (1,))
     engine = Engine(FamilyRunner(network, ENGINE.num_blocks, ENGINE.block_size), vocabulary, ENGINE)
     params = SamplingParams(max_tokens=3, temperature=0.0, ignore_eos=True, logprobs=20)
