@@ -12,6 +12,8 @@ from api.http.problems import TYPE_BASE
 from mm.answers.check import AnswerWriter
 from mm.answers.generate import build_request
 from mm.errors import MMError, Unavailable
+from mm.generation.chat.local import LocalChat
+from mm.generation.chat.local_model import BUILTIN
 from mm.models.language.checkpoint.file import SHIPPED
 from mm.schemas import HeardEvent, HitsEvent, Problem, Step
 
@@ -71,7 +73,9 @@ class AnswerRun:
         prepared = self.composer.prepared
         statements: Sequence[Statement] = prepared.statements
         self._author, self._reason = prepared.author, prepared.reason
-        if self.model is not None and prepared.prompt is not None:
+        # The built-in model is small: it writes only where code and quotations have no answer.
+        is_written = not prepared.statements or not isinstance(self.model, LocalChat) or self.model.name != BUILTIN
+        if self.model is not None and prepared.prompt is not None and is_written:
             writer = AnswerWriter(prepared.prompt)
             try:
                 async with aclosing(self._generate(self.model, prepared.prompt, writer)) as generated:

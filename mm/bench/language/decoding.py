@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -94,30 +95,35 @@ def measure(
         with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder:
             write_graphs(Path(folder), "decoder", prepare(weights, FORMATS[name]), config, FORMATS[name])
             arguments = {"name": name, "batches": list(batches), "steps": steps, "threads": threads, "text": list(text)}
-            rows.append(_run_process(folder, arguments))
+            is_mapped = locate_mapped(Path(folder), "decoder").exists()
+            mapped = _run_process(folder, {**arguments, "is_mapped": True}) if is_mapped else None
+            rows.append(Row(**{**_run_process(folder, {**arguments, "is_mapped": False}), "first_mapped_seconds": mapped}))
     return DecodingReport(list(batches), threads, len(text), rows)
 
 
-def _run_process(folder: str, arguments: Mapping[str, object]) -> Row:
+def _run_process(folder: str, arguments: Mapping[str, object]) -> Any:
     command = [sys.executable, "-c", PROGRAM, folder]
     done = subprocess.run(command, input=json.dumps(arguments), capture_output=True, text=True, check=False)
     if done.returncode:
         raise Unavailable(f"The bench process failed: {done.stderr.strip().splitlines()[-1]}")
-    return Row(**json.loads(done.stdout))
+    return json.loads(done.stdout)
 
 
 def main(folder: str) -> None:
-    """Measure one row in this process, by the arguments on standard input, and print it as JSON."""
-    options = json.loads(sys.stdin.read())
-    files = locate_files(Path(folder), "decoder")
-    is_mapped = locate_mapped(Path(folder), "decoder").exists()
-    first_mapped = _measure_mapped(Path(folder), options["threads"]) if is_mapped else None
+    """Measure in this process, by the arguments on standard input, and print JSON.
+
+    With mapped experts the seconds to the first token, otherwise a row.
+    """
+    options, files = json.loads(sys.stdin.read()), locate_files(Path(folder), "decoder")
     _drop_from_page_cache(Path(folder))
     start = time.perf_counter()
-    decoder = OnnxDecoder(Path(folder), "decoder", options["threads"])
+    decoder = OnnxDecoder(Path(folder), "decoder", options["threads"], are_experts_mapped=options["is_mapped"])
     load = time.perf_counter() - start
     _Batch(decoder, 1)
     first = time.perf_counter() - start
+    if options["is_mapped"]:
+        sys.stdout.write(json.dumps(first))
+        return
     memory = next(int(line.split()[1]) / 1024 for line in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line)
     rates, cpu_rates = [], []
     for size in options["batches"]:
@@ -128,17 +134,7 @@ def main(folder: str) -> None:
         cpu_rates.append(size * len(seconds) / (time.process_time() - cpu_start))
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     loss = compute_loss(decoder, options["text"]) if options["text"] else None
-    sys.stdout.write(
-        json.dumps(asdict(Row(options["name"], megabytes, load, first, first_mapped, rates, cpu_rates, memory, loss)))
-    )
-
-
-def _measure_mapped(folder: Path, threads: int) -> float:
-    """Seconds to the first token with mapped experts and a cold page cache."""
-    _drop_from_page_cache(folder)
-    start = time.perf_counter()
-    _Batch(OnnxDecoder(folder, "decoder", threads, are_experts_mapped=True), 1)
-    return time.perf_counter() - start
+    sys.stdout.write(json.dumps(asdict(Row(options["name"], megabytes, load, first, None, rates, cpu_rates, memory, loss))))
 
 
 class _Batch:

@@ -123,3 +123,8 @@ def answer_with(model: ChatModel, max_tokens: int = 128) -> Answerer:
         return writer.statements
 
     return answer
+
+
+def answer_rest_with(write: Answerer) -> Answerer:
+    """Let a model answer only what code and quotations refuse."""
+    return lambda prepared: prepared.statements or write(prepared)

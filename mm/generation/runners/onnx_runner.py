@@ -110,16 +110,18 @@ class OnnxRunner:
         lane.store(self._pages, rows, tables, starts, width)
 
     def _get_lane(self, is_single: bool, capacity: int, num_rows: int) -> Lane:
-        """The lane of a group. Others are dropped when the bound requires it."""
-        lane = self._lanes.get((is_single, capacity))
-        if lane is not None and lane.num_rows >= num_rows:
-            return lane
-        self._lanes.pop((is_single, capacity), None)
-        num_rows = _round_up(num_rows)
-        while self._lanes and self.num_lane_tokens + num_rows * capacity > self._max_tokens:
-            del self._lanes[next(iter(self._lanes))]
-        lane = Lane(self.decoder.config, num_rows, capacity)
-        self._lanes[is_single, capacity] = lane
+        """The lane of a group. Others are dropped when the bound requires it.
+
+        First those of prompts, which the lane of single tokens loads in any case, then the least
+        recently used.
+        """
+        lane = self._lanes.pop((is_single, capacity), None)
+        if lane is None or lane.num_rows < num_rows:
+            num_rows = _round_up(num_rows)
+            while self._lanes and self.num_lane_tokens + num_rows * capacity > self._max_tokens:
+                del self._lanes[next((key for key in self._lanes if not key[0]), next(iter(self._lanes)))]
+            lane = Lane(self.decoder.config, num_rows, capacity)
+        self._lanes[is_single, capacity] = lane  # the last one
         return lane
 
     def _choose_capacity(self, length: int) -> int:

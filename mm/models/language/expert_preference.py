@@ -89,5 +89,7 @@ def read_groups(path: Path, additions_sha256: str) -> ExpertGroups:
     if len(shapes) != 1 or any(share.ndim != 2 or not (share >= 0).all() for share in shares.values()):
         raise Corrupt(f"{path} does not hold the use of the same experts by each task.")
     if groups.additions_sha256 != additions_sha256:
-        raise Corrupt(f"{path} holds the expert groups of other trained weights: run `mm eval routing --save {path.name}`.")
+        raise Corrupt(
+            f"{path} holds the expert groups of other trained weights: run `mm eval expert-preference --save {path.name}`."
+        )
     return groups
