@@ -92,6 +92,7 @@ class TorchModel:
         precision: Precision,
         ops: Ops,
         num_expert_slots: int | None = None,
+        is_prefetching: bool = False,
     ) -> None:
         """With `num_expert_slots`, routed experts stay in host memory, see `expert_cache`.
 
@@ -101,6 +102,7 @@ class TorchModel:
             raise InvalidInput(f"The precision must be one of {', '.join(DTYPES)}, not {precision!r:.40}.")
         check_weights(config, weights)
         self.config, self.ops, self.dtype, self.device = config, ops, DTYPES[precision], device
+        self._is_prefetching = is_prefetching
         self._weights, self._precision, self._is_cached = weights, precision, num_expert_slots is not None
         self._embedding_VW = self._load(EMBEDDING)
         self._layers = [self._load_layer(layer) for layer in range(config.num_hidden_layers)]
@@ -162,7 +164,7 @@ class TorchModel:
         output_TW = apply_network(self.ops, replace(layer, experts=None), x_TW)
         indices, weights = self._select(self._moe_layers[moe_layer], x_TW, bias_TR)
         following = self._moe_layers[moe_layer + 1 : moe_layer + 2]
-        predicted = self._select(following[0], x_TW, bias_TR)[0] if following else None
+        predicted = self._select(following[0], x_TW, bias_TR)[0] if following and self._is_prefetching else None
         return cache.add_experts(self.ops, moe_layer, x_TW, indices, weights, output_TW, predicted)
 
     def _select(self, experts: Experts, x_TW: Tensor, bias_TR: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -51,7 +51,15 @@ def test_torch_runner_with_all_experts_computed_equals_the_reference(monkeypatch
 @pytest.mark.parametrize("num_slots", [3, 9, 40])
 def test_torch_runner_with_experts_in_host_memory_equals_the_reference(num_slots: int) -> None:
     weights = random_weights(MOE, 4)
-    runner = TorchRunner(MOE, weights, SIZES.num_blocks, SIZES.block_size, precision="fp32", num_expert_slots=num_slots)
+    runner = TorchRunner(
+        MOE,
+        weights,
+        SIZES.num_blocks,
+        SIZES.block_size,
+        precision="fp32",
+        num_expert_slots=num_slots,
+        is_prefetching=num_slots > 3,
+    )
     compare_on_random_schedule(int(np.random.default_rng().integers(2**31)), MOE, weights, runner)
 
 
