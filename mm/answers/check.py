@@ -37,10 +37,12 @@ class AnswerWriter:
 
     Citations of numbers that the prompt does not have are removed. A sentence without citations is
     given that of a moment that supports it; without one it is removed, as is a sentence with a
-    content word that the cited moments lack.
+    content word that the cited moments lack, and one that cites no relevant moment.
     """
 
     prompt: Prompt
+    relevant: frozenset[str] | None = None
+    """Ids of the moments of which each sentence must cite one; None for all."""
     statements: list[Statement] = field(default_factory=list)
     """The sentences that were passed on."""
     num_removed: int = 0
@@ -91,6 +93,8 @@ class AnswerWriter:
             return None
         candidates = [cited] if cited else [[moment] for moment in self.prompt.moments]
         for moments in candidates:
+            if self.relevant is not None and not any(moment.id in self.relevant for moment in moments):
+                continue
             if is_supported(sentence.text, list_texts(moments), len(moments)):
                 return Statement(sentence.text, tuple(moment.id for moment in moments))
         return None
