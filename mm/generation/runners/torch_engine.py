@@ -71,4 +71,5 @@ def make_gpu_engine(model: BuiltinModel, cache_bytes: int, device_name: str = "c
         sizes.max_num_seqs,
         sizes.max_model_len,
     )
+    runner.warm_up()
     return Engine(runner, make_vocabulary(LanguageTokenizer(read_vocabulary(file))), sizes)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kernels.paged_attention.reference import PagedCache
-from kernels.quantized import int4_format, int8
+from kernels.quantized import int4_format, int8_format
 from mm.errors import InvalidInput
 from mm.generation.runners.expert_cache import ExpertCache, HostExperts
 from mm.models.language.weights import EMBEDDING, FINAL_NORM, Weights, check_weights, name_layer
@@ -183,7 +183,7 @@ class TorchModel:
             packed4 = int4_format.quantize(matrix, self.dtype)
             return lambda x: self.ops.multiply_int4(x, packed4)
         if self._precision == "int8":
-            packed8 = int8.quantize(matrix)
+            packed8 = int8_format.quantize(matrix)
             return lambda x: self.ops.multiply_int8(x, packed8)
         weight = matrix.to(self.dtype)
         return lambda x: functional.linear(x, weight)
