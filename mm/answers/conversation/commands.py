@@ -98,5 +98,5 @@ def _take_thing(words: Sequence[str], signals: frozenset[str], filler: frozenset
     """What remains of a command beside its own words; empty without a signal, and for too much."""
     if not signals & set(words):
         return ""
-    thing = [word for word in words if word not in signals and word not in filler | FUNCTION_WORDS | QUESTION_WORDS]
-    return " ".join(thing) if len(thing) <= MAX_THING_WORDS else ""
+    thing = [word for word in words if word not in signals and word not in filler and word not in QUESTION_WORDS]
+    return " ".join(word for word in thing if word not in FUNCTION_WORDS) if len(thing) <= MAX_THING_WORDS else ""
