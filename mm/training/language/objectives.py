@@ -13,7 +13,7 @@ from mm.models.language.tokenizer import LanguageTokenizer
 from mm.training.align.augment import add_noise
 from mm.training.language.data_sets.examples import draw_slice, encode_caption_request
 from mm.training.language.data_sets.sets import CaptionSet, TrainingData
-from mm.training.language.experts.balance import ExpertBalance
+from mm.training.language.experts.balance import ExpertBalance, Task
 from mm.training.language.experts.routing_losses import compute_unevenness, compute_z_loss
 from mm.training.language.model import TrainedModel
 from mm.training.language.recipe import LanguageRecipe
@@ -48,17 +48,17 @@ class Learner:
         has_balance = recipe.balance is not None and bool(model.moe_layers)
         self.balance = ExpertBalance(model.language, recipe.balance) if recipe.balance and has_balance else None
 
-    def learn(self, batch: TokenBatch) -> Tensor:
+    def learn(self, batch: TokenBatch, task: Task) -> Tensor:
         """Mean cross-entropy of a batch plus the terms of the router."""
         losses_S, routings = compute_losses(self.model, batch)
-        return losses_S.mean() + self.add_routing(routings, batch.kinds_BL)
+        return losses_S.mean() + self.add_routing(routings, batch.kinds_BL, task)
 
-    def add_routing(self, routings: list[Routing], kinds_BL: Tensor) -> Tensor:
+    def add_routing(self, routings: list[Routing], kinds_BL: Tensor, task: Task) -> Tensor:
         """Count the use of experts; return the terms of the router."""
         if not routings or self.balance is None:
             return torch.zeros((), device=self.model.device)
         kinds_T = kinds_BL.flatten()
-        self.balance.count(routings, kinds_T)
+        self.balance.count(routings, kinds_T, task)
         unevenness = compute_unevenness(routings, self.model.biases, kinds_T, self.recipe.config.num_experts)
         return self.recipe.unevenness * unevenness + self.recipe.z_loss * compute_z_loss(routings, kinds_T)
 
@@ -76,7 +76,7 @@ class CaptionObjective:
 
     def compute_loss(self, step: int) -> Tensor:
         """See `Objective.compute_loss`."""
-        return self._learner.learn(self.draw_batch(step))
+        return self._learner.learn(self.draw_batch(step), "captions")
 
     def draw_batch(self, step: int) -> TokenBatch:
         """The images of a step: every image once in each epoch, in random order."""
@@ -107,18 +107,19 @@ class AnswerObjective:
         (kind,) = draw.choices(list(ANSWER_SHARES), list(ANSWER_SHARES.values()))
         if kind == "captions":
             return self._captions.compute_loss(step)
-        return self._learner.learn(self._draw_images(draw) if kind == "images" else self._draw_evidence(draw))
+        return self._learn_images(draw) if kind == "images" else self._learn_evidence(draw)
 
     def compute_replay(self, step: int) -> Tensor:
         """The loss of answers alone, at half the batch, beside another objective."""
         draw = random.Random(f"replay {self._learner.recipe.seed} {step}")
-        return self._learner.learn(self._draw_images(draw) if draw.random() < 0.3 else self._draw_evidence(draw, share=0.5))
+        return self._learn_images(draw) if draw.random() < 0.3 else self._learn_evidence(draw, share=0.5)
 
-    def _draw_evidence(self, draw: random.Random, share: float = 1.0) -> TokenBatch:
+    def _learn_evidence(self, draw: random.Random, share: float = 1.0) -> Tensor:
         count = max(1, int(self._batch * share))
-        return make_text_batch(draw_slice(draw, self._data.evidence, count), None, 0, self._learner.model.device)
+        batch = make_text_batch(draw_slice(draw, self._data.evidence, count), None, 0, self._learner.model.device)
+        return self._learner.learn(batch, "evidence")
 
-    def _draw_images(self, draw: random.Random) -> TokenBatch:
+    def _learn_images(self, draw: random.Random) -> Tensor:
         """Questions of all kinds in equal shares."""
         kinds = sorted(self._data.questions.by_kind)
         drawn = [draw.choice(self._data.questions.by_kind[kinds[number % len(kinds)]]) for number in range(self._batch)]
@@ -127,7 +128,8 @@ class AnswerObjective:
             raise ValueError("Questions about images need their features.")
         media = features.draw_media(torch.tensor([row for row, _ in drawn], device=device))
         num_media_tokens = self._learner.model.prefix.config.num_image_tokens
-        return make_text_batch([example for _, example in drawn], media, num_media_tokens, device)
+        batch = make_text_batch([example for _, example in drawn], media, num_media_tokens, device)
+        return self._learner.learn(batch, "images")
 
 
 def draw_rows(num_rows: int, batch: int, step: int, seed: int) -> Tensor:

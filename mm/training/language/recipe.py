@@ -58,7 +58,7 @@ def choose_stages(
     }
 
 
-def choose_config(variant: str, width: int = 8, first: int = 12, top: int | None = None) -> LanguageConfig:
+def choose_config(variant: str, width: int = 8, first: int = 16, top: int | None = None) -> LanguageConfig:
     """SmolLM2 with 128 experts from layer `first`, or none for controls without experts.
 
     With `top` every token has as many experts, none of them null.
@@ -87,13 +87,16 @@ class LanguageRecipe:
     variant: Variant = "experts"
     balance: BalanceConfig | None = field(default_factory=BalanceConfig)  # None: the bias stays 0
     seed: int = 0
-    expert_rate: float = 6e-4  # highest learning rate of experts and routers
+    expert_rate: float = 6e-4  # highest learning rate of experts
+    router_rate: float = 4e-3  # of routers, whose inputs have a root mean square of about 0.16
     prefix_rate: float = 1e-3  # of the media prefix
     norm_rate: float = 3e-4  # of the RMSNorms
-    lora_rate: float = 5e-4
-    lora_rank: int = 108  # as many weights as the experts of the default configuration
+    attention_rank: int = 32  # of the updates of q, k, v and o in all layers; 0 for none
+    attention_rate: float = 7e-4
+    lora_rate: float = 5e-4  # of the control `lora`, which updates all matrices
+    lora_rank: int = 117  # in 4 bits as many bytes as experts and updates of the default configuration
     decay: float = 0.02  # weight decay
-    unevenness: float = 5e-2  # weight of `routing_losses.compute_unevenness`
+    unevenness: float = 0.1  # weight of `routing_losses.compute_unevenness`
     z_loss: float = 1e-4
     noise: float = 0.2  # of the image features, in their standard deviations
     dropout: float = 0.2  # of the image features

@@ -20,6 +20,7 @@ from mm.models.language.tokenizer import LanguageTokenizer
 from mm.training.checkpoint import read_state, write_state
 from mm.training.language.data_sets.prepare import Prepared
 from mm.training.language.evaluation import Evaluator, Numbers
+from mm.training.language.experts.low_rank import collect_updates
 from mm.training.language.model import Base, TrainedModel
 from mm.training.language.objectives import AnswerObjective, CaptionObjective, Learner, Objective
 from mm.training.language.recipe import STAGES, LanguageRecipe, StageName, fingerprint
@@ -137,7 +138,15 @@ def _write_result(recipe: LanguageRecipe, base: Base, model: TrainedModel, metri
         return
     weights = {name: value.float().cpu().numpy() for name, value in model.language.state_dict().items()}
     prefix = {name: value.float().cpu().numpy() for name, value in model.prefix.state_dict().items()}
+    updates = collect_updates(model.language)
     training = {"recipe": json.loads(json.dumps(asdict(recipe), default=str)), "metrics": metrics}
     write_additions(
-        recipe.out / ADDITIONS, recipe.config, weights, recipe.prefix, prefix, base_sha256=base.sha256, training=training
+        recipe.out / ADDITIONS,
+        recipe.config,
+        weights,
+        recipe.prefix,
+        prefix,
+        base_sha256=base.sha256,
+        training=training,
+        updates=updates,
     )

@@ -20,21 +20,28 @@ _MAX_SCORE = 1 - 1e-6
 
 
 def compute_unevenness(routings: Sequence[Routing], biases: Sequence[Tensor], kinds_T: Tensor, num_experts: int) -> Tensor:
-    """How far the use of real experts is from even, in nats; mean over layers and kinds of tokens.
+    """How uneven the use of real experts is within each kind of tokens; mean over layers and kinds.
 
-    The selection of a token is replaced by a softmax over score plus bias. The value is the
-    logarithm of the number of experts minus the entropy of the mean selection, 0 when it is even.
-    The bias alone evens the use over all tokens, not within a kind, where the router must change.
+    For a kind it is the sum over experts of the share of assignments, times the number of experts,
+    times the mean of a softmax over score plus bias, less 1: the auxiliary loss of Fedus et al.
+    2021 (arXiv:2101.03961), about the squared coefficient of variation. Shares have no gradient: it
+    lowers the scores of experts that are used too much, and does nothing when use is even. (The
+    entropy of the mean softmax would also be largest for scores that are all equal, and then the
+    bias alone selects.) The bias evens the use over all tokens, not within a kind, where the router
+    must change.
     """
     is_kind_CT = (kinds_T == torch.arange(NUM_KINDS, device=kinds_T.device)[:, None]).float()
-    counts_C = is_kind_CT.sum(1, keepdim=True)
-    is_present_C = (counts_C[:, 0] > 0).float()
+    counts_C1 = is_kind_CT.sum(1, keepdim=True)
+    is_present_C = (counts_C1[:, 0] > 0).float()
     values = []
     for routing, bias in zip(routings, biases, strict=True):
-        selection_TE = ((routing.scores_TE[:, :num_experts] + bias[:num_experts]) / TEMPERATURE).softmax(1)
-        mean_CE = is_kind_CT @ selection_TE / counts_C.clamp(min=1)
-        entropy_C = -(mean_CE * (mean_CE + 1e-9).log()).sum(1)
-        values.append(((math.log(num_experts) - entropy_C) * is_present_C).sum() / is_present_C.sum())
+        selected_TE = torch.zeros_like(routing.scores_TE).scatter_(1, routing.indices_TK, 1.0)[:, :num_experts]
+        used_CE = is_kind_CT @ selected_TE.detach().to(is_kind_CT)
+        shares_CE = used_CE * num_experts / used_CE.sum(1, keepdim=True).clamp(min=1)
+        softmax_TE = ((routing.scores_TE[:, :num_experts] + bias[:num_experts]) / TEMPERATURE).softmax(1)
+        mean_CE = is_kind_CT @ softmax_TE / counts_C1.clamp(min=1)
+        uneven_C = (shares_CE * mean_CE).sum(1) - (used_CE.sum(1) > 0).float()
+        values.append((uneven_C * is_present_C).sum() / is_present_C.sum())
     return torch.stack(values).mean()
 
 
