@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from api.answers.stream import AnswerRun
 from mm.agent.loop import gather_evidence
 from mm.agent.observations import list_places
-from mm.agent.results import Count, Moments
+from mm.agent.results import Count, ItemDescription, Moments
+from mm.agent.toolsets import FULL, make_small_toolset
 from mm.answers.ask import EXACT, EXTRACTIVE, MAX_MOMENTS, MAX_QUOTED, list_cited
 from mm.answers.check import REASON_NOTHING, REASON_UNLIKELY
 from mm.answers.describe import describe
@@ -41,13 +42,15 @@ class AgentRun(AnswerRun):
 
     async def _write(self) -> AsyncGenerator[SentenceEvent | Step, None]:
         steps: list[AgentStep] = []
+        named = await self.limits.disk.run(self.composer.library.find_items, self.request.query)
+        is_small = isinstance(self.agent, LocalChat)
         gathered = gather_evidence(
             self.agent,
             self.request.query,
             self.call_tool,
-            max_steps=self.max_steps,
-            must_call=isinstance(self.agent, LocalChat),
-            history=_list_history(self.request),
+            max_steps=1 if is_small else self.max_steps,
+            toolset=make_small_toolset(self.request.query, [name for name, _ in named]) if is_small else FULL,
+            history=() if is_small else _list_history(self.request),
             key=self.client,
         )
         async with aclosing(gathered):
@@ -77,6 +80,8 @@ class AgentRun(AnswerRun):
             return replace(prepared, statements=statements, author=EXACT, reason=None, prompt=None)
         found = [moment for result in results if isinstance(result, Moments) for moment in result.moments]
         likely = {str(Handle(moment.item, moment.start, moment.end)) for moment in found if moment.band == "likely"}
+        described = [result for result in results if isinstance(result, ItemDescription)]
+        likely |= {str(Handle(*place)) for result in described for place in list_places(result)}
         handles = dict.fromkeys(str(Handle(*place)) for result in results for place in list_places(result))
         moments = self.composer.library.get_moments(list(handles)[:MAX_MOMENTS])
         quoted = [moment for moment in moments if moment.id in likely][:MAX_QUOTED]
@@ -96,7 +101,8 @@ def _state_count(count: Count, step: AgentStep) -> Statement:
     query = str(step.arguments.get("query", "")).strip()
     items = f"{count.items:,} {'item' if count.items == 1 else 'items'}"
     if count.moments is None:
-        return Statement(f"The library has {items} that fit.")
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in count.by_kind.items())
+        return Statement(f"The library has {items} of this kind: {kinds}." if kinds else "The library has no item of this kind.")
     more = "" if count.is_complete else "at least "
     moments = f"{count.moments:,} {'moment' if count.moments == 1 else 'moments'}"
     return Statement(f'There are {more}{moments} in {items} that match "{query}".')

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from api.http.problems import TYPE_BASE
-from mm.answers.check import AnswerWriter
-from mm.answers.generate import build_request
+from mm.answers.generate import build_request, make_writer
 from mm.errors import MMError, Unavailable
+from mm.generation.chat.local import LocalChat
+from mm.generation.chat.local_model import BUILTIN
 from mm.models.language.checkpoint.file import SHIPPED
 from mm.schemas import HeardEvent, HitsEvent, Problem, Step
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from api.answers.respond import AnswerComposer
     from api.limits.resources import Limits
     from api.service import Service
+    from mm.answers.check import AnswerWriter
     from mm.answers.evidence import Statement
     from mm.answers.prompt import Prompt
     from mm.generation.chat.types import ChatModel
@@ -71,8 +73,10 @@ class AnswerRun:
         prepared = self.composer.prepared
         statements: Sequence[Statement] = prepared.statements
         self._author, self._reason = prepared.author, prepared.reason
-        if self.model is not None and prepared.prompt is not None:
-            writer = AnswerWriter(prepared.prompt)
+        # The built-in model is small: it writes only where code and quotations have no answer.
+        is_written = not prepared.statements or not isinstance(self.model, LocalChat) or self.model.name != BUILTIN
+        if self.model is not None and prepared.prompt is not None and is_written:
+            writer = make_writer(self.model, prepared, prepared.prompt)
             try:
                 async with aclosing(self._generate(self.model, prepared.prompt, writer)) as generated:
                     async for passed in generated:

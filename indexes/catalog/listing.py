@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,7 +43,7 @@ class ListingRows(CatalogMixin):
             return item_rows(session, items), total
 
     def find_items_named_in(self, text: str, limit: int) -> list[ItemRow]:
-        """Return up to `limit` items whose names stand in a text, in any case, longest names first.
+        """Return up to `limit` items whose names are words of a text, in any case, longest first.
 
         A name of fewer than `MIN_NAME_CHARS` characters is not looked for.
         """
@@ -51,8 +52,9 @@ class ListingRows(CatalogMixin):
         query = select(Item).where(func.length(Item.name) >= MIN_NAME_CHARS, contains)
         with self._database.read() as session:
             items = session.scalars(query.order_by(func.length(Item.name).desc(), Item.pk)).all()
-            # The pattern characters % and _ of a name match other text too.
-            return item_rows(session, [item for item in items if item.name.lower() in lower][:limit])
+            # The SQL condition also matches parts of words, and % and _ of a name match any text.
+            named = [item for item in items if re.search(rf"(?<!\w){re.escape(item.name.lower())}(?!\w)", lower)]
+            return item_rows(session, named[:limit])
 
     def list_tags(self, limit: int) -> list[tuple[str, int]]:
         """Return the most frequent tags with their number of items."""
@@ -68,6 +70,17 @@ class ListingRows(CatalogMixin):
             .where(Item.id == item_id, Segment.space == str(space), Segment.end > after)
         )
         return self._read_segments(query.order_by(Segment.index).limit(limit))
+
+    def list_scene_starts(self, item_id: str, space: SpaceId) -> list[float]:
+        """Return where each scene of an item starts, in order; none where scenes are unknown."""
+        query = (
+            select(Segment.scene_start)
+            .distinct()
+            .join(Item, Item.pk == Segment.item_pk)
+            .where(Item.id == item_id, Segment.space == str(space), Segment.scene_start.is_not(None))
+        )
+        with self._database.read() as session:
+            return [start for start in session.scalars(query.order_by(Segment.scene_start)) if start is not None]
 
     def get_segment_at(self, item_id: str, space: SpaceId, time: float) -> NewSegment | None:
         """Return the last segment that starts at or before `time`, else the first, else None."""

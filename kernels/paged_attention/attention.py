@@ -24,10 +24,14 @@ LOG2_E = 1.4426950408889634
 class Tile:
     """Launch parameters."""
 
-    keys: int = 64
+    keys: int
     """Keys of a step of the loop."""
-    warps: int = 4
-    stages: int = 3
+    warps: int
+    stages: int
+
+
+DECODE, PREFILL = Tile(64, 2, 2), Tile(64, 4, 3)
+"""`DECODE` was found by `mm.bench.serving.sweeps` on an H200."""
 
 
 @triton.jit
@@ -117,7 +121,7 @@ def attend(
     """
     num_tokens, num_heads, width = queries_THD.shape
     num_kv_heads = cache.keys_SGD.shape[1]
-    launch = launch or Tile()
+    launch = launch or (DECODE if tokens_per_tile == 1 else PREFILL)
     group = num_heads // num_kv_heads
     group_p2, width_p2 = triton.next_power_of_2(group), max(16, triton.next_power_of_2(width))
     target, lse = out_THD, out_THD

@@ -11,10 +11,10 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mm.agent.observations import Place, format_result, list_places
-from mm.agent.tools import TOOLS
+from mm.agent.observations import format_result
+from mm.agent.toolsets import FULL, Toolset
 from mm.errors import InvalidInput, NotFound
-from mm.generation.chat.types import ChatMessage, ChatModel, ChatRequest, Tool, ToolCall
+from mm.generation.chat.types import ChatMessage, ChatModel, ChatRequest, ToolCall
 from mm.generation.request import SamplingParams
 from mm.schemas import Model
 
@@ -23,11 +23,6 @@ CallTool = Callable[[str, Mapping[str, object]], Awaitable[Model]]
 which end the agent."""
 
 MAX_TOKENS = 256
-SYSTEM = (
-    "You find evidence in a library of videos, photos and audio. Call tools until the results hold the answer to the question. "
-    "Then reply: done."
-)
-CHAT_TOOLS = tuple(Tool(tool.name, tool.description, json.dumps(tool.arguments_schema)) for tool in TOOLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,50 +46,41 @@ async def gather_evidence(
     call_tool: CallTool,
     *,
     max_steps: int,
-    must_call: bool,
+    toolset: Toolset = FULL,
     history: Sequence[ChatMessage] = (),
     key: str = "",
 ) -> AsyncGenerator[AgentStep, None]:
     """Yield at most `max_steps` steps.
 
-    The model calls a tool at first, and ends by a reply without a call. With `must_call`, for small
-    models that do not decide this reliably, each reply is a call; the first one that finds nothing
-    new is the last. A repeated call is not executed and is the last too. `history` has the messages
-    of earlier rounds. Raises what the model raises, and errors of tools other than `InvalidInput`
-    and `NotFound`.
+    The model calls a tool at first, and ends by a reply without a call. A repeated call is not
+    executed and is the last too. `history` has the messages of earlier rounds. Raises what the
+    model raises, and errors of tools other than `InvalidInput` and `NotFound`.
     """
-    messages = [ChatMessage("system", SYSTEM), *history, ChatMessage("user", question)]
+    messages = [ChatMessage("system", toolset.system), *toolset.examples, *history, ChatMessage("user", question)]
     earlier_calls: set[tuple[str, str]] = set()
-    known: set[Place] = set()
     num_steps = 0
     while num_steps < max_steps:
-        text, calls = await _generate(model, messages, is_required=must_call or num_steps == 0, key=key)
+        text, calls = await _generate(model, messages, toolset, is_required=num_steps == 0, key=key)
         calls = [call for call in calls if (call.name, call.arguments) not in earlier_calls][: max_steps - num_steps]
         if not calls:
             return
         messages.append(ChatMessage("assistant", text, tool_calls=tuple(calls)))
-        has_news = False
         for call in calls:
             earlier_calls.add((call.name, call.arguments))
             step = await _execute(call, call_tool)
             num_steps += 1
             messages.append(ChatMessage("tool", step.text, tool_call_id=call.id))
-            places = set() if step.result is None else set(list_places(step.result))
-            has_news = has_news or not places <= known
-            known |= places
             yield step
-        if must_call and not has_news:
-            return
 
 
 async def _generate(
-    model: ChatModel, messages: Sequence[ChatMessage], *, is_required: bool, key: str
+    model: ChatModel, messages: Sequence[ChatMessage], toolset: Toolset, *, is_required: bool, key: str
 ) -> tuple[str, list[ToolCall]]:
     """Return the reply of the model: its text and its calls."""
     request = ChatRequest(
         tuple(messages),
         SamplingParams(max_tokens=MAX_TOKENS, temperature=0.0),
-        tools=CHAT_TOOLS,
+        tools=toolset.tools,
         tool_choice="required" if is_required else "auto",
         key=key,
         task="agent",

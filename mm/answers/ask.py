@@ -10,7 +10,7 @@ from mm.answers.check import REASON_NOTHING, REASON_UNLIKELY
 from mm.answers.conversation.apply import Span
 from mm.answers.conversation.interpret import Interpretation, interpret
 from mm.answers.conversation.references import find_anchor
-from mm.answers.describe import ALL_KINDS, describe, matches, name_item
+from mm.answers.describe import ALL_KINDS, describe, matches, name_item, shares_word
 from mm.answers.evidence import EvidenceMoment, Kind, Statement, Turn, sort_by_time
 from mm.answers.exact import MAX_LISTED, count, describe_place, find_first, find_matching, find_neighbour
 from mm.answers.library import Library, Retrieved
@@ -61,6 +61,8 @@ class Prepared:
     """Why it is a refusal."""
     prompt: Prompt | None = None
     """For a model, which writes the answer in place of the quotations; None for an exact answer."""
+    relevant: frozenset[str] = frozenset()
+    """Ids of the moments of the prompt that are likely, or share a word with the question."""
 
 
 class Asker:
@@ -137,7 +139,8 @@ class Asker:
             statements = tuple(describe(moment, question.text, kinds) for moment in matching)
         reason = None if statements else REASON_UNLIKELY if retrieved.moments else REASON_NOTHING
         prompt = self._build_prompt(message, retrieved.moments, rounds) if retrieved.moments else None
-        return Prepared(list_cited(state, statements), statements, EXTRACTIVE, reason, prompt)
+        relevant = retrieved.likely | frozenset(moment.id for moment in retrieved.moments if shares_word(question.text, moment))
+        return Prepared(list_cited(state, statements), statements, EXTRACTIVE, reason, prompt, relevant)
 
     def _describe_anchor(self, question: Question, moment: EvidenceMoment) -> tuple[Statement, ...]:
         """The answer to a question about a moment that it refers to."""

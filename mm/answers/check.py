@@ -19,10 +19,13 @@ REASON_UNSUPPORTED = "No sentence of the model's answer is supported by the retr
 REMOVED = "{} of the model's sentences {} removed: the cited moments do not support {}."
 _FRAME = re.compile(
     r"^(?:Someone says|It reads|This comes first|The sound is|At least):? |^It is from |^The file is named | shows that(?=:)"
-    r"|(?<=\d) (?:moments?|files?) shows? that|^One (?:moment|file) shows that",
+    r"|(?<=\d) moments show that|^One moment shows that",
     re.IGNORECASE,
 )
 """What sentences consist of beside the evidence: `Someone says: "..."`."""
+_ITEM_COUNT = re.compile(r"^ ?(?:(\d+) files show|One file shows) that:?", re.IGNORECASE)
+ITEM_END = "\n"
+"""Ends the name of the item in the texts of `list_texts`."""
 
 _SENTENCE_END = re.compile(r"\][.!?]?\s+(?=[^\s\[,])")
 """The end of a sentence with citations, when the next one has begun."""
@@ -34,10 +37,12 @@ class AnswerWriter:
 
     Citations of numbers that the prompt does not have are removed. A sentence without citations is
     given that of a moment that supports it; without one it is removed, as is a sentence with a
-    content word that the cited moments lack.
+    content word that the cited moments lack, and one that cites no relevant moment.
     """
 
     prompt: Prompt
+    relevant: frozenset[str] | None = None
+    """Ids of the moments of which each sentence must cite one; None for all."""
     statements: list[Statement] = field(default_factory=list)
     """The sentences that were passed on."""
     num_removed: int = 0
@@ -88,6 +93,8 @@ class AnswerWriter:
             return None
         candidates = [cited] if cited else [[moment] for moment in self.prompt.moments]
         for moments in candidates:
+            if self.relevant is not None and not any(moment.id in self.relevant for moment in moments):
+                continue
             if is_supported(sentence.text, list_texts(moments), len(moments)):
                 return Statement(sentence.text, tuple(moment.id for moment in moments))
         return None
@@ -98,7 +105,11 @@ def is_supported(statement: str, texts: Sequence[str], num_citations: int) -> bo
 
     The number of citations is supported too: it answers how often something happens.
     """
-    return _get_word_support()(_FRAME.sub("", statement), texts, num_citations)
+    statement = _FRAME.sub("", statement)
+    num_items = len({text.partition(ITEM_END)[0] for text in texts})
+    if (counted := _ITEM_COUNT.match(statement)) is not None and int(counted[1] or 1) == num_items:
+        statement = statement[counted.end() :]
+    return _get_word_support()(statement, texts, num_citations)
 
 
 @cache
@@ -109,7 +120,7 @@ def _get_word_support() -> WordSupport:
 def list_texts(moments: Sequence[EvidenceMoment]) -> list[str]:
     """What supports a statement about moments: their evidence, the names of their items, times."""
     return [
-        f"{moment.item} {format_clock(moment.start)} {format_clock(moment.end)} {moment.scene or ''} {piece}"
+        f"{moment.item}{ITEM_END}{format_clock(moment.start)} {format_clock(moment.end)} {moment.scene or ''} {piece}"
         for moment in moments
         for piece in [" ".join(entry.text for entry in moment.evidence)]
     ]

@@ -50,6 +50,11 @@ def matches(query: str, moment: EvidenceMoment, kinds: Sequence[Kind] = ALL_KIND
     return bool(terms) and any(terms <= find_terms([piece.text]) for piece in moment.evidence if piece.kind in kinds)
 
 
+def shares_word(query: str, moment: EvidenceMoment) -> bool:
+    """Whether the evidence of a moment has one of the content words of a query."""
+    return bool(find_query_terms(query) & find_terms([piece.text for piece in moment.evidence]))
+
+
 def name_item(moment: EvidenceMoment, query: str) -> Statement:
     """Which item a moment is from: `talk.mp4 shows that: A dog runs.`"""
     text = describe(moment, query).text

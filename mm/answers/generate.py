@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from mm.answers.ask import Prepared
+from mm.answers.check import AnswerWriter
 from mm.answers.evidence import REFUSAL
 from mm.answers.prompt import Prompt
 from mm.generation.chat.local import LocalChat
+from mm.generation.chat.local_model import BUILTIN
 from mm.generation.chat.types import ChatMessage, ChatModel, ChatRequest
 from mm.generation.grammar import Pattern
 from mm.generation.request import SamplingParams
@@ -25,6 +28,15 @@ def build_request(model: ChatModel, prompt: Prompt, max_tokens: int, key: str = 
     params = SamplingParams(max_tokens=max_tokens, temperature=0.0, grammar=grammar)
     messages = tuple(ChatMessage(message.role, message.content) for message in prompt.messages)
     return ChatRequest(messages, params, key=key, task=TASK)
+
+
+def make_writer(model: ChatModel, prepared: Prepared, prompt: Prompt) -> AnswerWriter:
+    """The check of what a model writes. The built-in model must cite relevant moments.
+
+    It is small, and sometimes describes any moment; a larger model finds moments by their meaning.
+    """
+    is_builtin = isinstance(model, LocalChat) and model.name == BUILTIN
+    return AnswerWriter(prompt, prepared.relevant if is_builtin else None)
 
 
 def make_citation_grammar(num_moments: int) -> Pattern:

@@ -18,6 +18,7 @@ from mm.models.language.gguf.reader import read_gguf
 from mm.models.language.graph.builtin import BuiltinModel
 from mm.models.language.smollm2 import find_smollm2
 from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
+from mm.runtimes import count_usable_cores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +74,9 @@ def _read_tokenizer() -> LanguageTokenizer:
 
 def _make_search(settings: Settings, additions: Path | None, tokenizer: LanguageTokenizer, width: int) -> BeamSearch:
     model = BuiltinModel(settings.root / "cache" / "graphs", settings.language_precision, additions)
-    runner = make_runner(model, NUM_BLOCKS, BLOCK_SIZE, settings.threads)
+    # Nothing else is to be done while captions are written, but searches go on: they keep half of
+    # the cores.
+    threads = settings.threads or max(1, count_usable_cores() // 2)
+    runner = make_runner(model, NUM_BLOCKS, BLOCK_SIZE, threads)
     vocabulary = make_vocabulary(tokenizer)
     return BeamSearch(runner, vocabulary, NUM_BLOCKS, BLOCK_SIZE, width=width, max_num_prompts=MAX_NUM_PROMPTS)

@@ -136,7 +136,8 @@ class Engine:
             self.metrics.record_admission(sequence.request.request_id, sequence.num_prompt_tokens, cached)
         samples = self._run(build_batch(chunks, self.config.block_size), [chunk.sequence for chunk in chunks if chunk.is_last])
         self._scheduler.register_computed(chunks)
-        outputs = [self._advance(sample) for sample in samples]
+        now = self.metrics.read_clock()
+        outputs = [self._advance(sample, now) for sample in samples]
         self.metrics.record_tokens(sum(not sample.error for sample in samples))
         self._record_state()
         return outputs
@@ -187,14 +188,14 @@ class Engine:
             samples[i] = sample
         return samples
 
-    def _advance(self, sample: _Sample) -> RequestOutput:
+    def _advance(self, sample: _Sample, now: float) -> RequestOutput:
         """Append the sampled token to its sequence."""
         sequence, token_id, logits_V = sample.sequence, sample.token_id, sample.logits_V
         if sample.error:
             return self._end(sequence, "error", "", (), (), sample.error)
         params = sequence.request.params
         sequence.token_ids.append(token_id)
-        self.metrics.record_token(sequence.request.request_id)
+        self.metrics.record_token(sequence.request.request_id, now)
         logprobs: tuple[TokenLogprobs, ...] = ()
         if params.logprobs is not None and logits_V is not None:
             logprobs = (token_logprobs(logits_V, token_id, params.logprobs),)

@@ -63,8 +63,12 @@ class EngineMetrics:
             self._cache_queries.inc(num_prompt_tokens)
             self._cache_hits.inc(num_cached_tokens)
 
-    def record_token(self, request_id: str) -> None:
-        times, now = self._times[request_id], self._clock()
+    def read_clock(self) -> float:
+        return self._clock()
+
+    def record_token(self, request_id: str, now: float) -> None:
+        """`now` by `read_clock`, once for all tokens of a step: reading it may be a system call."""
+        times = self._times[request_id]
         if times.last_token is None:
             self._time_to_first_token.observe(now - times.arrival)
         else:

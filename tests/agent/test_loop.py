@@ -54,9 +54,9 @@ async def search(name: str, arguments: Mapping[str, object]) -> Model:
     return Moments(moments=[make_moment(float(len(str(arguments["query"]))))])
 
 
-def run(model: ScriptedModel, max_steps: int = 4, call_tool: object = search, *, must_call: bool = False) -> list[AgentStep]:
+def run(model: ScriptedModel, max_steps: int = 4, call_tool: object = search) -> list[AgentStep]:
     async def collect() -> list[AgentStep]:
-        steps = gather_evidence(model, "when?", call_tool, max_steps=max_steps, must_call=must_call, key="k")  # type: ignore[arg-type]
+        steps = gather_evidence(model, "when?", call_tool, max_steps=max_steps, key="k")  # type: ignore[arg-type]
         return [step async for step in steps]
 
     return asyncio.run(collect())
@@ -86,12 +86,6 @@ def test_agent_ends_at_limit_of_steps() -> None:
 
 def test_agent_that_repeats_call_ends() -> None:
     assert len(run(ScriptedModel([find("a"), find("a")]))) == 1
-
-
-def test_agent_that_must_call_ends_when_nothing_new_is_found() -> None:
-    model = ScriptedModel([find("a"), find("bb"), find("a ")])
-    assert len(run(model, must_call=True)) == 3
-    assert {request.tool_choice for request in model.requests} == {"required"}
 
 
 @pytest.mark.parametrize(

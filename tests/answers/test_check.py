@@ -50,6 +50,14 @@ def test_answer_writer_removes_sentences_with_words_that_the_moments_lack() -> N
     assert writer.reason == REASON_UNSUPPORTED
 
 
+def test_answer_writer_removes_sentences_that_cite_no_relevant_moment() -> None:
+    writer = AnswerWriter(make_writer().prompt, frozenset(("m2",)))
+    writer.feed("A brown dog runs [1]. Two men ride horses [2]. ")
+    writer.finish()
+
+    assert [statement.cites for statement in writer.statements] == [("m2",)]
+
+
 def test_answer_writer_of_a_refusal_has_the_reason_of_the_model() -> None:
     writer, passed = write(REFUSAL)
 

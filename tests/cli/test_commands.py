@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from indexes import open_store
-from mm.schemas import EmbeddingResponse, SearchResponse
+from mm.schemas import Answer, EmbeddingResponse, SearchResponse
 from mm.settings import Settings
 from tests.api import media
 from tests.service_process import RunningService, Shell, mm_command
@@ -108,6 +108,15 @@ def test_search_that_the_service_refuses_prints_one_sentence(shell: Shell) -> No
     assert done.exit_code == 1
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_ask_without_an_answer_prints_the_refusal_and_exits_with_0(shell: Shell) -> None:
+    done = shell("ask", "When does the submarine surface?", "--tag", "of nothing")
+    assert done.exit_code == 0
+    assert done.stdout == "The library does not show that.\n"
+    assert "Nothing in the library matches the question." in done.stderr
+    answer = Answer.model_validate_json(shell("ask", "a dog", "--tag", "of nothing", "--json").stdout)
+    assert answer.refused
 
 
 def test_embed_prints_one_vector_per_input(shell: Shell, tmp_path: Path) -> None:

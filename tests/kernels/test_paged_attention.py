@@ -44,7 +44,7 @@ def run_kernel(
         torch.from_numpy(x).to(DEVICE) for x in list_tiles(starts, np.arange(len(starts) - 1, dtype=np.int32), tokens_per_tile)
     ]
     out = torch.full_like(queries, torch.nan)
-    attend(queries, cache, *step, *tiles, out, tokens_per_tile, num_splits, Tile(keys=16))
+    attend(queries, cache, *step, *tiles, out, tokens_per_tile, num_splits, Tile(16, 4, 2))
     return out
 
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.quantized import int4, int4_format, int8
+from kernels.quantized import int4, int4_format, int8, int8_format
 from tests.kernels.interpreted import DEVICE
 
 seeds = st.integers(0, 2**31)
@@ -50,8 +50,8 @@ def test_int4_products_equal_the_product_of_the_values(seed: int, num_vectors: i
 def test_int8_product_equals_the_product_of_the_values(seed: int, num_vectors: int, num_rows: int, num_columns: int) -> None:
     draw = torch.Generator().manual_seed(seed)
     weight = torch.randn((num_rows, num_columns), generator=draw).to(DEVICE)
-    matrix = int8.quantize(weight)
-    values = int8.dequantize(matrix, torch.float32)
+    matrix = int8_format.quantize(weight)
+    values = int8_format.dequantize(matrix, torch.float32)
     assert ((values - weight).abs() <= 0.51 * matrix.scales_N[:, None]).all()
     x = torch.randn((num_vectors, num_columns), generator=draw).to(DEVICE)
     torch.testing.assert_close(int8.multiply(x, matrix, 16, 32), x @ values.T, rtol=1e-4, atol=1e-4)

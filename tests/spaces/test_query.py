@@ -36,7 +36,8 @@ def kinds(evidence_queries: tuple[EvidenceQuery, ...]) -> list[str]:
 def test_build_query_compares_each_component_with_the_right_kinds(space: Space) -> None:
     text, image = build_query(space, text="a dog"), build_query(space, picture=plain(200, 30, 30))
     clip, audio = build_query(space, clip=[plain(200, 30, 30), plain(0, 0, 9)]), build_query(space, sound=siren(2))
-    assert set(kinds(text.evidence_queries)) == {"picture", "speech", "sound", "written", "word", "name"}
+    of_captions = set() if space.calibration.find_calibrator("text", "caption") is None else {"caption"}
+    assert set(kinds(text.evidence_queries)) == {"picture", "speech", "sound", "written", "word", "name"} | of_captions
     assert set(kinds(image.evidence_queries)) == {"picture", "sound"}
     assert set(kinds(clip.evidence_queries)) == {"picture", "sound"}
     assert set(kinds(audio.evidence_queries)) == {"picture", "sound"}

@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm.errors import Corrupt, InvalidInput, NotFound, SpaceMismatch, Unavailable
+from mm.models.language.checkpoint.file import SHIPPED, read_metadata
 from mm.settings import Settings
 from mm.spaces import Space, SpaceId, list_spaces, load_space, require_same_space
+from mm.spaces.calibration import read_caption_calibration
+from mm.spaces.lite_space import CAPTION_CALIBRATION
 from mm.spaces.registry import WEIGHTS
 
 
@@ -64,3 +67,8 @@ def test_shipped_calibration_matches_the_shipped_space_and_weights(space: Space)
     assert space.id in list_spaces()
     assert space.dim == space.text.dim == space.image.dim == space.bank.images.shape[1]
     assert str(space.id) in space.card or space.id.name in space.card
+
+
+def test_calibration_of_captions_is_of_the_trained_weights_where_there_are_any() -> None:
+    calibration = read_caption_calibration(CAPTION_CALIBRATION)
+    assert calibration is None or calibration.caption_weights == read_metadata(SHIPPED).sha256

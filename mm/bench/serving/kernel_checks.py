@@ -13,7 +13,7 @@ from kernels.fused import triton_ops
 from kernels.paged_attention import reference as attention_reference
 from kernels.paged_attention.attention import attend
 from kernels.paged_attention.reference import PagedCache, list_tiles
-from kernels.quantized import int4, int4_format, int8
+from kernels.quantized import int4, int4_format, int8, int8_format
 from mm.bench.serving.engine_run import run_engine
 from mm.bench.serving.workload import draw_workload
 from mm.errors import MMError
@@ -127,8 +127,8 @@ def _check_attention() -> dict[str, float]:
 def _check_products() -> dict[str, float]:
     errors = {}
     weight = _draw(3072, 4096)
-    matrix4, matrix8 = int4_format.quantize(weight, torch.float16), int8.quantize(weight)
-    values4, values8 = int4_format.dequantize(matrix4, torch.float32), int8.dequantize(matrix8, torch.float32)
+    matrix4, matrix8 = int4_format.quantize(weight, torch.float16), int8_format.quantize(weight)
+    values4, values8 = int4_format.dequantize(matrix4, torch.float32), int8_format.dequantize(matrix8, torch.float32)
     for count in (1, 2, 9, 50):
         x = _draw(count, 4096)
         if count <= int4.MAX_VECTORS:

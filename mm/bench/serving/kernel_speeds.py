@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from kernels.quantized import int4, int4_format, int8
+from kernels.quantized import int4, int4_format, int8, int8_format
 from mm.bench.serving.gpu_timing import count_copies, measure_each, report_progress
 from mm.bench.serving.shapes import MATRIX_SHAPES, MOE_SHAPES, MoEShape
 from mm.generation.runners.torch_model import Experts, Layer, apply_network
@@ -79,7 +79,7 @@ def measure_matrix(name: str, rows: int, columns: int, batch: int, bandwidth: fl
     x = torch.randn(batch, columns, device=DEVICE, dtype=torch.float16)
     weights = [draw_half(rows, columns) for _ in range(min(count, count_copies(2 * rows * columns)))]
     half = measure_each([partial(functional.linear, x, weight) for weight in weights])
-    matrices8 = [int8.quantize(weight) for weight in weights] * max(1, count // len(weights))
+    matrices8 = [int8_format.quantize(weight) for weight in weights] * max(1, count // len(weights))
     eight = measure_each([partial(int8.multiply, x, matrix) for matrix in matrices8])
     del matrices8
     first = int4_format.quantize(weights[0], torch.float16)

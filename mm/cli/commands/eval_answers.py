@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +14,7 @@ from mm.cli.commands.eval_language import root, split
 if TYPE_CHECKING:
     from mm.metrics.report import Report
 
-MODES = ("code", "model", "both")
+MODES = ("code", "model", "rest", "all")
 
 
 @click.command("answers")
@@ -24,11 +23,12 @@ MODES = ("code", "model", "both")
 @click.option("--count", type=click.IntRange(1), default=600, show_default=True, help="Number of questions.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the questions.")
 @click.option(
-    "--by", type=click.Choice(MODES), default="both", show_default=True,
-    help="What answers: code and quotations, the language model of the settings where code does not decide, or both.",
+    "--by", type=click.Choice(MODES), default="code", show_default=True,
+    help="What answers: code and quotations; the language model of the settings where code does not decide exactly (model) or "
+    "where it refuses (rest); or all of these.",
 )  # fmt: skip
 @options.as_json
-def answers(root: Path, split: str, count: int, seed: int, by: Literal["code", "model", "both"], as_json: bool) -> None:
+def answers(root: Path, split: str, count: int, seed: int, by: Literal["code", "model", "rest", "all"], as_json: bool) -> None:
     """Answer questions over retrieved moments: right moment cited, refusals, support."""
     from mm.data.language.evidence.evidence_set import draw_evidence_set
     from mm.data.language.sources import read_source_pool
@@ -38,12 +38,19 @@ def answers(root: Path, split: str, count: int, seed: int, by: Literal["code", "
 
     examples = draw_evidence_set(read_source_pool(root, split), split, count, seed)
     reports: list[Report] = []
-    if by in ("code", "both"):
+    if by in ("code", "all"):
         reports.append(evaluate(examples, answer_without_model, f"{split}, code and quotations"))
-    if by in ("model", "both"):
-        with ExitStack() as stack:
-            model = stack.enter_context(ChatModels(load_settings())).default
-            reports.append(evaluate(examples, answer_with(model), f"{split}, {model.name}"))
+    if by != "code":
+        with ChatModels(load_settings()) as models:
+            model = models.default
+            write = answer_with(model)
+            if by in ("model", "all"):
+                reports.append(evaluate(examples, write, f"{split}, {model.name}"))
+            if by in ("rest", "all"):
+                rest = evaluate(
+                    examples, lambda prepared: prepared.statements or write(prepared), f"{split}, code, then {model.name}"
+                )
+                reports.append(rest)
     _print(reports, as_json)
 
 

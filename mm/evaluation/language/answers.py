@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from mm.answers.answer_text import format_answer
 from mm.answers.ask import Asker, PastRound, Prepared
-from mm.answers.check import AnswerWriter, is_supported, list_texts
+from mm.answers.check import is_supported, list_texts
 from mm.answers.conversation.references import find_anchor
 from mm.answers.evidence import REFUSAL, EvidenceMoment, Turn, find_neighbour, sort_by_time
 from mm.answers.evidence import Statement as CitedStatement
-from mm.answers.generate import build_request
+from mm.answers.generate import build_request, make_writer
 from mm.answers.library import Retrieved
 from mm.answers.prompt import estimate_tokens
 from mm.answers.questions import parse_question
@@ -116,10 +116,15 @@ def answer_with(model: ChatModel, max_tokens: int = 128) -> Answerer:
     def answer(prepared: Prepared) -> Sequence[CitedStatement]:
         if prepared.prompt is None:
             return prepared.statements
-        writer = AnswerWriter(prepared.prompt)
+        writer = make_writer(model, prepared, prepared.prompt)
         for delta in model.stream(build_request(model, prepared.prompt, max_tokens)):
             writer.feed(delta.text)
         writer.finish()
         return writer.statements
 
     return answer
+
+
+def answer_rest_with(write: Answerer) -> Answerer:
+    """Let a model answer only what code and quotations refuse."""
+    return lambda prepared: prepared.statements or write(prepared)

@@ -1,9 +1,10 @@
 """Experts in host memory, with the most recently used ones in slots on the device.
 
 A model whose experts are larger than the memory of a GPU needs few of them for a token. A layer
-copies the experts that it lacks into the slots that were not used for the longest time, and starts
-to copy those that the next layer will probably select, while its own are computed (Eliseev and
-Mazur 2023, arXiv:2312.17238): the router of the next layer is applied to the current hidden state.
+copies the experts that it lacks into the slots that were not used for the longest time. With a
+prediction it also starts to copy those that the next layer will probably select, while its own are
+computed (Eliseev and Mazur 2023, arXiv:2312.17238): the router of the next layer is applied to the
+current hidden state. That raises the share of hits; `mm bench serving` measures if it saves time.
 The result is the same as with all experts on the device.
 """
 

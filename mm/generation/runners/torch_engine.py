@@ -72,4 +72,5 @@ def make_gpu_engine(model: BuiltinModel, cache_bytes: int, device_name: str = "c
         sizes.max_model_len,
         precise=precise,
     )
+    runner.warm_up()
     return Engine(runner, make_vocabulary(LanguageTokenizer(read_vocabulary(file))), sizes)

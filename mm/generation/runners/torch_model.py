@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kernels.paged_attention.reference import PagedCache
-from kernels.quantized import int4_format, int8
+from kernels.quantized import int4_format, int8_format
 from mm.errors import InvalidInput
 from mm.generation.runners.expert_cache import ExpertCache, HostExperts
 from mm.models.language.weights import EMBEDDING, FINAL_NORM, Weights, check_weights, name_layer
@@ -92,6 +92,7 @@ class TorchModel:
         precision: Precision,
         ops: Ops,
         num_expert_slots: int | None = None,
+        is_prefetching: bool = False,
         precise: Collection[str] = (),
     ) -> None:
         """With `num_expert_slots`, routed experts stay in host memory, see `expert_cache`. The
@@ -103,6 +104,7 @@ class TorchModel:
             raise InvalidInput(f"The precision must be one of {', '.join(DTYPES)}, not {precision!r:.40}.")
         check_weights(config, weights)
         self.config, self.ops, self.dtype, self.device = config, ops, DTYPES[precision], device
+        self._is_prefetching = is_prefetching
         self._weights, self._precision, self._is_cached = weights, precision, num_expert_slots is not None
         self._precise = precise
         self._embedding_VW = self._load(EMBEDDING)
@@ -165,7 +167,7 @@ class TorchModel:
         output_TW = apply_network(self.ops, replace(layer, experts=None), x_TW)
         indices, weights = self._select(self._moe_layers[moe_layer], x_TW, bias_TR)
         following = self._moe_layers[moe_layer + 1 : moe_layer + 2]
-        predicted = self._select(following[0], x_TW, bias_TR)[0] if following else None
+        predicted = self._select(following[0], x_TW, bias_TR)[0] if following and self._is_prefetching else None
         return cache.add_experts(self.ops, moe_layer, x_TW, indices, weights, output_TW, predicted)
 
     def _select(self, experts: Experts, x_TW: Tensor, bias_TR: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -185,7 +187,7 @@ class TorchModel:
             packed4 = int4_format.quantize(matrix, self.dtype)
             return lambda x: self.ops.multiply_int4(x, packed4)
         if self._precision in ("int4", "int8"):
-            packed8 = int8.quantize(matrix)
+            packed8 = int8_format.quantize(matrix)
             return lambda x: self.ops.multiply_int8(x, packed8)
         weight = matrix.to(self.dtype)
         return lambda x: functional.linear(x, weight)

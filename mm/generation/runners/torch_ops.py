@@ -12,7 +12,7 @@ from kernels.experts import reference as experts_reference
 from kernels.fused import reference as fused_reference
 from kernels.paged_attention import reference as attention_reference
 from kernels.paged_attention.reference import PagedCache
-from kernels.quantized import int4_format, int8
+from kernels.quantized import int4_format, int8_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kernels.quantized.int4_format import Int4Matrix
-    from kernels.quantized.int8 import Int8Matrix
+    from kernels.quantized.int8_format import Int8Matrix
 
 MAX_GATHERED_TOKENS = 64
 """Up to here each token reads its experts; above, tokens are sorted by expert."""
@@ -61,7 +61,7 @@ class Ops:
 
 def make_ops(device: torch.device) -> Ops:
     """The operations for a device. Triton is imported for a GPU only."""
-    return _make_kernel_ops() if device.type == "cuda" else REFERENCE_OPS
+    return make_kernel_ops() if device.type == "cuda" else REFERENCE_OPS
 
 
 def _attend_reference(queries_THD: Tensor, cache: PagedCache, step: AttentionStep) -> Tensor:
@@ -79,7 +79,7 @@ def multiply_unpacked_int4(x_MK: Tensor, matrix: Int4Matrix) -> Tensor:
 
 def multiply_unpacked_int8(x_MK: Tensor, matrix: Int8Matrix) -> Tensor:
     """The product with the values of the matrix, for many vectors."""
-    return functional.linear(x_MK, int8.dequantize(matrix, x_MK.dtype))
+    return functional.linear(x_MK, int8_format.dequantize(matrix, x_MK.dtype))
 
 
 REFERENCE_OPS = Ops(
@@ -95,11 +95,12 @@ REFERENCE_OPS = Ops(
 )
 
 
-def _make_kernel_ops() -> Ops:
+def make_kernel_ops() -> Ops:
+    """The Triton kernels; with `TRITON_INTERPRET=1` they run on a CPU."""
     from kernels.experts import gathered, grouped, select
     from kernels.fused import triton_ops
     from kernels.paged_attention.attention import attend as attend_tiles
-    from kernels.quantized import int4
+    from kernels.quantized import int4, int8
 
     def attend(queries_THD: Tensor, cache: PagedCache, step: AttentionStep) -> Tensor:
         out = torch.empty_like(queries_THD)

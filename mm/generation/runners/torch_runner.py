@@ -44,12 +44,15 @@ class TorchRunner:
         max_model_len: int | None = None,
         ops: Ops | None = None,
         num_expert_slots: int | None = None,
+        is_prefetching: bool = False,
         precise: Collection[str] = (),
     ) -> None:
         """`max_num_seqs` and `max_model_len` are those of the engine's configuration; graphs of
-        larger steps are not made, and none with `num_expert_slots`, see `expert_cache`. The
-        rest is that of `TorchModel`, which raises what this raises."""
-        self._model = TorchModel(config, weights, device, precision, ops or make_ops(device), num_expert_slots, precise)
+        larger steps are not made, and none with `num_expert_slots`, see `expert_cache`. The rest is
+        that of `TorchModel`, which raises what this raises."""
+        self._model = TorchModel(
+            config, weights, device, precision, ops or make_ops(device), num_expert_slots, is_prefetching, precise
+        )
         self._caches = self._model.allocate_cache(num_blocks, block_size)
         self._device = device
         self._graphs = None

@@ -84,7 +84,7 @@ def test_agent_ends_at_limit_of_steps_and_reads_errors(server: ApiServer, langua
 
 def test_agent_states_count_exactly(server: ApiServer, language: LanguageServer) -> None:
     answer = ask(server, language, call("count"), vllm(["done"]))
-    assert (answer.text, answer.model) == ("The library has 1 item that fit.", "exact")
+    assert (answer.text, answer.model) == ("The library has 1 item of this kind: 1 video.", "exact")
 
 
 def test_agent_that_finds_nothing_refuses(server: ApiServer, language: LanguageServer) -> None:

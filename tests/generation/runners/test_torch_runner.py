@@ -13,7 +13,7 @@ from mm.generation import Engine, Request, SamplingParams, Vocabulary
 from mm.generation.request import TokenLogprobs
 from mm.generation.runner import SamplingRunner
 from mm.generation.runners import torch_model
-from mm.generation.runners.torch_ops import _make_kernel_ops
+from mm.generation.runners.torch_ops import make_kernel_ops
 from mm.generation.runners.torch_runner import TorchRunner
 from mm.generation.runners.torch_sampler import sample_tokens as sample_in_torch
 from mm.generation.sampler import make_row_sampling, sample_tokens
@@ -37,7 +37,7 @@ def test_torch_runner_equals_the_reference_on_random_schedules(seed: int, config
 
 def test_torch_runner_with_kernels_equals_the_reference() -> None:
     weights = random_weights(MOE)
-    runner = TorchRunner(MOE, weights, SIZES.num_blocks, SIZES.block_size, precision="fp32", ops=_make_kernel_ops())
+    runner = TorchRunner(MOE, weights, SIZES.num_blocks, SIZES.block_size, precision="fp32", ops=make_kernel_ops())
     compare_on_random_schedule(int(np.random.default_rng().integers(2**31)), MOE, weights, runner, max_requests=2)
 
 
@@ -51,7 +51,15 @@ def test_torch_runner_with_all_experts_computed_equals_the_reference(monkeypatch
 @pytest.mark.parametrize("num_slots", [3, 9, 40])
 def test_torch_runner_with_experts_in_host_memory_equals_the_reference(num_slots: int) -> None:
     weights = random_weights(MOE, 4)
-    runner = TorchRunner(MOE, weights, SIZES.num_blocks, SIZES.block_size, precision="fp32", num_expert_slots=num_slots)
+    runner = TorchRunner(
+        MOE,
+        weights,
+        SIZES.num_blocks,
+        SIZES.block_size,
+        precision="fp32",
+        num_expert_slots=num_slots,
+        is_prefetching=num_slots > 3,
+    )
     compare_on_random_schedule(int(np.random.default_rng().integers(2**31)), MOE, weights, runner)
 
 

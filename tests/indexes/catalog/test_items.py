@@ -202,3 +202,17 @@ def test_add_item_with_nul_in_name_is_stored_or_refused(store: Store) -> None:
         assert store.catalog.count_rows().items == 0
     else:
         assert item.name == "a\0b"
+
+
+def test_find_items_named_in_finds_whole_names_in_any_case_longest_first(store: Store) -> None:
+    for number, name in enumerate(("talk.mp4", "My talk.mp4", "a_b.mp4", "100%.png", "cat", "ab")):
+        store.catalog.add_item(new_item(number, name=name))
+
+    def find(text: str) -> list[str]:
+        return [row.name for row in store.catalog.find_items_named_in(text, 2)]
+
+    assert find("What happens in MY TALK.MP4 at 01:05?") == ["My talk.mp4", "talk.mp4"]
+    assert find("only in talk.mp4") == ["talk.mp4"]
+    assert find("only in axb.mp4") == [], "an underscore of a name matches no other letter"
+    assert find("the 100%.png") == ["100%.png"]
+    assert find("the catalog of ab") == [], "neither parts of words nor names of two letters"

@@ -63,10 +63,9 @@ def encode_caption_request(tokenizer: LanguageTokenizer) -> Request:
 
 
 def encode_image_question(tokenizer: LanguageTokenizer, question: ImageQuestion) -> TextExample:
-    """A question about an image with its answer as a sentence: 'Yes.', 'Running on a beach.'"""
-    answer = f"{question.answer[:1].upper()}{question.answer[1:]}."
+    """A question about an image with its answer as a sentence."""
     request = encode_request(tokenizer, image_messages(question.question))
-    return TextExample(request, (*tokenizer.encode(answer), tokenizer.eos_id))
+    return TextExample(request, (*tokenizer.encode(question.sentence), tokenizer.eos_id))
 
 
 def encode_evidence(tokenizer: LanguageTokenizer, example: EvidenceExample) -> TextExample:
