@@ -40,8 +40,8 @@ def default_stages() -> dict[StageName, StageRecipe]:
     return {
         "text": StageRecipe(steps=260, batch=128, rate=1.0, minutes=1.5, quantize_from=1.0),
         "captions": StageRecipe(steps=470, batch=64, rate=1.0, minutes=2.0, quantize_from=0.7),
-        "answers": StageRecipe(steps=1100, batch=48, rate=0.7, minutes=4.5),
-        "scst": StageRecipe(steps=1500, batch=64, rate=0.033, minutes=6.0),
+        "answers": StageRecipe(steps=2600, batch=48, rate=1.0, minutes=7.5),
+        "scst": StageRecipe(steps=1200, batch=64, rate=0.05, minutes=6.5),
     }
 
 
@@ -101,11 +101,13 @@ class LanguageRecipe:
     noise: float = 0.2  # of the image features, in their standard deviations
     dropout: float = 0.2  # of the image features
     text_noise: float = 0.5  # length of the random vector added to a caption's unit vector
-    num_views: int = 8  # of each training image: whole, mirrored, then random crops
-    num_evidence: int = 40_000  # questions over moments
+    num_views: int = 6  # of each training image: whole, mirrored, then random crops
+    num_evidence: int = 56_000  # questions over moments to draw, see `examples.draw_evidence`
+    citation_weight: float = 3.0  # of the loss of citations and of the first token of an answer from evidence
     num_samples: int = 5  # captions sampled for an image in `scst`
-    object_penalty: float = 0.3  # taken from the reward for each object word that no reference has
-    replay: float = 0.5  # share of steps in `scst` with a batch of answers beside the samples
+    bleu_weight: float = 0.5  # of BLEU-4 in the reward, beside CIDEr-D from 0 to 10
+    object_penalty: float = 0.1  # taken from the reward for each object word that no reference has
+    replay: float = 1.0  # share of steps in `scst` with a batch of answers beside the samples
     save_every: int = 400  # steps
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """Train experts, norms and media prefix on the frozen language model.
 
 Stages run one after the other; a stage that is complete is not run again, and one that was
-interrupted continues from its last saved step. Writes `additions.safetensors`, `metrics.json` and
+interrupted continues from its last saved step. After each stage, writes `additions.safetensors`, `metrics.json` and
 `losses.json` into the output folder.
 """
 
@@ -59,7 +59,7 @@ def train_language(
     for stage in stages:
         metrics[stage] = trainer.run(stage, is_last=stage == stages[-1])
         write_atomic(recipe.out / METRICS, json.dumps(metrics, indent=1).encode())
-    _write_result(recipe, base, model, metrics)
+        _write_result(recipe, base, model, metrics)
     return metrics
 
 
@@ -121,7 +121,7 @@ class _Trainer:
             return CaptionObjective(self._learner, self._tokenizer, train.captions, batch)
         if stage == "answers":
             return AnswerObjective(self._learner, self._tokenizer, train, batch)
-        scorer = CaptionScorer(train.captions.references, self._recipe.object_penalty)
+        scorer = CaptionScorer(train.captions.references, self._recipe.object_penalty, self._recipe.bleu_weight)
         rewards = CaptionRewards(scorer, self._num_processes)
         replay = AnswerObjective(self._learner, self._tokenizer, train, batch) if train.evidence else None
         return SelfCriticalObjective(self._learner, self._tokenizer, train.captions, rewards, replay, batch)

@@ -110,7 +110,10 @@ class ExpertBalance:
         self._shares = {task: state[task].clone() for task in TASK_SHARES if task in state}
 
 
+@torch.no_grad()
 def count_assignments(routings: Sequence[Routing], weights_T: Tensor) -> Tensor:
     """How often each expert of each layer is selected (L, E), each token with its weight."""
-    selected = [torch.zeros_like(routing.scores_TE).scatter_(1, routing.indices_TK, 1.0) for routing in routings]
-    return torch.stack([weights_T @ selected_TE.to(weights_T) for selected_TE in selected]).detach()
+    indices_LTK = torch.stack([routing.indices_TK for routing in routings])
+    zeros_LE = weights_T.new_zeros(len(routings), routings[0].scores_TE.shape[1])
+    weights_LTK = weights_T[None, :, None].expand(indices_LTK.shape)
+    return zeros_LE.scatter_add_(1, indices_LTK.flatten(1), weights_LTK.flatten(1))
