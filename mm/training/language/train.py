@@ -1,8 +1,8 @@
 """Train experts, norms and media prefix on the frozen language model.
 
 Stages run one after the other; a stage that is complete is not run again, and one that was
-interrupted continues from its last saved step. After each stage, writes `additions.safetensors`, `metrics.json` and
-`losses.json` into the output folder.
+interrupted continues from its last saved step. After each stage, writes `additions.safetensors`,
+`metrics.json` and `losses.json` into the output folder.
 """
 
 from __future__ import annotations
