@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from api.answers.moments import collect_evidence, get_scene, group_segments, make_moment
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from api.service import Service
     from indexes.catalog.records import ItemRow, NewSegment
-    from mm.answers.evidence import Evidence, EvidenceMoment
+    from mm.answers.evidence import EvidenceMoment
     from mm.answers.search_state import SearchState
     from mm.schemas import Hit
 
@@ -49,6 +50,7 @@ class SearchLibrary:
         self._items = items
         self._rows: dict[str, ItemRow | None] = {}
         self._name_of: dict[str, str] = {}
+        self._scene_starts: dict[str, list[float]] = {}
         self.hits: list[Hit] = []
         """Hits of the first search that had some."""
         self.notes: list[str] = []
@@ -123,7 +125,7 @@ class SearchLibrary:
 
     def get_moments(self, ids: Sequence[str]) -> Sequence[EvidenceMoment]:
         handles = [handle for handle in map(Handle.parse, ids) if handle is not None and self._is_allowed(handle.item_id)]
-        return [make_moment(handle, self._name(handle.item_id), self._collect(handle)) for handle in handles]
+        return [self._make_moment(handle, self._name(handle.item_id), self._read_segments(handle)) for handle in handles]
 
     def get_item(self, item_id: str) -> ItemRow | None:
         """The row of an item, which is read once; None when it was deleted."""
@@ -157,14 +159,28 @@ class SearchLibrary:
     def _from_hit(self, hit: Hit) -> EvidenceMoment:
         handle = Handle(hit.item.id, hit.start, hit.end)
         segments = list(_limit(self.stream_segments(handle.item_id, handle.start), handle))
-        return make_moment(handle, self._unique_name(hit.item.name, hit.item.id), collect_evidence(segments, hit))
+        return self._make_moment(handle, self._unique_name(hit.item.name, hit.item.id), segments, hit)
 
     def _from_segments(self, item: str, segments: Sequence[NewSegment]) -> EvidenceMoment:
         handle = Handle(item, segments[0].start, segments[-1].end)
-        return make_moment(handle, self._name(item), collect_evidence(segments))
+        return self._make_moment(handle, self._name(item), segments)
 
-    def _collect(self, handle: Handle) -> Sequence[Evidence]:
-        return collect_evidence(list(_limit(self.stream_segments(handle.item_id, handle.start - 1.0), handle)))
+    def _read_segments(self, handle: Handle) -> list[NewSegment]:
+        return list(_limit(self.stream_segments(handle.item_id, handle.start - 1.0), handle))
+
+    def _make_moment(self, handle: Handle, name: str, segments: Sequence[NewSegment], hit: Hit | None = None) -> EvidenceMoment:
+        """The moment of a handle, with the number of the scene that it starts in."""
+        scene = segments[0].scene if segments else None
+        number = None if scene is None else bisect_right(self._list_scene_starts(handle.item_id), scene[0])
+        return make_moment(handle, name, collect_evidence(segments, hit), number)
+
+    def _list_scene_starts(self, item_id: str) -> list[float]:
+        """The start of each scene of an item, which are read once."""
+        if item_id not in self._scene_starts:
+            with self._service.spaces.acquire() as served:
+                space = served.space.id
+            self._scene_starts[item_id] = self._service.store.catalog.list_scene_starts(item_id, space)
+        return self._scene_starts[item_id]
 
     def _name(self, item_id: str) -> str:
         row = self.get_item(item_id)

@@ -23,10 +23,10 @@ MAX_JOINED_CHARS = 320
 """Lines of one kind are joined up to this length; of longer ones only the best is used."""
 
 
-def make_moment(handle: Handle, name: str, evidence: Sequence[Evidence]) -> EvidenceMoment:
+def make_moment(handle: Handle, name: str, evidence: Sequence[Evidence], scene: int | None = None) -> EvidenceMoment:
     """The moment of a handle, in whole seconds that include it."""
     return EvidenceMoment(
-        str(handle), name, math.floor(handle.start), math.ceil(handle.end), None, tuple(evidence), handle.item_id
+        str(handle), name, math.floor(handle.start), math.ceil(handle.end), scene, tuple(evidence), handle.item_id
     )
 
 

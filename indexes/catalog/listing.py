@@ -71,6 +71,17 @@ class ListingRows(CatalogMixin):
         )
         return self._read_segments(query.order_by(Segment.index).limit(limit))
 
+    def list_scene_starts(self, item_id: str, space: SpaceId) -> list[float]:
+        """Return where each scene of an item starts, in order; none where scenes are unknown."""
+        query = (
+            select(Segment.scene_start)
+            .distinct()
+            .join(Item, Item.pk == Segment.item_pk)
+            .where(Item.id == item_id, Segment.space == str(space), Segment.scene_start.is_not(None))
+        )
+        with self._database.read() as session:
+            return [start for start in session.scalars(query.order_by(Segment.scene_start)) if start is not None]
+
     def get_segment_at(self, item_id: str, space: SpaceId, time: float) -> NewSegment | None:
         """Return the last segment that starts at or before `time`, else the first, else None."""
         of_item = select(Segment).join(Item, Item.pk == Segment.item_pk).where(Item.id == item_id, Segment.space == str(space))

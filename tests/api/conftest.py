@@ -8,7 +8,7 @@ import re
 import secrets
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -29,7 +29,7 @@ from tests.graphs import with_graphs
 from workers.tasks.segment_shards import read_segments, write_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from api.limits.resources import Limits
@@ -200,8 +200,18 @@ def library(api: ApiServer) -> dict[str, str]:
     }
 
 
-def add_searchable(api: ApiServer, data: bytes, name: str, tag: str, segments: list[EncodedSegment]) -> str:
-    """Upload a file, write its segments as a worker does, and update the index."""
+def add_searchable(
+    api: ApiServer,
+    data: bytes,
+    name: str,
+    tag: str,
+    segments: list[EncodedSegment],
+    scenes: Sequence[tuple[float, float]] = (),
+) -> str:
+    """Upload a file, write its segments as a worker does, and update the index.
+
+    A segment is in the scene that contains its start.
+    """
     store, space = api.service.store, api.service.space
     upload = api.upload(data, name, tag).json()
     job_id: str = upload["job"]["id"]
@@ -209,7 +219,11 @@ def add_searchable(api: ApiServer, data: bytes, name: str, tag: str, segments: l
     assert store.catalog.lease_chunk(chunk.pk, "test", 60.0)
     shard_id = write_segments(store.shards, space.id, segments)
     assert store.catalog.finish_chunk(chunk.pk, "test", shard_id)
-    store.catalog.commit_item(job_id, read_segments(store.shards, space.id, [shard_id]))
+    rows = [
+        replace(row, scene=next((scene for scene in scenes if scene[0] <= row.start < scene[1]), None))
+        for row in read_segments(store.shards, space.id, [shard_id])
+    ]
+    store.catalog.commit_item(job_id, rows)
     api.service.searcher.follower.refresh()
     item_id: str = upload["item"]["id"]
     return item_id

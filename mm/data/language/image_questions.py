@@ -68,6 +68,11 @@ class ImageQuestion:
     thing: str
     """The concept of the question; its subject for 'what'."""
 
+    @property
+    def sentence(self) -> str:
+        """The answer as a sentence: 'Yes.', 'Running on a beach.'"""
+        return f"{self.answer[:1].upper()}{self.answer[1:]}."
+
 
 def draw_image_questions(pool: SourcePool, split: str, count: int, seed: int) -> list[ImageQuestion]:
     """Draw up to `count` questions of each kind; as many 'yes' as 'no' for every thing.

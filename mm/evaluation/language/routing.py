@@ -131,7 +131,7 @@ def draw_documents(tokenizer: LanguageTokenizer, data: Path, split: str, num_ima
     pool, path_of = SourcePool(rows), {find_source(row.path): row.path for row in rows}
     for question in draw_image_questions(pool, split, round(QUESTIONS * num_images), SEED):
         before, after = encode_chat(tokenizer, image_messages(question.question))
-        text = [*tokenizer.encode(question.answer), tokenizer.eos_id]
+        text = [*tokenizer.encode(question.sentence), tokenizer.eos_id]
         yield Document(path_of[question.source].name, "answer", before, path_of[question.source], after, text, question.kind)
     for number, example in enumerate(draw_evidence_set(pool, split, round(EVIDENCE * num_images), SEED)):
         prompt = build_prompt(

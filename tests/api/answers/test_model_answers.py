@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mm.answers.check import REASON_REFUSED
-from mm.answers.evidence import REFUSAL
+from mm.answers.evidence import REFUSAL, Evidence, EvidenceMoment
+from mm.answers.prompt import INSTRUCTION, format_moments
 from mm.schemas import Answer
 from mm.settings import Settings
+from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
+from tests.api import media
 from tests.api.answers.conftest import LINES, add_lecture
-from tests.api.conftest import ApiServer, run_server
+from tests.api.conftest import ApiServer, add_searchable, run_server
 from tests.generation.upstream.server import LanguageServer, run_language_server, vllm
 from tests.graphs import with_graphs
 from tests.workers.process import wait_for
@@ -118,3 +121,23 @@ def test_ask_a_model_is_cancelled_when_the_client_disconnects(server: ApiServer,
         assert json.loads(next(line for line in lines if line.startswith("data:")).removeprefix("data: "))["text"]
         wait_for(lambda: len(language.bodies) > num_requests, "the model receives the request")
     assert language.closed.wait(30)
+
+
+def test_ask_prompt_numbers_the_scenes_of_moments_as_training_prompts_do(server: ApiServer, language: LanguageServer) -> None:
+    space, lines = server.service.space, ("the llamas cross the bridge", "the llamas eat lettuce", "the llamas fall asleep")
+    segments = [
+        EncodedSegment(
+            start, start + 5.0, number, [EncodedEvidence("speech", start, start + 4.0, line, space.text.embed([line])[0])]
+        )
+        for number, (start, line) in enumerate(zip((0.0, 10.0, 30.0), lines, strict=True))
+    ]
+    item = add_searchable(server, media.video(40.0, seed=78), "llamas.mp4", "llamas", segments, [(0.0, 10.0), (10.0, 40.0)])
+
+    ask(server, language, REFUSAL, query="What do the llamas do in llamas.mp4?")
+
+    content = language.bodies[-1]["messages"][0]["content"]
+    trained = [
+        EvidenceMoment(str(number), "llamas.mp4", start, end, scene, (Evidence("speech", line),), item)
+        for number, (start, end, scene, line) in enumerate(zip((0, 10, 30), (5, 15, 35), (1, 2, 2), lines, strict=True))
+    ]
+    assert content == f"{INSTRUCTION}\n\n{format_moments(trained)}"
