@@ -22,8 +22,10 @@ _PATTERNS: dict[Kind, str] = {
 def describe(moment: EvidenceMoment, query: str = "", kinds: Sequence[Kind] = ALL_KINDS) -> Statement:
     """A sentence about a moment from the piece of evidence that has most words of the query.
 
-    Of equal ones it is the first, which is the strongest. Evidence without a text is of an image
-    that has no caption: the sentence then states only that the item shows what was searched.
+    Of equal ones it is the first, which is the strongest; without a query, the first with a text
+    that is not the name of the file. Evidence without a text is of an image that has no caption:
+    the sentence then states only that the item shows what was searched. A quotation loses its
+    final period and commas, since the sentence has a period of its own.
     """
     best = find_best_evidence(moment, query, kinds)
     if best is None or not best.text.strip():
@@ -34,13 +36,20 @@ def describe(moment: EvidenceMoment, query: str = "", kinds: Sequence[Kind] = AL
         text = text.rstrip(".")
     elif len(text) > MAX_QUOTE_CHARS:
         text = f"{text[:MAX_QUOTE_CHARS].rsplit(' ', 1)[0]} ..."
+    elif best.kind in ("speech", "written"):
+        text = text.rstrip(" .,") or text
     return Statement(_PATTERNS[best.kind].format(text=text.replace('"', "'")), (moment.id,))
 
 
 def find_best_evidence(moment: EvidenceMoment, query: str = "", kinds: Sequence[Kind] = ALL_KINDS) -> Evidence | None:
-    """The piece of evidence with most words of a query, the strongest of equal ones."""
+    """The piece of evidence with most words of a query, the strongest of equal ones.
+
+    Without a query, the strongest with a text that is not the name of the file.
+    """
     terms = find_query_terms(query)
     pieces = [piece for piece in moment.evidence if piece.kind in kinds]
+    if not query:
+        pieces = [piece for piece in pieces if piece.text.strip() and piece.kind != "name"] or pieces
     return max(pieces, key=lambda piece: len(terms & find_terms([piece.text])), default=None)
 
 

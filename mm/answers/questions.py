@@ -37,7 +37,7 @@ _PHRASES = tuple(
         (r"\b(?:leads?|leading|led|right|just)(?: up)? to\b|\bup (?:to|until)\b|\bahead of\b|\bprior to\b", "before"),
         (r"\b(?:the|a) words? (\w+) (?:appear|appears|stands?|is|visible|shows?|shown|written)\b", r"written \1"),
         (r"\bvisible words?\b|\bwords? (?:visible|in the (?:picture|image|frame|photo))\b", "written"),
-        (r"\b(?:add up|sum up|tally)\b", "count"),
+        (r"\b(?:add up|sum up|tall(?:y|ied))\b", "count"),
         (r"\b(?:same|how about|what about|likewise)(?: for| with)?\b", ""),
     )
 )

@@ -17,6 +17,7 @@ from mm.errors import InvalidInput
 MAX_CHAPTERS = 12
 """Chapters of a summary; a shorter item has one for each scene."""
 MAX_TITLE_WORDS = 6
+"""Words of a title that is cut; a text of one word more is not cut."""
 MAX_PARAGRAPH_SENTENCES = 5
 """Sentences of a paragraph without a model: those of the longest chapters, in order."""
 
@@ -39,8 +40,9 @@ class ChapterDraft:
     def title(self) -> str:
         """A few words: the beginning of what is seen, said, written or heard."""
         text = next((piece.text for piece in self.moment.evidence if piece.text.strip()), "")
-        words = text.split()[:MAX_TITLE_WORDS]
-        is_cut = len(text.split()) > MAX_TITLE_WORDS
+        words = text.split()
+        is_cut = len(words) > MAX_TITLE_WORDS + 1
+        words = words[:MAX_TITLE_WORDS] if is_cut else words
         while is_cut and words and not is_content(words[-1].lower()):
             words.pop()
         title = " ".join(words).strip(" .,;:!?\"'")

@@ -33,6 +33,8 @@ class _Conversation:
     items: list[str]
     as_json: bool
     rounds: list[Round] = field(default_factory=list)
+    notes: set[str] = field(default_factory=set)
+    """The notes that have been printed; each is printed once."""
 
     def handle(self, line: str) -> bool:
         """Handle a line. Returns False at the end of the conversation."""
@@ -64,7 +66,8 @@ class _Conversation:
         if self.as_json:
             click.echo(answer.model_dump_json())
         else:
-            print_answer(answer, has_text=bool(answer.sentences))
+            print_answer(answer, has_text=bool(answer.sentences), known_notes=self.notes)
+            self.notes.update(answer.notes)
 
     def _find(self, words: str) -> list[Item]:
         return self.client.items(name=words.strip() or None, limit=MAX_LISTED_ITEMS, offset=0).items

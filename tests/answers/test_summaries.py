@@ -24,6 +24,12 @@ def test_make_chapters_of_few_scenes_has_one_for_each() -> None:
     assert write_paragraph(chapters) == ('00:30 in 3 parts. A brown dog runs through the wet grass. Someone says: "come here".')
 
 
+def test_chapter_title_of_seven_words_is_not_cut() -> None:
+    chapters = make_chapters([(0.0, 9.0, make_moment("m1", picture="A person is riding a red motorcycle."))])
+
+    assert chapters[0].title == "A person is riding a red motorcycle"
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_make_chapters_of_many_scenes_cover_the_item_without_gaps(seed: int) -> None:
     draw = random.Random(seed)

@@ -18,7 +18,7 @@ Say = Callable[..., "FakeClient"]
 
 
 class FakeClient:
-    """Answers every question with its text; records what it was asked."""
+    """Answers every question with its text; records the requests."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, int, list[str]]] = []
@@ -50,7 +50,7 @@ class FakeClient:
             on_sentence(SentenceEvent(text=text, citations=[1], cited=[citation]))
         return Answer(
             text=text, sentences=[CitedSentence(text=text, citations=[1])], citations=[citation], refused=False,
-            model="extractive", state=SearchState(text=question), hits=[],
+            model="extractive", state=SearchState(text=question), hits=[], notes=["Text is not read yet."],
         )  # fmt: skip
 
     def items(self, *, name: str | None, limit: int, offset: int) -> ItemPage:
@@ -75,6 +75,12 @@ def test_run_conversation_sends_the_rounds_before_and_prints_citations(say: Say,
     output = capsys.readouterr()
     assert output.out.startswith("Yes, a dog [1].\n  [1] talk.mp4 1:05-1:10\n")
     assert "without a language model" in output.err
+
+
+def test_run_conversation_prints_each_note_once(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
+    say("a dog", "a cat")
+
+    assert capsys.readouterr().err.count("note: Text is not read yet.") == 1
 
 
 def test_run_conversation_sends_at_most_15_rounds(say: Say) -> None:

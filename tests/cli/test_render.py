@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 
+from mm.cli.answers import MAX_UNLIKELY, print_answer
 from mm.cli.format import format_span
 from mm.cli.render import print_results
-from mm.schemas import Band, Hit, Item, SearchResponse
+from mm.schemas import Answer, Band, Citation, EvidenceKind, Hit, Item, SearchResponse, SearchState
 
 ITEM = Item(
     id="i" * 32,
@@ -87,3 +89,36 @@ def test_print_results_without_hits_reports_that_nothing_matches(capsys: pytest.
 )
 def test_format_span_of_long_media_has_hours(start: float, end: float, duration: float, text: str) -> None:
     assert format_span(start, end, duration) == text
+
+
+def test_print_answer_of_a_refusal_lists_the_less_likely_hits(capsys: pytest.CaptureFixture[str]) -> None:
+    print_answer(make_answer(refused=True, hits=[hit(0.1)] * (MAX_UNLIKELY + 1)))
+
+    output = capsys.readouterr()
+    assert output.out.count("  less likely: walk.mp4 0:00-0:01\n") == MAX_UNLIKELY
+    assert "answered by" not in output.err
+
+
+@pytest.mark.parametrize(("evidence", "is_stated"), [("caption", True), ("speech", False)])
+def test_print_answer_states_that_captions_are_written_by_a_model(
+    evidence: EvidenceKind, is_stated: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    citation = Citation(
+        n=1, item_id="i" * 32, segment_id="s", name="walk.mp4", media="/m", start=0.0, end=1.0, kind="video", evidence=evidence
+    )
+
+    print_answer(make_answer(refused=False, citations=[citation]))
+
+    assert ("captions are written by a model" in capsys.readouterr().err) == is_stated
+
+
+def make_answer(*, refused: bool, hits: Sequence[Hit] = (), citations: Sequence[Citation] = ()) -> Answer:
+    return Answer(
+        text="",
+        sentences=[],
+        citations=list(citations),
+        refused=refused,
+        model="extractive",
+        state=SearchState(),
+        hits=list(hits),
+    )

@@ -158,6 +158,15 @@ def test_answer_states_refusal_model_and_notes(
     expect(driver.page.locator("#answer .citation")).to_have_count(len(citations))
 
 
+def test_answer_that_quotes_a_caption_states_that_a_model_has_written_it(driver: PageDriver, evening: dict[str, Any]) -> None:
+    citation = make_citation(evening, 1, 8.0, 12.0, "a cat") | {"evidence": "caption"}
+    script(driver, make_answer(citation, model="extractive"))
+    driver.search(QUESTION)
+    expect(driver.page.locator("#answer .model")).to_have_text(
+        "Quoted from the evidence. Captions are written by a model and can be wrong."
+    )
+
+
 def test_failed_answer_shows_reason_and_keeps_hits(driver: PageDriver) -> None:
     page = driver.page
     problem = {"detail": "The model could not be loaded.", "status": 500}

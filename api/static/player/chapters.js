@@ -23,7 +23,7 @@ export function Chapters({ item, currentTime, onSeek }) {
         <p class="muted">A summary, and a sentence for each scene.</p>
         <p><button type="button" id="make-chapters" onClick=${load}><${Icon} name="answer" />Make chapters</button></p>`}
       ${summary && html`
-        <div class="bar"><p class="muted">${describeModel(summary)}</p>
+        <div class="bar"><p class="muted">${describeModel({ ...summary, hasCaptions: Boolean(item.caption) })}</p>
           <${ExportMenu} name=${`${item.name} chapters`} markdown=${() => formatSummary(item.name, summary, (time) => formatTime(time, item.duration))}
             subtitles=${[{ name: item.name, cues }]} /></div>
         ${summary.text && html`<p class="summary">${summary.text}</p>`}
@@ -32,7 +32,7 @@ export function Chapters({ item, currentTime, onSeek }) {
         <ol id="chapter-list">${chapters.map((chapter, i) => html`
           <li key=${chapter.start}><button type="button" class="line" aria-current=${i === current ? "true" : undefined} onClick=${() => onSeek(chapter.start)}>
             <span class="timestamp">${formatTime(chapter.start, item.duration)}</span>
-            <span><b>${chapter.title}</b>${chapter.text !== chapter.title && html`<small>${chapter.text}</small>`}</span></button></li>`)}</ol>`}
+            <span><b>${chapter.title}</b>${chapter.text.replace(/\.$/, "") !== chapter.title && html`<small>${chapter.text}</small>`}</span></button></li>`)}</ol>`}
       ${isRunning && html`<p class="muted thinking" role="status">Reading the scenes …</p>`}
       ${summary && chapters.length === 0 && html`<p class="muted">No scene has words or a caption to summarize.</p>`}
     </section>`;

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -85,15 +85,19 @@ def measure(
     threads: int = 1,
     text: Sequence[int] = (),
     formats: Sequence[str] = tuple(FORMATS),
+    precise: Collection[str] = (),
 ) -> DecodingReport:
-    """Measure each format. `text` are the tokens of the loss. Raises `Unavailable` when a process
-    fails."""
+    """Measure each format. `text` are the tokens of the loss, `precise` as for `write_graphs`.
+
+    Raises `Unavailable` when a process fails.
+    """
     from mm.models.language.graph.decoder import write_graphs
 
     rows = []
     for name in formats:
         with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder:
-            write_graphs(Path(folder), "decoder", prepare(weights, FORMATS[name]), config, FORMATS[name])
+            prepared = prepare(weights, FORMATS[name], precise)
+            write_graphs(Path(folder), "decoder", prepared, config, FORMATS[name], precise=precise)
             arguments = {"name": name, "batches": list(batches), "steps": steps, "threads": threads, "text": list(text)}
             is_mapped = locate_mapped(Path(folder), "decoder").exists()
             mapped = _run_process(folder, {**arguments, "is_mapped": True}) if is_mapped else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,10 +40,11 @@ def draw_small(num_layers: int, vocab_size: int, expert_width: int, expert_layer
     return config, weights
 
 
-def read_builtin(additions: Path | None, expert_width: int, expert_layers: int) -> tuple[LanguageConfig, Weights]:
+def read_builtin(additions: Path | None, expert_width: int, expert_layers: int) -> tuple[LanguageConfig, Weights, list[str]]:
     """SmolLM2, with additions or with experts of random routers, which add nothing.
 
-    Raises what `find_smollm2` and `load_additions` raise.
+    The last value names the matrices that `write_graphs` takes as precise. Raises what
+    `find_smollm2` and `load_additions` raise.
     """
     file = read_gguf(find_smollm2())
     config = read_config(file)
@@ -52,14 +53,20 @@ def read_builtin(additions: Path | None, expert_width: int, expert_layers: int) 
         from mm.models.language.checkpoint.file import load_additions
 
         added = load_additions(additions)
-        return added.config, added.merge(weights)
+        precise = list(added.updates)
+        weights |= round_weights({name: weights[name] for name in precise})
+        return added.config, added.merge(weights), precise
     config = _enlarge(config, expert_width, expert_layers)
-    return config, add_experts(config, weights, seed=0) if expert_width else weights
+    return config, add_experts(config, weights, seed=0) if expert_width else weights, []
 
 
-def prepare(weights: Weights, weight_format: WeightFormat) -> Weights:
+def prepare(weights: Weights, weight_format: WeightFormat, precise: Collection[str] = ()) -> Weights:
     """Weights as `write_graphs` takes them: it rounds for INT4; others begin with these values."""
-    return weights if weight_format.precision == "int4" else round_weights(weights)
+    if weight_format.precision == "int4":
+        return weights
+    return round_weights({name: weight for name, weight in weights.items() if name not in precise}) | {
+        name: weights[name] for name in precise
+    }
 
 
 def _enlarge(config: LanguageConfig, expert_width: int, expert_layers: int) -> LanguageConfig:

@@ -20,10 +20,14 @@ def command(target: str, as_srt: bool, url: str | None, as_json: bool) -> None:
     """
     from mm.cli.captions import format_captions, format_srt
     from mm.embedded.connect import connect
+    from mm.errors import NotFound
 
     path = Path(target)
     with connect(url) as client:
-        response = client.caption(picture=path) if path.is_file() else client.caption(target)
+        try:
+            response = client.caption(picture=path) if path.is_file() else client.caption(target)
+        except NotFound as error:
+            raise NotFound(f"There is no file and no item {target!r}.") from error
     if as_json:
         click.echo(response.model_dump_json(indent=2))
         return

@@ -55,11 +55,11 @@ def make_gpu_engine(model: BuiltinModel, cache_bytes: int, device_name: str = "c
     path = find_smollm2()
     file = read_gguf(path)
     config = read_config(file)
-    weights = read_base_weights(file, config)
+    weights, precise = read_base_weights(file, config), list[str]()
     if model.additions is not None:
         additions = load_additions(model.additions)
         additions.require_base(path)
-        config, weights = additions.config, additions.merge(weights)
+        config, weights, precise = additions.config, additions.merge(weights), list(additions.updates)
     sizes = plan_gpu_engine(config, cache_bytes, DTYPES[model.precision])
     runner = TorchRunner(
         config,
@@ -70,6 +70,7 @@ def make_gpu_engine(model: BuiltinModel, cache_bytes: int, device_name: str = "c
         model.precision,
         sizes.max_num_seqs,
         sizes.max_model_len,
+        precise=precise,
     )
     runner.warm_up()
     return Engine(runner, make_vocabulary(LanguageTokenizer(read_vocabulary(file))), sizes)

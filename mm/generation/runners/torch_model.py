@@ -6,7 +6,7 @@ each step between products one operation of `torch_ops`. The residual stream is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -93,8 +93,10 @@ class TorchModel:
         ops: Ops,
         num_expert_slots: int | None = None,
         is_prefetching: bool = False,
+        precise: Collection[str] = (),
     ) -> None:
-        """With `num_expert_slots`, routed experts stay in host memory, see `expert_cache`.
+        """With `num_expert_slots`, routed experts stay in host memory, see `expert_cache`. The
+        matrices named in `precise` have 8 bits where others have 4.
 
         Raises `Corrupt` for weights of another network, `InvalidInput` for another precision.
         """
@@ -104,6 +106,7 @@ class TorchModel:
         self.config, self.ops, self.dtype, self.device = config, ops, DTYPES[precision], device
         self._is_prefetching = is_prefetching
         self._weights, self._precision, self._is_cached = weights, precision, num_expert_slots is not None
+        self._precise = precise
         self._embedding_VW = self._load(EMBEDDING)
         self._layers = [self._load_layer(layer) for layer in range(config.num_hidden_layers)]
         self._final_norm_W = self._load(FINAL_NORM)
@@ -179,10 +182,11 @@ class TorchModel:
     def _load_linear(self, *names: str) -> Linear:
         """The product with matrices joined along their rows."""
         matrix = torch.cat([self._load(name, torch.float32) for name in names])
-        if self._precision == "int4":
+        is_precise = any(name in self._precise for name in names)
+        if self._precision == "int4" and not is_precise:
             packed4 = int4_format.quantize(matrix, self.dtype)
             return lambda x: self.ops.multiply_int4(x, packed4)
-        if self._precision == "int8":
+        if self._precision in ("int4", "int8"):
             packed8 = int8_format.quantize(matrix)
             return lambda x: self.ops.multiply_int8(x, packed8)
         weight = matrix.to(self.dtype)

@@ -19,6 +19,8 @@ from mm.generation.runners.torch_ops import PREFILL_TOKENS, AttentionStep, Ops, 
 from mm.generation.runners.torch_sampler import sample_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mm.generation.runner import Int32, Int64, RowSampling, StepBatch
     from mm.models.language.config import LanguageConfig
     from mm.models.language.weights import Weights
@@ -43,11 +45,14 @@ class TorchRunner:
         ops: Ops | None = None,
         num_expert_slots: int | None = None,
         is_prefetching: bool = False,
+        precise: Collection[str] = (),
     ) -> None:
         """`max_num_seqs` and `max_model_len` are those of the engine's configuration; graphs of
-        larger steps are not made, and none with `num_expert_slots`, see `expert_cache`. Raises what
-        `TorchModel` raises."""
-        self._model = TorchModel(config, weights, device, precision, ops or make_ops(device), num_expert_slots, is_prefetching)
+        larger steps are not made, and none with `num_expert_slots`, see `expert_cache`. The rest is
+        that of `TorchModel`, which raises what this raises."""
+        self._model = TorchModel(
+            config, weights, device, precision, ops or make_ops(device), num_expert_slots, is_prefetching, precise
+        )
         self._caches = self._model.allocate_cache(num_blocks, block_size)
         self._device = device
         self._graphs = None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mm.answers.answer_text import ParsedAnswer, parse_answer
+from mm.answers.exact import EXACT_KINDS
 from mm.data.language.evidence.examples import EvidenceExample
 from mm.metrics.language.answers import Case, Evidence, Moment, Statement, answer_report
 from mm.metrics.language.captions import caption_report
@@ -105,10 +106,16 @@ class Evaluator:
             cases += [_make_case(example, answer, self._tokenizer) for example, answer in zip(chosen, parsed, strict=True)]
         numbers = {measure.name: measure.interval.value for measure in answer_report("answers", cases).measures}
         by_kind: dict[str, list[bool]] = defaultdict(list)
+        left_to_model: list[Case] = []
         for example, case in zip(examples, cases, strict=True):
             cited = {citation for statement in case.statements for citation in statement.citations}
             is_right = case.is_refusal if example.truth.is_refusal else bool(cited) and cited <= set(case.right)
             by_kind[example.kind.partition("/")[0]].append(is_right)
+            if example.kind not in EXACT_KINDS:
+                left_to_model.append(case)
+        if left_to_model:
+            measures = answer_report("answers", left_to_model).measures
+            numbers |= {f"left to the model: {measure.name}": measure.interval.value for measure in measures}
         return numbers | {f"{kind}, right": float(np.mean(values)) for kind, values in sorted(by_kind.items())}
 
     def measure_losses(self) -> tuple[Numbers, Numbers]:

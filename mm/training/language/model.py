@@ -18,12 +18,19 @@ from mm.models.language.network_torch import LanguageModel
 from mm.models.language.tokenizer import LanguageTokenizer
 from mm.models.language.upcycling import add_experts
 from mm.models.language.weights import EMBEDDING, Weights
-from mm.training.language.experts.controls import add_low_rank_updates, route_before_attention
+from mm.training.language.experts.controls import route_before_attention
+from mm.training.language.experts.low_rank import add_low_rank_updates
 from mm.training.language.experts.trained_experts import TrainedExperts
 from mm.training.language.recipe import LanguageRecipe
 
 GPU_TYPE = torch.bfloat16
 """Of the frozen matrices on a GPU, and of matrix products; the residual stream is float32."""
+
+
+PROBE = "When does the man in the blue shirt speak? Two children play with a red ball while a dog runs along the beach [2]."
+"""A text on which the inputs of routers are measured."""
+LORA_SCALE, ATTENTION_SCALE = 0.1, 1.0
+"""Of low-rank updates, for a high and a low rank."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +54,7 @@ class TrainedModel(nn.Module):
         self.config = config
         self.language = LanguageModel.from_weights(config, weights)
         self.language.requires_grad_(False)
+        _scale_routers(self.language, base.tokenizer.encode(PROBE))
         self._set_trained(recipe)
         rms = float(torch.tensor(weights[EMBEDDING]).square().mean().sqrt())
         sizes = replace(recipe.prefix, hidden_size=config.hidden_size)
@@ -119,12 +127,35 @@ class TrainedModel(nn.Module):
         if recipe.variant == "early_router":
             route_before_attention(self.language)
         if recipe.variant == "lora":
-            add_low_rank_updates(self.language, recipe.lora_rank)
+            add_low_rank_updates(self.language, recipe.lora_rank, LORA_SCALE, only_attention=False)
+        elif recipe.attention_rank:
+            add_low_rank_updates(self.language, recipe.attention_rank, ATTENTION_SCALE, only_attention=True)
 
 
 def _choose_rate(recipe: LanguageRecipe, name: str) -> float:
     if name.startswith("prefix."):
         return recipe.prefix_rate
     if "lora_" in name:
-        return recipe.lora_rate
+        return recipe.lora_rate if recipe.variant == "lora" else recipe.attention_rate
+    if name.endswith("mlp.gate.weight"):
+        return recipe.router_rate
     return recipe.norm_rate if name.endswith("norm.weight") else recipe.expert_rate
+
+
+@torch.no_grad()
+def _scale_routers(language: LanguageModel, ids: list[int]) -> None:
+    """Scale new routers as if the inputs of each layer had a mean square of 1.
+
+    Those of SmolLM2 have a root mean square of 0.14 to 0.18: scores of different experts would
+    differ by less than a few steps of the selection bias, which would then decide alone, and swing.
+    `ids` are a text to measure on.
+    """
+    hooks = [layer.gate.register_forward_pre_hook(_scale_router) for layer in language.modules() if isinstance(layer, MoE)]
+    language(language.embed_tokens(torch.tensor([ids])))
+    for hook in hooks:
+        hook.remove()
+
+
+def _scale_router(router: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    after_first_TW = inputs[0][1:]  # the first token of a sequence has other activations than all others
+    router.get_parameter("weight").div_(after_first_TW.square().mean().sqrt())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from mm.models.language.tokenizer import LanguageTokenizer
 from mm.training.align.augment import add_noise
 from mm.training.language.data_sets.examples import draw_slice, encode_caption_request
 from mm.training.language.data_sets.sets import CaptionSet, TrainingData
-from mm.training.language.experts.balance import ExpertBalance
+from mm.training.language.experts.balance import ExpertBalance, Task
 from mm.training.language.experts.routing_losses import compute_unevenness, compute_z_loss
 from mm.training.language.model import TrainedModel
 from mm.training.language.recipe import LanguageRecipe
@@ -28,6 +29,9 @@ from mm.training.language.sequences.batches import (
 
 ANSWER_SHARES = {"evidence": 0.5, "images": 0.25, "captions": 0.25}
 """Shares of steps of the stage `answers` by kind of batch."""
+SHORT_REACH, SHORT_STEPS = 0.3, 0.3
+"""Share of the examples, the shortest, at the start of `answers`; share of its steps until all are
+drawn."""
 NUM_CAPTIONS = 5
 """Captions of an image, or of a text's image, in a step."""
 
@@ -48,17 +52,18 @@ class Learner:
         has_balance = recipe.balance is not None and bool(model.moe_layers)
         self.balance = ExpertBalance(model.language, recipe.balance) if recipe.balance and has_balance else None
 
-    def learn(self, batch: TokenBatch) -> Tensor:
-        """Mean cross-entropy of a batch plus the terms of the router."""
+    def learn(self, batch: TokenBatch, task: Task, weights_S: Tensor | None = None) -> Tensor:
+        """Mean cross-entropy of a batch plus the terms of the router; tokens may have weights."""
         losses_S, routings = compute_losses(self.model, batch)
-        return losses_S.mean() + self.add_routing(routings, batch.kinds_BL)
+        loss = losses_S.mean() if weights_S is None else (losses_S * weights_S).sum() / weights_S.sum()
+        return loss + self.add_routing(routings, batch.kinds_BL, task)
 
-    def add_routing(self, routings: list[Routing], kinds_BL: Tensor) -> Tensor:
+    def add_routing(self, routings: list[Routing], kinds_BL: Tensor, task: Task) -> Tensor:
         """Count the use of experts; return the terms of the router."""
         if not routings or self.balance is None:
             return torch.zeros((), device=self.model.device)
         kinds_T = kinds_BL.flatten()
-        self.balance.count(routings, kinds_T)
+        self.balance.count(routings, kinds_T, task)
         unevenness = compute_unevenness(routings, self.model.biases, kinds_T, self.recipe.config.num_experts)
         return self.recipe.unevenness * unevenness + self.recipe.z_loss * compute_z_loss(routings, kinds_T)
 
@@ -76,7 +81,7 @@ class CaptionObjective:
 
     def compute_loss(self, step: int) -> Tensor:
         """See `Objective.compute_loss`."""
-        return self._learner.learn(self.draw_batch(step))
+        return self._learner.learn(self.draw_batch(step), "captions")
 
     def draw_batch(self, step: int) -> TokenBatch:
         """The images of a step: every image once in each epoch, in random order."""
@@ -95,11 +100,15 @@ class CaptionObjective:
 
 
 class AnswerObjective:
-    """Answers from evidence, answers to questions about images, and captions, in turn."""
+    """Answers from evidence, answers to questions about images, and captions, in turn.
+
+    The stage begins with the shorter prompts over moments, which have fewer moments.
+    """
 
     def __init__(self, learner: Learner, tokenizer: LanguageTokenizer, data: TrainingData, batch: int) -> None:
         self._learner, self._data, self._batch = learner, data, batch
         self._captions = CaptionObjective(learner, tokenizer, data.captions, batch)
+        self._is_citation_V = find_citation_tokens(tokenizer).to(learner.model.device)
 
     def compute_loss(self, step: int) -> Tensor:
         """See `Objective.compute_loss`."""
@@ -107,18 +116,29 @@ class AnswerObjective:
         (kind,) = draw.choices(list(ANSWER_SHARES), list(ANSWER_SHARES.values()))
         if kind == "captions":
             return self._captions.compute_loss(step)
-        return self._learner.learn(self._draw_images(draw) if kind == "images" else self._draw_evidence(draw))
+        if kind == "images":
+            return self._learn_images(draw)
+        num_short_steps = SHORT_STEPS * self._learner.recipe.stages["answers"].steps
+        return self._learn_evidence(draw, reach=min(1.0, SHORT_REACH + (1 - SHORT_REACH) * step / num_short_steps))
 
     def compute_replay(self, step: int) -> Tensor:
         """The loss of answers alone, at half the batch, beside another objective."""
         draw = random.Random(f"replay {self._learner.recipe.seed} {step}")
-        return self._learner.learn(self._draw_images(draw) if draw.random() < 0.3 else self._draw_evidence(draw, share=0.5))
+        return self._learn_images(draw) if draw.random() < 0.3 else self._learn_evidence(draw, share=0.5)
 
-    def _draw_evidence(self, draw: random.Random, share: float = 1.0) -> TokenBatch:
+    def _learn_evidence(self, draw: random.Random, share: float = 1.0, reach: float = 1.0) -> Tensor:
+        """A share of a batch, from the shortest part `reach` of the examples."""
         count = max(1, int(self._batch * share))
-        return make_text_batch(draw_slice(draw, self._data.evidence, count), None, 0, self._learner.model.device)
+        reached = self._data.evidence[: max(count, int(reach * len(self._data.evidence)))]
+        examples = draw_slice(draw, reached, count)
+        batch = make_text_batch(examples, None, 0, self._learner.model.device)
+        is_decisive_S = self._is_citation_V[batch.targets_S]
+        starts = [0, *itertools.accumulate(len(example.answer) for example in examples[:-1])]
+        is_decisive_S[torch.tensor(starts).to(is_decisive_S.device)] = True  # to refuse or not
+        weights_S = torch.where(is_decisive_S, self._learner.recipe.citation_weight, 1.0)
+        return self._learner.learn(batch, "evidence", weights_S)
 
-    def _draw_images(self, draw: random.Random) -> TokenBatch:
+    def _learn_images(self, draw: random.Random) -> Tensor:
         """Questions of all kinds in equal shares."""
         kinds = sorted(self._data.questions.by_kind)
         drawn = [draw.choice(self._data.questions.by_kind[kinds[number % len(kinds)]]) for number in range(self._batch)]
@@ -127,7 +147,14 @@ class AnswerObjective:
             raise ValueError("Questions about images need their features.")
         media = features.draw_media(torch.tensor([row for row, _ in drawn], device=device))
         num_media_tokens = self._learner.model.prefix.config.num_image_tokens
-        return make_text_batch([example for _, example in drawn], media, num_media_tokens, device)
+        batch = make_text_batch([example for _, example in drawn], media, num_media_tokens, device)
+        return self._learner.learn(batch, "images")
+
+
+def find_citation_tokens(tokenizer: LanguageTokenizer) -> Tensor:
+    """Whether each token of the vocabulary is of brackets and digits, as those of '[12].'."""
+    texts = (tokenizer.decode([token]).strip() for token in range(tokenizer.vocab_size))
+    return torch.tensor([bool(text.strip(".")) and set(text) <= set("[]0123456789.") for text in texts])
 
 
 def draw_rows(num_rows: int, batch: int, step: int, seed: int) -> Tensor:

@@ -40,8 +40,8 @@ def default_stages() -> dict[StageName, StageRecipe]:
     return {
         "text": StageRecipe(steps=260, batch=128, rate=1.0, minutes=1.5, quantize_from=1.0),
         "captions": StageRecipe(steps=470, batch=64, rate=1.0, minutes=2.0, quantize_from=0.7),
-        "answers": StageRecipe(steps=1100, batch=48, rate=0.7, minutes=4.5),
-        "scst": StageRecipe(steps=1500, batch=64, rate=0.033, minutes=6.0),
+        "answers": StageRecipe(steps=2600, batch=48, rate=1.0, minutes=7.5),
+        "scst": StageRecipe(steps=1200, batch=64, rate=0.05, minutes=6.5),
     }
 
 
@@ -58,7 +58,7 @@ def choose_stages(
     }
 
 
-def choose_config(variant: str, width: int = 8, first: int = 12, top: int | None = None) -> LanguageConfig:
+def choose_config(variant: str, width: int = 8, first: int = 16, top: int | None = None) -> LanguageConfig:
     """SmolLM2 with 128 experts from layer `first`, or none for controls without experts.
 
     With `top` every token has as many experts, none of them null.
@@ -87,22 +87,27 @@ class LanguageRecipe:
     variant: Variant = "experts"
     balance: BalanceConfig | None = field(default_factory=BalanceConfig)  # None: the bias stays 0
     seed: int = 0
-    expert_rate: float = 6e-4  # highest learning rate of experts and routers
+    expert_rate: float = 6e-4  # highest learning rate of experts
+    router_rate: float = 4e-3  # of routers, whose inputs have a root mean square of about 0.16
     prefix_rate: float = 1e-3  # of the media prefix
     norm_rate: float = 3e-4  # of the RMSNorms
-    lora_rate: float = 5e-4
-    lora_rank: int = 108  # as many weights as the experts of the default configuration
+    attention_rank: int = 32  # of the updates of q, k, v and o in all layers; 0 for none
+    attention_rate: float = 7e-4
+    lora_rate: float = 5e-4  # of the control `lora`, which updates all matrices
+    lora_rank: int = 117  # in 4 bits as many bytes as experts and updates of the default configuration
     decay: float = 0.02  # weight decay
-    unevenness: float = 5e-2  # weight of `routing_losses.compute_unevenness`
+    unevenness: float = 0.1  # weight of `routing_losses.compute_unevenness`
     z_loss: float = 1e-4
     noise: float = 0.2  # of the image features, in their standard deviations
     dropout: float = 0.2  # of the image features
     text_noise: float = 0.5  # length of the random vector added to a caption's unit vector
-    num_views: int = 8  # of each training image: whole, mirrored, then random crops
-    num_evidence: int = 40_000  # questions over moments
+    num_views: int = 6  # of each training image: whole, mirrored, then random crops
+    num_evidence: int = 56_000  # questions over moments to draw, see `examples.draw_evidence`
+    citation_weight: float = 3.0  # of the loss of citations and of the first token of an answer from evidence
     num_samples: int = 5  # captions sampled for an image in `scst`
-    object_penalty: float = 0.3  # taken from the reward for each object word that no reference has
-    replay: float = 0.5  # share of steps in `scst` with a batch of answers beside the samples
+    bleu_weight: float = 0.5  # of BLEU-4 in the reward, beside CIDEr-D from 0 to 10
+    object_penalty: float = 0.1  # taken from the reward for each object word that no reference has
+    replay: float = 1.0  # share of steps in `scst` with a batch of answers beside the samples
     save_every: int = 400  # steps
 
     def __post_init__(self) -> None:

@@ -29,6 +29,8 @@ class StageRun:
     ) -> None:
         self._recipe, self._stage, self._sizes = recipe, stage, recipe.stages[stage]
         self._model, self._objective, self._balance = model, objective, balance
+        if balance is not None:
+            balance.restore({})  # the averages are those of the stage
         self.device = model.device
         groups = model.group_parameters(recipe)
         self._rates = [float(str(group["lr"])) * self._sizes.rate for group in groups]
@@ -68,7 +70,7 @@ class StageRun:
         torch.nn.utils.clip_grad_norm_(self._weights, MAX_GRADIENT_NORM)
         self.optimizer.step()
         if self._balance is not None:
-            self._balance.update()
+            self._balance.update(self.progress)
         self.num_done += 1
         self.seconds += time.monotonic() - start
         return loss.detach()
@@ -80,10 +82,13 @@ class StageRun:
             "seconds": self.seconds,
             "model": self._model.trained_state(),
             "optimizer": self.optimizer.state_dict(),
+            "balance": {} if self._balance is None else self._balance.state(),
         }
 
     def restore(self, state: RunState) -> None:
         """Continue from a value of `state`."""
         self.num_done, self.seconds = state["step"], state["seconds"]
         self._model.load_trained(state["model"])
+        if self._balance is not None:
+            self._balance.restore(state["balance"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # the optimizer would share the tensors

@@ -68,7 +68,7 @@ class SelfCriticalObjective:
         with _undisturbed(model.prefix):
             losses_S, routings = compute_losses(model, batch)
         of_token_S = advantages_NJ.flatten().repeat_interleave(lengths_NJ.flatten())
-        loss = (losses_S * of_token_S).mean() + self._learner.add_routing(routings, batch.kinds_BL)
+        loss = (losses_S * of_token_S).mean() + self._learner.add_routing(routings, batch.kinds_BL, "captions")
         if self._replay is not None and int((step + 1) * recipe.replay) > int(step * recipe.replay):
             loss = loss + self._replay.compute_replay(step)
         return loss

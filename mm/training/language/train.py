@@ -1,8 +1,8 @@
 """Train experts, norms and media prefix on the frozen language model.
 
 Stages run one after the other; a stage that is complete is not run again, and one that was
-interrupted continues from its last saved step. Writes `additions.safetensors`, `metrics.json` and
-`losses.json` into the output folder.
+interrupted continues from its last saved step. After each stage, writes `additions.safetensors`,
+`metrics.json` and `losses.json` into the output folder.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from mm.models.language.tokenizer import LanguageTokenizer
 from mm.training.checkpoint import read_state, write_state
 from mm.training.language.data_sets.prepare import Prepared
 from mm.training.language.evaluation import Evaluator, Numbers
+from mm.training.language.experts.low_rank import collect_updates
 from mm.training.language.model import Base, TrainedModel
 from mm.training.language.objectives import AnswerObjective, CaptionObjective, Learner, Objective
 from mm.training.language.recipe import STAGES, LanguageRecipe, StageName, fingerprint
@@ -58,7 +59,7 @@ def train_language(
     for stage in stages:
         metrics[stage] = trainer.run(stage, is_last=stage == stages[-1])
         write_atomic(recipe.out / METRICS, json.dumps(metrics, indent=1).encode())
-    _write_result(recipe, base, model, metrics)
+        _write_result(recipe, base, model, metrics)
     return metrics
 
 
@@ -120,7 +121,7 @@ class _Trainer:
             return CaptionObjective(self._learner, self._tokenizer, train.captions, batch)
         if stage == "answers":
             return AnswerObjective(self._learner, self._tokenizer, train, batch)
-        scorer = CaptionScorer(train.captions.references, self._recipe.object_penalty)
+        scorer = CaptionScorer(train.captions.references, self._recipe.object_penalty, self._recipe.bleu_weight)
         rewards = CaptionRewards(scorer, self._num_processes)
         replay = AnswerObjective(self._learner, self._tokenizer, train, batch) if train.evidence else None
         return SelfCriticalObjective(self._learner, self._tokenizer, train.captions, rewards, replay, batch)
@@ -137,7 +138,15 @@ def _write_result(recipe: LanguageRecipe, base: Base, model: TrainedModel, metri
         return
     weights = {name: value.float().cpu().numpy() for name, value in model.language.state_dict().items()}
     prefix = {name: value.float().cpu().numpy() for name, value in model.prefix.state_dict().items()}
+    updates = collect_updates(model.language)
     training = {"recipe": json.loads(json.dumps(asdict(recipe), default=str)), "metrics": metrics}
     write_additions(
-        recipe.out / ADDITIONS, recipe.config, weights, recipe.prefix, prefix, base_sha256=base.sha256, training=training
+        recipe.out / ADDITIONS,
+        recipe.config,
+        weights,
+        recipe.prefix,
+        prefix,
+        base_sha256=base.sha256,
+        training=training,
+        updates=updates,
     )

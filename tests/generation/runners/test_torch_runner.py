@@ -72,6 +72,14 @@ def test_torch_runner_in_lower_precisions_is_near_the_reference(precision: torch
     compare_on_random_schedule(3, MOE, weights, runner, tolerance, has_expert_bias=False)
 
 
+def test_torch_runner_with_precise_matrices_is_nearer_the_reference() -> None:
+    weights = {name: value * (1.0 if value.ndim < 2 else 0.5) for name, value in random_weights(DENSE, 3).items()}
+    weights = {name: value.astype(np.float32) for name, value in weights.items()}
+    matrices = [name for name in weights if name.endswith("_proj.weight")]
+    runner = TorchRunner(DENSE, weights, SIZES.num_blocks, SIZES.block_size, precision="int4", precise=matrices)
+    compare_on_random_schedule(3, DENSE, weights, runner, 0.3, has_expert_bias=False)
+
+
 def test_torch_runner_refuses_an_unknown_precision() -> None:
     with pytest.raises(InvalidInput, match="fp16, bf16, int8, int4"):
         TorchRunner(DENSE, random_weights(DENSE), 1, 1, precision="int2")  # type: ignore[arg-type]

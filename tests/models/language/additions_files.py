@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mm.models.language.checkpoint.file import write_additions
+from mm.models.language.checkpoint.low_rank import LowRankUpdate, list_update_shapes
 from mm.models.language.checkpoint.weight_precisions import is_added
 from mm.models.language.config import LanguageConfig
 from mm.models.language.gguf.reader import read_gguf
@@ -28,14 +29,35 @@ SMOLLM2_MOE = LanguageConfig(
 
 
 def write_random_additions(
-    path: Path, config: LanguageConfig = MOE, prefix: MediaPrefixConfig = PREFIX, seed: int = 0, base_sha256: str = "0" * 64
+    path: Path,
+    config: LanguageConfig = MOE,
+    prefix: MediaPrefixConfig = PREFIX,
+    seed: int = 0,
+    base_sha256: str = "0" * 64,
+    rank: int = 0,
 ) -> Path:
     """A file with random weights; for `SMOLLM2_MOE` with the norms of SmolLM2."""
     weights = random_weights(config, seed) if config == MOE else _draw_additions(config, seed)
     write_additions(
-        path, config, weights, prefix, random_prefix_weights(prefix, seed), base_sha256=base_sha256, training={"steps": 3}
+        path,
+        config,
+        weights,
+        prefix,
+        random_prefix_weights(prefix, seed),
+        base_sha256=base_sha256,
+        training={"steps": 3},
+        updates=random_updates(config, rank, seed),
     )
     return path
+
+
+def random_updates(config: LanguageConfig, rank: int, seed: int = 0) -> dict[str, LowRankUpdate]:
+    """Updates of all matrices of the attention."""
+    random = np.random.default_rng(seed)
+    return {
+        name: LowRankUpdate(*(random.standard_normal(shape, np.float32) * np.float32(0.1) for shape in shapes))
+        for name, shapes in list_update_shapes(config, rank).items()
+    }
 
 
 def get_dense_base(config: LanguageConfig) -> LanguageConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mm.training.language.data_sets.sets import make_caption_set
 from mm.training.language.model import TrainedModel
 from mm.training.language.objectives import Learner
 from mm.training.language.recipe import StageRecipe
-from mm.training.language.rewards import CaptionRewards, CaptionScorer
+from mm.training.language.rewards import CaptionRewards, CaptionScorer, SentenceBleu
 from mm.training.language.run import StageRun
 from mm.training.language.scst import SelfCriticalObjective, count_tokens
 from tests.training.language.tiny_training import CPU, load_tokenizer, make_base, make_recipe
@@ -28,6 +29,22 @@ def test_caption_scorer_prefers_a_reference_and_takes_off_unsupported_objects() 
     assert plain.score(0, "A dog runs.") > plain.score(0, "A dog")
     assert penal.score(0, "A dog runs.") == plain.score(0, "A dog runs.")
     assert penal.score(0, "A dog and a horse and a boat.") == pytest.approx(plain.score(0, "A dog and a horse and a boat.") - 1.0)
+
+
+def test_sentence_bleu_prefers_whole_captions() -> None:
+    bleu = SentenceBleu([("a", "brown", "dog", "runs", "on", "grass"), ("a", "dog", "runs")])
+    assert bleu.score(("a", "dog", "runs")) == pytest.approx(1.0)
+    assert bleu.score(("a", "brown", "dog", "runs", "on", "grass")) == pytest.approx(1.0)
+    assert bleu.score(("a", "dog")) == pytest.approx(math.exp(1 - 3 / 2))
+    # 4 of 4 words, 3 of 4 pairs with one added, 2 of 3, 1 of 2; no brevity penalty beside 3 words
+    assert bleu.score(("a", "dog", "on", "grass")) == pytest.approx((3 / 4 * 1 / 3 * 1 / 2) ** 0.25)
+    assert bleu.score(("horse",)) == 0.0
+    assert bleu.score(()) == 0.0
+
+
+def test_caption_scorer_with_bleu_adds_its_weight() -> None:
+    plain, more = CaptionScorer(REFERENCES, 0.0), CaptionScorer(REFERENCES, 0.0, 0.5)
+    assert more.score(0, "A dog runs.") == pytest.approx(plain.score(0, "A dog runs.") + 0.5)
 
 
 def test_caption_rewards_of_several_processes_equal_those_of_one() -> None:

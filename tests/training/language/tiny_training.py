@@ -92,7 +92,7 @@ def make_recipe(data: Path, out: Path, **changes: object) -> LanguageRecipe:
     prefix = MediaPrefixConfig(hidden_size=32, map_hidden_size=32, vector_hidden_size=32, time_hidden_size=32)
     values: dict[str, object] = {
         "texts": data / "texts.safetensors", "config": MOE, "prefix": prefix, "stages": STAGES,
-        "num_views": 3, "num_evidence": 24, "num_samples": 3, "save_every": 1,
+        "num_views": 3, "attention_rank": 4, "num_evidence": 24, "num_samples": 3, "save_every": 1,
     }  # fmt: skip
     return LanguageRecipe(data, out, **{**values, **changes})  # type: ignore[arg-type]
 

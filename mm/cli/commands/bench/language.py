@@ -48,12 +48,14 @@ def command(
 
     if unknown := sorted(set(formats) - FORMATS.keys()):
         raise InvalidInput(f"There is no weight format {unknown[0]!r}. Formats are: {'; '.join(FORMATS)}.")
+    precise: list[str] = []
     if layers is None:
-        config, weights = read_builtin(additions, experts, expert_layers)
+        config, weights, precise = read_builtin(additions, experts, expert_layers)
     else:
         config, weights = draw_small(layers, vocabulary, experts, expert_layers)
     tokens = [] if text is None else _encode(text)[:text_tokens]
-    print_report(measure(config, weights, batches, steps, threads, tokens, formats or tuple(FORMATS)), as_json)
+    report = measure(config, weights, batches, steps, threads, tokens, formats or tuple(FORMATS), precise)
+    print_report(report, as_json)
 
 
 def _encode(path: Path) -> list[int]:

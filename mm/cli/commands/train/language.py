@@ -45,8 +45,12 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @click.option("--seed", type=int)
 @click.option("--views", "num_views", type=click.IntRange(1), help="Views of each training image.")
 @click.option("--questions", "num_evidence", type=click.IntRange(0), help="Questions over moments to draw.")
+@click.option("--citation-weight", type=click.FloatRange(0), help="Weight of the loss of citations in answers.")
 @click.option("--unevenness", type=click.FloatRange(0), help="Weight of the term that evens the use of experts.")
+@click.option("--attention-rank", type=click.IntRange(0), help="Rank of the updates of the attention; 0: none.")
+@click.option("--attention-rate", type=click.FloatRange(0), help="Highest learning rate of these updates.")
 @click.option("--object-penalty", type=click.FloatRange(0), help="Taken from the reward for an unsupported object word.")
+@click.option("--bleu-weight", type=click.FloatRange(0), help="Weight of BLEU-4 in the reward.")
 @click.option("--norm-rate", type=click.FloatRange(0), help="Highest learning rate of the norms.")
 @options.as_json
 def command(

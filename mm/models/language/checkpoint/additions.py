@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mm.errors import Corrupt
 from mm.files import hash_file
+from mm.models.language.checkpoint.low_rank import LowRankUpdate
 from mm.models.language.checkpoint.rounding import RoundedMatrix
 from mm.models.language.config import LanguageConfig
 from mm.models.language.media_prefix import MediaPrefix
@@ -33,7 +34,7 @@ class AdditionsMetadata:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Additions:
-    """Routed experts, routers, norms and the media prefix of a trained model."""
+    """Routed experts, routers, norms, updates of the attention and the media prefix."""
 
     config: LanguageConfig
     """Of the merged model."""
@@ -43,6 +44,8 @@ class Additions:
     """The matrices of routed experts by name, as integers with scales."""
     prefix: MediaPrefix
     metadata: AdditionsMetadata
+    updates: Mapping[str, LowRankUpdate] = field(default_factory=dict)
+    """Of matrices of the attention, by name of the weight."""
 
     def require_base(self, gguf: Path) -> None:
         """Raise `Corrupt` unless the additions belong to this file, which is read whole."""
@@ -67,6 +70,8 @@ class Additions:
                 merged[name] = self.weights[name]
             else:
                 merged[name] = _find(base, name.replace("mlp.shared_experts.", "mlp."))
+            if name in self.updates:
+                merged[name] = merged[name] + self.updates[name].compute()
         check_weights(self.config, merged)
         return merged
 

@@ -23,6 +23,7 @@ import mm
 from mm.errors import Corrupt, InvalidInput
 from mm.files import write_atomic
 from mm.models.language.checkpoint.additions import Additions, AdditionsMetadata
+from mm.models.language.checkpoint.low_rank import DOWN, UP, UPDATE_BITS, LowRankUpdate, list_update_shapes
 from mm.models.language.checkpoint.rounding import Bits, BlockFormat, RoundedMatrix, pack_values, round_matrix, unpack_values
 from mm.models.language.checkpoint.weight_precisions import (
     EXPERT_BITS,
@@ -57,13 +58,15 @@ def write_additions(
     *,
     base_sha256: str,
     training: Mapping[str, object],
+    updates: Mapping[str, LowRankUpdate] | None = None,
 ) -> int:
     """Round and write what training adds; returns the bytes of the file.
 
     `weights` may be all weights of the model: experts, routers, selection biases and norms are
-    selected. Raises `InvalidInput` for a model without experts, matrices that are not whole blocks,
-    numbers that are not finite, and a summary of the training that is not JSON; `Corrupt` when
-    weights are missing or have another shape.
+    selected. `updates` are those of all matrices of the attention. Raises `InvalidInput` for a
+    model without experts, matrices that are not whole blocks, numbers that are not finite, and a
+    summary of the training that is not JSON; `Corrupt` when weights are missing or have another
+    shape.
     """
     if not config.num_experts:
         raise InvalidInput("A model without experts has no additions to write.")
@@ -73,9 +76,16 @@ def write_additions(
         if name not in weights or weights[name].shape != shape:
             raise Corrupt(f"The weight {name} is missing or has another shape than {shape}.")
         _add_tensor(tensors, name, weights[name], EXPERT_BITS if is_expert(name) else None)
+    rank = _find_rank(updates or {})
+    for name, shapes in list_update_shapes(config, rank).items():
+        update = (updates or {}).get(name)
+        if update is None or (update.down_RK.shape, update.up_NR.shape) != shapes:
+            raise Corrupt(f"The update of {name} is missing or is not of rank {rank}.")
+        _add_tensor(tensors, name + DOWN, update.down_RK, UPDATE_BITS)
+        _add_tensor(tensors, name + UP, update.up_NR, UPDATE_BITS)
     for name, weight in prefix_weights.items():
         _add_tensor(tensors, PREFIX + name, weight, PREFIX_BITS if name in PREFIX_MATRICES else None)
-    data = save(tensors, _describe(config, prefix_config, base_sha256, training, _hash_tensors(tensors)))
+    data = save(tensors, _describe(config, prefix_config, rank, base_sha256, training, _hash_tensors(tensors)))
     write_atomic(path, data)
     return len(data)
 
@@ -96,6 +106,13 @@ def load_additions(path: Path) -> Additions:
             experts[name] = _take_matrix(path, tensors, name, shape, EXPERT_BITS)
         else:
             weights[name] = _take(path, tensors, name, shape).astype(np.float32)
+    updates = {
+        name: LowRankUpdate(
+            _take_matrix(path, tensors, name + DOWN, down, UPDATE_BITS).dequantize(),
+            _take_matrix(path, tensors, name + UP, up, UPDATE_BITS).dequantize(),
+        )
+        for name, (down, up) in list_update_shapes(stored.config, stored.attention_rank).items()
+    }
     prefix_weights = {
         name: _take_matrix(path, tensors, PREFIX + name, shape, PREFIX_BITS).dequantize()
         if name in PREFIX_MATRICES
@@ -104,7 +121,8 @@ def load_additions(path: Path) -> Additions:
     }
     if tensors:
         raise Corrupt(f"{path} holds the tensor {min(tensors)}, which is not one of the model.")
-    return Additions(stored.config, weights, experts, MediaPrefix(stored.prefix_config, prefix_weights), stored.metadata)
+    prefix = MediaPrefix(stored.prefix_config, prefix_weights)
+    return Additions(stored.config, weights, experts, prefix, stored.metadata, updates)
 
 
 def read_metadata(path: Path) -> AdditionsMetadata:
@@ -123,11 +141,17 @@ def read_metadata(path: Path) -> AdditionsMetadata:
 class _Description:
     config: LanguageConfig
     prefix_config: MediaPrefixConfig
+    attention_rank: int
     metadata: AdditionsMetadata
 
 
 def _describe(
-    config: LanguageConfig, prefix_config: MediaPrefixConfig, base_sha256: str, training: Mapping[str, object], digest: str
+    config: LanguageConfig,
+    prefix_config: MediaPrefixConfig,
+    rank: int,
+    base_sha256: str,
+    training: Mapping[str, object],
+    digest: str,
 ) -> dict[str, str]:
     try:
         summary = json.loads(json.dumps(dict(training), allow_nan=False))
@@ -137,6 +161,7 @@ def _describe(
         "version": VERSION,
         "config": config.to_metadata(),
         "media_prefix": prefix_config.to_metadata(),
+        "attention_rank": rank,
         "base_sha256": base_sha256,
         "training": summary,
         "sha256": digest,
@@ -153,7 +178,9 @@ def _read_description(path: Path, stored: Mapping[str, str]) -> _Description:
         prefix_config = MediaPrefixConfig.from_metadata(described["media_prefix"])
         _require_blocks(config, prefix_config)
         metadata = AdditionsMetadata(described["base_sha256"], described["training"], described["sha256"])
-        return _Description(config, prefix_config, metadata)
+        rank = int(described.get("attention_rank", 0))  # files without updates may lack it
+        _require_update_blocks(config, rank)
+        return _Description(config, prefix_config, rank, metadata)
     except (KeyError, TypeError, ValueError, InvalidInput) as error:
         raise Corrupt(f"{path} does not describe trained weights of the language model: {error!r}.") from error
 
@@ -164,6 +191,18 @@ def _require_blocks(config: LanguageConfig, prefix_config: MediaPrefixConfig) ->
     shapes += [shape for name, shape in list_prefix_shapes(prefix_config).items() if name in PREFIX_MATRICES]
     for shape in shapes:
         BlockFormat.choose(EXPERT_BITS, *shape[-2:])
+
+
+def _require_update_blocks(config: LanguageConfig, rank: int) -> None:
+    """Raise `InvalidInput` unless the matrices of updates of this rank are whole blocks."""
+    for shapes in list_update_shapes(config, rank).values():
+        for shape in shapes:
+            BlockFormat.choose(UPDATE_BITS, *shape)
+
+
+def _find_rank(updates: Mapping[str, LowRankUpdate]) -> int:
+    """That of any update; 0 without updates."""
+    return next((len(update.down_RK) for update in updates.values()), 0)
 
 
 def _list_added_shapes(config: LanguageConfig) -> dict[str, tuple[int, ...]]:

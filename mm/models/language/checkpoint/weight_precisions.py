@@ -1,7 +1,7 @@
 """In which precision a file stores each weight that training adds.
 
-Routed experts in 4 bits, matrices of the media prefix in 8 bits, routers in float16, everything
-else (selection biases, norms, positions, statistics) in float32.
+Routed experts in 4 bits, matrices of the media prefix and of updates (`low_rank`) in 8 bits,
+routers in float16, everything else (selection biases, norms, positions, statistics) in float32.
 """
 
 from __future__ import annotations

@@ -80,11 +80,11 @@ class GraphBuilder(OnnxBuilder):
         """x * sigmoid(x)."""
         return self.add_microsoft("QuickGelu", [x], alpha=1.0)
 
-    def linear(self, x_BSK: str, weight_NK: Float) -> str:
-        """x @ weight.T in the format of the layers."""
-        if self.format.precision == "int4":
+    def linear(self, x_BSK: str, weight_NK: Float, *, is_precise: bool = False) -> str:
+        """x @ weight.T in the format of the layers; a precise matrix has at least 8 bits."""
+        if self.format.precision == "int4" and not is_precise:
             return self.multiply(self._extend(x_BSK, weight_NK.shape[1]), quantize_with_offsets(weight_NK).extended)
-        if self.format.precision == "int8":
+        if self.format.is_quantized:
             return self.multiply(x_BSK, quantize_blocks(weight_NK, 8))
         return self.add("MatMul", [x_BSK, self.stored(np.ascontiguousarray(weight_NK.T))])
 

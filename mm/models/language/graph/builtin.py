@@ -55,24 +55,25 @@ class BuiltinModel:
 
     def build(self) -> None:
         """Write the graphs. The additions must belong to the installed SmolLM2."""
+        from mm.models.language.base_weights import round_weights
         from mm.models.language.graph.decoder import write_graphs
 
         file = read_gguf(find_smollm2())
-        config, experts = read_config(file), {}
+        config, experts, precise = read_config(file), {}, list[str]()
         weights = read_weights(file, config)
         if self.precision != "int4":  # which rounds them
-            from mm.models.language.base_weights import round_weights
-
             weights = round_weights(weights)
         if self.additions is not None:
             additions = load_additions(self.additions)
+            precise = [name for name in additions.updates if self.precision == "int4"]
+            weights |= round_weights({name: weights[name] for name in precise})  # the updates were trained on these
             config, weights = additions.config, additions.merge(weights)
             layers = {name.removesuffix(_GATE_UP) for name in additions.experts if name.endswith(_GATE_UP)}
             experts = {
                 layer + "mlp": convert_experts(additions.experts[layer + _GATE_UP], additions.experts[layer + _DOWN])
                 for layer in layers
             }
-        write_graphs(self.cache, self._make_key(), weights, config, WeightFormat(self.precision), experts)
+        write_graphs(self.cache, self._make_key(), weights, config, WeightFormat(self.precision), experts, precise)
 
     def _ensure_graphs(self) -> str:
         """The key of the graphs, which are built if they are not there."""

@@ -17,7 +17,7 @@ Outputs: `logits` float32 (R, vocab_size) and `present.*`, which may share memor
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -60,14 +60,16 @@ def write_graphs(
     config: LanguageConfig,
     weight_format: WeightFormat,
     experts: QuantizedExperts | None = None,
+    precise: Collection[str] = (),
 ) -> None:
     """Write the files of `locate_files`, and of `locate_mapped` for quantized experts.
 
     That of the decoder is the last: where it is, the others are.
 
     The key must name everything that determines the bytes. `experts` are those that INT4 does not
-    round again. Raises `Corrupt` for weights of another model, `InvalidInput` for sizes that cannot
-    be quantized.
+    round again, `precise` the names of matrices of the attention that INT4 rounds to 8 bits, since
+    they are not on the grid of 4 bits. Raises `Corrupt` for weights of another model,
+    `InvalidInput` for sizes that cannot be quantized.
     """
     check_weights(config, weights)
     decoder, embedding, data_file = locate_files(folder, key)
@@ -75,7 +77,7 @@ def write_graphs(
     data = ExternalData(data_file.name)
     table = _Embeddings(weights, weight_format)
     lookup = table.build_lookup(data)
-    graph = _Decoder(weights, config, table, data, experts or {}).build_decoder()
+    graph = _Decoder(weights, config, table, data, experts or {}, precise).build_decoder()
     with open_atomic(data_file) as file:
         data.write(file)
     write_atomic(embedding, lookup)
@@ -121,10 +123,16 @@ class _Decoder(GraphBuilder):
     """The layers."""
 
     def __init__(
-        self, weights: Weights, config: LanguageConfig, table: _Embeddings, data: ExternalData, experts: QuantizedExperts
+        self,
+        weights: Weights,
+        config: LanguageConfig,
+        table: _Embeddings,
+        data: ExternalData,
+        experts: QuantizedExperts,
+        precise: Collection[str],
     ) -> None:
         super().__init__(weights, table.format, data)
-        self._config, self._table, self._experts = config, table, experts
+        self._config, self._table, self._experts, self._precise = config, table, experts, precise
         pairs = np.arange(0, config.head_dim, 2) / config.head_dim
         angles = np.arange(config.max_position_embeddings)[:, None] / config.rope_theta**pairs
         self._rotations = [self.constant(function(angles).astype(np.float32)) for function in (np.cos, np.sin)]
@@ -151,8 +159,8 @@ class _Decoder(GraphBuilder):
     def _attend(self, x_BSD: str, layer: int) -> str:
         """Causal attention of the chunks to the cache, to which they are appended."""
         name = f"{name_layer(layer)}self_attn."
-        query_key_value = np.concatenate([self.weight(f"{name}{part}_proj.weight") for part in "qkv"])
-        inputs = [self.linear(x_BSD, query_key_value), "", "", *name_past(layer), LAST_POSITIONS, MAX_LENGTH, *self._rotations]
+        query_key_value = self._project(x_BSD, *(f"{name}{part}_proj.weight" for part in "qkv"))
+        inputs = [query_key_value, "", "", *name_past(layer), LAST_POSITIONS, MAX_LENGTH, *self._rotations]
         inputs += [""] * 7 + [CHUNK_LENGTHS]
         attended = f"attended{layer}"
         self.add_node(
@@ -164,7 +172,12 @@ class _Decoder(GraphBuilder):
             kv_num_heads=self._config.num_key_value_heads,
             do_rotary=1,
         )
-        return self.linear(attended, self.weight(f"{name}o_proj.weight"))
+        return self._project(attended, f"{name}o_proj.weight")
+
+    def _project(self, x_BSD: str, *names: str) -> str:
+        """The product with matrices joined along their rows."""
+        matrix = np.concatenate([self.weight(name) for name in names])
+        return self.linear(x_BSD, matrix, is_precise=any(name in self._precise for name in names))
 
     def _feed_forward(self, x_BSD: str, layer: int) -> str:
         """SwiGLU; in an MoE layer the shared experts and the routed ones."""

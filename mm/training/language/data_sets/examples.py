@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.answers.answer_text import format_answer
+from mm.answers.exact import EXACT_KINDS
 from mm.answers.prompt import Prompt, build_prompt
-from mm.data.language.evidence.evidence_set import draw_evidence_set
+from mm.data.language.evidence.evidence_set import MAKERS, draw_evidence_set
 from mm.data.language.evidence.examples import EvidenceExample
 from mm.data.language.image_questions import ImageQuestion
 from mm.data.language.sources import SourcePool, read_source_pool
@@ -25,6 +26,8 @@ from mm.training.language.sequences.batches import MAX_CAPTION_TOKENS, Request, 
 
 MAX_EVIDENCE_TOKENS = 768
 """Longer prompts with their answers are left out of training."""
+EXACT_KEPT = 3
+"""One of so many questions of `EXACT_KINDS` is learned: no rule may find how one is worded."""
 _CHUNK = 500
 
 
@@ -87,7 +90,8 @@ def draw_evidence(
 ) -> list[TextExample]:
     """Draw encoded questions over moments of a split, sorted by length, short ones first.
 
-    Those of more than `MAX_EVIDENCE_TOKENS` are left out. Raises `InvalidInput` as the data does.
+    Those of more than `MAX_EVIDENCE_TOKENS` are left out, and most of the kinds that the service
+    answers without a model. Raises `InvalidInput` as the data does.
     """
     chunks = [(split, min(_CHUNK, count - start), seed * 10_007 + start) for start in range(0, count, _CHUNK)]
     if num_processes > 1:
@@ -125,4 +129,8 @@ class _EvidenceDrawer:
 
 def _draw_chunk(chunk: tuple[str, int, int]) -> list[TextExample]:
     drawn = draw_evidence_set(_EvidenceDrawer.pool, *chunk)
-    return [encode_evidence(_EvidenceDrawer.tokenizer, example) for example in drawn]
+    return [
+        encode_evidence(_EvidenceDrawer.tokenizer, example)
+        for number, example in enumerate(drawn)
+        if example.kind not in EXACT_KINDS or number // len(MAKERS) % EXACT_KEPT == 0
+    ]

@@ -19,7 +19,7 @@ from mm.models.language.media_prefix.network_torch import pool_maps
 from mm.training.align.augment import Views, draw_views
 from mm.training.language.sequences.batches import Media
 
-CROPS = Views(smallest_crop=0.5, stretch=1.3, colour=0.2, grey=0.0, cutout=0.0, mixup=0.0)
+CROPS = Views(smallest_crop=0.65, stretch=1.15, colour=0.0, grey=0.0, cutout=0.0, mixup=0.0)
 """Augmentation of the views after the whole image and its mirror image."""
 _BATCH = 200
 

@@ -16,6 +16,7 @@ from mm.errors import Corrupt, InvalidInput
 from mm.files import hash_file
 from mm.models.language.checkpoint.fake_quantization import fake_quantize
 from mm.models.language.checkpoint.file import load_additions, read_metadata, write_additions
+from mm.models.language.checkpoint.low_rank import list_update_shapes
 from mm.models.language.checkpoint.rounding import BlockFormat, count_bytes
 from mm.models.language.checkpoint.weight_precisions import EXPERT_BITS, PREFIX_BITS, PREFIX_MATRICES, is_expert, is_router
 from mm.models.language.config import LanguageConfig
@@ -25,7 +26,7 @@ from mm.models.language.network_torch import LanguageModel
 from mm.models.language.reference.attention import KVCache
 from mm.models.language.reference.network import compute_logits, forward
 from mm.models.language.weights import check_weights, list_weight_shapes
-from tests.models.language.additions_files import PREFIX, SMOLLM2_MOE, get_dense_base, write_random_additions
+from tests.models.language.additions_files import PREFIX, SMOLLM2_MOE, get_dense_base, random_updates, write_random_additions
 from tests.models.language.media_prefix.prefixes import random_images, random_prefix_weights
 from tests.models.language.models import MOE, random_weights
 
@@ -103,19 +104,21 @@ def test_written_bytes_are_the_same_for_the_same_weights(path: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("width", "layers", "prefix"),
+    ("width", "layers", "rank", "prefix"),
     [
-        (16, 10, MediaPrefixConfig(map_hidden_size=960)),
-        (8, 15, MediaPrefixConfig()),
-        (8, 20, MediaPrefixConfig(map_hidden_size=512, vector_hidden_size=288)),
+        (16, 10, 0, MediaPrefixConfig(map_hidden_size=960)),
+        (8, 14, 32, MediaPrefixConfig()),
+        (8, 18, 0, MediaPrefixConfig()),
+        (8, 20, 0, MediaPrefixConfig(map_hidden_size=512, vector_hidden_size=288)),
     ],
-    ids=["w16 x 10", "w8 x 15", "w8 x 20"],
+    ids=["w16 x 10", "w8 x 14, rank 32", "w8 x 18", "w8 x 20"],
 )
-def test_additions_of_each_size_take_less_than_24_mb(width: int, layers: int, prefix: MediaPrefixConfig) -> None:
+def test_additions_of_each_size_take_less_than_24_mb(width: int, layers: int, rank: int, prefix: MediaPrefixConfig) -> None:
     config = replace(SMOLLM2_MOE, moe_intermediate_size=width, first_k_dense_replace=30 - layers)
     experts = count_bytes((128, 2 * width, 576), 4) + count_bytes((128, 576, width), 4)
     router, norms = 130 * 576 * 2 + 130 * 4, 61 * 576 * 4
-    assert layers * (experts + router) + norms + count_prefix_bytes(prefix) < 23.9e6
+    updates = sum(count_bytes(shape, 8) for shapes in list_update_shapes(config, rank).values() for shape in shapes)
+    assert layers * (experts + router) + norms + updates + count_prefix_bytes(prefix) < 23.9e6
     assert sum(config.is_moe_layer(layer) for layer in range(30)) == layers
 
 
@@ -124,6 +127,37 @@ def test_size_of_a_file_is_that_of_its_rounded_matrices(tmp_path: Path) -> None:
     experts = 2 * (count_bytes((128, 16, 576), 4) + count_bytes((128, 576, 8), 4))
     others = 2 * 130 * (576 * 2 + 4) + 61 * 576 * 4 + count_prefix_bytes(MediaPrefixConfig())
     assert 0 < path.stat().st_size - experts - others < 20_000  # the names of the tensors
+
+
+def test_updates_of_the_attention_are_rounded_to_8_bits_and_merged(tmp_path: Path) -> None:
+    additions = load_additions(write_random_additions(tmp_path / "updates.safetensors", rank=4))
+    merged = additions.merge(DENSE)
+    check_weights(MOE, merged)
+    for name, update in random_updates(MOE, 4).items():
+        assert ".self_attn." in name
+        stored = additions.updates[name]
+        for given, kept in ((update.down_RK, stored.down_RK), (update.up_NR, stored.up_NR)):
+            rounded = fake_quantize(torch.from_numpy(given), BlockFormat.choose(8, *given.shape)).numpy()
+            np.testing.assert_array_equal(kept, rounded)
+        np.testing.assert_allclose(merged[name], DENSE[name] + stored.up_NR @ stored.down_RK, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(merged[name], DENSE[name] + update.compute(), atol=5e-3)
+    assert len(additions.updates) == 4 * MOE.num_hidden_layers
+
+
+def test_updates_of_some_matrices_only_are_corrupt(tmp_path: Path) -> None:
+    updates = random_updates(MOE, 4)
+    updates.popitem()
+    with pytest.raises(Corrupt, match=r"o_proj\.weight is missing or is not of rank 4"):
+        write_additions(
+            tmp_path / "some.safetensors",
+            MOE,
+            random_weights(MOE),
+            PREFIX,
+            random_prefix_weights(PREFIX),
+            base_sha256="0" * 64,
+            training={},
+            updates=updates,
+        )
 
 
 def test_additions_of_another_base_model_are_refused(path: Path, tmp_path: Path) -> None:

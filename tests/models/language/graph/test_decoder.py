@@ -13,6 +13,7 @@ from mm.models.language.graph.decoder import write_graphs
 from mm.models.language.graph.names import locate_files
 from mm.models.language.graph.session import OnnxDecoder, allocate_cache
 from mm.models.language.graph.weight_format import WeightFormat
+from mm.models.language.quantization.blocks import quantize_blocks
 from mm.models.language.quantization.experts import quantize_experts
 from mm.models.language.reference.attention import KVCache
 from mm.models.language.reference.network import compute_logits, forward
@@ -204,6 +205,18 @@ def test_write_graphs_with_rounded_experts_does_not_round_them_again(tmp_path: P
     np.testing.assert_array_equal(
         run_all(OnnxDecoder(tmp_path, "given"), embeddings), run_all(load(tmp_path, doubled, weight_format), embeddings)
     )
+
+
+def test_write_graphs_with_precise_matrices_rounds_these_to_8_bits(tmp_path: Path) -> None:
+    weights, weight_format, embeddings = random_weights(DENSE, 29), EXACT[2], draw_embeddings(30, 6)
+    precise = [name for name in weights if "layers.1.self_attn." in name and name.endswith("_proj.weight")]
+    write_graphs(tmp_path, "precise", weights, DENSE, weight_format, precise=precise)
+    rounded = round_to(weights, weight_format)
+    for part in ("q", "k", "v", "o"):
+        name = f"model.layers.1.self_attn.{part}_proj.weight"
+        rounded[name] = quantize_blocks(weights[name], 8).dequantize()
+    logits = run_all(OnnxDecoder(tmp_path, "precise"), embeddings)
+    assert relative_error(logits, run_reference(rounded, DENSE, embeddings)) < 1e-5
 
 
 def test_write_graphs_stores_the_embeddings_once(tmp_path: Path) -> None:
