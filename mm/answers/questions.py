@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mm.answers.requests import remove_request
 from mm.answers.words import FUNCTION_WORDS, QUESTION_WORDS, correct_spelling, known_words
 from mm.models.text.english_words import load_english_words
 
@@ -118,7 +119,7 @@ def parse_question(message: str, item_names: Sequence[str] = ()) -> Question:
         if len(parts) > 1:
             return Question(kind, _strip(parts[-2], kind), other=_strip(parts[-1], kind))
         kind = "search"
-    return Question(kind, _strip(text, kind))
+    return Question(kind, _strip(remove_request(text) if kind == "search" else text, kind))
 
 
 def _find_kind(text: str) -> QuestionKind:
