@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from mm.answers.conversation.commands import Command
+from mm.answers.conversation.command import Command
 from mm.answers.conversation.references import find_listed
 from mm.answers.search_state import SearchState
 

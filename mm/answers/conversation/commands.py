@@ -7,33 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from mm.answers.conversation import lexicon
+from mm.answers.conversation.classes import CLASS_WORDS
+from mm.answers.conversation.command import MAX_THING_WORDS, Command, Operation
 from mm.answers.conversation.references import NUMERALS, ORDINALS, find_ordinal
-from mm.answers.words import QUESTION_WORDS, correct_spelling, known_words
+from mm.answers.conversation.rules import parse_by_classes, parse_restriction
+from mm.answers.words import FUNCTION_WORDS, QUESTION_WORDS, correct_spelling, known_words
 from mm.models.text.english_words import load_english_words
 
-Operation = Literal[
-    "question", "select", "earlier", "later", "only_item", "all_items", "without", "also", "back", "clear", "talk"
-]
-MAX_THING_WORDS = 4
-"""Words of what 'without' and 'also' name; a longer text is a question."""
 _WORD = re.compile(r"[\w'.-]*[\w']")
 _ASKS = frozenset(["when", "where", "who", "whose", "why", "how", "which"])
 _REFERENCES = frozenset(("it", "them", "these", "those"))
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A parsed message."""
-
-    operation: Operation
-    thing: str = ""
-    """What a moment must show, or must not show."""
-    ordinal: int = 0
-    """Position from 0; -1 for the last."""
 
 
 def parse_command(message: str, item_names: Sequence[str], *, has_query: bool) -> Command:
@@ -49,7 +34,7 @@ def parse_command(message: str, item_names: Sequence[str], *, has_query: bool) -
     words = _WORD.findall(text)
     if item_names:
         is_limit = set(words) <= lexicon.LIMIT and not set(words) & {"what", "when"}
-        return Command("only_item") if is_limit else Command("question")
+        return Command("only_item" if is_limit or parse_restriction(text) else "question")
     if words and set(words) & lexicon.TALK and set(words) <= lexicon.TALK | lexicon.WITH_TALK:
         return Command("talk")
     if not has_query:
@@ -58,7 +43,10 @@ def parse_command(message: str, item_names: Sequence[str], *, has_query: bool) -
     for operation, pattern in _PATTERNS:
         if pattern.search(plain) and len(words) <= _MAX_PATTERN_WORDS:
             return Command(operation)
-    return _parse_words(plain)
+    command = _parse_words(plain)
+    if command.operation in ("question", "without", "also"):
+        return parse_by_classes(text) or command
+    return command
 
 
 def fix_spelling(text: str) -> str:
@@ -66,7 +54,7 @@ def fix_spelling(text: str) -> str:
 
     A word that is an English one stays as it is.
     """
-    candidates = lexicon.COMMAND_WORDS | known_words() | frozenset(ORDINALS)
+    candidates = lexicon.COMMAND_WORDS | CLASS_WORDS | known_words() | frozenset(ORDINALS)
     return correct_spelling(text, candidates, load_english_words())
 
 
@@ -111,4 +99,4 @@ def _take_thing(words: Sequence[str], signals: frozenset[str], filler: frozenset
     if not signals & set(words):
         return ""
     thing = [word for word in words if word not in signals and word not in filler and word not in QUESTION_WORDS]
-    return " ".join(thing) if len(thing) <= MAX_THING_WORDS else ""
+    return " ".join(word for word in thing if word not in FUNCTION_WORDS) if len(thing) <= MAX_THING_WORDS else ""

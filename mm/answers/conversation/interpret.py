@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from mm.answers.conversation.apply import Span, apply_command, list_undo_states
-from mm.answers.conversation.commands import Command, parse_command
+from mm.answers.conversation.command import Command
+from mm.answers.conversation.commands import parse_command
 from mm.answers.questions import Question, parse_question
 from mm.answers.search_state import SearchState
 
