@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -35,6 +36,8 @@ NO_MEANING = {
     "back": "There is no earlier search to go back to.",
 }
 """Why a command has no result."""
+_ONLY_FILE = re.compile(r"only (?:in|from) (\S+\.\w{2,5})[.!]?", re.IGNORECASE)
+"""A restriction to a file; its name is no item's when the library finds none in the message."""
 _WORD_KINDS: dict[str, tuple[Kind, ...]] = {"said": ("speech",), "read": ("written",)}
 
 
@@ -80,6 +83,10 @@ class Asker:
         Raises `TooLarge` when the message does not fit in a prompt.
         """
         named = self._library.find_items(message)
+        if not named and (unknown := _ONLY_FILE.fullmatch(message.strip())) is not None:
+            last = rounds[-1].state if rounds else SearchState()
+            reason = f"No item is named {unknown[1]}; the search is unchanged."
+            return Prepared(replace(last, listed=()), (), EXACT, reason)
         past = [(entry.question, entry.state) for entry in rounds]
         meaning = interpret(message, past, named, self._locate, self._is_found)
         if meaning.question is not None and meaning.state is not None:

@@ -48,6 +48,16 @@ def test_ask_without_a_match_is_refused_with_a_reason(api: ApiServer, lecture: s
     assert answer.reason
 
 
+def test_ask_only_in_an_unknown_file_states_it_and_leaves_the_search_unchanged(api: ApiServer, lecture: str) -> None:
+    first = ask(api, LINES[1])
+
+    answer = ask(api, "only in nofile.mp4", [(LINES[1], first)])
+
+    assert answer.refused
+    assert answer.reason == "No item is named nofile.mp4; the search is unchanged."
+    assert answer.state.text == first.state.text
+
+
 def test_ask_follow_up_about_the_selected_moment_looks_up_its_neighbour(api: ApiServer, lecture: str) -> None:
     first = ask(api, "Who bakes an apple cake with cinnamon?", items=[lecture])
 
