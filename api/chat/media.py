@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,7 +128,7 @@ class MediaResolver:
     def _decode_base64(self, data: str, name: str) -> Iterator[Path]:
         try:
             content = base64.b64decode(data, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # characters outside ASCII, or binascii.Error
             raise InvalidInput(f"The data of {name} are not base64: {error}.") from error
         with TemporaryDirectory(dir=self._service.scratch) as scratch:
             path = Path(scratch) / "media"

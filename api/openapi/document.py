@@ -11,13 +11,35 @@ from api.auth.scopes import required_scope
 from api.http import problems
 from api.openapi.operations import JSON, REF, problem_response
 from mm.errors import Forbidden, MMError, StorageFull, TooMany, Unauthorized, Unavailable
-from mm.schemas import EmbeddingRequest, ImportRequest, MoveRequest, Problem, ResumeRequest, SearchRequest
+from mm.schemas import (
+    AskRequest,
+    CaptionRequest,
+    ChatCompletionRequest,
+    EmbeddingRequest,
+    ImportRequest,
+    MoveRequest,
+    Problem,
+    ResumeRequest,
+    SearchRequest,
+    SummaryRequest,
+)
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
-BODIES = (SearchRequest, EmbeddingRequest, ImportRequest, MoveRequest, ResumeRequest, Problem)
+BODIES = (
+    AskRequest,
+    CaptionRequest,
+    ChatCompletionRequest,
+    EmbeddingRequest,
+    ImportRequest,
+    MoveRequest,
+    Problem,
+    ResumeRequest,
+    SearchRequest,
+    SummaryRequest,
+)
 """Schemas that no signature of a route names."""
 
 

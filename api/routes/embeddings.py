@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from functools import partial
 from pathlib import Path
@@ -115,7 +114,7 @@ def _encode(service: Service, inputs: list[str], images: dict[int, RGB]) -> tupl
 def _decode_image(service: Service, url: str, name: str) -> RGB:
     try:
         data = base64.b64decode(url[url.index(",") + 1 :], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # characters outside ASCII, or binascii.Error
         raise InvalidInput(f"The data URL of {name} is not base64: {error}.") from error
     with TemporaryDirectory(dir=service.scratch) as scratch:
         path = Path(scratch) / "image"

@@ -168,6 +168,7 @@ def media_part(**values: object) -> dict[str, object]:
         ({"messages": [{"role": "system", "content": [image_url(1)]}, *HELLO]}, 400, "invalid-input", "text only"),
         ({"messages": user(url_part("https://a.example/b.png"))}, 400, "invalid-input", "data URL"),
         ({"messages": user(url_part("data:image/png;base64,%%"))}, 400, "invalid-input", "base64"),
+        ({"messages": user(url_part("data:image/png;base64,Ø"))}, 400, "invalid-input", "base64"),
         ({"messages": user(url_part("data:image/png;base64,AAAA"))}, 415, "unsupported-media", "image"),
         ({"messages": user(url_part("data:text/html;base64,AAAA"))}, 400, "invalid-input", "TYPE"),
         (media_part(media_id="nothing"), 404, "not-found", "nothing"),

@@ -124,9 +124,14 @@ def test_space_version_with_too_many_digits_is_refused(api: ApiServer) -> None:
 def test_openapi_document_has_all_routes() -> None:
     paths = set(create_app(Settings()).openapi()["paths"])
     assert paths == {
+        "/v1/ask",
+        "/v1/captions",
+        "/v1/chat/completions",
+        "/v1/summaries",
         "/v1/media",
         "/v1/media/import",
         "/v1/media/{item_id}",
+        "/v1/media/{item_id}/captions",
         "/v1/media/{item_id}/content",
         "/v1/media/{item_id}/segments",
         "/v1/media/{item_id}/thumbnail",
