@@ -114,7 +114,7 @@ class Asker:
         return _decide(state, statements, EXTRACTIVE, reason, selected=state.selected)
 
     def _count_listed(self, rounds: Sequence[PastRound]) -> str:
-        """How many moments can be selected, where another one was asked for."""
+        """How many moments can be selected, where the message names another."""
         number = len(get_last_list([entry.state for entry in rounds]))
         return f"The last list has {number or 'no'} moment{'' if number == 1 else 's'}."
 

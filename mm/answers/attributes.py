@@ -21,7 +21,7 @@ ITEMS = r"(?:videos?|vids?|files?|items?|photos?|pictures?|images?|clips?|films?
 """What the files of a library are called."""
 _MOMENTS = r"(?:moments?|times?|parts?|scenes?|places?|points?|bits?|hits?|results?|matches|shots?|frames?)"
 _IS = r"(?:is|are|was|were)"
-_START = r"^(?:(?:and|so|but|ok|okay|then|now|in|of|for) )*(?:(?:please )?(?:tell me|do you know|can you say) )?"
+_START = r"^(?:(?:and|so|but|ok|okay|then|now|in|of|for) )*(?:(?:please )?(?:\w+ me|do you know|can you say) )?"
 _HEAD = rf"{_START}(?:what|which) (?:{_IS} )?(?:(?:the|its|his|her|their|this|that|a|an) )?"
 _PATTERNS: tuple[tuple[AttributeName, re.Pattern[str]], ...] = (
     ("reason", re.compile(rf"{_START}(?:why|how come|(?:for )?what reasons?|what (?:is|was) the reason)\b(?: (?:for|that))?")),

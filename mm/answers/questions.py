@@ -118,8 +118,8 @@ def parse_question(message: str, item_names: Sequence[str] = ()) -> Question:
     text = correct_spelling(text, _VOCABULARY | known_words(), load_english_words()).lower()
     for pattern, replacement in _PHRASES:
         text = pattern.sub(replacement, text)
-    asked = parse_attribute(text)
-    attribute = None if asked is None else asked[0]
+    parsed = parse_attribute(text)
+    attribute = None if parsed is None else parsed[0]
     clocks = [_seconds(match) for match in _CLOCK.finditer(text)]
     if item_names and clocks:
         kind: QuestionKind = "in_range" if len(clocks) > 1 else "at_time"
@@ -127,8 +127,8 @@ def parse_question(message: str, item_names: Sequence[str] = ()) -> Question:
     scene = _SCENE.search(text)
     if item_names and scene:
         return Question("in_scene", "", scene=int(scene[1] or scene[2]), attribute=attribute)
-    if asked is not None:
-        return Question("search", _strip(asked[1], "search"), attribute=attribute)
+    if parsed is not None:
+        return Question("search", _strip(parsed[1], "search"), attribute=attribute)
     kind = _find_kind(text)
     if kind == "first":
         parts = [part for part in _OR.split(re.sub(r"[?!.;]", " ", text)) if _strip(part, kind)]
