@@ -23,9 +23,10 @@ _MOMENTS = r"(?:moments?|times?|parts?|scenes?|places?|points?|bits?|hits?|resul
 _IS = r"(?:is|are|was|were)"
 _START = r"^(?:(?:and|so|but|ok|okay|then|now|in|of|for) )*(?:(?:please )?(?:\w+ me|do you know|can you say) )?"
 _HEAD = rf"{_START}(?:what|which) (?:{_IS} )?(?:(?:the|its|his|her|their|this|that|a|an) )?"
+_NO_VERB = r"(?!(?:do|does|did|has|have)\b)"
 _PATTERNS: tuple[tuple[AttributeName, re.Pattern[str]], ...] = (
     ("reason", re.compile(rf"{_START}(?:why|how come|(?:for )?what reasons?|what (?:is|was) the reason)\b(?: (?:for|that))?")),
-    ("colour", re.compile(rf"{_HEAD}(?P<thing>(?:[\w']+ ){{0,2}}?)colou?rs?\b(?: of)?|{_START}the colou?rs? of\b")),
+    ("colour", re.compile(rf"{_HEAD}(?P<thing>(?:{_NO_VERB}[\w']+ ){{0,2}}?)colou?rs?\b(?: of)?|{_START}the colou?rs? of\b")),
     (
         "kind",
         re.compile(
@@ -35,7 +36,8 @@ _PATTERNS: tuple[tuple[AttributeName, re.Pattern[str]], ...] = (
     (
         "name",
         re.compile(
-            rf"{_HEAD}(?P<thing>(?:(?!{ITEMS}\b)[\w']+ ){{0,3}}?)(?:names?|called|named)\b"
+            rf"{_HEAD}(?P<thing>(?:(?!{ITEMS}\b){_NO_VERB}[\w']+ ){{0,3}}?)"
+            r"(?:names?\b|(?:called|named)(?= (?:in|on|at|by|here|there)\b|\W*$))"
             rf"(?! (?:of )?(?:(?:the|this|that) )?(?:\w+ )?{ITEMS}\b)(?: of)?"
         ),
     ),

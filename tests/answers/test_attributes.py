@@ -41,6 +41,8 @@ def test_parse_question_for_an_attribute_finds_the_thing(message: str, name: Att
         "How many are there?",
         "What is the name of the footage with a dog?",
         "What is this video called?",
+        "What does the man named Bob say?",
+        "What does the colour wheel show?",
         "What kind of videos do I have?",
     ],
 )
