@@ -44,7 +44,7 @@ def test_wait_for_captions_returns_those_of_all_photos(settings: Settings, tmp_p
     written = wait_for_captions(client, settings, NAMES, lambda _: None)  # type: ignore[arg-type]
     assert written == {"cat": "A <cat>.", "coffee": "A <coffee>."}
     assert client.requests["2"] == 0, "videos are not waited for"
-    write_page(tmp_path / "page.html", [], written, client)  # type: ignore[arg-type]
+    write_page(tmp_path / "page.html", [], written, [], client)  # type: ignore[arg-type]
     assert "A &lt;cat&gt;." in (tmp_path / "page.html").read_text()
 
 
@@ -58,5 +58,5 @@ def test_wait_for_captions_without_captioner_says_so(settings: Settings, monkeyp
     lines: list[str] = []
     assert wait_for_captions(StubClient(), settings, NAMES, lines.append) == {}  # type: ignore[arg-type]
     assert lines == [NO_CAPTIONER]
-    write_page(tmp_path / "page.html", [], {}, StubClient())  # type: ignore[arg-type]
+    write_page(tmp_path / "page.html", [], {}, [], StubClient())  # type: ignore[arg-type]
     assert "Captions of the photos" not in (tmp_path / "page.html").read_text()

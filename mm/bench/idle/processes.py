@@ -92,11 +92,19 @@ def list_process_tree(processes: Mapping[str, int]) -> dict[int, str]:
     """
     names = {pid: name for name, pid in processes.items()}
     for name, pid in processes.items():
-        with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(pid).children(recursive=True):
+        for child in _list_descendants(pid):
+            with suppress(psutil.NoSuchProcess):  # it has ended; the others are listed all the same
                 if child.pid not in names:
                     names[child.pid] = _child_name(name, child)
     return names
+
+
+def _list_descendants(pid: int) -> list[psutil.Process]:
+    """Those of a process that has ended are none."""
+    with suppress(psutil.NoSuchProcess):
+        children: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+        return children
+    return []
 
 
 def read_counters(pid: int) -> Counters | None:
