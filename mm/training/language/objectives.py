@@ -27,8 +27,8 @@ from mm.training.language.sequences.batches import (
     make_text_batch,
 )
 
-ANSWER_SHARES = {"evidence": 0.5, "images": 0.25, "captions": 0.25}
-"""Shares of steps of the stage `answers` by kind of batch."""
+ANSWER_SHARES = {"evidence": 0.65, "images": 0.2, "captions": 0.15}
+"""Shares of steps of the stage `answers` by kind of batch: captions only as often as keeps them."""
 SHORT_REACH, SHORT_STEPS = 0.3, 0.3
 """Share of the examples, the shortest, at the start of `answers`; share of its steps until all are
 drawn."""

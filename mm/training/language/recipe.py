@@ -39,8 +39,8 @@ def default_stages() -> dict[StageName, StageRecipe]:
     """The stages of the shipped weights."""
     return {
         "text": StageRecipe(steps=260, batch=128, rate=1.0, minutes=1.5, quantize_from=1.0),
-        "captions": StageRecipe(steps=470, batch=64, rate=1.0, minutes=2.0, quantize_from=0.7),
-        "answers": StageRecipe(steps=2600, batch=48, rate=1.0, minutes=7.5),
+        "captions": StageRecipe(steps=330, batch=64, rate=1.0, minutes=2.0, quantize_from=0.7),
+        "answers": StageRecipe(steps=2300, batch=64, rate=1.0, minutes=7.5),
         "scst": StageRecipe(steps=1200, batch=64, rate=0.05, minutes=6.5),
     }
 
