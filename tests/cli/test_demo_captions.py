@@ -44,8 +44,16 @@ def test_wait_for_captions_returns_those_of_all_photos(settings: Settings, tmp_p
     written = wait_for_captions(client, settings, NAMES, lambda _: None)  # type: ignore[arg-type]
     assert written == {"cat": "A <cat>.", "coffee": "A <coffee>."}
     assert client.requests["2"] == 0, "videos are not waited for"
-    write_page(tmp_path / "page.html", [], written, client)  # type: ignore[arg-type]
+    write_page(tmp_path / "page.html", [], written, [], client)  # type: ignore[arg-type]
     assert "A &lt;cat&gt;." in (tmp_path / "page.html").read_text()
+
+
+def test_wait_for_captions_leaves_out_improbable_ones_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = StubClient()
+    monkeypatch.setattr(client, "captions", lambda _: CaptionList(captions=[], notes=["Left out: 1."]))
+    lines: list[str] = []
+    assert wait_for_captions(client, settings, NAMES, lines.append) == {}  # type: ignore[arg-type]
+    assert lines == [f"captioned: {name}: left out, too improbable" for name in ("cat", "coffee")]
 
 
 def test_wait_for_captions_leaves_out_late_ones(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,5 +66,5 @@ def test_wait_for_captions_without_captioner_says_so(settings: Settings, monkeyp
     lines: list[str] = []
     assert wait_for_captions(StubClient(), settings, NAMES, lines.append) == {}  # type: ignore[arg-type]
     assert lines == [NO_CAPTIONER]
-    write_page(tmp_path / "page.html", [], {}, StubClient())  # type: ignore[arg-type]
+    write_page(tmp_path / "page.html", [], {}, [], StubClient())  # type: ignore[arg-type]
     assert "Captions of the photos" not in (tmp_path / "page.html").read_text()
