@@ -13,10 +13,11 @@ from mm.agent.results import Count, ItemDescription, Moments
 from mm.agent.toolsets import FULL, make_small_toolset
 from mm.answers.ask import EXACT, EXTRACTIVE, MAX_MOMENTS, MAX_QUOTED, list_cited
 from mm.answers.check import REASON_NOTHING, REASON_UNLIKELY
-from mm.answers.describe import describe
+from mm.answers.describe import describe, describe_attribute
 from mm.answers.evidence import Statement
 from mm.answers.handles import Handle
 from mm.answers.prompt import build_prompt, estimate_tokens
+from mm.answers.questions import parse_question
 from mm.generation.chat.local import LocalChat
 from mm.generation.chat.types import ChatMessage
 from mm.schemas import Step
@@ -85,7 +86,9 @@ class AgentRun(AnswerRun):
         handles = dict.fromkeys(str(Handle(*place)) for result in results for place in list_places(result))
         moments = self.composer.library.get_moments(list(handles)[:MAX_MOMENTS])
         quoted = [moment for moment in moments if moment.id in likely][:MAX_QUOTED]
-        statements = tuple(describe(moment, question) for moment in quoted)
+        attribute = parse_question(question).attribute
+        described_moments = [describe(m, question) if attribute is None else describe_attribute(m, attribute) for m in quoted]
+        statements = tuple(statement for statement in described_moments if statement is not None)
         return replace(
             prepared,
             state=list_cited(prepared.state, statements),

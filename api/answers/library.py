@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from api.service import Service
     from indexes.catalog.records import ItemRow, NewSegment
     from mm.answers.evidence import EvidenceMoment
+    from mm.answers.questions import Media
     from mm.answers.search_state import SearchState
     from mm.schemas import Hit
 
@@ -55,9 +56,10 @@ class SearchLibrary:
         """Hits of the first search that had some."""
         self.notes: list[str] = []
 
-    def search(self, state: SearchState, limit: int) -> Retrieved:
+    def search(self, state: SearchState, limit: int, media: Media | None = None) -> Retrieved:
         items = self._intersect(state.items)
-        if items == []:
+        kinds = [kind for kind in self._filters.kinds or [media] if kind == media] if media else self._filters.kinds
+        if items == [] or (media and not kinds):
             return Retrieved((), frozenset())
         max_hits = self._service.settings.max_hits
         has_times = state.before is not None or state.after is not None
@@ -66,7 +68,7 @@ class SearchLibrary:
             also=list(state.also),
             without=list(state.without),
             k=min(MAX_TIMED_HITS if has_times else limit, max_hits),
-            filters=self._filters.model_copy(update={"items": items or []}),
+            filters=self._filters.model_copy(update={"items": items or [], "kinds": kinds}),
         )
         query = SearchInput(request)
         validate(query, self._service.settings)

@@ -46,8 +46,10 @@ def validate_question(request: AskRequest, settings: Settings) -> None:
 def prepare_answer(service: Service, request: AskRequest) -> AnswerComposer:
     """Retrieve the moments, and answer as far as code can. Blocks.
 
-    Raises `InvalidInput`, `TooLarge`, `Unavailable`.
+    Raises `NotFound` for an unknown item, `InvalidInput`, `TooLarge`, `Unavailable`.
     """
+    for item_id in request.items:
+        service.library.get_item(item_id)
     library = SearchLibrary(service, request.filters, request.items)
     rounds = [PastRound(past.query, past.answer, _from_model(past.state)) for past in request.conversation]
     prepared = Asker(library, estimate_tokens).prepare(request.query, rounds)

@@ -73,8 +73,10 @@ class AnswerRun:
         prepared = self.composer.prepared
         statements: Sequence[Statement] = prepared.statements
         self._author, self._reason = prepared.author, prepared.reason
-        # The built-in model is small: it writes only where code and quotations have no answer.
-        is_written = not prepared.statements or not isinstance(self.model, LocalChat) or self.model.name != BUILTIN
+        # The built-in model is small: it writes only where code and quotations have no answer, and
+        # not where there is no moment that it may cite.
+        is_builtin = isinstance(self.model, LocalChat) and self.model.name == BUILTIN
+        is_written = not is_builtin or (not prepared.statements and bool(prepared.relevant))
         if self.model is not None and prepared.prompt is not None and is_written:
             writer = make_writer(self.model, prepared, prepared.prompt)
             try:

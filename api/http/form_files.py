@@ -49,7 +49,8 @@ class FormFiles:
     def open(self, head: FieldHead) -> FormFiles:
         """Begin a file. Raises `InvalidInput` for another field, and for a second file in one."""
         if head.name not in self._fields:
-            raise InvalidInput(f"A query has no file field {head.name!r}; the file fields are {', '.join(self._fields)}.")
+            fields = f"fields are {', '.join(self._fields)}" if len(self._fields) > 1 else f"field is {self._fields[0]}"
+            raise InvalidInput(f"The form has no file field {head.name!r}; its file {fields}.")
         if head.name in self.files:
             raise InvalidInput(f"The query has two files in the field {head.name!r}.")
         self.__exit__()

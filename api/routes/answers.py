@@ -25,6 +25,7 @@ from mm.errors import (
     GenerationInterrupted,
     MediaError,
     MissingData,
+    NotFound,
     TooLarge,
     TooMany,
     Unavailable,
@@ -52,6 +53,7 @@ STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
             "content": {MEDIA_TYPE: {}},
         },
         **responses(
+            NotFound,
             TooLarge,
             UnsupportedMedia,
             MediaError,

@@ -13,13 +13,14 @@ from api.captions.confidence import leave_out_improbable, make_note
 from api.captions.plan import plan_items, plan_upload, serialize_caption
 from api.captions.write import write_captions
 from api.http.bodies import read_json
-from api.http.forms import is_form
+from api.http.form_files import FormFiles
+from api.http.forms import FormLimits, is_form, read_form
 from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_processing
 from api.openapi.operations import captions_body, responses
 from api.request_context import get_client_id
-from api.search.request import read_search_input
 from api.service import Service, ServiceDep
+from api.uploads.names import clean_name
 from mm.errors import (
     Conflict,
     GenerationFailed,
@@ -33,12 +34,13 @@ from mm.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from mm.schemas import CaptionList, CaptionRequest, SearchRequest
+from mm.schemas import CaptionList, CaptionRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.captions.plan import CaptionPlan
+    from api.http.form_files import FormFile
     from api.limits.resources import Limits
 
 router = APIRouter(prefix="/v1", tags=["captions"])
@@ -90,12 +92,20 @@ async def create_captions(request: Request, service: ServiceDep, limits: LimitsD
             return await cancel_on_disconnect(
                 request, _caption(request, service, limits, partial(plan_items, item_ids=body.items))
             )
-        query = await read_search_input(request, limits.disk, Path(scratch), service.settings)
-        if set(query.files) != {FIELD} or query.request != SearchRequest():
-            raise InvalidInput(f"The form needs one image, in the field {FIELD}, and nothing else.")
-        file = query.files[FIELD]
+        file = await _read_image(request, service, limits, Path(scratch))
         plan = partial(plan_upload, path=file.path, name=file.name)
         return await cancel_on_disconnect(request, _caption(request, service, limits, plan))
+
+
+async def _read_image(request: Request, service: Service, limits: Limits, scratch: Path) -> FormFile:
+    """Read a form; the image is written below `scratch`."""
+    max_bytes = service.settings.query_bytes
+    form_limits = FormLimits(max_bytes + BODY_BYTES, "query_bytes", BODY_BYTES)
+    with FormFiles(scratch, max_bytes, (FIELD,), clean_name) as form:
+        fields = await read_form(request, limits.disk, form.open, form_limits)
+    if fields or FIELD not in form.files:
+        raise InvalidInput(f"The form needs one image, in the field {FIELD}, and nothing else.")
+    return form.files[FIELD]
 
 
 async def _caption(request: Request, service: Service, limits: Limits, plan: Callable[..., CaptionPlan]) -> CaptionList:

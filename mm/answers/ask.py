@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from mm.answers.answer_text import parse_answer
+from mm.answers.attributes import find_thing
 from mm.answers.check import REASON_NOTHING, REASON_UNLIKELY
 from mm.answers.conversation.apply import Span
 from mm.answers.conversation.interpret import Interpretation, interpret
-from mm.answers.conversation.references import find_anchor
-from mm.answers.describe import ALL_KINDS, describe, matches, name_item, shares_word
-from mm.answers.evidence import EvidenceMoment, Kind, Statement, Turn, sort_by_time
+from mm.answers.conversation.references import find_anchor, get_last_list, is_outside_list
+from mm.answers.describe import CONTENT_KINDS, describe, describe_attribute, name_item, shares_word
+from mm.answers.evidence import EvidenceMoment, Statement, Turn, sort_by_time
 from mm.answers.exact import MAX_LISTED, count, describe_place, find_first, find_matching, find_neighbour
 from mm.answers.library import Library, Retrieved
 from mm.answers.prompt import MAX_TOKENS, Prompt, build_prompt
-from mm.answers.questions import Question
+from mm.answers.questions import Media, Question
 from mm.answers.search_state import SearchState
-from mm.answers.words import correct_to_texts
+from mm.answers.select import NOT_STATED, WORD_KINDS, explain_refusal, find_kinds, select_matching
 
 MAX_MOMENTS = 8
 """Moments of a prompt."""
@@ -30,7 +31,6 @@ EXACT, EXTRACTIVE = "exact", "extractive"
 REPLIES = {"talk": "All right.", "clear": "The search is cleared."}
 """Replies to commands that need no moment."""
 NO_MEANING = {
-    "select": "The last answer lists no moment at that position.",
     "earlier": "No moment is selected that something could come before.",
     "later": "No moment is selected that something could come after.",
     "back": "There is no earlier search to go back to.",
@@ -38,7 +38,6 @@ NO_MEANING = {
 """Why a command has no result."""
 _ONLY_FILE = re.compile(r"only (?:in|from) (\S+\.\w{2,5})[.!]?", re.IGNORECASE)
 """A restriction to a file; its name is no item's when the library finds none in the message."""
-_WORD_KINDS: dict[str, tuple[Kind, ...]] = {"said": ("speech",), "read": ("written",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Asker:
         self._library = library
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
-        self._retrieved: dict[tuple[SearchState, int], Retrieved] = {}
+        self._retrieved: dict[tuple[SearchState, int, Media | None], Retrieved] = {}
 
     def prepare(self, message: str, rounds: Sequence[PastRound] = ()) -> Prepared:
         """Retrieve the moments for a message, and answer it as far as code can.
@@ -98,7 +97,9 @@ class Asker:
         operation, state = meaning.command.operation, meaning.state
         last = rounds[-1].state if rounds else SearchState()
         if state is None:
-            return Prepared(replace(last, listed=()), (), EXACT, NO_MEANING[operation])
+            is_listed = operation == "select" and bool(rounds)
+            reason = self._count_listed(rounds) if is_listed else NO_MEANING[operation]
+            return Prepared(replace(last, listed=()), (), EXACT, reason)
         if operation in REPLIES:
             return Prepared(state, (Statement(REPLIES[operation]),), EXACT)
         if operation == "select" and state.selected is not None:
@@ -112,6 +113,11 @@ class Asker:
         reason = REASON_UNLIKELY if retrieved.moments else REASON_NOTHING
         return _decide(state, statements, EXTRACTIVE, reason, selected=state.selected)
 
+    def _count_listed(self, rounds: Sequence[PastRound]) -> str:
+        """How many moments can be selected, where the message names another."""
+        number = len(get_last_list([entry.state for entry in rounds]))
+        return f"The last list has {number or 'no'} moment{'' if number == 1 else 's'}."
+
     def _describe_neighbour(self, moment_id: str, step: int) -> tuple[Statement, ...]:
         neighbours = [self._library.find_neighbour(moment, step) for moment in self._library.get_moments([moment_id])]
         return tuple(describe(neighbour) for neighbour in neighbours if neighbour is not None)
@@ -121,48 +127,61 @@ class Asker:
         anchor = find_anchor(question, message, states)
         moments = self._library.get_moments([anchor]) if anchor is not None else ()
         if moments:
-            statements = self._describe_anchor(question, moments[0])
-            is_kept = not statements and question.kind in _WORD_KINDS
-            return _decide(states[-1], statements, EXACT, selected=moments[0].id if is_kept else None)
+            statements = self._describe_anchor(question, moments[0], states[-1].text)
+            is_kept = not statements and (question.kind in WORD_KINDS or question.attribute is not None)
+            reason = explain_refusal(question, moments[0])
+            return _decide(states[-1], statements, EXACT, reason, selected=moments[0].id if is_kept else None)
+        if is_outside_list(question, message, states):
+            return Prepared(replace(states[-1], listed=()), (), EXACT, self._count_listed(rounds))
         if question.kind in ("at_time", "in_range", "in_scene") and state.items:
-            return _decide(state, describe_place(question, state.items[0], self._library), EXACT)
+            reason = REASON_NOTHING if question.attribute is None else NOT_STATED.format(question.attribute.name)
+            return _decide(state, describe_place(question, state.items[0], self._library), EXACT, reason)
         if question.kind in ("count", "count_items"):
-            return _decide(state, count(question, self._retrieve(state, MAX_COUNTED), MAX_COUNTED), EXACT)
+            return _decide(state, count(question, self._retrieve(state, MAX_COUNTED, question.media), MAX_COUNTED), EXACT)
         if question.kind == "first":
             other = self._retrieve(replace(state, text=question.other), MAX_COUNTED)
             return _decide(state, find_first(question, self._retrieve(state, MAX_COUNTED), other), EXACT)
         if question.kind in ("after", "before"):
-            matching = select_matching(question, self._retrieve(state, MAX_MOMENTS))
+            matching = select_matching(question, self._retrieve(state, MAX_MOMENTS), CONTENT_KINDS)
             return _decide(state, find_neighbour(question, matching[0], self._library) if matching else (), EXACT)
         return self._search(question, message, state, rounds)
 
     def _search(self, question: Question, message: str, state: SearchState, rounds: Sequence[PastRound]) -> Prepared:
         retrieved = self._retrieve(state, MAX_MOMENTS)
-        matching = select_matching(question, retrieved)[:MAX_QUOTED]
-        kinds = _WORD_KINDS.get(question.kind, ALL_KINDS)
-        if question.kind == "which_item":
-            statements = tuple(name_item(moment, question.text) for moment in matching)
-        else:
-            statements = tuple(describe(moment, question.text, kinds) for moment in matching)
-        reason = None if statements else REASON_UNLIKELY if retrieved.moments else REASON_NOTHING
-        prompt = self._build_prompt(message, retrieved.moments, rounds) if retrieved.moments else None
+        kinds = find_kinds(question, message)
+        matching = select_matching(question, retrieved, kinds)
         relevant = retrieved.likely | frozenset(moment.id for moment in retrieved.moments if shares_word(question.text, moment))
-        return Prepared(list_cited(state, statements), statements, EXTRACTIVE, reason, prompt, relevant)
+        reason = REASON_UNLIKELY if retrieved.moments else REASON_NOTHING
+        if question.attribute is not None:
+            stated = [describe_attribute(moment, question.attribute) for moment in matching]
+            statements = tuple(statement for statement in stated if statement is not None)[:MAX_QUOTED]
+            relevant &= {cite for statement in statements for cite in statement.cites}
+            reason = NOT_STATED.format(question.attribute.name) if retrieved.moments else reason
+        elif question.kind == "which_item":
+            statements = tuple(name_item(moment, question.text) for moment in matching[:MAX_QUOTED])
+        else:
+            statements = tuple(describe(moment, question.text, kinds) for moment in matching[:MAX_QUOTED])
+        prompt = self._build_prompt(message, retrieved.moments, rounds) if retrieved.moments else None
+        refusal = None if statements else reason
+        return Prepared(list_cited(state, statements), statements, EXTRACTIVE, refusal, prompt, relevant)
 
-    def _describe_anchor(self, question: Question, moment: EvidenceMoment) -> tuple[Statement, ...]:
-        """The answer to a question about a moment that it refers to."""
+    def _describe_anchor(self, question: Question, moment: EvidenceMoment, searched: str) -> tuple[Statement, ...]:
+        """The answer to a question about a moment that it refers to; `searched` found it."""
+        if question.attribute is not None:
+            stated = describe_attribute(moment, replace(question.attribute, thing=find_thing(searched)))
+            return () if stated is None else (stated,)
         if question.kind in ("after", "before"):
             return find_neighbour(question, moment, self._library)
-        if question.kind in _WORD_KINDS:
-            kinds = _WORD_KINDS[question.kind]
+        if question.kind in WORD_KINDS:
+            kinds = WORD_KINDS[question.kind]
             return (describe(moment, "", kinds),) if any(moment.get_text(kind) for kind in kinds) else ()
         if question.kind == "which_item":
             return (Statement(f"It is from {moment.item}.", (moment.id,)),)
         return (describe(moment, question.text),)
 
-    def _retrieve(self, state: SearchState, limit: int) -> Retrieved:
+    def _retrieve(self, state: SearchState, limit: int, media: Media | None = None) -> Retrieved:
         """The moments of a state; a search of the same conditions is made once."""
-        key = replace(state, listed=(), selected=None), limit
+        key = replace(state, listed=(), selected=None), limit, media
         if key not in self._retrieved:
             self._retrieved[key] = self._library.search(*key)
         return self._retrieved[key]
@@ -198,25 +217,6 @@ def make_turn(past: PastRound) -> Turn:
         for sentence in sentences
     )
     return Turn(past.question, answer or (Statement(past.answer),))
-
-
-def select_matching(question: Question, retrieved: Retrieved) -> list[EvidenceMoment]:
-    """The moments that answer a question without a model, by item and time.
-
-    They match with calibrated certainty, or have all content words of the question. A question
-    about words that are said or written is answered by speech or writing only.
-    """
-    kinds = _WORD_KINDS.get(question.kind, ALL_KINDS)
-    texts = [piece.text for moment in retrieved.moments for piece in moment.evidence]
-    query = correct_to_texts(question.text, texts)
-    return sort_by_time(
-        [
-            moment
-            for moment in retrieved.moments
-            if matches(query, moment, kinds)
-            or (moment.id in retrieved.likely and any(piece.kind in kinds for piece in moment.evidence[:1]))
-        ]
-    )
 
 
 def list_cited(state: SearchState, statements: Sequence[Statement]) -> SearchState:

@@ -23,7 +23,9 @@ _FRAME = re.compile(
     re.IGNORECASE,
 )
 """What sentences consist of beside the evidence: `Someone says: "..."`."""
-_ITEM_COUNT = re.compile(r"^ ?(?:(\d+) files show|One file shows) that:?", re.IGNORECASE)
+_ITEM_COUNT = re.compile(
+    r"^ ?(?:(\d+) (?:audio file|file|video|image)s show|One (?:audio file|file|video|image) shows) that:?", re.IGNORECASE
+)
 ITEM_END = "\n"
 """Ends the name of the item in the texts of `list_texts`."""
 

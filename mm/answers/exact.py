@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mm.answers.describe import describe, matches
-from mm.answers.evidence import EvidenceMoment, Statement, sort_by_time
+from mm.answers.describe import ALL_KINDS, CONTENT_KINDS, describe, describe_attribute, matches
+from mm.answers.evidence import EvidenceMoment, Kind, Statement, sort_by_time
 from mm.answers.library import Library, Retrieved
-from mm.answers.questions import Question
+from mm.answers.questions import Media, Question
 from mm.answers.words import correct_to_texts
 
 EXACT_KINDS = frozenset(("count", "count_items", "after", "before", "first", "at_time", "in_range", "in_scene"))
+_MEDIA_NOUNS: dict[Media, str] = {"video": "video", "image": "image", "audio": "audio file"}
 MAX_LISTED = 8
 """Moments that one answer lists."""
 MAX_NAMED = 5
 """Items that an answer names."""
 
 
-def find_matching(question_text: str, retrieved: Retrieved) -> list[EvidenceMoment]:
-    """The moments that match a query: likely ones, and those whose evidence has all its words."""
+def find_matching(question_text: str, retrieved: Retrieved, kinds: Sequence[Kind] = ALL_KINDS) -> list[EvidenceMoment]:
+    """The moments that match a query by evidence of some kinds.
+
+    They are the likely ones whose strongest evidence is of these kinds, and those with evidence
+    that has all words of the query.
+    """
     texts = [piece.text for moment in retrieved.moments for piece in moment.evidence]
     question_text = correct_to_texts(question_text, texts)
-    return [moment for moment in retrieved.moments if moment.id in retrieved.likely or matches(question_text, moment)]
+    return [
+        moment
+        for moment in retrieved.moments
+        if (moment.id in retrieved.likely and all(piece.kind in kinds for piece in moment.evidence[:1]))
+        or matches(question_text, moment, kinds)
+    ]
 
 
 def count(question: Question, retrieved: Retrieved, limit: int) -> tuple[Statement, ...]:
@@ -29,7 +39,7 @@ def count(question: Question, retrieved: Retrieved, limit: int) -> tuple[Stateme
 
     `limit` is the number of moments that the search was limited to.
     """
-    matching = sort_by_time(find_matching(question.text, retrieved))
+    matching = sort_by_time(find_matching(question.text, retrieved, CONTENT_KINDS))
     cites = tuple(moment.id for moment in matching)
     if not matching:
         return ()
@@ -42,7 +52,8 @@ def count(question: Question, retrieved: Retrieved, limit: int) -> tuple[Stateme
     listed = (
         " and ".join(named) if len(named) <= MAX_NAMED else f"{', '.join(named[:MAX_NAMED])} and {len(named) - MAX_NAMED} more"
     )
-    text = f"one file shows that: {listed}." if len(named) == 1 else f"{len(named)} files show that: {listed}."
+    noun = "file" if question.media is None else _MEDIA_NOUNS[question.media]
+    text = f"one {noun} shows that: {listed}." if len(named) == 1 else f"{len(named)} {noun}s show that: {listed}."
     return (Statement(_capitalize(at_least + text), cites),)
 
 
@@ -50,8 +61,8 @@ def find_first(question: Question, first: Retrieved, second: Retrieved) -> tuple
     """Which of two things comes first in an item that shows both; none when no item does."""
     pairs = [
         sort_by_time([left, right])
-        for left in find_matching(question.text, first)
-        for right in find_matching(question.other, second)
+        for left in find_matching(question.text, first, CONTENT_KINDS)
+        for right in find_matching(question.other, second, CONTENT_KINDS)
         if left.source == right.source and left.id != right.id
     ]
     if not pairs:
@@ -73,6 +84,9 @@ def describe_place(question: Question, item: str, library: Library) -> tuple[Sta
         moments: Sequence[EvidenceMoment] = library.list_scene(item, question.scene or 0)
     else:
         moments = library.list_between(item, question.start or 0, question.end or 0)
+    if question.attribute is not None:
+        stated = [describe_attribute(moment, question.attribute) for moment in moments]
+        return tuple(statement for statement in stated if statement is not None)[:MAX_LISTED]
     return tuple(describe(moment) for moment in moments[:MAX_LISTED])
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mm.answers.evidence import EvidenceMoment
+from mm.answers.questions import Media
 from mm.answers.search_state import SearchState
 
 
@@ -22,8 +23,11 @@ class Retrieved:
 class Library(Protocol):
     """A searchable library. An item is named by a key, the `source` of its moments."""
 
-    def search(self, state: SearchState, limit: int) -> Retrieved:
-        """The best moments that fulfil all conditions of a state with a text."""
+    def search(self, state: SearchState, limit: int, media: Media | None = None) -> Retrieved:
+        """The best moments that fulfil all conditions of a state with a text.
+
+        `media` is the only kind of items whose moments are searched; None for all.
+        """
 
     def find_items(self, text: str) -> Sequence[tuple[str, str]]:
         """Name and key of each item whose name stands in a text, in any case."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mm.answers.attributes import ITEMS, Attribute, parse_attribute
 from mm.answers.requests import remove_request
 from mm.answers.words import FUNCTION_WORDS, QUESTION_WORDS, correct_spelling, known_words
 from mm.models.text.english_words import load_english_words
@@ -19,13 +20,20 @@ QuestionKind = Literal[
     "search", "count", "count_items", "which_item", "after", "before", "first", "at_time", "in_range", "in_scene", "said", "read"
 ]
 
+Media = Literal["video", "image", "audio"]
+
 _CLOCK = re.compile(r"\b(?:(\d{1,2}):)?(\d{1,3}):(\d{2})\b")
 _SCENE = re.compile(r"\bscenes? (?:number |no\.? ?|nr\.? ?|# ?)?(\d{1,5})\b|\b(\d{1,5})(?:st|nd|rd|th|\.)? scene\b")
-_ITEMS = r"(?:videos?|vids?|files?|items?|photos?|pictures?|images?|clips?|films?|footage|recordings?|movies?)"
 _COUNT = re.compile(r"\bhow (?:many|often|frequently)\b|\bcount\b|\bnumber of\b|\badd up\b|\btotal\b|\btimes\b")
-_COUNT_ITEMS = re.compile(rf"\b(?:how (?:many|much)|count|number of|add up|total(?: of)?|across)\b(?: \w+)? {_ITEMS}\b")
+_COUNT_ITEMS = re.compile(rf"\b(?:how (?:many|much)|count|number of|add up|total(?: of)?|across)\b(?: \w+)? {ITEMS}\b")
+_MEDIA: dict[Media, re.Pattern[str]] = {
+    "audio": re.compile(r"\b(?:audio|sound|music)\b"),
+    "video": re.compile(r"\b(?:videos?|vids?|films?|movies?)\b"),
+    "image": re.compile(r"\b(?:photos?|pictures?|images?)\b"),
+}
+"""Words for one kind of items; the first that stands in the words of a count decides."""
 _WHICH_ITEM = re.compile(
-    rf"\b(?:which|what|name|name of)\b(?: \w+){{0,2}} {_ITEMS}\b|\b(?:the|that) {_ITEMS} (?:that|with|where|of)\b"
+    rf"\b(?:which|what|name|name of)\b(?: \w+){{0,2}} {ITEMS}\b|\b(?:the|that) {ITEMS} (?:that|with|where|of)\b"
 )
 _OR = re.compile(r"\s*(?:,? or |, | / |/|: )\s*")
 _PHRASES = tuple(
@@ -67,7 +75,7 @@ _WITH_SIGNALS: dict[QuestionKind, str] = {
     "before": "back from right immediately directly straight comes come just",
     "after": "over right immediately directly straight comes come just",
     "count": "times add up",
-    "count_items": "across spread add up",
+    "count_items": "across spread add up audio",
 }
 """Further words that are not searched in a question of a kind."""
 _SIGN = re.compile(r"\b(?:signs?|label|screen|board)\b")
@@ -96,6 +104,10 @@ class Question:
     scene: int | None = None
     other: str = ""
     """The second thing of `first`."""
+    media: Media | None = None
+    """The only kind of items that `count_items` counts."""
+    attribute: Attribute | None = None
+    """What the question asks of the thing; of any kind but a count or an order."""
 
 
 def parse_question(message: str, item_names: Sequence[str] = ()) -> Question:
@@ -106,20 +118,24 @@ def parse_question(message: str, item_names: Sequence[str] = ()) -> Question:
     text = correct_spelling(text, _VOCABULARY | known_words(), load_english_words()).lower()
     for pattern, replacement in _PHRASES:
         text = pattern.sub(replacement, text)
+    parsed = parse_attribute(text)
+    attribute = None if parsed is None else parsed[0]
     clocks = [_seconds(match) for match in _CLOCK.finditer(text)]
     if item_names and clocks:
         kind: QuestionKind = "in_range" if len(clocks) > 1 else "at_time"
-        return Question(kind, "", min(clocks[:2]), max(clocks[:2]))
+        return Question(kind, "", min(clocks[:2]), max(clocks[:2]), attribute=attribute)
     scene = _SCENE.search(text)
     if item_names and scene:
-        return Question("in_scene", "", scene=int(scene[1] or scene[2]))
+        return Question("in_scene", "", scene=int(scene[1] or scene[2]), attribute=attribute)
+    if parsed is not None:
+        return Question("search", _strip(parsed[1], "search"), attribute=attribute)
     kind = _find_kind(text)
     if kind == "first":
         parts = [part for part in _OR.split(re.sub(r"[?!.;]", " ", text)) if _strip(part, kind)]
         if len(parts) > 1:
             return Question(kind, _strip(parts[-2], kind), other=_strip(parts[-1], kind))
         kind = "search"
-    return Question(kind, _strip(remove_request(text) if kind == "search" else text, kind))
+    return Question(kind, _strip(remove_request(text) if kind == "search" else text, kind), media=_find_media(text, kind))
 
 
 def _find_kind(text: str) -> QuestionKind:
@@ -136,6 +152,12 @@ def _find_kind(text: str) -> QuestionKind:
     if words & {"say", "says"}:
         return "said"
     return "which_item" if _WHICH_ITEM.search(text) else "search"
+
+
+def _find_media(text: str, kind: QuestionKind) -> Media | None:
+    """The kind of items that a question counts: 'files' and 'recordings' are of any kind."""
+    match = _COUNT_ITEMS.search(text) if kind == "count_items" else None
+    return None if match is None else next((media for media, words in _MEDIA.items() if words.search(match[0])), None)
 
 
 def _strip(text: str, kind: QuestionKind) -> str:

@@ -25,7 +25,7 @@ QUESTION_WORDS = frozenset(_WORDS["question"].split())
 COLOURS = frozenset(
     ["red", "blue", "green", "yellow", "white", "black", "brown", "orange", "pink", "purple", "grey", "gray", "tan", "golden"]
 )
-_NUMBERS = {
+NUMBERS = {
     word: str(number) for number, word in enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 2)
 }
 _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
@@ -51,7 +51,7 @@ def get_term(word: str) -> str:
     if word in _PERSON_OF_WORD:
         return _PERSON_OF_WORD[word]
     objects = default_object_words().find((word,))
-    return objects[0] if objects and objects[0] != PERSON else _NUMBERS.get(word) or stem(word)
+    return objects[0] if objects and objects[0] != PERSON else NUMBERS.get(word) or stem(word)
 
 
 def is_content(word: str) -> bool:
@@ -95,13 +95,13 @@ def correct_spelling(text: str, candidates: frozenset[str], known: frozenset[str
 def known_words() -> frozenset[str]:
     """Words whose spelling is known: function words, words of questions, names of objects."""
     objects = {word for phrase in default_object_words().object_of for word in phrase}
-    return FUNCTION_WORDS | QUESTION_WORDS | COLOURS | objects | set(_NUMBERS)
+    return FUNCTION_WORDS | QUESTION_WORDS | COLOURS | objects | set(NUMBERS)
 
 
 def _pairs(words: Sequence[str]) -> list[str]:
     pairs = []
     for index, word in enumerate(words):
-        if word in COLOURS or word in _NUMBERS:
+        if word in COLOURS or word in NUMBERS:
             for other in words[index + 1 : index + 1 + MAX_BINDING]:
                 if other in FUNCTION_WORDS:
                     break

@@ -9,8 +9,13 @@ from mm.answers.questions import Question
 from mm.answers.search_state import SearchState
 from mm.answers.words import correct_spelling, find_query_terms
 
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-NUMERALS = {"1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "5th": 4, "6th": 5, "7th": 6, "8th": 7, "9th": 8, "10th": 9}
+ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+    "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth",
+    "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth",
+)  # fmt: skip
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+NUMERALS = {f"{n}{'th' if n % 100 in (11, 12, 13) else _ENDINGS.get(n % 10, 'th')}": n - 1 for n in range(1, 101)}
 _WORD = re.compile(r"[a-z0-9]+")
 _POINTING = frozenset(("it", "its", "that", "there", "this", "then", "here", "afterwards"))
 
@@ -32,8 +37,21 @@ def find_ordinal(message: str) -> int | None:
 
 def find_listed(states: Sequence[SearchState], ordinal: int) -> str | None:
     """The id of the moment at a position of the last list with several; None outside of it."""
-    listed = next((state.listed for state in reversed(states) if len(state.listed) > 1), states[-1].listed)
+    listed = get_last_list(states)
     return listed[ordinal] if -len(listed) <= ordinal < len(listed) else None
+
+
+def get_last_list(states: Sequence[SearchState]) -> tuple[str, ...]:
+    """The ids of the moments of the last list with several, of which ordinals count."""
+    return next((state.listed for state in reversed(states) if len(state.listed) > 1), states[-1].listed)
+
+
+def is_outside_list(question: Question, message: str, states: Sequence[SearchState]) -> bool:
+    """Whether a question is about a position of the last list that the list does not have."""
+    ordinal = find_ordinal(message)
+    if not states or ordinal is None or question.kind == "first" or _has_own_words(question):
+        return False
+    return find_listed(states, ordinal) is None
 
 
 def find_anchor(question: Question, message: str, states: Sequence[SearchState]) -> str | None:
@@ -42,13 +60,14 @@ def find_anchor(question: Question, message: str, states: Sequence[SearchState])
     An ordinal counts the moments of the last answer that listed several. A question without
     content words of its own is about the selected moment.
     """
-    if not states:
-        return None
-    rest = find_query_terms(question.text) - {*ORDINALS, *NUMERALS, "last", "number", "of"}
-    if rest:
+    if not states or _has_own_words(question):
         return None
     ordinal = find_ordinal(message)
     if ordinal is not None and question.kind != "first":
         return find_listed(states, ordinal)
     is_pointing = bool(_POINTING & {*_WORD.findall(message.lower())}) or question.kind in ("after", "before", "said", "read")
     return states[-1].selected if is_pointing else None
+
+
+def _has_own_words(question: Question) -> bool:
+    return bool(find_query_terms(question.text) - {*ORDINALS, *NUMERALS, "last", "number", "of"})

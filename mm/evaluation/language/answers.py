@@ -18,7 +18,7 @@ from mm.answers.evidence import Statement as CitedStatement
 from mm.answers.generate import build_request, make_writer
 from mm.answers.library import Retrieved
 from mm.answers.prompt import estimate_tokens
-from mm.answers.questions import parse_question
+from mm.answers.questions import Media, parse_question
 from mm.answers.search_state import SearchState
 from mm.data.language.evidence.examples import EvidenceExample
 from mm.generation.chat.types import ChatModel
@@ -35,8 +35,10 @@ class ExampleLibrary:
 
     moments: tuple[EvidenceMoment, ...]
 
-    def search(self, state: SearchState, limit: int) -> Retrieved:
+    def search(self, state: SearchState, limit: int, media: Media | None = None) -> Retrieved:
         moments = [moment for moment in self.moments if not state.items or moment.item in state.items]
+        if media is not None:
+            moments = [moment for moment in moments if media == ("video" if moment.end else "image")]
         inside = [
             moment
             for moment in moments

@@ -48,6 +48,27 @@ def test_ask_without_a_match_is_refused_with_a_reason(api: ApiServer, lecture: s
     assert answer.reason
 
 
+def test_ask_in_an_unknown_item_is_not_found(api: ApiServer, lecture: str) -> None:
+    response = api.client.post("/v1/ask", json={"query": "a dog", "items": [lecture, "0" * 32]})
+
+    assert_problem(response, 404, "not-found")
+
+
+def test_ask_for_a_colour_that_no_text_states_is_refused(api: ApiServer, lecture: str) -> None:
+    answer = ask(api, "What colour is the apple cake with cinnamon?", items=[lecture])
+
+    assert answer.refused
+    assert answer.reason == "No text of a retrieved moment states the colour."
+    assert answer.hits, "the moments are listed"
+
+
+def test_ask_how_many_images_counts_no_videos(api: ApiServer, lecture: str) -> None:
+    assert ask(api, "How many videos mention the museum tickets?", items=[lecture]).text == (
+        "One video shows that: lecture.mp4 [1]."
+    )
+    assert ask(api, "How many photos mention the museum tickets?", items=[lecture]).refused
+
+
 def test_ask_only_in_an_unknown_file_states_it_and_leaves_the_search_unchanged(api: ApiServer, lecture: str) -> None:
     first = ask(api, LINES[1])
 
