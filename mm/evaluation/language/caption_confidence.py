@@ -13,8 +13,9 @@ import numpy as np
 from mm.data.language.captions import make_sentences
 from mm.errors import InvalidInput
 from mm.metrics.bootstrap import bootstrap
-from mm.metrics.language.captions import tokenize, tokenize_references
+from mm.metrics.language.captions import tokenize_references
 from mm.metrics.language.objects import count_objects
+from mm.metrics.language.ptb_tokenizer import tokenize
 from mm.metrics.report import Measure, Report
 from mm.spaces.caption_confidence import measure_confidence
 
