@@ -191,6 +191,13 @@ class Settings(BaseSettings):
         description="Whether a sentence is written about each photo and each scene of a video, when no job waits; needs the "
         "trained weights of the language model.",
     )
+    caption_confidence: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Least probability that a caption describes its image. Captions below are kept, and neither shown nor "
+        "searched nor quoted.",
+    )
     sample_fps: float = Field(2.0, gt=0, description="Largest number of frames per second that are encoded.")
     lease_seconds: float = Field(
         60.0, gt=0, description="Time without a heartbeat after which a worker loses the lease of its chunk, in seconds."

@@ -36,12 +36,14 @@ class Uncaptioned:
     image: ImageMedia
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CaptionPlan:
     """Captions and images in the order of the response."""
 
     entries: list[Caption | Uncaptioned] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    num_hidden: int = 0
+    """Stored captions that are too improbable to be shown."""
 
 
 def plan_items(service: Service, model: ChatModel, item_ids: Sequence[str], cancelled: threading.Event) -> CaptionPlan:
@@ -57,8 +59,11 @@ def plan_items(service: Service, model: ChatModel, item_ids: Sequence[str], canc
             item = service.library.get_item(item_id)
             if item.kind == "audio":
                 raise UnsupportedMedia(f"{item.name} is audio, which has no captions.")
-            if rows := service.store.catalog.list_captions(item_id, served.space.id):
+            rows = service.store.catalog.list_captions(item_id, served.space.id)
+            num_hidden = service.store.catalog.count_hidden_captions(item_id, served.space.id)
+            if rows or num_hidden:
                 plan.entries.extend(serialize_caption(item_id, row) for row in rows)
+                plan.num_hidden += num_hidden
             else:
                 _plan_images(service, model, served.space, item, plan, cancelled)
     return plan
@@ -75,7 +80,7 @@ def plan_upload(service: Service, model: ChatModel, path: Path, name: str, cance
 
 
 def serialize_caption(item_id: str, row: CaptionRow) -> Caption:
-    return Caption(item_id=item_id, start=row.start, end=row.end, text=row.text, model=row.model)
+    return Caption(item_id=item_id, start=row.start, end=row.end, text=row.text, model=row.model, confidence=row.confidence)
 
 
 def _plan_images(

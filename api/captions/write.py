@@ -10,15 +10,17 @@ from mm.generation import SamplingParams
 from mm.generation.captioner import MAX_TOKENS, clean_caption
 from mm.generation.chat.types import ChatMessage, ChatRequest
 from mm.models.language.caption_prompt import CAPTION_REQUEST
-from mm.schemas import Caption, CaptionList
+from mm.schemas import Caption
 
 if TYPE_CHECKING:
     from api.captions.plan import CaptionPlan, Uncaptioned
     from mm.generation.chat.types import ChatModel
 
 
-async def write_captions(model: ChatModel, plan: CaptionPlan, key: str) -> CaptionList:
+async def write_captions(model: ChatModel, plan: CaptionPlan, key: str) -> list[Caption]:
     """Write the missing captions of a plan, by greedy decoding.
+
+    Returns one for each entry, with the text '' where the model wrote none.
 
     Raises what the model raises; the other captions in progress are then cancelled.
     """
@@ -33,8 +35,7 @@ async def write_captions(model: ChatModel, plan: CaptionPlan, key: str) -> Capti
         for task in tasks.values():
             task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
-    captions = [entry if isinstance(entry, Caption) else tasks[place].result() for place, entry in enumerate(plan.entries)]
-    return CaptionList(captions=[caption for caption in captions if caption.text], notes=plan.notes)
+    return [entry if isinstance(entry, Caption) else tasks[place].result() for place, entry in enumerate(plan.entries)]
 
 
 async def _write(model: ChatModel, entry: Uncaptioned, key: str) -> Caption:

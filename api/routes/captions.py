@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 
+from api.captions.confidence import leave_out_improbable, make_note
 from api.captions.plan import plan_items, plan_upload, serialize_caption
 from api.captions.write import write_captions
 from api.http.bodies import read_json
@@ -56,11 +57,12 @@ FIELD = "picture"
     dependencies=[hold_while_processing("catalog")],
 )
 def list_captions(item_id: str, service: ServiceDep) -> CaptionList:
-    """In order of time; none before a worker has written them."""
+    """In order of time; none before a worker has written them. Improbable ones are left out."""
     item = service.library.get_item(item_id)
     with service.spaces.acquire() as served:
         rows = service.store.catalog.list_captions(item.id, served.space.id)
-    return CaptionList(captions=[serialize_caption(item.id, row) for row in rows])
+        num_hidden = service.store.catalog.count_hidden_captions(item.id, served.space.id)
+    return CaptionList(captions=[serialize_caption(item.id, row) for row in rows], notes=make_note(num_hidden))
 
 
 @router.post(
@@ -111,4 +113,5 @@ async def _caption(request: Request, service: Service, limits: Limits, plan: Cal
     client, model = get_client_id(request.scope), service.chat_models.default
     await service.towers.wait_async()
     planned = await limits.query_files.run_cancellable(client, lambda cancelled: plan(service, model, cancelled=cancelled))
-    return await write_captions(model, planned, client)
+    captions = await write_captions(model, planned, client)
+    return await limits.query_files.run(client, leave_out_improbable, service, planned, captions)

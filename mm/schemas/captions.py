@@ -21,6 +21,9 @@ class Caption(Model):
     end: float
     text: str
     model: str = Field(description="The model that wrote it, with its version.")
+    confidence: float | None = Field(
+        None, description="Probability that it describes the image; null by a model that is given the image as a file."
+    )
 
 
 class CaptionList(Model):

@@ -48,6 +48,14 @@ def test_wait_for_captions_returns_those_of_all_photos(settings: Settings, tmp_p
     assert "A &lt;cat&gt;." in (tmp_path / "page.html").read_text()
 
 
+def test_wait_for_captions_leaves_out_improbable_ones_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = StubClient()
+    monkeypatch.setattr(client, "captions", lambda _: CaptionList(captions=[], notes=["Left out: 1."]))
+    lines: list[str] = []
+    assert wait_for_captions(client, settings, NAMES, lines.append) == {}  # type: ignore[arg-type]
+    assert lines == [f"captioned: {name}: left out, too improbable" for name in ("cat", "coffee")]
+
+
 def test_wait_for_captions_leaves_out_late_ones(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_captions, "MAX_SECONDS", 0.0)
     assert wait_for_captions(StubClient(), settings, NAMES, lambda _: None) == {}  # type: ignore[arg-type]

@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from indexes.catalog.records import NewCaption
 from mm.errors import MMError
 from mm.runtimes.memory import release_memory
-from mm.spaces.encode.captions import caption_segments
 from mm.spaces.encode.frames import longest_decoded_side
+from workers.tasks.caption_evidence import WrittenCaption, find_known_caption, judge_caption, write_caption_shard
 from workers.tasks.retries import describe_error, is_permanent
-from workers.tasks.segment_shards import read_segments, write_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from indexes.catalog.records import CaptionScene, LeasedCaptions
-    from indexes.storage.shards import ShardStore
     from mm.generation.captioner import CaptionModel, ImageCaptioner
     from mm.models.image.map_tower import ImageFeatures
     from mm.spaces import Space
+    from mm.spaces.types import Vector
     from workers.context import WorkerContext
 
 MAX_ITEMS = 8
@@ -39,7 +37,7 @@ def has_waiting_captions(context: WorkerContext) -> bool:
     if context.caption_model is None:
         return False
     space, catalog = context.spaces.load_current(), context.store.catalog
-    catalog.set_caption_model(context.caption_model.version)
+    catalog.set_caption_model(context.caption_model.version, context.settings.caption_confidence)
     return catalog.has_due_captions(space.id, context.settings.max_attempts, reuse_only=not space.has_image_maps)
 
 
@@ -55,7 +53,7 @@ def write_captions(context: WorkerContext) -> None:
     if model is None:
         return
     space = context.spaces.load_current()
-    catalog.set_caption_model(model.version)
+    catalog.set_caption_model(model.version, context.settings.caption_confidence)
     writer = _Writer(context, space, model)
     try:
         _write_until_done(context, space, writer)
@@ -88,13 +86,13 @@ class _Item:
 
     leased: LeasedCaptions
     scenes: Sequence[CaptionScene]
-    texts: list[str | None]
+    captions: list[WrittenCaption | None]
     failure: Exception | None = None
 
     @property
     def num_done(self) -> int:
         """Scenes up to the first one without a caption."""
-        return next((number for number, text in enumerate(self.texts) if text is None), len(self.texts))
+        return next((number for number, caption in enumerate(self.captions) if caption is None), len(self.captions))
 
 
 class _Writer:
@@ -109,9 +107,9 @@ class _Writer:
     def caption_items(self, leased_items: Sequence[LeasedCaptions]) -> None:
         """Write and commit captions of up to `BATCH` scenes of each item; ends early for a job."""
         items = [self._start(leased) for leased in leased_items]
-        uncommitted = [item for item in items if None in item.texts]
+        uncommitted = [item for item in items if None in item.captions]
         for item in items:
-            if None not in item.texts:
+            if None not in item.captions:
                 self._commit(item)
         failure: Exception | None = None
         try:
@@ -129,28 +127,30 @@ class _Writer:
 
     def _start(self, leased: LeasedCaptions) -> _Item:
         scenes = leased.scenes[:BATCH]
-        missing = None if self._space.has_image_maps else ""
+        missing = None if self._space.has_image_maps else WrittenCaption("")
         return _Item(leased, scenes, [find_known_caption(leased, scene) or missing for scene in scenes])
 
     def _write(self, items: Sequence[_Item]) -> Iterator[_Item]:
         """Write the missing captions of all items, and yield each item that is complete."""
         if not items:
             return
-        started: list[tuple[_Item, int]] = []
+        started: list[tuple[_Item, int, Vector]] = []
         for place, text in self._load_captioner().caption(self._read_images(items, started)):
-            item, number = started[place]
-            item.texts[number] = text
+            item, number, vector_D = started[place]
+            item.captions[number] = judge_caption(self._space, text, vector_D)
             self._context.record_heartbeat()
-            if None not in item.texts:
+            if None not in item.captions:
                 yield item
 
-    def _read_images(self, items: Sequence[_Item], started: list[tuple[_Item, int]]) -> Iterator[ImageFeatures]:
-        """The frames of scenes without caption, until a job waits, and their places in `started`.
+    def _read_images(self, items: Sequence[_Item], started: list[tuple[_Item, int, Vector]]) -> Iterator[ImageFeatures]:
+        """The frames of scenes without caption, until a job waits.
+
+        Their places and vectors are added to `started`.
 
         A scene whose frame cannot be decoded is left without caption. Another error ends the item.
         """
         for item in items:
-            for number in [number for number, text in enumerate(item.texts) if text is None]:
+            for number in [number for number, caption in enumerate(item.captions) if caption is None]:
                 if _must_stop(self._context):
                     return
                 try:
@@ -162,9 +162,9 @@ class _Writer:
                         item.failure = error
                         break
                     structlog.get_logger().warning("no caption: the image cannot be decoded", detail=str(error))
-                    item.texts[number] = ""
+                    item.captions[number] = WrittenCaption("")
                     continue
-                started.append((item, number))
+                started.append((item, number, features.vector_D))
                 yield features
 
     def _extend_lease(self, leased: LeasedCaptions) -> bool:
@@ -188,45 +188,19 @@ class _Writer:
     def _commit(self, item: _Item) -> None:
         """Add the captions of an item up to the first missing one."""
         context, leased, num_done = self._context, item.leased, item.num_done
-        written = [(scene, text) for scene, text in zip(item.scenes[:num_done], item.texts, strict=False) if text]
-        captions = write_caption_shard(context.store.shards, self._space, written, self._model.version)
+        done = zip(item.scenes[:num_done], item.captions, strict=False)
+        written = [(scene, caption) for scene, caption in done if caption is not None and caption.text]
+        least = context.settings.caption_confidence
+        captions = write_caption_shard(context.store.shards, self._space, written, self._model.version, least)
         rest = leased.scenes[num_done:]
         next_segment = rest[0].segments[0] if rest else None
         detail = None if item.failure is None else describe_error(item.failure, context.settings.root)
         is_added = context.store.catalog.add_captions(leased, context.owner, captions, next_segment, detail)
         log = structlog.get_logger().bind(item=leased.item_id)
-        log.info("captions written", captions=len(captions), left=len(rest), kept=is_added)
+        num_searched = sum(caption.evidence is not None for caption in captions)
+        log.info("captions written", captions=len(captions), shown=num_searched, left=len(rest), kept=is_added)
         if detail is not None:
             log.warning("captions not written", detail=detail)
-
-
-def find_known_caption(leased: LeasedCaptions, scene: CaptionScene) -> str | None:
-    """The latest caption by the current model of a frame in the scene, from before a reindex."""
-    if leased.is_image:
-        return leased.known[-1].text if leased.known else None
-    return next((row.text for row in reversed(leased.known) if scene.start <= row.frame_time < scene.end), None)
-
-
-def write_caption_shard(
-    shards: ShardStore, space: Space, written: Sequence[tuple[CaptionScene, str]], version: str
-) -> list[NewCaption]:
-    """Write one shard of captions. Returns them with their evidence."""
-    if not written:
-        return []
-    segments = caption_segments(space, [(scene.start, scene.end, text) for scene, text in written])
-    shard_id = write_segments(shards, space.id, segments)
-    stored = read_segments(shards, space.id, [shard_id])
-    return [
-        NewCaption(
-            scene.start,
-            scene.end,
-            scene.frame_time,
-            text,
-            version,
-            dict.fromkeys(scene.segments, segment.evidence[0]),
-        )
-        for (scene, text), segment in zip(written, stored, strict=True)
-    ]
 
 
 def _must_stop(context: WorkerContext) -> bool:

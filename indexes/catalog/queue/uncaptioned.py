@@ -31,13 +31,16 @@ CAPTIONED_KINDS = ("image", "video")
 
 
 class UncaptionedRows(CatalogMixin):
-    def set_caption_model(self, model: str) -> None:
-        """Set the version of the model that writes captions.
+    def set_caption_model(self, model: str, least_confidence: float = 0.0) -> None:
+        """Set the version of the model that writes captions, and from which confidence on captions
+        are shown and searched.
 
-        If there was another one, the captions of all searchable images and videos are due again.
+        If either was another one, the captions of all searchable images and videos are due again;
+        those that the same model wrote are then used again.
         """
+        current = (model, least_confidence)
         with self._database.read() as session:
-            if session.execute(select(Library.caption_model)).scalar_one() == model:
+            if session.execute(select(Library.caption_model, Library.caption_confidence)).tuples().one() == current:
                 return
         with self._database.write() as session:
             if session.execute(select(Library.caption_model)).scalar_one() is not None:
@@ -49,7 +52,7 @@ class UncaptionedRows(CatalogMixin):
                 columns = ("item_pk", "space", "next_segment", "attempts", "leased_until")
                 due = dialect.insert(Uncaptioned).from_select(columns, captioned)
                 session.execute(due.on_conflict_do_nothing())  # another worker may have the same new model
-            session.execute(update(Library).values(caption_model=model))
+            session.execute(update(Library).values(caption_model=model, caption_confidence=least_confidence))
 
     def count_uncaptioned_items(self, space: SpaceId) -> int:
         """Count the searchable items whose captions are not all written."""
@@ -141,7 +144,7 @@ class UncaptionedRows(CatalogMixin):
         of_item = (Caption.item_pk == leased.item_pk, Caption.space == str(leased.space))
         keys = select(Segment.index, Segment.pk).where(Segment.item_pk == leased.item_pk, Segment.space == str(leased.space))
         pk_of = dict(session.execute(keys).tuples().all())
-        segment_pks = [pk_of[index] for caption in captions for index in caption.evidence if index in pk_of]
+        segment_pks = [pk_of[index] for caption in captions for index in caption.segments if index in pk_of]
         replaced = delete(Evidence).where(Evidence.segment_pk.in_(segment_pks), Evidence.kind == KIND)
         shards = session.scalars(replaced.returning(Evidence.shard_id)).all()
         for caption in captions:
@@ -150,13 +153,19 @@ class UncaptionedRows(CatalogMixin):
             )  # fmt: skip
             session.execute(update(Caption).where(*of_item, *overlaps).values(is_current=False))
             same = (Caption.model == caption.model, Caption.start == caption.start, Caption.end == caption.end)
-            values = {"text": caption.text, "frame_time": caption.frame_time, "is_current": True}
+            values = {
+                "text": caption.text,
+                "frame_time": caption.frame_time,
+                "confidence": caption.confidence,
+                "is_current": True,
+            }
             updated = update(Caption).where(*of_item, *same).values(**values).returning(Caption.pk)
             if session.execute(updated).first() is None:
                 times = {"start": caption.start, "end": caption.end, "created_at": self._now()}
                 key = {"item_pk": leased.item_pk, "space": str(leased.space), "model": caption.model}
                 session.execute(insert(Caption).values(**key, **times, **values))
-        evidence = {index: [piece] for caption in captions for index, piece in caption.evidence.items()}
+        searched = [(caption.segments, caption.evidence) for caption in captions if caption.evidence is not None]
+        evidence = {index: [piece] for segments, piece in searched for index in segments}
         return insert_evidence(session, pk_of, evidence) - len(shards), set(shards)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mm.schemas import EvidenceKind
@@ -47,13 +47,18 @@ class CaptionRow:
     text: str
     model: str
     """Version of the model that wrote it."""
+    confidence: float
+    """Probability that it describes the frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewCaption(CaptionRow):
-    """A caption with its evidence, by the index of the segment."""
+    """A caption with the segments that it is evidence of."""
 
-    evidence: Mapping[int, NewEvidence]
+    segments: Sequence[int]
+    """Indices of segments."""
+    evidence: NewEvidence | None
+    """None for a caption that is not searched; it replaces the evidence of an earlier one too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Library(Table):
     """Id of that space."""
     caption_model: Mapped[str | None] = mapped_column(String(64))
     """Version of the model that writes the captions; null before the first."""
+    caption_confidence: Mapped[float] = mapped_column(Double, server_default="0")
+    """Confidence from which captions are shown and searched."""
     revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
     """Increases with each item that is added, becomes searchable or is deleted. An older copy of
     this catalog has a lower value."""
@@ -119,6 +121,8 @@ class Caption(Table):
     frame_time: Mapped[float] = mapped_column(Double)
     """Seconds of the frame that it describes; 0 for an image."""
     text: Mapped[str]
+    confidence: Mapped[float] = mapped_column(Double)
+    """Probability that it describes the frame, by the space in which it was written."""
     is_current: Mapped[bool] = mapped_column(Boolean)
     created_at: Mapped[datetime] = mapped_column(Utc)
 

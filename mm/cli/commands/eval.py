@@ -31,6 +31,7 @@ def command() -> None:
 
 
 command.add_command(eval_language.captions)
+command.add_command(eval_language.caption_confidence)
 command.add_command(eval_language.caption_search)
 command.add_command(eval_answers.answers)
 command.add_command(eval_answers.conversations)

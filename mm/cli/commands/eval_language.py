@@ -1,4 +1,4 @@
-"""`mm eval captions`, `caption-search` and `routing`: the language model about images."""
+"""`mm eval captions`, `caption-confidence`, `caption-search`, `routing` of the language model."""
 
 from __future__ import annotations
 
@@ -96,6 +96,30 @@ def caption_search(root: Path, split: str, limit: int | None, file: Path, texts:
         images_ND = embed_images(space.image, [row.path for row in rows], lambda image: image)
         captions = [written.get(row.path.name, "") for row in rows]
         report = evaluate_search(space, rows, images_ND, captions, unanswerable)
+    print_report(report, as_json)
+
+
+@click.command("caption-confidence")
+@root
+@split
+@click.option("--captions", "file", type=options.FILE, required=True, help="Captions that `mm eval captions --save` wrote.")
+@click.option(
+    "--threshold", "thresholds", type=click.FloatRange(0.0, 1.0), multiple=True, default=(0.1, 0.3, 0.5, 0.7, 0.9),
+    show_default=True, help="Least confidence of captions that are kept. Several are compared.",
+)  # fmt: skip
+@options.as_json
+def caption_confidence(root: Path, split: str, file: Path, thresholds: tuple[float, ...], as_json: bool) -> None:
+    """Count right captions below, and wrong ones above, a least confidence."""
+    from mm.cli.commands.eval import print_report, shipped_space
+    from mm.data.captioned_images import read_captioned_images
+    from mm.evaluation.language.caption_confidence import evaluate_confidence
+    from mm.evaluation.near_duplicates import embed_images
+
+    written = json.loads(file.read_text(encoding="utf-8"))
+    rows = [row for row in read_captioned_images(root, split) if written.get(row.path.name)]
+    with shipped_space() as (space, _):
+        images_ND = embed_images(space.image, [row.path for row in rows], lambda image: image)
+        report = evaluate_confidence(space, rows, images_ND, [written[row.path.name] for row in rows], thresholds)
     print_report(report, as_json)
 
 

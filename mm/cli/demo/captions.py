@@ -23,18 +23,25 @@ def wait_for_captions(
 ) -> dict[str, str]:
     """Wait until the photos have captions. Returns the caption of each photo by its name.
 
-    Without trained weights there is none; a photo whose caption is late is left out.
+    Without trained weights there is none; a photo whose caption is late or improbable is left out.
     """
     if find_caption_model(settings) is None:
         on_progress(NO_CAPTIONER)
         return {}
     photos = {item_id: name for item_id, name in item_names.items() if client.item(item_id).kind == "image"}
     captions: dict[str, str] = {}
+    left_out: set[str] = set()
     end = time.monotonic() + MAX_SECONDS
-    while len(captions) < len(photos) and time.monotonic() < end:
+    while len(captions) + len(left_out) < len(photos) and time.monotonic() < end:
         for item_id, name in photos.items():
-            if name not in captions and (stored := client.captions(item_id).captions):
-                captions[name] = stored[0].text
-                on_progress(f"captioned: {name}: {stored[0].text}")
+            if name in captions or name in left_out:
+                continue
+            stored = client.captions(item_id)
+            if stored.captions:
+                captions[name] = stored.captions[0].text
+                on_progress(f"captioned: {name}: {captions[name]}")
+            elif stored.notes:
+                left_out.add(name)
+                on_progress(f"captioned: {name}: left out, too improbable")
         time.sleep(POLL_SECONDS)
     return captions

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import mm
+from api.captions.confidence import NOTE
 from indexes.catalog.records import NewCaption, NewEvidence
 from mm.cli.captions import format_captions, format_srt
 from mm.cli.main import main
@@ -32,10 +33,10 @@ def client(chat_server: ApiServer) -> Iterator[mm.Client]:
         yield client
 
 
-def store_captions(server: ApiServer, item_id: str, words: list[str]) -> None:
+def store_captions(server: ApiServer, item_id: str, words: list[str], confidence: float = 0.75, least: float = 0.0) -> None:
     """Store captions of the first scenes of the only item that has none, as a worker does."""
     catalog, space = server.service.store.catalog, server.service.space.id
-    catalog.set_caption_model("stub-1")
+    catalog.set_caption_model("stub-1", least)
     shard = server.service.store.shards.write(space, {"caption": np.eye(1, 384, dtype=np.float16)}, [])
     leases = catalog.lease_captions(space, "test", 60.0, 3, 10)
     (leased,) = [lease for lease in leases if lease.item_id == item_id]
@@ -46,7 +47,9 @@ def store_captions(server: ApiServer, item_id: str, words: list[str]) -> None:
             scene.frame_time,
             text,
             "stub-1",
-            {index: NewEvidence("caption", scene.start, scene.end, text, shard, 0) for index in scene.segments},
+            confidence,
+            scene.segments,
+            NewEvidence("caption", scene.start, scene.end, text, shard, 0),
         )
         for scene, text in zip(leased.scenes, words, strict=True)
     ]
@@ -101,6 +104,27 @@ def test_stored_captions_are_returned_on_items_segments_and_searches(
     hits = client.search("here is my recipe", filters=filters, floor=0.0).hits
     assert {hit.caption for hit in hits} <= {"A kitchen.", "A person cooks."}
     assert hits[0].item.caption == "A kitchen."
+
+
+def test_improbable_captions_are_left_out_with_a_note(
+    client: mm.Client, chat_server: ApiServer, items: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = chat_server.service.store.catalog
+    catalog.set_caption_model("stub-1", 0.8)
+    try:
+        for response in (client.captions(items["video"]), client.caption(items["video"])):
+            assert response.captions == []
+            assert response.notes == [NOTE.format(2)]
+        assert client.item(items["video"]).caption is None
+    finally:
+        catalog.set_caption_model("stub-1", 0.0)
+    (caption,) = client.caption(picture=media.image(51)).captions
+    assert caption.confidence is not None
+    assert 0.0 < caption.confidence < 1.0
+    monkeypatch.setattr("api.captions.confidence.measure_confidence", lambda *_: -1.0)
+    response = client.caption(picture=media.image(51))
+    assert response.captions == []
+    assert response.notes == [NOTE.format(1)]
 
 
 @pytest.mark.parametrize(

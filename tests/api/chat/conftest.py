@@ -26,7 +26,7 @@ def chat_server(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Itera
     home = with_graphs(tmp_path_factory.mktemp("chat"), graphs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local_model, "load_builtin", lambda _: load_tiny())
-        with run_server(Settings(home=home, chat_messages=100, chat_chars=5000)) as server:
+        with run_server(Settings(home=home, chat_messages=100, chat_chars=5000, caption_confidence=0.0)) as server:
             yield server
 
 

@@ -23,6 +23,7 @@ from tests.workers.conftest import Home, open_context, work
 from tests.workers.process import wait_for
 from workers.context import WorkerContext
 from workers.sweeper import Sweeper
+from workers.tasks import caption_evidence
 from workers.tasks import write_captions as task
 from workers.tasks.write_captions import has_waiting_captions, write_captions
 
@@ -55,7 +56,7 @@ def captioner(space: Space) -> StubCaptioner:
 
 @pytest.fixture
 def context(home: Home, space: Space, captioner: StubCaptioner) -> Iterator[WorkerContext]:
-    with open_context(home, space) as context:
+    with open_context(home, space, caption_confidence=0.0) as context:  # the sentences describe nothing
         yield replace(context, caption_model=CaptionModel("stub-1", lambda: captioner))
 
 
@@ -128,6 +129,26 @@ def test_write_captions_video_has_a_caption_for_each_scene(home: Home, context: 
     assert [segment.caption for segment in segments] == ["Photo 0.", "Photo 0.", "Photo 2.", "Photo 2."]
 
 
+def test_write_captions_improbable_ones_are_kept_and_neither_shown_nor_searched(
+    home: Home, context: WorkerContext, space: Space, captioner: StubCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (add_photo(home, context, number) for number in range(2))
+    monkeypatch.setattr(caption_evidence, "measure_confidence", lambda _, text, __: 0.75 if text == "Photo 0." else 0.25)
+    selective = replace(context, settings=context.settings.model_copy(update={"caption_confidence": 0.5}))
+    write_captions(selective)
+    assert captions(home, space, first) == [(0, 0, "Photo 0.")]
+    assert captions(home, space, second) == []
+    assert home.store.catalog.count_hidden_captions(second, space.id) == 1
+    assert [hit for hit in search(home, space, "Photo 1.") if hit[0] == second] == []
+    assert not has_waiting_captions(selective), "it is not written again"
+    assert has_waiting_captions(context), "with a lower setting its evidence is due"
+    write_captions(context)
+    assert search(home, space, "Photo 1.")[0] == (second, "Photo 1.")
+    write_captions(selective)
+    assert [hit for hit in search(home, space, "Photo 1.") if hit[0] == second] == []
+    assert captioner.num_images == 2, "no caption is written twice"
+
+
 def test_write_captions_in_batches_continues_after_the_last_scene(
     home: Home, context: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,9 +196,13 @@ def test_write_captions_worker_killed_before_the_commit_loses_no_caption(
         raise Killed
 
     many_attempts = replace(context, settings=context.settings.model_copy(update={"max_attempts": 10}))
-    for place in ("write_caption_shard", "write_segments", "caption_segments"):
+    for module, place in (
+        (task, "write_caption_shard"),
+        (caption_evidence, "write_segments"),
+        (caption_evidence, "caption_segments"),
+    ):
         with monkeypatch.context() as patch:
-            patch.setattr(task, place, die)
+            patch.setattr(module, place, die)
             patch.setattr(context.store.catalog, "extend_caption_lease", lambda *_: True)
             with pytest.raises(Killed):
                 write_captions(many_attempts)

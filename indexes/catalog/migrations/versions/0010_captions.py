@@ -17,6 +17,7 @@ SEARCHABLE = """
 def upgrade() -> None:
     key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.add_column("library", sa.Column("caption_model", sa.String(length=64), nullable=True))
+    op.add_column("library", sa.Column("caption_confidence", sa.Double(), nullable=False, server_default="0"))
     op.create_table(
         "captions",
         sa.Column("pk", key, nullable=False),
@@ -27,6 +28,7 @@ def upgrade() -> None:
         sa.Column("end", sa.Double(), nullable=False),
         sa.Column("frame_time", sa.Double(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
+        sa.Column("confidence", sa.Double(), nullable=False),
         sa.Column("is_current", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["item_pk"], ["items.pk"], name=op.f("fk_captions_item_pk"), ondelete="CASCADE"),

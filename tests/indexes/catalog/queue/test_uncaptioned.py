@@ -60,7 +60,9 @@ def lease(store: Store, owner: str = "me", space: SpaceId = SPACE, *, reuse_only
     return leased
 
 
-def write_captions(store: Store, leased: LeasedCaptions, words: list[str], model: str = MODEL) -> list[NewCaption]:
+def write_captions(
+    store: Store, leased: LeasedCaptions, words: list[str], model: str = MODEL, confidence: float = 0.75, least: float = 0.0
+) -> list[NewCaption]:
     """Captions of the first scenes of a leased item."""
     shard = store.shards.write(leased.space, {"caption": AXIS[1:2].astype(np.float16)}, [words])
     return [
@@ -70,7 +72,9 @@ def write_captions(store: Store, leased: LeasedCaptions, words: list[str], model
             scene.frame_time,
             caption,
             model,
-            {index: NewEvidence("caption", scene.start, scene.end, caption, shard, 0) for index in scene.segments},
+            confidence,
+            scene.segments,
+            NewEvidence("caption", scene.start, scene.end, caption, shard, 0) if confidence >= least else None,
         )
         for scene, caption in zip(leased.scenes, words, strict=False)
     ]
@@ -209,6 +213,28 @@ def test_set_caption_model_of_a_new_version_replaces_captions_and_keeps_the_old_
     assert row.num_evidence == 6, "the evidence is replaced"
     store.catalog.set_caption_model(MODEL)
     assert [row.text for row in lease(store).known] == ["A dog runs.", "A cat sleeps."], "the history is kept"
+
+
+def test_captions_below_the_least_confidence_are_neither_shown_nor_searched(store: Store) -> None:
+    item = add_item(store, 1)
+    caption_all(store, ["A dog runs.", "A cat sleeps."])
+    assert store.catalog.count_hidden_captions(item, SPACE) == 0
+    store.catalog.set_caption_model(MODEL, 0.8)
+    assert texts(store, item) == []
+    assert store.catalog.count_hidden_captions(item, SPACE) == 2
+    leased = lease(store)
+    assert [(row.text, row.confidence) for row in leased.known] == [("A dog runs.", 0.75), ("A cat sleeps.", 0.75)]
+    rewritten = write_captions(store, leased, ["A dog runs.", "A cat sleeps."], least=0.8)
+    assert store.catalog.add_captions(leased, "me", rewritten, None)
+    assert search_captions(store) == []
+    shown = store.catalog.get_item(item)
+    assert shown is not None
+    assert shown.caption is None
+    assert [segment.caption for segment in store.catalog.list_segments(item, SPACE, -1.0, 10)] == [None, None, None]
+    (row,) = store.catalog.get_changes_after(0, SPACE, 100).publications
+    assert row.num_evidence == 3
+    store.catalog.set_caption_model(MODEL, 0.8)
+    assert not store.catalog.has_due_captions(SPACE, ATTEMPTS)
 
 
 def test_reindex_makes_captions_due_and_offers_those_of_the_former_space(store: Store) -> None:

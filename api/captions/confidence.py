@@ -1,0 +1,46 @@
+"""Captions of a response that are too improbable to be shown are left out, with a note."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.captions.plan import Uncaptioned
+from mm.schemas import CaptionList
+from mm.spaces.caption_confidence import measure_confidence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.captions.plan import CaptionPlan
+    from api.service import Service
+    from mm.schemas import Caption
+
+NOTE = "Captions that are left out because they are too improbable (MM_CAPTION_CONFIDENCE): {}."
+
+
+def leave_out_improbable(service: Service, plan: CaptionPlan, captions: Sequence[Caption]) -> CaptionList:
+    """The captions of a plan, with the confidence of those that were written for it. Blocks.
+
+    `captions` has one for each entry of the plan. One that a model wrote that is given files has no
+    confidence, and is not left out.
+    """
+    kept: list[Caption] = []
+    num_hidden = plan.num_hidden
+    with service.spaces.acquire() as served:
+        for entry, caption in zip(plan.entries, captions, strict=True):
+            if not caption.text:
+                continue
+            judged = caption
+            if isinstance(entry, Uncaptioned) and entry.image.vector_D.size:
+                confidence = measure_confidence(served.space, caption.text, entry.image.vector_D)
+                if confidence < service.settings.caption_confidence:
+                    num_hidden += 1
+                    continue
+                judged = caption.model_copy(update={"confidence": confidence})
+            kept.append(judged)
+    return CaptionList(captions=kept, notes=[*plan.notes, *make_note(num_hidden)])
+
+
+def make_note(num_hidden: int) -> list[str]:
+    """A note on captions that are left out; none where none are."""
+    return [NOTE.format(num_hidden)] if num_hidden else []

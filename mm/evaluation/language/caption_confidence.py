@@ -1,0 +1,57 @@
+"""Whether the confidence of written captions tells right ones from wrong ones.
+
+A caption is wrong when it names an object that no reference of its image supports. Names of arrays
+end in their axes: N images, D dimensions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mm.data.language.captions import make_sentences
+from mm.errors import InvalidInput
+from mm.metrics.bootstrap import bootstrap
+from mm.metrics.language.captions import tokenize_references
+from mm.metrics.language.objects import count_objects
+from mm.metrics.language.ptb_tokenizer import tokenize
+from mm.metrics.report import Measure, Report
+from mm.spaces.caption_confidence import measure_confidence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mm.data.captioned_images import CaptionedImage
+    from mm.metrics.language.objects import ObjectWords
+    from mm.numerics import Float32
+    from mm.spaces import Space
+
+
+def evaluate_confidence(
+    space: Space,
+    rows: Sequence[CaptionedImage],
+    images_ND: Float32,
+    captions: Sequence[str],
+    thresholds: Sequence[float],
+    words: ObjectWords | None = None,
+) -> Report:
+    """Report, for each threshold, right captions that are lost and wrong ones that are kept.
+
+    `images_ND` are the vectors of the images, `captions` one for each. Raises `InvalidInput` when
+    all captions are right, or all are wrong.
+    """
+    references = tokenize_references([make_sentences(row.captions) for row in rows])
+    is_wrong_N = count_objects([tokenize(text) for text in captions], references, words).unsupported_C > 0
+    if is_wrong_N.all() or not is_wrong_N.any():
+        raise InvalidInput(f"Of {len(rows)} captions {is_wrong_N.sum()} are wrong: there is nothing to tell apart.")
+    pairs = zip(captions, images_ND, strict=True)
+    confidence_N = np.array([measure_confidence(space, caption, image_D) for caption, image_D in pairs])
+    measures = [Measure("wrong captions", bootstrap(is_wrong_N))]
+    for threshold in thresholds:
+        is_kept_N = confidence_N >= threshold
+        measures += [
+            Measure(f"from {threshold:g}: right captions that are lost", bootstrap(~is_kept_N[~is_wrong_N])),
+            Measure(f"from {threshold:g}: wrong captions that are kept", bootstrap(is_kept_N[is_wrong_N])),
+        ]
+    return Report(f"{len(rows):,} captions, wrong ones with an object word that no reference supports", tuple(measures))
