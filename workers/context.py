@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from indexes import Store
-from mm.generation.captioner import CaptionModel
+from mm.generation.caption_model import CaptionModel
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces.encode.ocr_budget import OcrBudget

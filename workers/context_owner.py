@@ -11,8 +11,7 @@ import structlog
 
 from indexes import open_store
 from mm.errors import Corrupt, Unavailable
-from mm.generation.builtin_captioner import find_caption_model
-from mm.generation.captioner import CaptionModel
+from mm.generation.caption_model import CaptionModel, find_caption_model
 from mm.media import MediaReader
 from mm.settings import Settings
 from mm.spaces.encode.ocr_budget import OcrBudget

@@ -12,8 +12,8 @@ from api.http.problems import TYPE_BASE
 from mm.answers.generate import build_request, make_writer
 from mm.errors import MMError, Unavailable
 from mm.generation.chat.local import LocalChat
-from mm.generation.chat.local_model import BUILTIN
 from mm.models.language.checkpoint.file import SHIPPED
+from mm.models.language.smollm2 import BUILTIN
 from mm.schemas import HeardEvent, HitsEvent, Problem, Step
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from mm.answers.check import AnswerWriter
 from mm.answers.evidence import REFUSAL
 from mm.answers.prompt import Prompt
 from mm.generation.chat.local import LocalChat
-from mm.generation.chat.local_model import BUILTIN
 from mm.generation.chat.types import ChatMessage, ChatModel, ChatRequest
 from mm.generation.grammar import Pattern
 from mm.generation.request import SamplingParams
+from mm.models.language.smollm2 import BUILTIN
 
 MAX_SENTENCES = 12
 """Sentences of an answer under the grammar."""

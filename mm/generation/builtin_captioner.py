@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from mm.generation.beam_search import BeamSearch
-from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS, Captioner, CaptionModel, clean_caption
-from mm.generation.chat.local_model import BUILTIN
+from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS, Captioner, clean_caption
 from mm.generation.request import Request, SamplingParams
 from mm.generation.runners.builtin import make_runner
 from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.caption_prompt import CAPTION_REQUEST
 from mm.models.language.chat_template import Message, encode_chat
-from mm.models.language.checkpoint.file import SHIPPED, load_additions, read_metadata
+from mm.models.language.checkpoint.file import SHIPPED, load_additions
 from mm.models.language.gguf.reader import read_gguf
 from mm.models.language.graph.builtin import BuiltinModel
 from mm.models.language.smollm2 import find_smollm2
@@ -30,19 +28,6 @@ BLOCK_SIZE = 1
 """A hypothesis that branches off computes no token again, so that all have one token in a step."""
 NUM_BLOCKS = 1536
 """Of the key-value cache: 8 prompts of 80 tokens with 3 hypotheses of 32 tokens each, 212 MB."""
-DIGITS = 16
-"""Of the digest of the trained weights in the version."""
-
-
-def find_caption_model(settings: Settings, additions: Path = SHIPPED) -> CaptionModel | None:
-    """The model that writes captions; None with MM_CAPTIONS=off, and without trained weights.
-
-    Raises `Corrupt` when their file cannot be read.
-    """
-    if settings.captions == "off" or not additions.is_file():
-        return None
-    version = f"{BUILTIN}@{read_metadata(additions).sha256[:DIGITS]}"
-    return CaptionModel(version, partial(load_captioner, settings, additions))
 
 
 def load_captioner(settings: Settings, additions: Path = SHIPPED, width: int = BEAM_WIDTH) -> Captioner:

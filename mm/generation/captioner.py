@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -76,16 +75,6 @@ class Captioner:
         placeholders = [self._tokenizer.eos_id] * len(embeddings)
         media = (MediaSpan(len(self._before), embeddings),)
         return Request(str(number), (*self._before, *placeholders, *self._after), self._params, media)
-
-
-@dataclass(frozen=True, slots=True)
-class CaptionModel:
-    """A model that writes captions, loaded when it is needed."""
-
-    version: str
-    """At most 64 characters; captions of another version are written again."""
-    load: Callable[[], ImageCaptioner]
-    """Raises `Unavailable` when a package is missing, `Corrupt` when its files cannot be read."""
 
 
 def clean_caption(text: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from mm.errors import Corrupt
 from mm.files import hash_file
-from mm.generation.builtin_captioner import find_caption_model, load_captioner
+from mm.generation.builtin_captioner import load_captioner
+from mm.generation.caption_model import find_caption_model
 from mm.models.language.media_prefix import MediaPrefixConfig
 from mm.models.language.smollm2 import find_smollm2
 from mm.settings import Settings

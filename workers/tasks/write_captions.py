@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from indexes.catalog.records import CaptionScene, LeasedCaptions
-    from mm.generation.captioner import CaptionModel, ImageCaptioner
+    from mm.generation.caption_model import CaptionModel
+    from mm.generation.captioner import ImageCaptioner
     from mm.models.image.map_tower import ImageFeatures
     from mm.spaces import Space
     from mm.spaces.types import Vector

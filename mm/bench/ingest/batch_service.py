@@ -11,7 +11,7 @@ from mm.client import Client
 from mm.embedded.connect import print_status
 from mm.embedded.supervisor import Supervisor
 from mm.errors import Unavailable
-from mm.generation.builtin_captioner import find_caption_model
+from mm.generation.caption_model import find_caption_model
 
 CLIP_SECONDS = 2.0
 CLIP_SIZE = (320, 240)

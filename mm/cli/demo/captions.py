@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from mm.generation.builtin_captioner import find_caption_model
+from mm.generation.caption_model import find_caption_model
 
 if TYPE_CHECKING:
     from mm.client import Client

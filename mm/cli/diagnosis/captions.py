@@ -18,7 +18,7 @@ def check_captions(settings: Settings) -> Check:
     """Count the items whose captions are not written, and say whether a worker will write them."""
     import sqlalchemy
 
-    from mm.generation.builtin_captioner import find_caption_model
+    from mm.generation.caption_model import find_caption_model
 
     if settings.captions == "off":
         return _info("MM_CAPTIONS=off disables captions.", ok=True)

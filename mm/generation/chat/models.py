@@ -71,7 +71,8 @@ def _select(settings: Settings) -> LocalChat | UpstreamChat | None:
             )
         case "auto" | "builtin":
             from mm.generation.chat.local import LocalChat
-            from mm.generation.chat.local_model import BUILTIN, load_builtin
+            from mm.generation.chat.local_model import load_builtin
+            from mm.models.language.smollm2 import BUILTIN
 
             return LocalChat(BUILTIN, partial(load_builtin, settings), settings.language_idle_seconds)
         case name:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from mm.errors import InvalidInput
-from mm.models.language.tokenizer import LanguageTokenizer
+
+if TYPE_CHECKING:
+    from mm.models.language.tokenizer import LanguageTokenizer
 
 Role = Literal["system", "user", "assistant"]
 

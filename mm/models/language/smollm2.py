@@ -19,6 +19,8 @@ from mm.models.wheels import find_package_folder
 
 Float = npt.NDArray[np.float32]
 
+BUILTIN = "smollm2-135m"
+"""Name of the model in settings and the API."""
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 ARCHITECTURE = "llama"
 

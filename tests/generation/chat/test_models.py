@@ -8,9 +8,9 @@ import pytest
 
 from mm.errors import InvalidInput, NotFound, Unavailable
 from mm.generation.chat.local import LocalChat
-from mm.generation.chat.local_model import BUILTIN
 from mm.generation.chat.models import ChatModels
 from mm.generation.upstream import UpstreamChat
+from mm.models.language.smollm2 import BUILTIN
 from mm.settings import Settings
 
 URL = "http://127.0.0.1:8000"

@@ -13,7 +13,8 @@ from PIL import Image
 
 from indexes.search.searcher import Searcher
 from mm.errors import MediaError, Unavailable
-from mm.generation.captioner import CaptionModel, ImageLike
+from mm.generation.caption_model import CaptionModel
+from mm.generation.captioner import ImageLike
 from mm.media.types import RGB
 from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
