@@ -29,7 +29,7 @@ def remove_request(text: str) -> str:
     """A lower-case question without its request; unchanged when nothing else is left.
 
     A verb of request at the beginning is removed before a preposition or a determiner only: 'try a
-    slide' gives 'a slide', and 'open door' stays.
+    slide' gives 'a slide', and 'open window' stays.
     """
     rest = _END.sub("", text).strip()
     rest = _SUBJECT.sub("", rest)

@@ -1,4 +1,4 @@
-"""Whether the confidence of written captions tells right ones from wrong ones.
+"""How well the confidence of written captions separates right ones from wrong ones.
 
 A caption is wrong when it names an object that no reference of its image supports. Names of arrays
 end in their axes: N images, D dimensions.
@@ -44,7 +44,7 @@ def evaluate_confidence(
     references = tokenize_references([make_sentences(row.captions) for row in rows])
     is_wrong_N = count_objects([tokenize(text) for text in captions], references, words).unsupported_C > 0
     if is_wrong_N.all() or not is_wrong_N.any():
-        raise InvalidInput(f"Of {len(rows)} captions {is_wrong_N.sum()} are wrong: there is nothing to tell apart.")
+        raise InvalidInput(f"Of {len(rows)} captions {is_wrong_N.sum()} are wrong: there is nothing to separate.")
     pairs = zip(captions, images_ND, strict=True)
     confidence_N = np.array([measure_confidence(space, caption, image_D) for caption, image_D in pairs])
     measures = [Measure("wrong captions", bootstrap(is_wrong_N))]
