@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LINES = (
     "the garage is closed until Monday morning",
-    "my grandmother bakes an apple cake with cinnamon",
+    "my grandmother repairs a broken radio with tweezers",
     "the museum tickets are far too expensive",
     "we fly a kite on the windy beach",
 )
@@ -37,7 +37,7 @@ def add_lecture(api: ApiServer) -> str:
     segments = []
     for number, line in enumerate(LINES):
         start = 10.0 * number
-        written = [evidence("written", start, "exit through the kitchen")] if number == 2 else []
+        written = [evidence("written", start, "exit through the side gate")] if number == 2 else []
         segments.append(EncodedSegment(start, start + 5.0, number, [evidence("speech", start, line), *written]))
         segments.append(EncodedSegment(start + 5.0, start + 10.0, number, []))
     return add_searchable(api, media.video(40.0, seed=77), "lecture.mp4", "lecture", segments)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-QUESTION = "What does my grandmother bake?"
+QUESTION = "What does my grandmother repair?"
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +55,15 @@ def test_agent_answers_from_moments_that_its_steps_found(server: ApiServer, lang
     answer = ask(
         server,
         language,
-        call("search", query="an apple cake with cinnamon", limit=1),
+        call("search", query="a broken radio with tweezers", limit=1),
         vllm(["done"]),
-        vllm(["My grandmother bakes an apple cake [1]."]),
+        vllm(["My grandmother repairs a broken radio [1]."]),
     )
     assert [(step.tool, step.arguments["query"], step.error) for step in answer.steps] == [
-        ("search", "an apple cake with cinnamon", None)
+        ("search", "a broken radio with tweezers", None)
     ]
     assert LINES[1] in answer.steps[0].result
-    assert answer.text == "My grandmother bakes an apple cake [1]."
+    assert answer.text == "My grandmother repairs a broken radio [1]."
     assert [(citation.start, citation.end) for citation in answer.citations] == [(10.0, 15.0)]
     assert answer.model == "first-model"
     assert answer.state.selected == answer.citations[0].segment_id
@@ -75,11 +75,11 @@ def test_agent_ends_at_limit_of_steps_and_reads_errors(server: ApiServer, langua
         language,
         call("describe", item="no such file"),
         call("describe", item="lecture.mp4"),
-        vllm(["My grandmother bakes an apple cake [2]."]),
+        vllm(["My grandmother repairs a broken radio [2]."]),
     )
     assert [step.error is None for step in answer.steps] == [False, True]
     assert "no such file" in language.bodies[1]["messages"][-1]["content"]
-    assert answer.text == "My grandmother bakes an apple cake [1]."
+    assert answer.text == "My grandmother repairs a broken radio [1]."
 
 
 def test_agent_states_count_exactly(server: ApiServer, language: LanguageServer) -> None:
@@ -95,7 +95,7 @@ def test_agent_that_finds_nothing_refuses(server: ApiServer, language: LanguageS
 
 
 def test_agent_streams_each_step_before_sentences(server: ApiServer, language: LanguageServer) -> None:
-    language.responses[:] = [call("search", query="an apple cake with cinnamon"), vllm(["done"]), vllm(["An apple cake [1]."])]
+    language.responses[:] = [call("search", query="a broken radio with tweezers"), vllm(["done"]), vllm(["A broken radio [1]."])]
     body = {"query": QUESTION, "agent": True, "stream": True}
     with server.client.stream("POST", "/v1/ask", json=body) as response:
         names = [line.removeprefix("event: ") for line in response.iter_lines() if line.startswith("event:")]

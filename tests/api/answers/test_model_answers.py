@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-QUESTION = "Who bakes an apple cake with cinnamon?"
+QUESTION = "Who repairs a broken radio with tweezers?"
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +54,10 @@ def test_ask_a_model_passes_its_supported_sentences_with_renumbered_citations(
     number = find_number(server, language, LINES[1])
 
     answer = ask(
-        server, language, "My grandmother bakes an ", f"apple cake [{number}", "][99]. She flies to ", f"Mars [{number}]."
+        server, language, "My grandmother repairs a ", f"broken radio [{number}", "][99]. She flies to ", f"Mars [{number}]."
     )
 
-    assert answer.text == "My grandmother bakes an apple cake [1]."
+    assert answer.text == "My grandmother repairs a broken radio [1]."
     assert [(citation.n, citation.start) for citation in answer.citations] == [(1, 10.0)]
     assert answer.model == "first-model"
     assert any("removed" in note for note in answer.notes)
@@ -104,7 +104,7 @@ def test_ask_a_model_that_fails_answers_by_quotations_with_a_note(server: ApiSer
 
 def test_ask_a_model_as_events_sends_each_sentence_before_the_end(server: ApiServer, language: LanguageServer) -> None:
     number = find_number(server, language, LINES[1])
-    language.responses.append(vllm([f"My grandmother bakes a cake [{number}]. ", f'Someone says: "{LINES[1]}" [{number}].']))
+    language.responses.append(vllm([f"My grandmother repairs a radio [{number}]. ", f'Someone says: "{LINES[1]}" [{number}].']))
 
     response = server.client.post("/v1/ask", json={"query": QUESTION, "stream": True})
 

@@ -113,7 +113,8 @@ def test_possible_hits_follow_likely_hits(api: ApiServer, library: dict[str, str
 
 def test_search_with_one_word_finds_possible_hit(api: ApiServer, library: dict[str, str]) -> None:
     response: Any = ask(api, text="cooking")
-    assert {(hit["item"]["id"], hit["band"]) for hit in response["hits"]} == {(library["talk"], "possible")}
+    bands = {(hit["item"]["id"], hit["band"]) for hit in response["hits"]}
+    assert {(item, band) for item, band in bands if item in library.values()} == {(library["talk"], "possible")}
     assert ask(api, text="cooking", floor=response["likely_floor"])["hits"] == []
 
 

@@ -130,7 +130,7 @@ def test_describe_tool_finds_item_by_name(call: Call, diary: str) -> None:
 
 def test_describe_tool_with_ambiguous_name_lists_candidates(call: Call, api: ApiServer) -> None:
     name = f"{secrets.token_hex(4)}.png"
-    ids = {api.upload_item(media.image(seed), name)["id"] for seed in (901, 902)}
+    ids = {api.upload_item(media.image(seed), name)["id"] for seed in (9901, 9902)}
     with pytest.raises(InvalidInput, match="2 items") as raised:
         call("describe", item=name)
     assert all(item_id in str(raised.value) for item_id in ids)
