@@ -136,8 +136,10 @@ def test_interrupted_command_stops_the_service_that_it_started(home: Path, tmp_p
             assert process.poll() is None
             time.sleep(0.01)
         broker.suspend()
-        pids = list_descendants(process.pid)
-        process.send_signal(signal.SIGINT)
-        broker.resume()
+        try:
+            pids = list_descendants(process.pid)
+            process.send_signal(signal.SIGINT)
+        finally:  # a suspended broker would keep the command, and this test, from ending
+            broker.resume()
         assert process.wait(300) == 130
         wait_until_ended(pids)
