@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -105,7 +105,7 @@ class Calibration(_Value):
     """Factor of the log-odds of each component when several match the same kind of evidence; 1 if
     they were independent."""
     calibrators: tuple[ComponentCalibrator, ...]
-    caption_confidence: ConfidenceCalibrator | None = None
+    caption_confidence: ConfidenceCalibrator | None = Field(None, exclude=True)
     """Of written captions; from `captions.json`."""
 
     def find_calibrator(self, component: Component, kind: EvidenceKind) -> Calibrator | None:
