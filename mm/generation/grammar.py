@@ -93,7 +93,7 @@ class GrammarMatcher:
 
     def _check(self) -> None:
         if self._matcher.is_error():
-            raise GrammarError(self._matcher.get_error().splitlines()[0])
+            raise GrammarError(f"The grammar cannot be continued: {self._matcher.get_error().splitlines()[0]}.")
 
 
 class GrammarCompiler:
@@ -164,10 +164,9 @@ class _ByteTokenizer:
         pieces = [piece for piece in (encoded[i : i + 1] for i in range(len(encoded))) if piece in self._token_of]
         unknown = len(self.tokens)
         while len(pieces) > 1:
-            ids = [self._token_of.get(left + right, unknown) for left, right in pairwise(pieces)]
-            best = min(ids)
-            if best == unknown:
+            merges = (self._token_of.get(left + right, unknown) for left, right in pairwise(pieces))
+            token_id, i = min((token_id, i) for i, token_id in enumerate(merges))
+            if token_id == unknown:
                 break
-            i = ids.index(best)
             pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
         return [self._token_of[piece] for piece in pieces]
