@@ -52,6 +52,11 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @click.option("--object-penalty", type=click.FloatRange(0), help="Taken from the reward for an unsupported object word.")
 @click.option("--bleu-weight", type=click.FloatRange(0), help="Weight of BLEU-4 in the reward.")
 @click.option("--norm-rate", type=click.FloatRange(0), help="Highest learning rate of the norms.")
+@click.option(
+    "--max-shard-mb",
+    type=click.IntRange(1),
+    help="Write the trained weights as several files of at most so many MB, with an index, too.",
+)
 @options.as_json
 def command(
     data: Path,
@@ -61,18 +66,22 @@ def command(
     prepares_only: bool,
     runs: Path | None,
     limit: float,
+    max_shard_mb: int | None,
     as_json: bool,
     **values: object,
 ) -> None:
     """Train experts, norms and media prefix of the language model. An interrupted run continues."""
+    if max_shard_mb is not None and (runs is not None or prepares_only or values["variant"] not in (None, "experts")):
+        raise click.UsageError("--max-shard-mb cannot be combined with --runs, --prepare or a control: they write no weights.")
     require_torch()
     import torch
 
+    from mm.models.language.checkpoint.file import split_additions
     from mm.runtimes import count_usable_cores
     from mm.training.language.data_sets.prepare import prepare
     from mm.training.language.inputs import read_base, read_sources
     from mm.training.language.launch import list_gpus, read_runs, run_all
-    from mm.training.language.train import train_language
+    from mm.training.language.train import ADDITIONS, train_language
 
     folder = cache or out / "cache"
     if runs is not None:
@@ -89,6 +98,8 @@ def command(
     prepared = prepare(recipe, folder, sources)
     if not prepares_only:
         train_language(recipe, base, prepared, count_usable_cores() // 2, device, print_progress)
+        if max_shard_mb is not None:
+            split_additions(out / ADDITIONS, out, max_shard_mb * 1_000_000)
     print_output("output", folder if prepares_only else out, as_json, others="metrics")
 
 
