@@ -42,6 +42,8 @@ Float = npt.NDArray[np.float32]
 
 SHIPPED = Path(mm.__file__).parent / "weights" / "language" / f"additions{INDEX_SUFFIX}"
 """The trained weights that are part of the project: the index of their files."""
+CARD = SHIPPED.with_name("CARD.md")
+"""Their card, where they are shipped."""
 PREFIX = "media_prefix."
 _VALUES, _CODES, _BASE = ".values", ".codes", ".base"
 

@@ -57,7 +57,7 @@ def read_file_metadata(path: Path) -> Mapping[str, str]:
         with _open(shard) as file:
             missing = sorted(set(names) - set(file.keys()))
         if missing:
-            raise _unreadable(shard, f"it lacks the tensor {missing[0]}")
+            raise _unreadable(shard, ValueError(f"it lacks the tensor {missing[0]}"))
     return metadata
 
 
@@ -103,7 +103,7 @@ def _read_index(path: Path) -> tuple[dict[Path, list[str]], Mapping[str, str]]:
         if not weight_map or any(Path(shard).name != shard for shard in weight_map.values()):
             raise ValueError("it must name files of its own folder")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _unreadable(path, repr(error) if isinstance(error, KeyError) else str(error)) from error
+        raise _unreadable(path, error) from error
     names_by_file: dict[Path, list[str]] = {}
     for name, shard in weight_map.items():
         names_by_file.setdefault(path.parent / shard, []).append(name)
@@ -117,8 +117,11 @@ def _open(path: Path) -> Iterator[Any]:
         with safe_open(path, "numpy") as file:
             yield file
     except (OSError, SafetensorError) as error:
-        raise _unreadable(path, str(error)) from error
+        raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, reason: str) -> Corrupt:
+def _unreadable(path: Path, error: Exception) -> Corrupt:
+    reason = "the file does not exist" if isinstance(error, FileNotFoundError) else str(error)
+    if isinstance(error, KeyError):
+        reason = f"it has no {error}"
     return Corrupt(f"The trained weights of the language model cannot be read from {path}: {reason}.")
