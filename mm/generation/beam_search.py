@@ -21,6 +21,7 @@ import numpy as np
 from mm.errors import Corrupt, InvalidInput, TooLarge
 from mm.generation.blocks import BlockManager
 from mm.generation.runner import build_batch
+from mm.generation.sampler import select_top
 from mm.generation.scheduler import Chunk
 from mm.generation.sequence import Sequence
 from mm.generation.text_stream import TextStream
@@ -171,8 +172,7 @@ class BeamSearch:
         chunks = [Chunk(sequence, sequence.num_uncomputed_tokens, is_last=True) for sequence in running]
         logits_BV = self._runner.run(build_batch(chunks, self._block_size))
         for chunk in chunks:
-            chunk.sequence.num_computed_tokens += chunk.num_tokens
-            self._blocks.register_computed(chunk.sequence)
+            self._blocks.register_computed(chunk.sequence, chunk.num_tokens)
         row = 0
         for prompt in prompts:
             num_rows = sum(hypothesis.sequence is not None for hypothesis in prompt.hypotheses)
@@ -229,18 +229,9 @@ def _select(parents: list[_Hypothesis], logprobs_BV: Float64, width: int) -> lis
             candidates.append((parent.logprob, index, None))
         else:
             logprobs_V = next(rows)
-            candidates += [(parent.logprob + float(logprobs_V[token]), index, token) for token in _top(logprobs_V, width)]
+            candidates += [(parent.logprob + float(logprobs_V[token]), index, token) for token in select_top(logprobs_V, width)]
     candidates.sort(key=lambda candidate: (-candidate[0], candidate[1], candidate[2] or 0))
     return candidates[:width]
-
-
-def _top(logprobs_V: Float64, count: int) -> list[int]:
-    """The most probable tokens, in descending order; of equal ones, the smallest first."""
-    count = min(count, len(logprobs_V))
-    threshold = np.partition(logprobs_V, len(logprobs_V) - count)[len(logprobs_V) - count]
-    tokens = np.flatnonzero(logprobs_V >= threshold)
-    best: list[int] = tokens[np.lexsort((tokens, -logprobs_V[tokens]))][:count].tolist()
-    return best
 
 
 def _log_softmax(logits_BV: Float32) -> Float64:

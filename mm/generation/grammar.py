@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
-from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput, TooLarge
+from mm.models.language.byte_pairs import BytePairEncoder
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -27,9 +25,7 @@ if TYPE_CHECKING:
 JSON_STYLE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """The separators of `json.dumps`. Free whitespace would allow a model to write only whitespace."""
 MAX_CHARS = 100_000
-"""Longest schema, pattern or list of options. All requests wait while one is compiled."""
-NUM_KEPT, MIN_KEPT_BYTES = 16, 64
-"""Number of forced texts whose tokens are kept, and their least length."""
+"""Longest grammar as llguidance reads it. All requests wait while one is compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,7 @@ class GrammarMatcher:
 
     def _check(self) -> None:
         if self._matcher.is_error():
-            raise GrammarError(self._matcher.get_error().splitlines()[0])
+            raise GrammarError(f"The grammar cannot be continued: {self._matcher.get_error().splitlines()[0]}.")
 
 
 class GrammarCompiler:
@@ -117,22 +113,13 @@ class GrammarCompiler:
         `TooLarge` for one of more than `MAX_CHARS` characters."""
         from llguidance import LLMatcher
 
-        if (num_chars := _count_chars(grammar)) > MAX_CHARS:
-            raise TooLarge(f"The grammar has {num_chars:,} characters; the maximum is {MAX_CHARS:,}. Shorten the schema.")
-        matcher = LLMatcher(self._tokenizer, _to_llguidance(grammar), log_level=0)
+        source = _to_llguidance(grammar)
+        if len(source) > MAX_CHARS:
+            raise TooLarge(f"The grammar has {len(source):,} characters; the maximum is {MAX_CHARS:,}. Shorten the schema.")
+        matcher = LLMatcher(self._tokenizer, source, log_level=0)
         if matcher.is_error():
             raise InvalidInput(f"The grammar cannot be used: {matcher.get_error().splitlines()[0]}.")
         return GrammarMatcher(matcher, self._vocabulary_size)
-
-
-def _count_chars(grammar: Grammar) -> int:
-    match grammar:
-        case Choice(options):
-            return sum(map(len, options))
-        case Pattern(regex):
-            return len(regex)
-        case JsonSchema() | TaggedJson():
-            return len(grammar.schema)
 
 
 def _to_llguidance(grammar: Grammar) -> str:
@@ -161,22 +148,8 @@ def _tagged_json(grammar: TaggedJson, schema: object) -> str:
     return f"start: {json.dumps(grammar.tag)} document {free_text}\ndocument: %json {document}"
 
 
-class _Tokenized(NamedTuple):
-    text: bytes
-    tokens: list[int]
-    first_token_of: dict[int, int]
-    """Index of the token with which an end of the text begins, by the length of the end."""
-
-
 class _ByteTokenizer:
-    """The interface that llguidance needs: byte-level BPE that merges the token with the smallest
-    id first, which is the order of training.
-
-    llguidance tokenizes text that a grammar forces with it. Another split, such as into bytes, is
-    text that the model has never seen, and what it writes next is as bad. It tokenizes the rest of
-    the text again after each token, so that the last long texts are kept: no merge crosses the
-    border between two tokens, and the tokens of such a rest are the last ones of the whole.
-    """
+    """The interface that llguidance needs. It tokenizes text that a grammar forces."""
 
     bos_token_id = None
 
@@ -184,46 +157,8 @@ class _ByteTokenizer:
         self.tokens = list(vocabulary.tokens)
         self.eos_token_id = vocabulary.eos_token_ids[0]
         self.special_token_ids = [i for i in range(len(vocabulary)) if vocabulary.is_special(i)]
-        self._recent: deque[_Tokenized] = deque(maxlen=NUM_KEPT)
         ids = reversed(range(len(vocabulary)))  # of equal tokens, the first one is used
-        self._token_of = {self.tokens[i]: i for i in ids if not vocabulary.is_special(i)}
+        self._encoder = BytePairEncoder({self.tokens[i]: i for i in ids if not vocabulary.is_special(i)})
 
     def __call__(self, text: bytes | str) -> list[int]:
-        encoded = text.encode() if isinstance(text, str) else text
-        for known in self._recent:
-            if (first := known.first_token_of.get(len(encoded))) is not None and known.text.endswith(encoded):
-                return known.tokens[first:]
-        tokens = self._tokenize(encoded)
-        lengths = accumulate((len(self.tokens[token]) for token in tokens), initial=0)
-        first_token_of = {len(encoded) - length: first for first, length in enumerate(lengths)}
-        if len(encoded) > MIN_KEPT_BYTES and 0 in first_token_of:  # else a byte is in no token
-            self._recent.append(_Tokenized(encoded, tokens, first_token_of))
-        return tokens
-
-    def _tokenize(self, encoded: bytes) -> list[int]:
-        pieces: list[bytes | None] = [
-            piece for piece in (encoded[i : i + 1] for i in range(len(encoded))) if piece in self._token_of
-        ]
-        following = list(range(1, len(pieces) + 1))  # place of the next piece; a merge empties places
-        preceding = list(range(-1, len(pieces) - 1))
-        queue = [(merged, i) for i in range(len(pieces)) if (merged := self._merge(pieces, i, following)) is not None]
-        heapify(queue)
-        while queue:
-            merged, i = heappop(queue)
-            if self._merge(pieces, i, following) != merged:
-                continue  # one of the two pieces was merged with another
-            removed = following[i]
-            pieces[i], pieces[removed] = self.tokens[merged], None
-            following[i] = following[removed]
-            if following[i] < len(pieces):
-                preceding[following[i]] = i
-            for place in (preceding[i], i):
-                if place >= 0 and (candidate := self._merge(pieces, place, following)) is not None:
-                    heappush(queue, (candidate, place))
-        return [self._token_of[piece] for piece in pieces if piece is not None]
-
-    def _merge(self, pieces: list[bytes | None], i: int, following: list[int]) -> int | None:
-        """The token of the piece at a place and the next one; None if there is none."""
-        left = pieces[i]
-        right = pieces[following[i]] if following[i] < len(pieces) else None
-        return None if left is None or right is None else self._token_of.get(left + right)
+        return self._encoder.encode(text.encode() if isinstance(text, str) else text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from jsonschema_rs import is_valid
 
 from mm.errors import InvalidInput, TooLarge
 from mm.generation import Choice, Engine, EngineConfig, JsonSchema, Pattern, Request, SamplingParams, TaggedJson, Vocabulary
-from mm.generation.grammar import MAX_CHARS, GrammarCompiler, _ByteTokenizer
+from mm.generation.grammar import MAX_CHARS, GrammarCompiler
 from tests.generation.hash_model import HashRunner, generate_alone
 from tests.generation.requests import generate, joined
 
@@ -149,32 +148,6 @@ def test_grammar_over_the_limit_raises_too_large(grammar: Choice | JsonSchema) -
     engine = make_engine()
     with pytest.raises(TooLarge, match="100,000"):
         engine.add(request_with(grammar, 1))
-
-
-def merge_one_by_one(text: bytes, vocabulary: Vocabulary) -> list[bytes]:
-    """Byte-level BPE as it is defined: merge the first pair of the smallest token, repeatedly."""
-    pieces = [text[i : i + 1] for i in range(len(text))]
-    ids = {token: i for i, token in reversed(list(enumerate(vocabulary.tokens)))}
-    while pairs := [(ids[a + b], i) for i, (a, b) in enumerate(pairwise(pieces)) if a + b in ids]:
-        _, i = min(pairs)
-        pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
-    return pieces
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    merges=st.lists(st.text("abc", min_size=2, max_size=5), max_size=12),
-    text=st.text("abc", min_size=1, max_size=300),
-    starts=st.lists(st.integers(0, 300), max_size=6),
-)
-def test_tokens_of_texts_and_of_their_ends_equal_reference(merges: list[str], text: str, starts: list[int]) -> None:
-    vocabulary = Vocabulary(
-        (*(bytes([i]) for i in range(256)), *(merge.encode() for merge in merges), b"<end>"), (256 + len(merges),)
-    )
-    tokenizer = _ByteTokenizer(vocabulary)
-    for part in (text, *(text[start:] for start in starts)):
-        tokens = [vocabulary.tokens[token_id] for token_id in tokenizer(part)]
-        assert tokens == merge_one_by_one(part.encode(), vocabulary)
 
 
 def test_forced_text_has_tokens_of_byte_level_bpe() -> None:
