@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from api.http.problems import TYPE_BASE
+from api.http.sse import encode_event
 from mm.answers.generate import build_request, make_writer
 from mm.errors import MMError, Unavailable
 from mm.generation.chat.local import LocalChat
@@ -18,8 +19,6 @@ from mm.schemas import HeardEvent, HitsEvent, Problem, Step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
-
-    from pydantic import BaseModel
 
     from api.answers.respond import AnswerComposer
     from api.limits.resources import Limits
@@ -121,11 +120,6 @@ def select_model(service: Service) -> ChatModel | None:
         return None
     is_builtin = settings.language in ("auto", "builtin") and not (settings.language == "auto" and settings.language_url)
     return None if is_builtin and not SHIPPED.is_file() else models.default
-
-
-def encode_event(name: str, data: BaseModel) -> bytes:
-    """Encode an event. JSON has no raw line break, so it fits in one `data` line."""
-    return f"event: {name}\ndata: {data.model_dump_json()}\n\n".encode()
 
 
 def describe_error(error: MMError) -> Problem:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from api.chat.conversation import build_chat_request, check_request, has_media
 from api.chat.responses import CompletionWriter
@@ -103,7 +103,7 @@ async def create_chat_completion(request: Request, service: ServiceDep, limits: 
     # Errors up to the first delta have a status of their own.
     first = await cancel_on_disconnect(request, _read_first(deltas))
     events = _stream(first, deltas, CompletionWriter(model.name, notes, has_usage=has_usage))
-    return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return sse.respond(events)
 
 
 async def _build(

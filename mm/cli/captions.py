@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mm.cli.format import format_clock
+
 if TYPE_CHECKING:
     from mm.schemas import Caption
 
@@ -14,7 +16,9 @@ def format_captions(captions: Sequence[Caption]) -> str:
     if not captions:
         return "No captions."
     return "\n".join(
-        caption.text if caption.end == caption.start else f"{_clock(caption.start)} - {_clock(caption.end)}  {caption.text}"
+        caption.text
+        if caption.end == caption.start
+        else f"{format_clock(caption.start)} - {format_clock(caption.end)}  {caption.text}"
         for caption in captions
     )
 
@@ -26,11 +30,6 @@ def format_srt(captions: Sequence[Caption]) -> str:
         for number, caption in enumerate(captions, start=1)
     )
     return "\n".join(blocks)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"
 
 
 def _srt_time(seconds: float) -> str:
