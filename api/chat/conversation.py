@@ -47,7 +47,7 @@ def check_request(body: ChatCompletionRequest, settings: Settings) -> None:
         raise TooLarge(f"The conversation has {num_chars:,} characters; the maximum is {settings.chat_chars:,} (MM_CHAT_CHARS).")
     if (num_media := _count_media(body)) > MAX_MEDIA:
         raise TooLarge(f"The conversation has {num_media} images, videos and audio files; the maximum is {MAX_MEDIA}.")
-    if not any(part for message in body.messages for part in (message.content or ())):
+    if not any(message.content for message in body.messages):
         raise InvalidInput("The conversation is empty: no message has content.")
 
 
@@ -78,7 +78,8 @@ def build_chat_request(
 def _build_message(message: ChatInput, resolver: MediaResolver) -> ChatMessage:
     texts: list[str] = []
     media: list[Media] = []
-    for part in [TextPart(text=message.content or "")] if not isinstance(message.content, list) else message.content:
+    parts = message.content if isinstance(message.content, list) else [TextPart(text=message.content or "")]
+    for part in parts:
         if isinstance(part, TextPart):
             texts.append(part.text)
             continue

@@ -92,13 +92,14 @@ async def _prepare(request: Request, service: Service, limits: Limits, body: Ask
     composer.heard = heard
     writer = select_model(service)
     if not body.agent:
-        return AnswerRun(composer, limits, writer, body.max_tokens, client)
+        return AnswerRun(composer, limits, writer, body.max_tokens, client, service.settings.root)
     return AgentRun(
         composer,
         limits,
         writer,
         body.max_tokens,
         client,
+        service.settings.root,
         agent=service.chat_models.default,
         call_tool=partial(call_tool, service, limits, client),
         max_steps=service.settings.agent_steps,

@@ -36,6 +36,7 @@ from mm.schemas import ChatCompletion, ChatCompletionRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from api.limits.resources import Limits
     from mm.generation.chat.types import ChatDelta, ChatModel, ChatRequest
@@ -102,7 +103,7 @@ async def create_chat_completion(request: Request, service: ServiceDep, limits: 
         return JSONResponse(completion.model_dump(mode="json"))
     # Errors up to the first delta have a status of their own.
     first = await cancel_on_disconnect(request, _read_first(deltas))
-    events = _stream(first, deltas, CompletionWriter(model.name, notes, has_usage=has_usage))
+    events = _stream(first, deltas, CompletionWriter(model.name, notes, has_usage=has_usage), service.settings.root)
     return sse.respond(events)
 
 
@@ -131,7 +132,7 @@ async def _read_first(deltas: AsyncGenerator[ChatDelta, None]) -> ChatDelta:
 
 
 async def _stream(
-    first: ChatDelta, deltas: AsyncGenerator[ChatDelta, None], writer: CompletionWriter
+    first: ChatDelta, deltas: AsyncGenerator[ChatDelta, None], writer: CompletionWriter, home: Path
 ) -> AsyncGenerator[bytes, None]:
     """The events of a response. A client that disconnects cancels the generation."""
     async with aclosing(deltas):
@@ -141,4 +142,4 @@ async def _stream(
                 yield writer.write_chunk(delta)
         except MMError as error:
             structlog.get_logger().error("generation failed", slug=error.slug, detail=str(error))
-            yield writer.write_error(error)
+            yield writer.write_error(error, home)

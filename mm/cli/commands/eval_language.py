@@ -90,7 +90,7 @@ def caption_search(root: Path, split: str, limit: int | None, file: Path, texts:
     from mm.evaluation.near_duplicates import embed_images
 
     rows = read_captioned_images(root, split)[:limit]
-    written = json.loads(file.read_text(encoding="utf-8"))
+    written = read_saved_captions(file)
     unanswerable = [] if texts is None else read_split_lines(texts / "unanswerable" / "questions.txt", "dev")
     with shipped_space() as (space, _):
         images_ND = embed_images(space.image, [row.path for row in rows], lambda image: image)
@@ -105,7 +105,7 @@ def caption_search(root: Path, split: str, limit: int | None, file: Path, texts:
 @click.option("--captions", "file", type=options.FILE, required=True, help="Captions that `mm eval captions --save` wrote.")
 @click.option(
     "--threshold", "thresholds", type=click.FloatRange(0.0, 1.0), multiple=True, default=(0.1, 0.3, 0.5, 0.7, 0.9),
-    show_default=True, help="Least confidence of captions that are kept. Several are compared.",
+    show_default=True, help="Lowest confidence of captions that are kept. Several are compared.",
 )  # fmt: skip
 @options.as_json
 def caption_confidence(root: Path, split: str, file: Path, thresholds: tuple[float, ...], as_json: bool) -> None:
@@ -115,7 +115,7 @@ def caption_confidence(root: Path, split: str, file: Path, thresholds: tuple[flo
     from mm.evaluation.language.caption_confidence import evaluate_confidence
     from mm.evaluation.near_duplicates import embed_images
 
-    written = json.loads(file.read_text(encoding="utf-8"))
+    written = read_saved_captions(file)
     rows = [row for row in read_captioned_images(root, split) if written.get(row.path.name)]
     with shipped_space() as (space, _):
         images_ND = embed_images(space.image, [row.path for row in rows], lambda image: image)
@@ -174,6 +174,18 @@ def expert_preference(
             write_groups(save, groups)
         report = evaluate_preferences(model, groups, held_out, print_progress)
     print_report(report, as_json)
+
+
+def read_saved_captions(path: Path) -> dict[str, str]:
+    """Captions by file name, from `mm eval captions --save`. Raises `InvalidInput`."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from mm.errors import InvalidInput
+
+    try:
+        return TypeAdapter(dict[str, str]).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise InvalidInput(f"{path} is not a file of `mm eval captions --save`: a JSON object of captions by name.") from error
 
 
 @contextmanager

@@ -26,8 +26,9 @@ def ask(
 
     `conversation` has the rounds before, oldest first, at most 15: `Round(query=question,
     answer=answer.text, state=answer.state)`. `on_sentence` receives each sentence as it is written;
-    leaving the call early cancels the rest. Raises `InvalidInput`, `TooLarge`, `TooMany`,
-    `Unavailable`.
+    leaving the call early cancels the rest. Raises `InvalidInput`, `NotFound` for an unknown item,
+    `TooLarge`, `TooMany`, `GenerationFailed`, `Unavailable`, and `GenerationInterrupted` for a
+    request that may be sent again.
     """
     request = AskRequest.model_construct(
         query=query,

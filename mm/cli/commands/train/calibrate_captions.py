@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mm.cli import options
+from mm.cli.commands.eval_language import read_saved_captions
 from mm.cli.commands.train.common import captioned_images
 
 
@@ -32,7 +33,7 @@ def command(data: Path, split: str, captions: Path, weights: Path | None, out: P
     from mm.spaces import load_space
     from mm.training.calibration.fit_captions import fit_captions
 
-    texts = json.loads(captions.read_text(encoding="utf-8"))
+    texts = read_saved_captions(captions)
     rows = [row for row in read_captioned_images(data, split) if texts.get(row.path.name)]
     if not rows:
         raise InvalidInput(f"{captions} has no caption of an image of {split}.")
