@@ -34,16 +34,37 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class BeamOutput:
-    """The best text of a request."""
+class BeamCandidate:
+    """One of the last texts of a request."""
 
-    request_id: str
     token_ids: tuple[int, ...]
     """Without the end token."""
     logprob: float
     """Sum of the natural log probabilities, that of the end token included."""
+    length: int
+    """Tokens, the end token included."""
     is_complete: bool
     """Whether it ended with an end token, before `max_tokens`."""
+
+    @property
+    def mean_logprob(self) -> float:
+        """In nats a token."""
+        return self.logprob / max(self.length, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class BeamOutput:
+    """The last texts of a request, at least one and at most as many as the search is wide.
+
+    They are in descending order of the log probability divided by length ** `length_penalty`.
+    """
+
+    request_id: str
+    candidates: tuple[BeamCandidate, ...]
+
+    @property
+    def best(self) -> BeamCandidate:
+        return self.candidates[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +158,7 @@ class BeamSearch:
                 for prompt in [prompt for prompt in prompts if prompt.is_done]:
                     prompts.remove(prompt)
                     self._release(prompt)
-                    yield self._best(prompt)
+                    yield self._sort_candidates(prompt)
         finally:  # also when the caller takes no further output
             for prompt in prompts:
                 self._release(prompt)
@@ -212,9 +233,13 @@ class BeamSearch:
             if hypothesis.sequence is not None:
                 self._blocks.release(hypothesis.sequence)
 
-    def _best(self, prompt: _Prompt) -> BeamOutput:
-        best = max(prompt.hypotheses, key=lambda hypothesis: hypothesis.logprob / hypothesis.length**self._length_penalty)
-        return BeamOutput(prompt.request.request_id, best.token_ids, best.logprob, best.sequence is None)
+    def _sort_candidates(self, prompt: _Prompt) -> BeamOutput:
+        """The hypotheses of a prompt; of equal scores, the earlier first."""
+        hypotheses = sorted(
+            prompt.hypotheses, key=lambda hypothesis: hypothesis.logprob / hypothesis.length**self._length_penalty, reverse=True
+        )
+        candidates = tuple(BeamCandidate(h.token_ids, h.logprob, h.length, h.sequence is None) for h in hypotheses)
+        return BeamOutput(prompt.request.request_id, candidates)
 
 
 def _select(parents: list[_Hypothesis], logprobs_BV: Float64, width: int) -> list[tuple[float, int, int | None]]:

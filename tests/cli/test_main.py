@@ -111,4 +111,4 @@ def test_calibrate_captions_with_an_invalid_file_names_the_file(run: CliRunner, 
     arguments = ["--data", str(tmp_path), "--captions", str(captions), "--out", str(tmp_path / "out.json")]
     done = run.invoke(main, ["train", "calibrate-captions", *arguments])
     assert done.exit_code == 1
-    assert "captions.json is not a file of `mm eval captions --save`" in done.stderr
+    assert "captions.json is no file of captions" in done.stderr
