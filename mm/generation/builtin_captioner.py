@@ -13,7 +13,7 @@ from mm.models.language.caption_prompt import CAPTION_REQUEST
 from mm.models.language.chat_template import Message, encode_chat
 from mm.models.language.checkpoint.file import SHIPPED, load_additions
 from mm.models.language.gguf.reader import read_gguf
-from mm.models.language.graph.builtin import BuiltinModel
+from mm.models.language.graph.builtin import BuiltinModel, load_prefix
 from mm.models.language.smollm2 import find_smollm2
 from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 from mm.runtimes import count_usable_cores
@@ -38,7 +38,7 @@ def load_captioner(settings: Settings, additions: Path = SHIPPED, width: int = B
     """
     tokenizer = _read_tokenizer()
     search = _make_search(settings, additions, tokenizer, width)
-    return Captioner(search, tokenizer, load_additions(additions).prefix)
+    return Captioner(search, tokenizer, load_prefix(settings.root / "cache" / "graphs", load_additions(additions)))
 
 
 def describe_without_image(settings: Settings) -> str:

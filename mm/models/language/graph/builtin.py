@@ -17,12 +17,14 @@ from pathlib import Path
 
 import mm
 from mm.errors import Unavailable
+from mm.models.language.checkpoint.additions import Additions
 from mm.models.language.checkpoint.expert_layout import convert_experts
 from mm.models.language.checkpoint.file import load_additions, read_metadata
 from mm.models.language.gguf.reader import read_gguf
 from mm.models.language.graph.names import BUILDER_VERSION, locate_files, locate_mapped
 from mm.models.language.graph.session import OnnxDecoder
 from mm.models.language.graph.weight_format import Precision, WeightFormat
+from mm.models.language.media_prefix.session import OnnxMediaPrefix
 from mm.models.language.smollm2 import find_smollm2, read_config, read_weights
 
 
@@ -91,6 +93,14 @@ class BuiltinModel:
         base = sha256(f"{path.name} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()[:16]
         added = "" if self.additions is None else f"-{read_metadata(self.additions).sha256[:16]}"
         return f"smollm2-{base}{added}-{WeightFormat(self.precision).describe()}-{BUILDER_VERSION}"
+
+
+def load_prefix(cache: Path, additions: Additions) -> OnnxMediaPrefix:
+    """The media prefix of additions, whose graphs are in the folder of graphs.
+
+    Raises `Corrupt` for graphs that cannot be read.
+    """
+    return OnnxMediaPrefix(additions.prefix, cache, f"media-prefix-{additions.metadata.sha256[:16]}")
 
 
 _GATE_UP, _DOWN = "mlp.experts.gate_up_proj", "mlp.experts.down_proj"
