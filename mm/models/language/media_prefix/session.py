@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from mm.files import write_atomic
 from mm.models.language.media_prefix.reference import Float, MediaPrefix
 from mm.runtimes.onnxruntime_cpu import OnnxRuntimeGraph
@@ -33,7 +35,7 @@ class OnnxMediaPrefix(MediaPrefix):
         if name not in self._graphs:
             return super()._apply(name, x)
         (embeddings,) = self._graphs[name].run({"inputs": x}).values()
-        return embeddings
+        return embeddings.astype(np.float32, copy=False)
 
 
 def _ensure_graph(prefix: MediaPrefix, name: str, folder: Path, key: str) -> Path:
