@@ -47,7 +47,7 @@ def check_request(body: ChatCompletionRequest, settings: Settings) -> None:
         raise TooLarge(f"The conversation has {num_chars:,} characters; the maximum is {settings.chat_chars:,} (MM_CHAT_CHARS).")
     if (num_media := _count_media(body)) > MAX_MEDIA:
         raise TooLarge(f"The conversation has {num_media} images, videos and audio files; the maximum is {MAX_MEDIA}.")
-    if not any(part for message in body.messages for part in (message.content or ())):
+    if not any(map(_has_content, body.messages)):
         raise InvalidInput("The conversation is empty: no message has content.")
 
 
@@ -115,6 +115,12 @@ def _build_grammar(body: ChatCompletionRequest) -> JsonSchema | None:
     if body.response_format.json_schema is None:
         raise InvalidInput("response_format of the type json_schema needs the field json_schema.")
     return JsonSchema(json.dumps(body.response_format.json_schema.json_schema))
+
+
+def _has_content(message: ChatInput) -> bool:
+    """Whether a message has media, or text other than white space."""
+    parts = message.content if isinstance(message.content, list) else [TextPart(text=message.content or "")]
+    return any(part.text.strip() if isinstance(part, TextPart) else True for part in parts)
 
 
 def _count_chars(message: ChatInput) -> int:

@@ -291,7 +291,8 @@ def test_add_with_bad_input_names_the_cause() -> None:
     [
         ({"max_tokens": 0}, "max_tokens"), ({"temperature": -0.1}, "temperature"), ({"temperature": float("nan")}, "temperature"),
         ({"top_p": 0.0}, "top_p"), ({"top_p": 1.1}, "top_p"), ({"top_k": -1}, "top_k"), ({"seed": 2**63}, "seed"),
-        ({"stop": ("",)}, "stop"), ({"logprobs": 21}, "logprobs"),
+        ({"stop": ("",)}, "stop"),
+        ({"stop": ("a" * 1001,)}, "stop"), ({"logprobs": 21}, "logprobs"),
     ],
 )  # fmt: skip
 def test_sampling_params_out_of_range_are_named(values: dict[str, object], cause: str) -> None:

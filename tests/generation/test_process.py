@@ -122,6 +122,38 @@ def test_stalled_process_is_killed_and_started_again() -> None:
         assert joined(generate_when_ready(engine, after)) == generate_alone(after, SMALL)
 
 
+def test_requests_are_submitted_without_waiting_for_a_busy_process() -> None:
+    """An event loop submits requests: it must not stop while a step of the child takes long."""
+    results: list[RequestOutput | MMError] = []
+    with EngineProcess(make_engine, stall_seconds=10.0, first_delay=0.01) as engine:
+        engine.submit(request(STALL), results.append)
+        for _ in range(300):  # more than the pipe holds
+            engine.submit(request(*[1] * 1000), results.append)
+        assert engine.pid is not None
+        os.kill(engine.pid, signal.SIGKILL)
+        assert joined(generate_when_ready(engine, after := request(5, 5))) == generate_alone(after, SMALL)
+    assert [type(result) for result in results] == [GenerationInterrupted] * 301
+
+
+def test_late_metrics_are_not_those_of_the_next_report(engine: EngineProcess) -> None:
+    generate_when_ready(engine, request())
+    for _ in range(3):
+        assert engine.report_metrics(seconds=0.0) == b""
+    before = num_generated(engine.report_metrics(LIMIT_SECONDS))
+    generate_when_ready(engine, request(params=replace(SHORT, ignore_eos=True)))
+    assert num_generated(engine.report_metrics(LIMIT_SECONDS)) == before + SHORT.max_tokens
+
+
+def num_generated(metrics: bytes) -> float:
+    (line,) = (line for line in metrics.splitlines() if line.startswith(b"vllm:generation_tokens_total"))
+    return float(line.split()[1])
+
+
+def test_engine_that_cannot_be_sent_to_a_process_is_reported_at_the_start() -> None:
+    with pytest.raises(Unavailable, match="pickle"), EngineProcess(lambda: make_engine()):
+        pass
+
+
 def test_engine_that_cannot_be_made_is_reported_at_the_start() -> None:
     with pytest.raises(Unavailable, match="no weights"), EngineProcess(make_no_engine):
         pass

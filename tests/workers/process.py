@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from mm.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+LIMIT_SECONDS = 120.0
+"""Time limit of a wait; only a fault reaches it, on a busy machine too."""
 
 
 class WorkerProcess:
@@ -38,12 +40,12 @@ class WorkerProcess:
         """SIGKILL, as the kernel does when memory runs out."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(300)
+        wait_for_exit(self._process, "the worker")
 
     def terminate(self) -> int:
         """SIGTERM; returns the exit status."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(300)
+        return wait_for_exit(self._process, "the worker")
 
     @property
     def pid(self) -> int:
@@ -53,9 +55,15 @@ class WorkerProcess:
         return self._process.poll() is None
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 300.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = LIMIT_SECONDS) -> None:
     """Check the condition every 20 ms; fails with `what` after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not seen within {seconds:.0f} s: {what}"
         time.sleep(0.02)
+
+
+def wait_for_exit(process: subprocess.Popen[Any], name: str) -> int:
+    """Wait for the end of a process, and return its exit status; fails with its name."""
+    wait_for(lambda: process.poll() is not None, f"the end of {name}")
+    return int(process.returncode)

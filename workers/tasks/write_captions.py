@@ -136,9 +136,9 @@ class _Writer:
         if not items:
             return
         started: list[tuple[_Item, int, Vector]] = []
-        for place, text in self._load_captioner().caption(self._read_images(items, started)):
+        for place, caption in self._load_captioner().caption(self._read_images(items, started)):
             item, number, vector_D = started[place]
-            item.captions[number] = judge_caption(self._space, text, vector_D)
+            item.captions[number] = judge_caption(self._space, caption, vector_D)
             self._context.record_heartbeat()
             if None not in item.captions:
                 yield item
@@ -182,7 +182,7 @@ class _Writer:
 
     def _load_captioner(self) -> ImageCaptioner:
         if self._captioner is None:
-            self._captioner = self._model.load()
+            self._captioner = self._model.load(self._space.text)
             self._context.record_progress()
         return self._captioner
 

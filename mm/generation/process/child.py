@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import generate_latest
 
 from mm.errors import MMError, NotFound
-from mm.generation.process.messages import Add, Cancel, MetricsReport, Ready, Rejected, StartFailed, StepDone
+from mm.generation.process.messages import Add, Cancel, MetricsReport, Ready, Rejected, ReportMetrics, StartFailed, StepDone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,5 +54,5 @@ def _handle(engine: Engine, connection: Connection[FromChild, ToChild], message:
                 connection.send(StepDone([engine.cancel(request_id)]))
             except NotFound:  # it ended before the message arrived
                 return
-        case _:
-            connection.send(MetricsReport(generate_latest(engine.metrics.registry)))
+        case ReportMetrics(number):
+            connection.send(MetricsReport(number, generate_latest(engine.metrics.registry)))

@@ -10,7 +10,7 @@ import click
 from mm.cli.lazy import LazyGroup
 
 COMMANDS = {
-    "show": ("mm.cli.commands.models.show", "List the spaces; with NAME, print its card. The default."),
+    "show": ("mm.cli.commands.models.show", "List the space and the language model; with NAME, print its card. The default."),
     "recommend": ("mm.cli.commands.models.recommend", "List language models that this machine can run."),
     "export": ("mm.cli.commands.models.export", "Write the language model as files that other programs run."),
 }
