@@ -39,7 +39,7 @@ class MediaPrefix:
     def __init__(self, config: MediaPrefixConfig, weights: Weights) -> None:
         """Raises `Corrupt` when these are not the weights of `config`."""
         check_prefix_weights(config, weights)
-        self.config, self.weights = config, weights
+        self.config, self._weights = config, weights
 
     @property
     def weights(self) -> Weights:
@@ -52,7 +52,7 @@ class MediaPrefix:
         Raises `InvalidInput` for another shape.
         """
         tokens = np.concatenate([self._read_vectors(vector_D[None])[0], self._read_map(map_HWC, self.config.grid)])
-        return self._finish(tokens, self.weights["image_positions"])
+        return self._finish(tokens, self._weights["image_positions"])
 
     def embed_video(self, scenes: Sequence[SceneLike], frames: Sequence[ImageLike] = ()) -> Float:
         """Embeddings (64 + 32 at most, W): one of each scene in order, then 2 x 2 of each frame.
@@ -73,23 +73,23 @@ class MediaPrefix:
     def embed_sound(self, vector_D: Float) -> Float:
         """Embeddings (3, W) of the vector of a sound. Raises `InvalidInput` for another shape."""
         self._require_vector(vector_D)
-        shifted_D = vector_D + self.weights["sound_shift"]
-        return self._finish(self._read_vectors(shifted_D[None])[0], self.weights["sound_positions"])
+        shifted_D = vector_D + self._weights["sound_shift"]
+        return self._finish(self._read_vectors(shifted_D[None])[0], self._weights["sound_positions"])
 
     def _embed_scene(self, scene: SceneLike, length: float) -> Float:
         times_W = self._read_times((scene.start, scene.end), length)
-        return self._finish(self._read_vectors(scene.vector_D[None])[0, :1], self.weights["scene_position"] + times_W)
+        return self._finish(self._read_vectors(scene.vector_D[None])[0, :1], self._weights["scene_position"] + times_W)
 
     def _embed_frame(self, frame: ImageLike, span: tuple[float, float], length: float) -> Float:
         times_W = self._read_times(span, length)
-        return self._finish(self._read_map(frame.map_HWC, self.config.frame_grid), self.weights["frame_positions"] + times_W)
+        return self._finish(self._read_map(frame.map_HWC, self.config.frame_grid), self._weights["frame_positions"] + times_W)
 
     def _read_map(self, map_HWC: Float, grid: int) -> Float:
         channels = self.config.map_channels
         if map_HWC.ndim != 3 or 0 in map_HWC.shape or map_HWC.shape[2] != channels:
             raise InvalidInput(f"A feature map must be (height, width, {channels}), not {map_HWC.shape}.")
         pooled_PC = pool_map(map_HWC, grid).reshape(-1, channels)
-        return self._apply("map_network", (pooled_PC - self.weights["map_mean"]) / self.weights["map_std"])
+        return self._apply("map_network", (pooled_PC - self._weights["map_mean"]) / self._weights["map_std"])
 
     def _read_vectors(self, vectors_ND: Float) -> Float:
         """Embeddings (N, 3, W) before norm and position.
@@ -107,14 +107,14 @@ class MediaPrefix:
         return times_W
 
     def _apply(self, name: str, x: Float) -> Float:
-        weights = self.weights
+        weights = self._weights
         hidden = gelu(x @ weights[f"{name}.0.weight"].T + weights[f"{name}.0.bias"])
         output: Float = hidden @ weights[f"{name}.2.weight"].T + weights[f"{name}.2.bias"]
         return output
 
     def _finish(self, tokens: Float, positions: Float) -> Float:
         mean_square = (tokens * tokens).mean(axis=-1, keepdims=True)
-        finished: Float = tokens / np.sqrt(mean_square + np.float32(NORM_EPSILON)) * self.weights["gain"] + positions
+        finished: Float = tokens / np.sqrt(mean_square + np.float32(NORM_EPSILON)) * self._weights["gain"] + positions
         return finished
 
     def _require_vector(self, vector_D: Float) -> None:
