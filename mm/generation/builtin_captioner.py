@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mm.generation.beam_search import BeamSearch
-from mm.generation.caption_ranking import CaptionRanking
 from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS, Captioner, clean_caption
 from mm.generation.request import Request, SamplingParams
 from mm.generation.runners.builtin import make_runner
@@ -24,7 +23,7 @@ from mm.runtimes.cpu_features import has_dot_products, read_cpu_flags
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mm.generation.caption_ranking import SentenceEmbedder
+    from mm.generation.caption_ranking import CaptionRanking
     from mm.settings import Settings
 
 MAX_NUM_PROMPTS = 8
@@ -35,12 +34,11 @@ NUM_BLOCKS = 1920
 
 
 def load_captioner(
-    settings: Settings, additions: Path = SHIPPED, width: int = BEAM_WIDTH, texts: SentenceEmbedder | None = None
+    settings: Settings, additions: Path = SHIPPED, width: int = BEAM_WIDTH, ranking: CaptionRanking | None = None
 ) -> Captioner:
     """Load the model with the trained weights of a file; its graphs are built at first use.
 
-    With `texts`, the embedder of texts in the space of the images, the candidates of the search are
-    ranked by their similarity to the image too.
+    Without `ranking`, a caption is the most probable of the last candidates of the search.
 
     Raises `Unavailable` when the package of SmolLM2 is not installed, `Corrupt` when a file cannot
     be read or the weights belong to another version of the package.
@@ -48,7 +46,6 @@ def load_captioner(
     tokenizer = _read_tokenizer()
     search = _make_search(settings, additions, tokenizer, width)
     prefix = load_prefix(settings.root / "cache" / "graphs", load_additions(additions))
-    ranking = None if texts is None else CaptionRanking(texts)
     return Captioner(search, tokenizer, prefix, ranking=ranking)
 
 
