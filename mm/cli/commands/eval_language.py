@@ -132,7 +132,7 @@ def caption_search(
 @click.option("--captions", "file", type=options.FILE, required=True, help="Captions that `mm eval captions --save` wrote.")
 @click.option(
     "--threshold", "thresholds", type=click.FloatRange(0.0, 1.0), multiple=True, default=(0.1, 0.3, 0.5, 0.7, 0.9),
-    show_default=True, help="Least confidence of captions that are kept. Several are compared.",
+    show_default=True, help="Lowest confidence of captions that are kept. Several are compared.",
 )  # fmt: skip
 @options.as_json
 def caption_confidence(
