@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mm.generation.beam_search import BeamSearch
-from mm.generation.caption_ranking import CaptionRanking
 from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS, Captioner, clean_caption
 from mm.generation.request import Request, SamplingParams
 from mm.generation.runners.builtin import make_runner
@@ -14,15 +13,17 @@ from mm.models.language.caption_prompt import CAPTION_REQUEST
 from mm.models.language.chat_template import Message, encode_chat
 from mm.models.language.checkpoint.file import SHIPPED, load_additions
 from mm.models.language.gguf.reader import read_gguf
-from mm.models.language.graph.builtin import BuiltinModel
+from mm.models.language.graph.builtin import BuiltinModel, load_prefix
+from mm.models.language.graph.weight_format import WeightFormat
 from mm.models.language.smollm2 import find_smollm2
 from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 from mm.runtimes import count_usable_cores
+from mm.runtimes.cpu_features import has_dot_products, read_cpu_flags
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mm.generation.caption_ranking import SentenceEmbedder
+    from mm.generation.caption_ranking import CaptionRanking
     from mm.settings import Settings
 
 MAX_NUM_PROMPTS = 8
@@ -33,20 +34,19 @@ NUM_BLOCKS = 1920
 
 
 def load_captioner(
-    settings: Settings, additions: Path = SHIPPED, width: int = BEAM_WIDTH, texts: SentenceEmbedder | None = None
+    settings: Settings, additions: Path = SHIPPED, width: int = BEAM_WIDTH, ranking: CaptionRanking | None = None
 ) -> Captioner:
     """Load the model with the trained weights of a file; its graphs are built at first use.
 
-    With `texts`, the embedder of texts in the space of the images, the candidates of the search are
-    ranked by their similarity to the image too.
+    Without `ranking`, a caption is the most probable of the last candidates of the search.
 
     Raises `Unavailable` when the package of SmolLM2 is not installed, `Corrupt` when a file cannot
     be read or the weights belong to another version of the package.
     """
     tokenizer = _read_tokenizer()
     search = _make_search(settings, additions, tokenizer, width)
-    ranking = None if texts is None else CaptionRanking(texts)
-    return Captioner(search, tokenizer, load_additions(additions).prefix, ranking=ranking)
+    prefix = load_prefix(settings.root / "cache" / "graphs", load_additions(additions))
+    return Captioner(search, tokenizer, prefix, ranking=ranking)
 
 
 def describe_without_image(settings: Settings) -> str:
@@ -66,7 +66,10 @@ def _read_tokenizer() -> LanguageTokenizer:
 
 
 def _make_search(settings: Settings, additions: Path | None, tokenizer: LanguageTokenizer, width: int) -> BeamSearch:
-    model = BuiltinModel(settings.root / "cache" / "graphs", settings.language_precision, additions)
+    # A step has the tokens of several hypotheses, so that products by row are faster.
+    precision = settings.language_precision
+    is_by_row = WeightFormat(precision).is_quantized and has_dot_products(read_cpu_flags())
+    model = BuiltinModel(settings.root / "cache" / "graphs", precision, additions, is_by_row)
     # Nothing else is to be done while captions are written, but searches go on: they keep half of
     # the cores.
     threads = settings.threads or max(1, count_usable_cores() // 2)

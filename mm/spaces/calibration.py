@@ -72,16 +72,19 @@ class ComponentCalibrator(_Value):
 
 
 class ConfidenceCalibrator(_Value):
-    """Log-odds that a written caption is right = bias + similarity s + logprob l + familiarity f.
+    """Log-odds that a written caption is right = bias + similarity s + logprob l + familiarity f +
+    objects o.
 
     s is the cosine of the caption and its image, l the mean log probability of its tokens, f how
-    familiar the image is; see `mm.spaces.caption_confidence`.
+    familiar the image is, o the log probability of the objects that the caption names; see
+    `mm.spaces.caption_confidence`.
     """
 
     bias: float
     similarity: float
     logprob: float
     familiarity: float
+    objects: float
 
 
 class Calibration(_Value):

@@ -2,8 +2,9 @@
 
 A language model is as fluent about an image unlike its training data as about any other. What
 separates right captions from wrong ones: whether the space finds the sentence similar to the image,
-how probable the sentence was for the model, and how familiar the image is, that is, how similar to
-the images of the bank, which are photos as in the training data. Names of arrays end in their axes:
+how probable the sentence was for the model, how familiar the image is, that is, how similar to the
+images of the bank, which are photos as in the training data, and how probable the image shows the
+objects that the sentence names. Names of arrays end in their axes:
 N captions, D dimensions, F features.
 """
 
@@ -46,9 +47,11 @@ def measure_confidence(space: Space, caption: str, image: Vector, logprob: float
 
 
 def measure_features(space: Space, captions: Sequence[str], images_ND: Vectors, logprobs: Sequence[float]) -> Float64:
-    """Features (N, 3) of captions and their images: similarity, logprob, familiarity."""
+    """Features (N, 4) of captions and their images: similarity, logprob, familiarity, objects."""
     similarity_N = (space.text.embed(captions) * images_ND).sum(1)
-    features: Float64 = np.stack([similarity_N, logprobs, measure_familiarity(space.bank, images_ND)], axis=1).astype(np.float64)
+    objects_N = space.object_head.score_captions(captions, images_ND)
+    columns = [similarity_N, logprobs, measure_familiarity(space.bank, images_ND), objects_N]
+    features: Float64 = np.stack(columns, axis=1).astype(np.float64)
     return features
 
 
@@ -62,5 +65,5 @@ def measure_familiarity(bank: Bank, images_ND: Vectors) -> Float64:
 
 def score_captions(calibrator: ConfidenceCalibrator, features_NF: Float64) -> Float64:
     """Probabilities (N,) from the features of `measure_features`."""
-    weights_F = np.array([calibrator.similarity, calibrator.logprob, calibrator.familiarity])
+    weights_F = np.array([calibrator.similarity, calibrator.logprob, calibrator.familiarity, calibrator.objects])
     return sigmoid(features_NF @ weights_F + calibrator.bias)

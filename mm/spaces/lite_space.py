@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mm
+from mm.errors import Corrupt
 from mm.runtimes import find_runtime
 from mm.spaces.build_graphs import prebuild_image, prebuild_image_maps, prebuild_languages, prebuild_sound, prebuild_text
 from mm.spaces.calibration import read_bank, read_calibration, read_caption_calibration, read_sound_calibration
@@ -16,6 +17,7 @@ from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
     from mm.models.image.map_tower import ImageMapTower
+    from mm.models.image.object_head import ObjectHead
     from mm.models.image.tower import ImageTower
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
@@ -32,6 +34,7 @@ LITE_DIM = 384
 
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
 LANGUAGES = "languages.safetensors"
+OBJECTS, OBJECTS_CARD = "objects.safetensors", "OBJECTS.md"
 TEMPORAL, TEMPORAL_CARD = "temporal.safetensors", "TEMPORAL.md"
 SOUND_WEIGHTS, SOUND_CALIBRATION, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
 CAPTION_CALIBRATION = Path(mm.__file__).parent / "weights" / "language" / "captions.json"
@@ -39,6 +42,8 @@ CAPTION_CALIBRATION = Path(mm.__file__).parent / "weights" / "language" / "capti
 FILES = (
     IMAGE_WEIGHTS,
     LANGUAGES,
+    OBJECTS,
+    OBJECTS_CARD,
     CALIBRATION,
     BANK,
     CARD,
@@ -85,6 +90,7 @@ def _make_loaders(folder: Path, options: TowerOptions) -> Loaders:
     return Loaders(
         image=Lazy(partial(_load_image, folder / IMAGE_WEIGHTS, options)),
         image_maps=Lazy(partial(_load_image_maps, folder / IMAGE_WEIGHTS, options)),
+        object_head=Lazy(partial(_load_object_head, folder)),
         text=query_text,
         query_text=query_text,
         sentences=sentences,
@@ -156,6 +162,15 @@ def _load_image_maps(weights: Path, options: TowerOptions) -> ImageMapTower:
     return ImageMapTower(weights, cache, runtime, options.threads, partial(prebuild_image_maps, weights, cache, runtime))
 
 
+def _load_object_head(folder: Path) -> ObjectHead:
+    from mm.models.image.object_head import ObjectHead
+
+    head = ObjectHead.read(folder / OBJECTS)
+    if head.image_weights != read_calibration(folder / CALIBRATION).image_weights:
+        raise Corrupt(f"{folder / OBJECTS} belongs to other weights of the image tower.")
+    return head
+
+
 def _load_speech(options: TowerOptions) -> SpeechTower:
     from mm.models.speech.tower import SpeechTower
 
@@ -169,4 +184,4 @@ def _load_recognizer(options: TowerOptions) -> TextRecognizer:
 
 
 def _read_cards(folder: Path) -> str:
-    return "\n".join((folder / card).read_text(encoding="utf-8") for card in (CARD, SOUND_CARD, TEMPORAL_CARD))
+    return "\n".join((folder / card).read_text(encoding="utf-8") for card in (CARD, OBJECTS_CARD, SOUND_CARD, TEMPORAL_CARD))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from mm.models.image.map_tower import ImageMapTower
+    from mm.models.image.object_head import ObjectHead
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
     from mm.models.speech.tower import SpeechTower
@@ -47,6 +48,7 @@ class Loaders:
 
     image: Lazy[ImageEmbedder]
     image_maps: Lazy[ImageMapTower]
+    object_head: Lazy[ObjectHead]
     text: Lazy[TextEmbedder]
     query_text: Lazy[RoutedTextTower]
     sentences: Lazy[TextEmbedder]
@@ -98,6 +100,14 @@ class Space:
         Raises `Unavailable` when the space has none, `Corrupt` when its weights cannot be read.
         """
         return self.loaders.image_maps()
+
+    @property
+    def object_head(self) -> ObjectHead:
+        """Predicts which objects an image shows, by which captions are checked.
+
+        Raises `Unavailable` when the space has none, `Corrupt` when its file cannot be read.
+        """
+        return self.loaders.object_head()
 
     @property
     def text(self) -> TextEmbedder:

@@ -1,4 +1,4 @@
-"""Ranking of captions by their similarity to an image, beside its definition."""
+"""Ranking of captions by what an image shows, beside its definition."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm.generation.caption_ranking import CaptionRanking, GeneratedCaption
-from mm.numerics import Float32
+from mm.numerics import Float32, Float64
 
 DIM = 4
 
@@ -27,11 +27,22 @@ class SeededTexts:
         return unit
 
 
-def select_alone(candidates: Sequence[GeneratedCaption], image_D: Float32, weight: float) -> GeneratedCaption:
+class SeededObjects:
+    """The score of a text that is a number is random, by this seed."""
+
+    def score_captions(self, captions: Sequence[str], images_ND: Float32) -> Float64:
+        assert images_ND.shape == (len(captions), DIM)
+        return np.array([-5.0 * np.random.default_rng(int(text)).random() for text in captions])
+
+
+def select_alone(
+    candidates: Sequence[GeneratedCaption], image_D: Float32, similarity_weight: float, object_weight: float
+) -> GeneratedCaption:
     """The definition: each candidate is embedded and scored alone."""
     best, best_score = candidates[0], -np.inf
     for candidate in candidates:
-        score = candidate.logprob + weight * float(SeededTexts().embed([candidate.text])[0] @ image_D)
+        score = candidate.logprob + similarity_weight * float(SeededTexts().embed([candidate.text])[0] @ image_D)
+        score += object_weight * SeededObjects().score_captions([candidate.text], image_D[None])[0]
         if score > best_score:
             best, best_score = candidate, score
     return best
@@ -40,16 +51,19 @@ def select_alone(candidates: Sequence[GeneratedCaption], image_D: Float32, weigh
 @given(
     st.lists(st.tuples(st.integers(0, 1000), st.integers(-100, 0)), min_size=1, max_size=6, unique_by=lambda pair: pair[0]),
     st.integers(-8, 8),
+    st.integers(0, 3),
     st.integers(0, 100),
 )
-def test_caption_ranking_selects_what_its_definition_selects(pairs: list[tuple[int, int]], weight: int, seed: int) -> None:
+def test_caption_ranking_selects_what_its_definition_selects(
+    pairs: list[tuple[int, int]], similarity_weight: int, object_weight: int, seed: int
+) -> None:
     candidates = [GeneratedCaption(str(number), tenths / 10) for number, tenths in pairs]
     image_D, texts = SeededTexts().embed([str(seed)])[0], SeededTexts()
-    selected = CaptionRanking(texts, weight).select(candidates, image_D)
-    assert selected == select_alone(candidates, image_D, weight)
+    selected = CaptionRanking(texts, SeededObjects(), similarity_weight, object_weight).select(candidates, image_D)
+    assert selected == select_alone(candidates, image_D, similarity_weight, object_weight)
     assert texts.num_calls == (len(candidates) > 1), "all candidates are embedded in one call"
 
 
 def test_caption_ranking_of_weight_zero_selects_the_most_probable_candidate() -> None:
     candidates = [GeneratedCaption("1", -0.5), GeneratedCaption("2", -0.4), GeneratedCaption("3", -0.4)]
-    assert CaptionRanking(SeededTexts(), 0.0).select(candidates, np.ones(DIM, np.float32)).text == "2"
+    assert CaptionRanking(SeededTexts(), SeededObjects(), 0.0, 0.0).select(candidates, np.ones(DIM, np.float32)).text == "2"

@@ -17,7 +17,7 @@ from mm.models.language.chat_template import encode_chat
 from mm.models.language.media_prefix import MediaPrefix
 from mm.models.language.tokenizer import LanguageTokenizer, make_byte_alphabet
 from mm.models.language.tokenizer import Vocabulary as TokenizerVocabulary
-from mm.numerics import Float32
+from mm.numerics import Float32, Float64
 from tests.models.language.media_prefix.prefixes import TINY, AnImage, random_prefix_weights
 from tests.models.language.models import DENSE, random_weights
 
@@ -79,6 +79,11 @@ class LengthTexts:
         return np.array([[len(text)] for text in texts], np.float32)
 
 
+class NoObjects:
+    def score_captions(self, captions: Sequence[str], images_ND: Float32) -> Float64:
+        return np.zeros(len(captions))
+
+
 def test_captioner_with_ranking_selects_among_the_candidates_of_the_search() -> None:
     images = [replace(image, vector_D=np.ones(1, np.float32)) for image in random_images(4)]
     fixed = FixedPrefix()
@@ -86,7 +91,7 @@ def test_captioner_with_ranking_selects_among_the_candidates_of_the_search() -> 
     prompt = (*before, *[0] * fixed.num_tokens, *after)
     selected = set()
     for weight in (0.0, 0.5, -0.5, 1e6, -1e6):
-        ranking = CaptionRanking(LengthTexts(), weight)
+        ranking = CaptionRanking(LengthTexts(), NoObjects(), weight)
         captions = dict(Captioner(make_search(), TOKENIZER, fixed, MAX_TOKENS, ranking).caption(images))
         for number, image in enumerate(images):
             media = (MediaSpan(len(before), fixed.embed_image(image.map_HWC, image.vector_D)),)

@@ -63,14 +63,21 @@ def test_measure_familiarity_is_the_mean_cosine_of_the_nearest_images() -> None:
 
 def test_measure_confidence_with_a_calibrator_equals_its_definition(space: Space) -> None:
     vectors, text = space.image.embed(load_sample_photos()[:2]), "A woman smiles."
-    calibrator = ConfidenceCalibrator(bias=-1.0, similarity=3.0, logprob=0.5, familiarity=2.0)
+    calibrator = ConfidenceCalibrator(bias=-1.0, similarity=3.0, logprob=0.5, familiarity=2.0, objects=0.25)
     calibration = space.calibration.model_copy(update={"caption_confidence": calibrator})
     calibrated = replace(space, loaders=replace(space.loaders, calibration=Lazy(lambda: calibration)))
     for vector in vectors:
         similarity = float(space.text.embed([text])[0] @ vector)
         logits = -1.0 + 3.0 * similarity - 0.5 * 0.7 + 2.0 * measure_familiarity(space.bank, vector[None])
+        logits += 0.25 * space.object_head.score_captions([text], vector[None])
         assert measure_confidence(calibrated, text, vector, -0.7) == pytest.approx(sigmoid(logits)[0], abs=1e-5)
     features = measure_features(space, [text, text], vectors, [-0.7, -0.1])
     together = score_captions(calibrator, features)
     assert together[0] == pytest.approx(measure_confidence(calibrated, text, vectors[0], -0.7), abs=1e-5)
     assert together[1] == pytest.approx(measure_confidence(calibrated, text, vectors[1], -0.1), abs=1e-5)
+
+
+def test_object_head_of_the_space_prefers_captions_with_the_objects_of_a_photo(space: Space) -> None:
+    vectors = space.image.embed([load_sample_photos()[NAMES.index(name)] for name in ("chelsea.png", "motorcycle_left.png")])
+    right = space.object_head.score_captions(["A cat looks up.", "A motorcycle is parked."], vectors)
+    assert (right > space.object_head.score_captions(["A motorcycle is parked.", "A cat looks up."], vectors)).all()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mm.errors import MMError
+from mm.generation.caption_ranking import CaptionRanking
 from mm.runtimes.memory import release_memory
 from mm.spaces.encode.frames import longest_decoded_side
 from workers.tasks.caption_evidence import WrittenCaption, find_known_caption, judge_caption, write_caption_shard
@@ -182,7 +183,7 @@ class _Writer:
 
     def _load_captioner(self) -> ImageCaptioner:
         if self._captioner is None:
-            self._captioner = self._model.load(self._space.text)
+            self._captioner = self._model.load(CaptionRanking(self._space.text, self._space.object_head))
             self._context.record_progress()
         return self._captioner
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mm.bench.meter import Meter
 from mm.generation.builtin_captioner import MAX_NUM_PROMPTS, load_captioner
+from mm.generation.caption_ranking import CaptionRanking
 from mm.generation.captioner import BEAM_WIDTH
 from mm.models.image.sample_photos import load_sample_photos
 from mm.spaces import load_space
@@ -55,15 +56,15 @@ HEAD = ("| method | captioned | photos/s | CPU ms a photo | median s | peak MB |
 def measure(settings: Settings, additions: Path, num_photos: int, num_alone: int, widths: Sequence[int]) -> list[Row]:
     """Caption decoded photos: `num_photos` queued ones, and `num_alone` one at a time.
 
-    First as the library captions them, with the candidates of the search ranked by similarity, then
+    First as the library captions them, with the candidates of the search ranked by the image, then
     without ranking for each width of the search. The photos are those of scikit-image, again and
     again. Raises as `load_captioner`.
     """
     photos, space = load_sample_photos(), load_space("lite", settings)
-    tower = space.image_maps
+    tower, ranking = space.image_maps, CaptionRanking(space.text, space.object_head)
     rows = []
     for width, is_ranked in [(BEAM_WIDTH, True), *((width, False) for width in widths)]:
-        captioner = load_captioner(settings, additions, width, space.text if is_ranked else None)
+        captioner = load_captioner(settings, additions, width, ranking if is_ranked else None)
         _caption_alone(captioner, tower, photos[0])  # the first call of a session is slower
         search = ("greedy" if width == 1 else f"beam {width}") + (" ranked" if is_ranked else "")
         rows += [

@@ -44,7 +44,7 @@ images = click.option("--images", "limit", type=click.IntRange(1), help="Number 
 )  # fmt: skip
 @click.option(
     "--ranked/--no-ranked", default=True, show_default=True,
-    help="Whether the captions of the library are measured too: ranked by similarity.",
+    help="Whether captions as in the library, ranked by the image, are measured too.",
 )  # fmt: skip
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Whether baselines are measured too.")
 @click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="File for the captions of the first table, JSON.")
@@ -56,7 +56,8 @@ def captions(
     """Caption images: BLEU-4, CIDEr-D and unsupported object words, beside baselines.
 
     The first table is of captions as the library has them: of the candidates of beam search, that
-    of the highest sum of log probability and similarity to the image. All others are without it.
+    of the highest score by log probability, similarity to the image and objects. All others are
+    the most probable candidates.
     """
     from mm.cli.commands.eval import print_progress, shipped_space
     from mm.data.captioned_images import read_captioned_images
@@ -64,6 +65,7 @@ def captions(
     from mm.data.language.generated_captions import write_generated_captions
     from mm.evaluation.language import captions as evaluation
     from mm.generation.builtin_captioner import describe_without_image, load_captioner
+    from mm.generation.caption_ranking import CaptionRanking
     from mm.generation.captioner import BEAM_WIDTH
     from mm.models.language.checkpoint.file import SHIPPED
     from mm.settings import load_settings
@@ -75,9 +77,11 @@ def captions(
     with shipped_space() as (space, _):
         for precision, width, is_ranked in variants:
             search = "greedy decoding" if width == 1 else f"beam search of width {width}"
-            by = f"{search}{', ranked by similarity' if is_ranked else ''}, {precision}"
+            by = f"{search}{', ranked' if is_ranked else ''}, {precision}"
             of_precision = settings.model_copy(update={"language_precision": precision})
-            captioner = load_captioner(of_precision, weights or SHIPPED, width, space.text if is_ranked else None)
+            captioner = load_captioner(
+                of_precision, weights or SHIPPED, width, CaptionRanking(space.text, space.object_head) if is_ranked else None
+            )
             written.append(evaluation.write_captions(by, captioner, space.image_maps, rows, print_progress))
         if save is not None:
             write_generated_captions(save, written[0].by_name(rows))

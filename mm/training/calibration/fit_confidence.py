@@ -49,6 +49,6 @@ def fit_confidence(sets: Sequence[tuple[Float64, npt.NDArray[np.bool_]]]) -> Con
         raise InvalidInput(f"Of {len(is_right_N)} captions {is_right_N.sum()} are right: no confidence can be fitted.")
     weight_N = np.concatenate([np.full(len(is_right), 1.0 / len(is_right)) for _, is_right in sets]) * len(is_right_N)
     features_NF = np.concatenate([features for features, _ in sets])
-    similarity, logprob, familiarity, bias = fit_logistic(features_NF, is_right_N.astype(np.float64), weight_N, RIDGE)
-    coefficients = {"bias": bias, "similarity": similarity, "logprob": logprob, "familiarity": familiarity}
+    similarity, logprob, familiarity, objects, bias = fit_logistic(features_NF, is_right_N.astype(np.float64), weight_N, RIDGE)
+    coefficients = {"bias": bias, "similarity": similarity, "logprob": logprob, "familiarity": familiarity, "objects": objects}
     return ConfidenceCalibrator(**{name: float(f"{value:.5g}") for name, value in coefficients.items()})

@@ -14,6 +14,7 @@ from api.captions.confidence import NOTE
 from indexes.catalog.records import NewCaption, NewEvidence
 from mm.cli.captions import format_captions, format_srt
 from mm.cli.main import main
+from mm.embedded.terminal import clean
 from mm.errors import Conflict, InvalidInput, NotFound, TooLarge, UnsupportedMedia
 from mm.schemas import Caption, Item
 from tests.api import media
@@ -166,7 +167,7 @@ def test_mm_caption_prints_captions_of_a_file_and_of_an_item(
     for target in (str(file), items["image"]):
         result = CliRunner().invoke(main, ["caption", target, "--url", chat_server.url])
         assert result.exit_code == 0, result.output
-        assert f"\n{result.stdout}".endswith(f"\n{caption.text}\n"), "after the log of the service"
+        assert f"\n{result.stdout}".endswith(f"\n{clean(caption.text)}\n"), "after the log of the service"
 
 
 def test_format_captions_and_srt_have_the_times_of_scenes() -> None:

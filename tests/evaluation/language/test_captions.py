@@ -22,7 +22,7 @@ from mm.spaces import Space
 class ColourCaptioner:
     """The caption of an image is that of the number in its order."""
 
-    def __init__(self, settings: Settings, weights: Path, width: int, texts: object) -> None:
+    def __init__(self, settings: Settings, weights: Path, width: int, ranking: object) -> None:
         self._words = ("red", "green", "blue", "yellow") if width > 1 else ("grey",) * 4
 
     def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, GeneratedCaption]]:
@@ -43,7 +43,7 @@ def test_eval_captions_reports_each_width_and_the_baselines(
     reports = json.loads(result.stdout)
     value = [{measure["name"]: measure["value"] for measure in report["measures"]} for report in reports]
     assert [report["of"].partition("captions by ")[2] for report in reports] == [
-        f"beam search of width {BEAM_WIDTH}, ranked by similarity, int4",
+        f"beam search of width {BEAM_WIDTH}, ranked, int4",
         "beam search of width 3, int4",
         "greedy decoding, int4",
         "nearest training image",

@@ -11,12 +11,13 @@ from mm.spaces.calibration import ConfidenceCalibrator
 from mm.spaces.caption_confidence import score_captions
 from mm.training.calibration.fit_confidence import fit_confidence
 
-TRUE = ConfidenceCalibrator(bias=-2.0, similarity=5.0, logprob=1.5, familiarity=4.0)
+TRUE = ConfidenceCalibrator(bias=-2.0, similarity=5.0, logprob=1.5, familiarity=4.0, objects=0.5)
 RANDOM = np.random.default_rng(0)
 
 
 def draw_examples(count: int) -> tuple[np.ndarray, np.ndarray]:
-    features = np.stack([RANDOM.uniform(0, 0.8, count), RANDOM.uniform(-1.5, 0, count), RANDOM.uniform(0, 0.6, count)], axis=1)
+    ranges = ((0, 0.8), (-1.5, 0), (0, 0.6), (-4, 0))
+    features = np.stack([RANDOM.uniform(low, high, count) for low, high in ranges], axis=1)
     return features, RANDOM.random(count) < score_captions(TRUE, features)
 
 
@@ -27,7 +28,7 @@ def test_fit_confidence_finds_the_probabilities_that_labels_were_drawn_from() ->
 
 
 def test_fit_confidence_of_sets_of_different_sizes_weighs_them_equally() -> None:
-    constant = np.zeros((1, 3))
+    constant = np.zeros((1, 4))
     sets = [(constant.repeat(count, 0), np.full(count, is_right)) for count, is_right in ((1000, True), (10, False))]
     fitted = fit_confidence(sets)
     assert sigmoid(np.array([fitted.bias]))[0] == pytest.approx(0.5, abs=1e-3)
@@ -35,4 +36,4 @@ def test_fit_confidence_of_sets_of_different_sizes_weighs_them_equally() -> None
 
 def test_fit_confidence_of_right_captions_only_is_refused() -> None:
     with pytest.raises(InvalidInput, match="Of 4 captions 4 are right"):
-        fit_confidence([(np.zeros((4, 3)), np.ones(4, np.bool_))])
+        fit_confidence([(np.zeros((4, 4)), np.ones(4, np.bool_))])

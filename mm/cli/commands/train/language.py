@@ -29,6 +29,7 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @captioned_images
 @output_folder
 @image_weights
+@click.option("--start", type=options.FILE, help="Trained additions to continue from; default: the base model alone.")
 @click.option("--texts", type=options.FILE, help="Captions without images: the file of `mm train language-texts`.")
 @click.option("--cache", type=options.NEW_FOLDER, help="Folder of features and questions; default: OUT/cache.")
 @click.option("--prepare", "prepares_only", is_flag=True, help="Compute features and questions only.")
@@ -38,6 +39,7 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @click.option("--minutes", type=(click.Choice(_STAGES), float), multiple=True, help="Time limit of a stage, in minutes.")
 @click.option("--steps", type=(click.Choice(_STAGES), int), multiple=True, help="Steps of a stage.")
 @click.option("--batch", type=(click.Choice(_STAGES), int), multiple=True, help="Images or questions a step of a stage.")
+@click.option("--rate", type=(click.Choice(_STAGES), float), multiple=True, help="Factor of the learning rates of a stage.")
 @click.option("--variant", type=click.Choice(_VARIANTS), help="What is trained; all but `experts` are controls.")
 @click.option("--width", type=click.IntRange(1), help="moe_intermediate_size: width of a routed expert.")
 @click.option("--first", type=click.IntRange(0), help="first_k_dense_replace: first layer with experts, from 0.")
@@ -51,6 +53,7 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @click.option("--attention-rate", type=click.FloatRange(0), help="Highest learning rate of these updates.")
 @click.option("--object-penalty", type=click.FloatRange(0), help="Taken from the reward for an unsupported object word.")
 @click.option("--bleu-weight", type=click.FloatRange(0), help="Weight of BLEU-4 in the reward.")
+@click.option("--replay", type=click.FloatRange(0, 1), help="Share of steps of `scst` that learn answers, too.")
 @click.option("--norm-rate", type=click.FloatRange(0), help="Highest learning rate of the norms.")
 @click.option(
     "--max-shard-mb",
@@ -65,6 +68,7 @@ def command(
     cache: Path | None,
     prepares_only: bool,
     runs: Path | None,
+    start: Path | None,
     limit: float,
     max_shard_mb: int | None,
     as_json: bool,
@@ -76,7 +80,7 @@ def command(
     require_torch()
     import torch
 
-    from mm.models.language.checkpoint.file import split_additions
+    from mm.models.language.checkpoint.file import load_additions, split_additions
     from mm.runtimes import count_usable_cores
     from mm.training.language.data_sets.prepare import prepare
     from mm.training.language.inputs import read_base, read_sources
@@ -88,16 +92,19 @@ def command(
         common = ["--data", str(data), "--cache", str(folder)]
         common += ["--texts", str(values["texts"])] if values["texts"] else []
         common += ["--weights", str(weights)] if weights else []
+        common += ["--start", str(start)] if start else []
         for result in run_all(read_runs(runs), common, out, list_gpus(torch.cuda.device_count()), limit):
             print_progress(f"{result.name}: {'stopped' if result.exit_code is None else f'exit code {result.exit_code}'}")
         return
+    additions = load_additions(start) if start else None
+    values["start_sha256"] = additions.metadata.sha256 if additions else None
     recipe = _make_recipe(data, out, values)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base = read_base()
     sources = read_sources(base, weights or _find_shipped_weights(), device, count_usable_cores())
     prepared = prepare(recipe, folder, sources)
     if not prepares_only:
-        train_language(recipe, base, prepared, count_usable_cores() // 2, device, print_progress)
+        train_language(recipe, base, prepared, count_usable_cores() // 2, device, print_progress, additions)
         if max_shard_mb is not None:
             split_additions(out / ADDITIONS, out, max_shard_mb * 1_000_000)
     print_output("output", folder if prepares_only else out, as_json, others="metrics")
@@ -115,7 +122,7 @@ def _make_recipe(data: Path, out: Path, values: dict[str, object]) -> LanguageRe
     given = options_set(values)
     sizes = {name: given.pop(name) for name in ("width", "first", "top") if name in given}
     names = given.pop("stages", None)
-    limits = {name: dict(given.pop(name, ())) for name in ("minutes", "steps", "batch")}  # type: ignore[call-overload]
+    limits = {name: dict(given.pop(name, ())) for name in ("minutes", "steps", "batch", "rate")}  # type: ignore[call-overload]
     config = choose_config(str(given.get("variant", "experts")), **sizes)  # type: ignore[arg-type]
     stages = choose_stages(names, limits, has_texts="texts" in given)  # type: ignore[arg-type]
     if "top" in sizes:

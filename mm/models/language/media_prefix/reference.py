@@ -41,6 +41,11 @@ class MediaPrefix:
         check_prefix_weights(config, weights)
         self.config, self._weights = config, weights
 
+    @property
+    def weights(self) -> Weights:
+        """The weights by name."""
+        return self._weights
+
     def embed_image(self, map_HWC: Float, vector_D: Float) -> Float:
         """Embeddings (28, W): those of the vector, then those of 5 x 5 places by row.
 
