@@ -16,7 +16,7 @@ from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
 from tests.api.answers.conftest import LINES, add_lecture
 from tests.api.conftest import ApiServer, add_searchable, run_server
-from tests.generation.upstream.server import LanguageServer, run_language_server, vllm
+from tests.generation.upstream.server import LanguageServer, vllm
 from tests.graphs import with_graphs
 from tests.workers.process import wait_for
 
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUESTION = "Who repairs a broken radio with tweezers?"
-
-
-@pytest.fixture(scope="module")
-def language() -> Iterator[LanguageServer]:
-    with run_language_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ class FamilyConfig:
 def read_family_config(folder: Path) -> FamilyConfig:
     """Raises `Corrupt` for a missing or invalid file, `UnsupportedMedia` for an architecture, an
     activation or a rotary scaling that the network does not cover."""
-    stored = _read_json(folder / "config.json")
+    stored = read_json(folder / "config.json")
     (architecture, *_) = _get(stored, "architectures", list, [""])
     if architecture not in ARCHITECTURES:
         raise UnsupportedMedia(
@@ -201,13 +201,14 @@ def _read_windows(stored: Mapping[str, object], num_layers: int) -> tuple[int, .
 
 def _read_eos(folder: Path, stored: Mapping[str, object]) -> tuple[int, ...]:
     path = folder / "generation_config.json"
-    generation = _read_json(path) if path.is_file() else {}
+    generation = read_json(path) if path.is_file() else {}
     ids = generation.get("eos_token_id", stored.get("eos_token_id"))
     ids = ids if isinstance(ids, list) else [ids]
     return tuple(token_id for token_id in ids if isinstance(token_id, int))
 
 
-def _read_json(path: Path) -> dict[str, object]:
+def read_json(path: Path) -> dict[str, object]:
+    """Read a JSON object. Raises `Corrupt`."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
