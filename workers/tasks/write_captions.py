@@ -183,7 +183,7 @@ class _Writer:
 
     def _load_captioner(self) -> ImageCaptioner:
         if self._captioner is None:
-            self._captioner = self._model.load(CaptionRanking(self._space.text, self._space.object_head))
+            self._captioner = self._model.load(CaptionRanking(self._space.text, self._space.caption_heads))
             self._context.record_progress()
         return self._captioner
 
