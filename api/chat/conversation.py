@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from api.service import Service
     from mm.generation.chat.types import ChatModel, Media
     from mm.schemas import ChatCompletionRequest, ChatInput
+    from mm.schemas.chat import ContentPart
     from mm.settings import Settings
 
 DEFAULT_MAX_TOKENS = 512
@@ -78,7 +79,7 @@ def build_chat_request(
 def _build_message(message: ChatInput, resolver: MediaResolver) -> ChatMessage:
     texts: list[str] = []
     media: list[Media] = []
-    for part in [TextPart(text=message.content or "")] if not isinstance(message.content, list) else message.content:
+    for part in _list_parts(message):
         if isinstance(part, TextPart):
             texts.append(part.text)
             continue
@@ -119,8 +120,11 @@ def _build_grammar(body: ChatCompletionRequest) -> JsonSchema | None:
 
 def _has_content(message: ChatInput) -> bool:
     """Whether a message has media, or text other than white space."""
-    parts = message.content if isinstance(message.content, list) else [TextPart(text=message.content or "")]
-    return any(part.text.strip() if isinstance(part, TextPart) else True for part in parts)
+    return any(part.text.strip() if isinstance(part, TextPart) else True for part in _list_parts(message))
+
+
+def _list_parts(message: ChatInput) -> list[ContentPart]:
+    return message.content if isinstance(message.content, list) else [TextPart(text=message.content or "")]
 
 
 def _count_chars(message: ChatInput) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mm.cli.format import format_clock
 from mm.embedded.terminal import clean
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def format_captions(captions: Sequence[Caption]) -> str:
     return "\n".join(
         clean(caption.text)
         if caption.end == caption.start
-        else f"{_clock(caption.start)} - {_clock(caption.end)}  {clean(caption.text)}"
+        else f"{format_clock(caption.start)} - {format_clock(caption.end)}  {clean(caption.text)}"
         for caption in captions
     )
 
@@ -30,11 +31,6 @@ def format_srt(captions: Sequence[Caption]) -> str:
         for number, caption in enumerate(captions, start=1)
     )
     return "\n".join(blocks)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"
 
 
 def _srt_time(seconds: float) -> str:

@@ -116,7 +116,9 @@ def run_conversation(client: Client, items: list[str], *, as_json: bool = False)
         except EOFError:
             return
         except KeyboardInterrupt:
-            click.echo("", err=True)
+            if not is_terminal:
+                raise
+            click.echo("", err=True)  # Ctrl+C discards the line
             continue
         try:
             if not conversation.handle(line):

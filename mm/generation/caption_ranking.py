@@ -1,9 +1,10 @@
 """Selects a caption among the candidates of beam search by what the image shows.
 
 The language model alone prefers sentences that are probable for any image. The score of a candidate
-is its mean log probability plus a weight times the cosine of its text vector and the vector of the
-image, plus a weight times the log probability that the image shows the objects that it names. Names
-of arrays end in their axes: C candidates, D dimensions.
+is its mean log probability plus three terms, each with a weight: the cosine of its text vector and
+the vector of the image, the log probability that the image shows the objects that it names, and the
+expected overlap of its phrases with captions by people. Names of arrays end in their axes: C
+candidates, D dimensions.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
     from mm.numerics import Float32, Float64
 
-SIMILARITY_WEIGHT = 2.0
-"""Nats for a cosine of 1. Both weights are chosen on one half of Flickr8k's split dev."""
-OBJECT_WEIGHT = 0.2
+SIMILARITY_WEIGHT = 1.0
+"""Nats for a cosine of 1. All weights are chosen on one half of Flickr8k's split dev."""
+OBJECT_WEIGHT = 0.3
 """For a nat of the log probability of the objects."""
+PHRASE_WEIGHT = 0.6
+"""For an overlap of 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +44,39 @@ class SentenceEmbedder(Protocol):
         ...
 
 
-class ObjectScorer(Protocol):
-    """Log probabilities of the objects that captions name, such as `Space.object_head`."""
+class CaptionScorer(Protocol):
+    """Scores captions by what images show, such as `Space.caption_heads`."""
 
-    def score_captions(self, captions: Sequence[str], images_ND: Float32) -> Float64:
-        """Sums (N,) over the objects of each caption, for its image."""
+    def score_objects(self, captions: Sequence[str], images_ND: Float32) -> Float64:
+        """Log probabilities (N,) of the objects that each caption names, for its image."""
+        ...
+
+    def score_phrases(self, captions: Sequence[str], images_ND: Float32) -> Float64:
+        """Expected overlap (N,) of each caption with captions by people of its image."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionRanking:
-    """Ranks by log probability, similarity and objects."""
+    """Ranks by log probability, similarity, objects and phrases."""
 
     texts: SentenceEmbedder
-    objects: ObjectScorer
+    heads: CaptionScorer
     similarity_weight: float = SIMILARITY_WEIGHT
     object_weight: float = OBJECT_WEIGHT
+    phrase_weight: float = PHRASE_WEIGHT
 
     def select(self, candidates: Sequence[GeneratedCaption], image_D: Float32) -> GeneratedCaption:
         """The candidate of the highest score; of equal scores, the first.
 
-        All candidates are embedded in one call. `image_D` is a unit vector.
+        All candidates are scored in one call of each kind. `image_D` is a unit vector.
         """
         if len(candidates) == 1:
             return candidates[0]
         texts = [candidate.text for candidate in candidates]
-        logprobs_C = np.array([candidate.logprob for candidate in candidates])
-        cosines_C = (self.texts.embed(texts) @ image_D).astype(np.float64)
-        objects_C = self.objects.score_captions(texts, np.repeat(image_D[None], len(texts), axis=0))
-        return candidates[int(np.argmax(logprobs_C + self.similarity_weight * cosines_C + self.object_weight * objects_C))]
+        images_CD = np.repeat(image_D[None], len(texts), axis=0)
+        scores_C = np.array([candidate.logprob for candidate in candidates])
+        scores_C += self.similarity_weight * (self.texts.embed(texts) @ image_D).astype(np.float64)
+        scores_C += self.object_weight * self.heads.score_objects(texts, images_CD)
+        scores_C += self.phrase_weight * self.heads.score_phrases(texts, images_CD)
+        return candidates[int(np.argmax(scores_C))]

@@ -49,7 +49,7 @@ def measure_confidence(space: Space, caption: str, image: Vector, logprob: float
 def measure_features(space: Space, captions: Sequence[str], images_ND: Vectors, logprobs: Sequence[float]) -> Float64:
     """Features (N, 4) of captions and their images: similarity, logprob, familiarity, objects."""
     similarity_N = (space.text.embed(captions) * images_ND).sum(1)
-    objects_N = space.object_head.score_captions(captions, images_ND)
+    objects_N = space.caption_heads.score_objects(captions, images_ND)
     columns = [similarity_N, logprobs, measure_familiarity(space.bank, images_ND), objects_N]
     features: Float64 = np.stack(columns, axis=1).astype(np.float64)
     return features

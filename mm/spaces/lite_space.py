@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mm
-from mm.errors import Corrupt
 from mm.runtimes import find_runtime
 from mm.spaces.build_graphs import prebuild_image, prebuild_image_maps, prebuild_languages, prebuild_sound, prebuild_text
 from mm.spaces.calibration import read_bank, read_calibration, read_caption_calibration, read_sound_calibration
@@ -16,8 +15,8 @@ from mm.spaces.space import Lazy, Loaders, Space
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
+    from mm.models.image.caption_heads import CaptionHeads
     from mm.models.image.map_tower import ImageMapTower
-    from mm.models.image.object_head import ObjectHead
     from mm.models.image.tower import ImageTower
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
@@ -34,7 +33,7 @@ LITE_DIM = 384
 
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
 LANGUAGES = "languages.safetensors"
-OBJECTS, OBJECTS_CARD = "objects.safetensors", "OBJECTS.md"
+OBJECTS, PHRASES, CAPTION_HEADS_CARD = "objects.safetensors", "phrases.safetensors", "CAPTION_HEADS.md"
 TEMPORAL, TEMPORAL_CARD = "temporal.safetensors", "TEMPORAL.md"
 SOUND_WEIGHTS, SOUND_CALIBRATION, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
 CAPTION_CALIBRATION = Path(mm.__file__).parent / "weights" / "language" / "captions.json"
@@ -43,7 +42,8 @@ FILES = (
     IMAGE_WEIGHTS,
     LANGUAGES,
     OBJECTS,
-    OBJECTS_CARD,
+    PHRASES,
+    CAPTION_HEADS_CARD,
     CALIBRATION,
     BANK,
     CARD,
@@ -90,7 +90,7 @@ def _make_loaders(folder: Path, options: TowerOptions) -> Loaders:
     return Loaders(
         image=Lazy(partial(_load_image, folder / IMAGE_WEIGHTS, options)),
         image_maps=Lazy(partial(_load_image_maps, folder / IMAGE_WEIGHTS, options)),
-        object_head=Lazy(partial(_load_object_head, folder)),
+        caption_heads=Lazy(partial(_load_caption_heads, folder)),
         text=query_text,
         query_text=query_text,
         sentences=sentences,
@@ -162,13 +162,10 @@ def _load_image_maps(weights: Path, options: TowerOptions) -> ImageMapTower:
     return ImageMapTower(weights, cache, runtime, options.threads, partial(prebuild_image_maps, weights, cache, runtime))
 
 
-def _load_object_head(folder: Path) -> ObjectHead:
-    from mm.models.image.object_head import ObjectHead
+def _load_caption_heads(folder: Path) -> CaptionHeads:
+    from mm.models.image.caption_heads import read_caption_heads
 
-    head = ObjectHead.read(folder / OBJECTS)
-    if head.image_weights != read_calibration(folder / CALIBRATION).image_weights:
-        raise Corrupt(f"{folder / OBJECTS} belongs to other weights of the image tower.")
-    return head
+    return read_caption_heads(folder, read_calibration(folder / CALIBRATION).image_weights)
 
 
 def _load_speech(options: TowerOptions) -> SpeechTower:
@@ -184,4 +181,6 @@ def _load_recognizer(options: TowerOptions) -> TextRecognizer:
 
 
 def _read_cards(folder: Path) -> str:
-    return "\n".join((folder / card).read_text(encoding="utf-8") for card in (CARD, OBJECTS_CARD, SOUND_CARD, TEMPORAL_CARD))
+    return "\n".join(
+        (folder / card).read_text(encoding="utf-8") for card in (CARD, CAPTION_HEADS_CARD, SOUND_CARD, TEMPORAL_CARD)
+    )

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from mm.models.image.caption_heads import CaptionHeads
     from mm.models.image.map_tower import ImageMapTower
-    from mm.models.image.object_head import ObjectHead
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
     from mm.models.speech.tower import SpeechTower
@@ -48,7 +48,7 @@ class Loaders:
 
     image: Lazy[ImageEmbedder]
     image_maps: Lazy[ImageMapTower]
-    object_head: Lazy[ObjectHead]
+    caption_heads: Lazy[CaptionHeads]
     text: Lazy[TextEmbedder]
     query_text: Lazy[RoutedTextTower]
     sentences: Lazy[TextEmbedder]
@@ -102,12 +102,12 @@ class Space:
         return self.loaders.image_maps()
 
     @property
-    def object_head(self) -> ObjectHead:
-        """Predicts which objects an image shows, by which captions are checked.
+    def caption_heads(self) -> CaptionHeads:
+        """Predicts what captions of an image are likely to say.
 
-        Raises `Unavailable` when the space has none, `Corrupt` when its file cannot be read.
+        Raises `Unavailable` when the space has none, `Corrupt` when a file cannot be read.
         """
-        return self.loaders.object_head()
+        return self.loaders.caption_heads()
 
     @property
     def text(self) -> TextEmbedder:

@@ -128,3 +128,13 @@ def test_run_conversation_as_json_prints_one_answer_a_line(say: Say, capsys: pyt
 
     answers = [Answer.model_validate_json(line) for line in capsys.readouterr().out.splitlines()]
     assert [answer.state.text for answer in answers] == ["a dog", "a cat"]
+
+
+def test_run_conversation_interrupted_without_a_terminal_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    class InterruptedInput(io.StringIO):
+        def readline(self, size: int | None = -1) -> str:  # type: ignore[override]
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", InterruptedInput())
+    with pytest.raises(KeyboardInterrupt):
+        run_conversation(cast("Client", FakeClient()), [])

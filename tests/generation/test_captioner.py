@@ -79,8 +79,11 @@ class LengthTexts:
         return np.array([[len(text)] for text in texts], np.float32)
 
 
-class NoObjects:
-    def score_captions(self, captions: Sequence[str], images_ND: Float32) -> Float64:
+class NoHeads:
+    def score_objects(self, captions: Sequence[str], images_ND: Float32) -> Float64:
+        return np.zeros(len(captions))
+
+    def score_phrases(self, captions: Sequence[str], images_ND: Float32) -> Float64:
         return np.zeros(len(captions))
 
 
@@ -91,7 +94,7 @@ def test_captioner_with_ranking_selects_among_the_candidates_of_the_search() -> 
     prompt = (*before, *[0] * fixed.num_tokens, *after)
     selected = set()
     for weight in (0.0, 0.5, -0.5, 1e6, -1e6):
-        ranking = CaptionRanking(LengthTexts(), NoObjects(), weight)
+        ranking = CaptionRanking(LengthTexts(), NoHeads(), weight)
         captions = dict(Captioner(make_search(), TOKENIZER, fixed, MAX_TOKENS, ranking).caption(images))
         for number, image in enumerate(images):
             media = (MediaSpan(len(before), fixed.embed_image(image.map_HWC, image.vector_D)),)

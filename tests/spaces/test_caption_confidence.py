@@ -69,7 +69,7 @@ def test_measure_confidence_with_a_calibrator_equals_its_definition(space: Space
     for vector in vectors:
         similarity = float(space.text.embed([text])[0] @ vector)
         logits = -1.0 + 3.0 * similarity - 0.5 * 0.7 + 2.0 * measure_familiarity(space.bank, vector[None])
-        logits += 0.25 * space.object_head.score_captions([text], vector[None])
+        logits += 0.25 * space.caption_heads.score_objects([text], vector[None])
         assert measure_confidence(calibrated, text, vector, -0.7) == pytest.approx(sigmoid(logits)[0], abs=1e-5)
     features = measure_features(space, [text, text], vectors, [-0.7, -0.1])
     together = score_captions(calibrator, features)
@@ -77,7 +77,11 @@ def test_measure_confidence_with_a_calibrator_equals_its_definition(space: Space
     assert together[1] == pytest.approx(measure_confidence(calibrated, text, vectors[1], -0.1), abs=1e-5)
 
 
-def test_object_head_of_the_space_prefers_captions_with_the_objects_of_a_photo(space: Space) -> None:
-    vectors = space.image.embed([load_sample_photos()[NAMES.index(name)] for name in ("chelsea.png", "motorcycle_left.png")])
-    right = space.object_head.score_captions(["A cat looks up.", "A motorcycle is parked."], vectors)
-    assert (right > space.object_head.score_captions(["A motorcycle is parked.", "A cat looks up."], vectors)).all()
+def test_caption_heads_of_the_space_prefer_captions_with_the_objects_of_a_photo(space: Space) -> None:
+    vectors, heads = (
+        space.image.embed([load_sample_photos()[NAMES.index(name)] for name in ("chelsea.png", "motorcycle_left.png")]),
+        space.caption_heads,
+    )
+    right, wrong = ["A cat looks up.", "A motorcycle is parked."], ["A motorcycle is parked.", "A cat looks up."]
+    assert (heads.score_objects(right, vectors) > heads.score_objects(wrong, vectors)).all()
+    assert heads.score_phrases(right, vectors).sum() > heads.score_phrases(wrong, vectors).sum()

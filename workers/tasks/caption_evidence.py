@@ -44,10 +44,10 @@ def write_caption_shard(
     space: Space,
     written: Sequence[tuple[CaptionScene, WrittenCaption]],
     version: str,
-    least_confidence: float,
+    min_confidence: float,
 ) -> list[NewCaption]:
     """Write one shard of the captions that are searched. Returns all, with their evidence."""
-    searched = [(scene, caption) for scene, caption in written if caption.confidence >= least_confidence]
+    searched = [(scene, caption) for scene, caption in written if caption.confidence >= min_confidence]
     evidence = {}
     if searched:
         segments = caption_segments(space, [(scene.start, scene.end, caption.text) for scene, caption in searched])

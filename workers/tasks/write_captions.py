@@ -183,7 +183,7 @@ class _Writer:
 
     def _load_captioner(self) -> ImageCaptioner:
         if self._captioner is None:
-            self._captioner = self._model.load(CaptionRanking(self._space.text, self._space.object_head))
+            self._captioner = self._model.load(CaptionRanking(self._space.text, self._space.caption_heads))
             self._context.record_progress()
         return self._captioner
 
@@ -192,8 +192,8 @@ class _Writer:
         context, leased, num_done = self._context, item.leased, item.num_done
         done = zip(item.scenes[:num_done], item.captions, strict=False)
         written = [(scene, caption) for scene, caption in done if caption is not None and caption.text]
-        least = context.settings.caption_confidence
-        captions = write_caption_shard(context.store.shards, self._space, written, self._model.version, least)
+        min_confidence = context.settings.caption_confidence
+        captions = write_caption_shard(context.store.shards, self._space, written, self._model.version, min_confidence)
         rest = leased.scenes[num_done:]
         next_segment = rest[0].segments[0] if rest else None
         detail = None if item.failure is None else describe_error(item.failure, context.settings.root)

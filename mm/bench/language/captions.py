@@ -61,7 +61,7 @@ def measure(settings: Settings, additions: Path, num_photos: int, num_alone: int
     again. Raises as `load_captioner`.
     """
     photos, space = load_sample_photos(), load_space("lite", settings)
-    tower, ranking = space.image_maps, CaptionRanking(space.text, space.object_head)
+    tower, ranking = space.image_maps, CaptionRanking(space.text, space.caption_heads)
     rows = []
     for width, is_ranked in [(BEAM_WIDTH, True), *((width, False) for width in widths)]:
         captioner = load_captioner(settings, additions, width, ranking if is_ranked else None)

@@ -56,8 +56,8 @@ def captions(
     """Caption images: BLEU-4, CIDEr-D and unsupported object words, beside baselines.
 
     The first table is of captions as the library has them: of the candidates of beam search, that
-    of the highest score by log probability, similarity to the image and objects. All others are
-    the most probable candidates.
+    of the highest score by log probability, similarity to the image, objects and phrases. All
+    others are the most probable candidates.
     """
     from mm.cli.commands.eval import print_progress, shipped_space
     from mm.data.captioned_images import read_captioned_images
@@ -80,7 +80,7 @@ def captions(
             by = f"{search}{', ranked' if is_ranked else ''}, {precision}"
             of_precision = settings.model_copy(update={"language_precision": precision})
             captioner = load_captioner(
-                of_precision, weights or SHIPPED, width, CaptionRanking(space.text, space.object_head) if is_ranked else None
+                of_precision, weights or SHIPPED, width, CaptionRanking(space.text, space.caption_heads) if is_ranked else None
             )
             written.append(evaluation.write_captions(by, captioner, space.image_maps, rows, print_progress))
         if save is not None:
@@ -132,7 +132,7 @@ def caption_search(
 @click.option("--captions", "file", type=options.FILE, required=True, help="Captions that `mm eval captions --save` wrote.")
 @click.option(
     "--threshold", "thresholds", type=click.FloatRange(0.0, 1.0), multiple=True, default=(0.1, 0.3, 0.5, 0.7, 0.9),
-    show_default=True, help="Least confidence of captions that are kept. Several are compared.",
+    show_default=True, help="Lowest confidence of captions that are kept. Several are compared.",
 )  # fmt: skip
 @options.as_json
 def caption_confidence(

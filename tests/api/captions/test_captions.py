@@ -175,7 +175,7 @@ def test_format_captions_and_srt_have_the_times_of_scenes() -> None:
         Caption(item_id="a", start=0.0, end=61.5, text="A dog runs.", model="m"),
         Caption(item_id="a", start=61.5, end=3723.25, text="A cat sleeps.", model="m"),
     ]
-    assert format_captions(captions) == "0:00 - 1:01  A dog runs.\n1:01 - 62:03  A cat sleeps."
+    assert format_captions(captions) == "0:00 - 1:01  A dog runs.\n1:01 - 1:02:03  A cat sleeps."
     assert format_srt(captions) == (
         "1\n00:00:00,000 --> 00:01:01,500\nA dog runs.\n\n2\n00:01:01,500 --> 01:02:03,250\nA cat sleeps.\n"
     )

@@ -20,7 +20,7 @@ class _GroupWithDefault(LazyGroup):
     """Arguments that begin with no command are those of `show`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args[:1] != ["--help"] and args[:1] not in [[name] for name in COMMANDS]:
+        if not args or args[0] not in {*COMMANDS, *ctx.help_option_names}:
             args = ["show", *args]
         return super().parse_args(ctx, args)
 

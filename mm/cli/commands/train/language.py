@@ -119,12 +119,12 @@ def _find_shipped_weights() -> Path:
 def _make_recipe(data: Path, out: Path, values: dict[str, object]) -> LanguageRecipe:
     from mm.training.language.recipe import LanguageRecipe, choose_config, choose_stages
 
-    given = options_set(values)
-    sizes = {name: given.pop(name) for name in ("width", "first", "top") if name in given}
-    names = given.pop("stages", None)
-    limits = {name: dict(given.pop(name, ())) for name in ("minutes", "steps", "batch", "rate")}  # type: ignore[call-overload]
-    config = choose_config(str(given.get("variant", "experts")), **sizes)  # type: ignore[arg-type]
-    stages = choose_stages(names, limits, has_texts="texts" in given)  # type: ignore[arg-type]
+    overrides = options_set(values)
+    sizes = {name: overrides.pop(name) for name in ("width", "first", "top") if name in overrides}
+    names = overrides.pop("stages", None)
+    limits = {name: dict(overrides.pop(name, ())) for name in ("minutes", "steps", "batch", "rate")}  # type: ignore[call-overload]
+    config = choose_config(str(overrides.get("variant", "experts")), **sizes)  # type: ignore[arg-type]
+    stages = choose_stages(names, limits, has_texts="texts" in overrides)  # type: ignore[arg-type]
     if "top" in sizes:
-        given["balance"] = None
-    return LanguageRecipe(data, out, config=config, stages=stages, **given)  # type: ignore[arg-type]
+        overrides["balance"] = None
+    return LanguageRecipe(data, out, config=config, stages=stages, **overrides)  # type: ignore[arg-type]

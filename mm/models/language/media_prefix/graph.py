@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto, helper
 
-from mm.models.language.media_prefix.config import Weights
+from mm.models.language.weights import Weights
 from mm.models.onnx_builder import OnnxBuilder
 
 INPUT, OUTPUT = "inputs", "embeddings"

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput
-from mm.models.language.media_prefix.config import NORM_EPSILON, MediaPrefixConfig, Weights, check_prefix_weights
+from mm.models.language.media_prefix.config import NORM_EPSILON, MediaPrefixConfig, check_prefix_weights
 from mm.models.language.media_prefix.pooling import pool_map
 from mm.models.language.media_prefix.scenes import MAX_FRAMES, SceneLike, describe_times, merge_scenes, sample_evenly
+from mm.models.language.weights import Weights
 
 Float = npt.NDArray[np.float32]
 

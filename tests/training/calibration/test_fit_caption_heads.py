@@ -1,4 +1,4 @@
-"""The head of objects, fitted to generated vectors and captions."""
+"""The heads of captions, fitted to generated vectors and captions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from mm.data.captioned_images import CaptionedImage
 from mm.errors import InvalidInput
-from mm.evaluation.language.objects import evaluate_objects
+from mm.evaluation.language.caption_heads import evaluate_caption_heads
 from mm.numerics import normalize_rows
-from mm.training.calibration.fit_objects import fit_objects, fit_regressions
+from mm.training.calibration.fit_caption_heads import count_phrases, fit_caption_heads, fit_regressions
 from mm.training.logistic_regression import fit_logistic
 
 RANDOM = np.random.default_rng(0)
@@ -26,6 +26,11 @@ def test_fit_regressions_finds_what_newtons_method_finds() -> None:
         assert fitted[:, column] == pytest.approx(fit_logistic(features, labels[:, column], np.ones(400), 1.0), abs=1e-4)
 
 
+def test_count_phrases_has_the_share_of_references() -> None:
+    counts = count_phrases([("a", "dog"), ("a", "dog", "runs"), ("one", "dog"), ("a", "cat")])
+    assert (counts["dog"], counts["a dog"], counts["runs"]) == (0.75, 0.5, 0.25)
+
+
 def make_rows(count: int) -> tuple[list[CaptionedImage], np.ndarray]:
     """The first two coordinates say whether a dog or a boat is visible; a zebra is rare."""
     vectors = normalize_rows(RANDOM.standard_normal((count, DIM), np.float32))
@@ -35,19 +40,22 @@ def make_rows(count: int) -> tuple[list[CaptionedImage], np.ndarray]:
     return [CaptionedImage(Path(f"{number}.jpg"), texts) for number, texts in enumerate(captions)], vectors
 
 
-def test_fit_objects_predicts_the_objects_of_images_that_it_was_not_fitted_to() -> None:
+def test_fit_caption_heads_predict_the_captions_of_images_that_they_were_not_fitted_to() -> None:
     rows, vectors = make_rows(600)
-    head = fit_objects(rows, vectors, "abc")
-    assert {"dog", "boat"} <= set(head.objects)
-    assert "zebra" not in head.objects
-    assert 0 < head.other_probability < 0.01
+    heads = fit_caption_heads(rows, vectors, "abc")
+    assert {"dog", "boat"} <= set(heads.objects.names)
+    assert {"dog", "a dog", "a boat"} <= set(heads.phrases.names)
+    assert "zebra" not in {*heads.objects.names, *heads.phrases.names}
+    assert 0 < heads.objects.other_share < 0.01
     others, other_vectors = make_rows(200)
-    values = {measure.name: measure.interval.value for measure in evaluate_objects(head, others, other_vectors).measures}
-    assert values["area under the ROC curve, mean over objects"] > 0.95
-    assert values["log loss of an image, nats"] < 0.7 * values["the same by the shares of objects"]
+    values = {measure.name: measure.interval.value for measure in evaluate_caption_heads(heads, others, other_vectors).measures}
+    assert values["objects: area under the ROC curve, mean"] > 0.95
+    assert values["phrases: area under the ROC curve, mean"] > 0.9
+    shares = values["objects: the same by the shares of training images"]
+    assert values["objects: log loss of an image, nats"] < 0.7 * shares
 
 
-def test_fit_objects_of_few_images_is_refused() -> None:
+def test_fit_caption_heads_of_few_images_is_refused() -> None:
     rows, vectors = make_rows(10)
     with pytest.raises(InvalidInput, match="No object is mentioned by the captions of 25 of 10 images"):
-        fit_objects(rows, vectors, "abc")
+        fit_caption_heads(rows, vectors, "abc")
