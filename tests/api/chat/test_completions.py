@@ -19,13 +19,13 @@ from mm.errors import TooLarge
 from mm.generation.chat.local import LocalChat
 from tests.api import media
 from tests.api.conftest import assert_problem
+from tests.waiting import LIMIT_SECONDS, wait_for
 
 if TYPE_CHECKING:
     from tests.api.conftest import ApiServer, KeyedServer
 
 pytestmark = pytest.mark.xdist_group("chat api")
 
-LIMIT_SECONDS = 120.0
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 PATH = "/v1/chat/completions"
 IMPOSSIBLE = {"type": "json_schema", "json_schema": {"schema": {"type": "integer", "minimum": 2, "maximum": 1}}}
@@ -284,10 +284,7 @@ def test_disconnected_client_cancels_the_generation(client: openai.OpenAI, chat_
     else:
         with pytest.raises(openai.APITimeoutError):
             complete(client, max_tokens=900, response_format=schema, timeout=0.3)
-    end = time.monotonic() + LIMIT_SECONDS
-    while read_metric(chat_server, name) == before:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_for(lambda: read_metric(chat_server, name) != before, "the end of the cancelled request")
     assert read_metric(chat_server, "vllm:num_requests_running") == 0
     assert read_metric(chat_server, "vllm:kv_cache_usage_perc") == 0, "its blocks are free"
 
@@ -329,10 +326,8 @@ def test_killed_engine_fails_with_a_retryable_error_and_recovers(client: openai.
         completions = [pool.submit(complete, client, seed=seed, **values) for seed in range(4)]
         for stream in streams:
             next(stream)
-        end = time.monotonic() + LIMIT_SECONDS
-        while sum(read_metric(chat_server, f"vllm:num_requests_{state}") for state in ("running", "waiting")) < 12:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        states = [f"vllm:num_requests_{state}" for state in ("running", "waiting")]
+        wait_for(lambda: sum(read_metric(chat_server, state) for state in states) >= 12, "12 requests in the engine")
         os.kill(process.pid, signal.SIGKILL)
         for stream in streams:
             with pytest.raises(openai.APIError, match="Send the request again") as raised:
@@ -349,7 +344,7 @@ def test_killed_engine_fails_with_a_retryable_error_and_recovers(client: openai.
             break
         except openai.InternalServerError as error:
             assert error.code == "unavailable"  # noqa: PT017  until the engine is loaded
-            assert time.monotonic() < end
+            assert time.monotonic() < end, "the engine is not loaded again"
             time.sleep(0.02)
 
 
