@@ -15,8 +15,8 @@ from itertools import count
 import psutil
 import pytest
 
-from mm.errors import GenerationInterrupted, InvalidInput, MMError, TooLarge, Unavailable
-from mm.generation import Request, RequestOutput, SamplingParams
+from mm.errors import GenerationFailed, GenerationInterrupted, InvalidInput, MMError, TooLarge, Unavailable
+from mm.generation import JsonSchema, Request, RequestOutput, SamplingParams
 from mm.generation.process import EngineProcess
 from tests.generation.hash_model import SMALL, generate_alone
 from tests.generation.process_engines import FAIL, STALL, make_engine, make_no_engine
@@ -68,6 +68,16 @@ def test_process_rejects_what_the_engine_rejects(engine: EngineProcess) -> None:
         list(engine.generate(request(params=replace(LONG, max_tokens=5000))))
     with pytest.raises(InvalidInput, match="vocabulary"):
         list(engine.generate(request(99)))
+
+
+def test_request_that_fails_when_it_is_added_does_not_end_the_others(engine: EngineProcess) -> None:
+    generate_when_ready(engine, request())
+    stream = engine.generate(long := request(params=replace(LONG, max_tokens=100)))
+    outputs = [next(stream)]
+    nested = JsonSchema("[" * 100_000)  # RecursionError in the parser
+    with pytest.raises(GenerationFailed, match="RecursionError"):
+        list(engine.generate(request(params=SamplingParams(grammar=nested))))
+    assert joined([*outputs, *stream]) == generate_alone(long, SMALL)
 
 
 def test_closed_iterator_cancels_the_request(engine: EngineProcess) -> None:

@@ -8,10 +8,11 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import openai
 import pytest
+from pydantic import BaseModel
 
 import mm
 from mm.errors import TooLarge
@@ -93,6 +94,19 @@ def test_stream_of_a_schema_is_its_json(client: openai.OpenAI) -> None:
     response_format = {"type": "json_schema", "json_schema": {"name": "number", "schema": schema, "strict": True}}
     chunks = list(complete(client, stream=True, response_format=response_format, max_tokens=60))
     assert json.loads("".join(chunk.choices[0].delta.content or "" for chunk in chunks))["n"] in (1, 22, 333)
+
+
+class Verdict(BaseModel):
+    ok: bool
+    n: Literal[1, 2]
+
+
+def test_client_parses_what_a_model_of_pydantic_describes(client: openai.OpenAI) -> None:
+    values: Any = {"model": "default", "messages": HELLO, "response_format": Verdict, "max_tokens": 60, "seed": 3}
+    whole = client.chat.completions.parse(**values).choices[0].message.parsed
+    assert isinstance(whole, Verdict)
+    with client.chat.completions.stream(**values) as stream:
+        assert stream.get_final_completion().choices[0].message.parsed == whole
 
 
 def test_stream_of_a_tool_call_has_its_arguments(client: openai.OpenAI) -> None:

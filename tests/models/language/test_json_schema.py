@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mm.errors import InvalidInput
-from mm.models.language.json_schema import check_multiples
+from mm.models.language.json_schema import check_schema_cost
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,13 @@ from mm.models.language.json_schema import check_multiples
         {"properties": {"multipleOf": {"type": "integer", "multipleOf": 60}, "b": {"multipleOf": 0.25}}},
         {"anyOf": [{"multipleOf": 12}, {"multipleOf": 365}]},
         {"multipleOf": float("inf")},
+        {"multipleOf": True},
+        {"multipleOf": "20000"},
         {"multipleOf": -5_000_000},
     ],
 )
-def test_check_multiples_accepts_small_ones(schema: object) -> None:
-    check_multiples(schema)
+def test_check_schema_cost_accepts_small_multiples(schema: object) -> None:
+    check_schema_cost(schema)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,14 @@ def test_check_multiples_accepts_small_ones(schema: object) -> None:
         {"$ref": "#/$defs/a", "$defs": {"a": {"multipleOf": 999_983}}},
     ],
 )
-def test_check_multiples_refuses_automata_with_many_states(schema: object) -> None:
+def test_check_schema_cost_refuses_automata_with_many_states(schema: object) -> None:
     with pytest.raises(InvalidInput, match="multipleOf"):
-        check_multiples(schema)
+        check_schema_cost(schema)
+
+
+@pytest.mark.parametrize("expression", [{"pattern": "a"}, {"format": "email"}, {"patternProperties": {"^a": {}}}])
+def test_check_schema_cost_refuses_expressions_of_long_texts(expression: dict[str, object]) -> None:
+    lengths = {"properties": {"a": {"maxLength": 15_000}, "b": {"minLength": 5_001}}}
+    check_schema_cost(lengths)
+    with pytest.raises(InvalidInput, match="20,001"):
+        check_schema_cost({"anyOf": [lengths, expression]})
