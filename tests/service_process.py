@@ -16,7 +16,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from mm.cli.main import main
-from tests.workers.process import wait_for_exit
+from tests.waiting import wait_for_exit
 
 START_SECONDS = 300  # the first start builds the graphs of the towers
 

@@ -41,7 +41,7 @@ TOLERANCE = 0.002
 
 
 class SearchLibrary:
-    """Searches with the filters of a request. Used in one thread at a time.
+    """Implements `mm.answers.library.Library` with the filters of a request. Not thread-safe.
 
     Its methods block. They raise what a search raises.
     """

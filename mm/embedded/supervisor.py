@@ -84,6 +84,10 @@ class Supervisor:
             self._lock = self._lock or lock_home(self.settings.root)
             with DeferredSignals():
                 self._thread.start()
+                # It imports modules at first use. A signal that interrupts an import in this thread
+                # leaves the modules incomplete in the thread of the supervisor.
+                with Client():
+                    pass
                 self._wait(self._alive)
         except BaseException:
             self.stop()

@@ -29,6 +29,7 @@ from mm.generation.sampler import make_row_sampling, sample_tokens, token_logpro
 from mm.generation.scheduler import Scheduler
 from mm.generation.sequence import Sequence
 from mm.generation.text_stream import TextStream
+from mm.models.language.expert_bias import MAX_EXPERT_BIAS
 
 if TYPE_CHECKING:
     from mm.generation.request import FinishReason, Request, TokenLogprobs
@@ -151,8 +152,8 @@ class Engine:
         if not all(0 <= token_id < len(self._vocabulary) for token_id in request.prompt_token_ids):
             raise InvalidInput(f"The prompt has a token outside of the vocabulary of {len(self._vocabulary)} tokens.")
         bias, shape = request.expert_bias, self.config.expert_bias_shape
-        if bias is not None and (bias.shape != shape or not np.isfinite(bias).all()):
-            raise InvalidInput(f"The expert bias must be {shape} finite numbers, not {bias.shape}.")
+        if bias is not None and (bias.shape != shape or not (np.abs(bias) <= MAX_EXPERT_BIAS).all()):
+            raise InvalidInput(f"The expert bias must be {shape} numbers from -{MAX_EXPERT_BIAS:g} to {MAX_EXPERT_BIAS:g}.")
         num_prompt, max_tokens, limit = len(request.prompt_token_ids), request.params.max_tokens, self.config.max_request_len
         if num_prompt + max_tokens > limit:
             raise TooLarge(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from mm.errors import InvalidInput, TooLarge
 from mm.models.language.byte_pairs import BytePairEncoder
+from mm.models.language.json_schema import check_schema_cost
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -132,7 +133,7 @@ def _to_llguidance(grammar: Grammar) -> str:
     if isinstance(grammar, Pattern):
         return LLMatcher.grammar_from_regex(grammar.regex)
     try:
-        schema = json.loads(grammar.schema)
+        check_schema_cost(schema := json.loads(grammar.schema))
         if isinstance(grammar, TaggedJson):
             return LLMatcher.grammar_from_lark(_tagged_json(grammar, schema))
         return LLMatcher.grammar_from_json_schema(grammar.schema, overrides=JSON_STYLE)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from mm.embedded.address_file import find_running_service
 from tests.api import media
 from tests.processes import is_alive
 from tests.service_process import RunningService, Shell, environment, mm_command, run_command, run_service
-from tests.workers.process import LIMIT_SECONDS, wait_for, wait_for_exit
+from tests.waiting import LIMIT_SECONDS, wait_for, wait_for_exit
 
 pytestmark = pytest.mark.xdist_group("served")
 

@@ -77,6 +77,7 @@ def instant_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "POLL_SECONDS", 0.005)
     monkeypatch.setattr(module, "print_status", lambda line: None)
     monkeypatch.setattr(module, "Client", lambda url: nullcontext())
+    monkeypatch.setattr(supervisor, "Client", nullcontext)
 
 
 def run_command(interrupter: Interrupter, *, interrupt_body: bool) -> type[BaseException] | None:

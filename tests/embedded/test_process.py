@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mm.embedded.process import Process
 from tests.processes import is_alive
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 
 NOT_SET = threading.Event()
 

@@ -26,7 +26,7 @@ from mm.embedded.supervisor import Supervisor
 from mm.errors import Conflict, InvalidInput, Unavailable
 from mm.settings import Settings
 from tests.processes import read_command_line
-from tests.workers.process import LIMIT_SECONDS, wait_for
+from tests.waiting import LIMIT_SECONDS, wait_for
 
 STUBS = Path(__file__).with_name("stub_processes.py")
 

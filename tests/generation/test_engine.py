@@ -156,10 +156,12 @@ def test_engine_passes_the_expert_bias_of_each_sequence_and_shares_no_prefix_bet
     assert biases[-1] is None
 
 
-@pytest.mark.parametrize("bias", [np.zeros((3, 2), np.float32), np.full((2, 3), np.nan, np.float32)])
+@pytest.mark.parametrize(
+    "bias", [np.zeros((3, 2), np.float32), np.full((2, 3), np.nan, np.float32), np.full((2, 3), -1.1, np.float32)]
+)
 def test_engine_refuses_an_expert_bias_of_another_model(bias: np.ndarray) -> None:
     engine = make_engine(replace(ROOMY, expert_bias_shape=(2, 3)))
-    with pytest.raises(InvalidInput, match=r"must be \(2, 3\) finite numbers"):
+    with pytest.raises(InvalidInput, match=r"must be \(2, 3\) numbers from -1 to 1"):
         engine.add(Request("biased", (1,), GREEDY, expert_bias=bias))
     assert not engine.has_requests
 

@@ -92,11 +92,12 @@ def test_grammar_survives_preemption() -> None:
 @pytest.mark.parametrize(
     "grammar",
     [JsonSchema("{"), JsonSchema("[]"), JsonSchema('{"type": "nope"}'), JsonSchema('{"not": {}}'),
+     JsonSchema('{"type": "integer", "multipleOf": 999983}'), TaggedJson("a", '{"multipleOf": 999983}', is_optional=False),
      JsonSchema('{"type": "string", "minLength": 5, "maxLength": 2}'), JsonSchema('{"$ref": "#/nope"}'), Choice(()),
      Choice(("",))],
     ids=str,
 )  # fmt: skip
-def test_grammar_that_cannot_be_used_is_rejected_when_added(grammar: Choice | JsonSchema) -> None:
+def test_grammar_that_cannot_be_used_is_rejected_when_added(grammar: Choice | JsonSchema | TaggedJson) -> None:
     engine = make_engine()
     with pytest.raises(InvalidInput):
         engine.add(request_with(grammar, 1))

@@ -6,16 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from mm.settings import Settings
+from tests.waiting import wait_for_exit
 
 ROOT = Path(__file__).parents[2]
-LIMIT_SECONDS = 120.0
-"""Time limit of a wait; only a fault reaches it, on a busy machine too."""
 
 
 class WorkerProcess:
@@ -53,17 +50,3 @@ class WorkerProcess:
 
     def running(self) -> bool:
         return self._process.poll() is None
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = LIMIT_SECONDS) -> None:
-    """Check the condition every 20 ms; fails with `what` after `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not seen within {seconds:.0f} s: {what}"
-        time.sleep(0.02)
-
-
-def wait_for_exit(process: subprocess.Popen[Any], name: str) -> int:
-    """Wait for the end of a process, and return its exit status; fails with its name."""
-    wait_for(lambda: process.poll() is not None, f"the end of {name}")
-    return int(process.returncode)

@@ -40,7 +40,7 @@ def wait_for_captions(
         on_progress(NO_CAPTIONER)
         return []
     photos = {item_id: name for item_id, name in item_names.items() if client.item(item_id).kind == "image"}
-    on_progress(f"waiting for captions of {len(photos)} photos, which a worker writes when no job is waiting")
+    on_progress(f"waiting for captions of {len(photos)} photos; a small language model writes them, and some can be wrong")
     captions: dict[str, PhotoCaption] = {}
     end = time.monotonic() + MAX_SECONDS
     while len(captions) < len(photos) and time.monotonic() < end:

@@ -151,7 +151,8 @@ def _write_result(recipe: LanguageRecipe, base: Base, model: TrainedModel, metri
     weights = {name: value.float().cpu().numpy() for name, value in model.language.state_dict().items()}
     prefix = {name: value.float().cpu().numpy() for name, value in model.prefix.state_dict().items()}
     updates = collect_updates(model.language)
-    training = {"recipe": json.loads(json.dumps(asdict(recipe), default=str)), "metrics": metrics}
+    values = {name: value for name, value in asdict(recipe).items() if name not in ("data", "out", "texts")}
+    training = {"recipe": json.loads(json.dumps(values)), "metrics": metrics}  # without folders of the machine
     write_additions(
         recipe.out / ADDITIONS,
         recipe.config,

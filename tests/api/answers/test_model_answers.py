@@ -18,7 +18,7 @@ from tests.api.answers.conftest import LINES, add_lecture
 from tests.api.conftest import ApiServer, add_searchable, run_server
 from tests.generation.upstream.server import LanguageServer, vllm
 from tests.graphs import with_graphs
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,23 +8,24 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import openai
 import pytest
+from pydantic import BaseModel
 
 import mm
 from mm.errors import TooLarge
 from mm.generation.chat.local import LocalChat
 from tests.api import media
 from tests.api.conftest import assert_problem
+from tests.waiting import LIMIT_SECONDS, wait_for
 
 if TYPE_CHECKING:
     from tests.api.conftest import ApiServer, KeyedServer
 
 pytestmark = pytest.mark.xdist_group("chat api")
 
-LIMIT_SECONDS = 120.0
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 PATH = "/v1/chat/completions"
 IMPOSSIBLE = {"type": "json_schema", "json_schema": {"schema": {"type": "integer", "minimum": 2, "maximum": 1}}}
@@ -93,6 +94,19 @@ def test_stream_of_a_schema_is_its_json(client: openai.OpenAI) -> None:
     response_format = {"type": "json_schema", "json_schema": {"name": "number", "schema": schema, "strict": True}}
     chunks = list(complete(client, stream=True, response_format=response_format, max_tokens=60))
     assert json.loads("".join(chunk.choices[0].delta.content or "" for chunk in chunks))["n"] in (1, 22, 333)
+
+
+class Verdict(BaseModel):
+    ok: bool
+    n: Literal[1, 2]
+
+
+def test_client_parses_what_a_model_of_pydantic_describes(client: openai.OpenAI) -> None:
+    values: Any = {"model": "default", "messages": HELLO, "response_format": Verdict, "max_tokens": 60, "seed": 3}
+    whole = client.chat.completions.parse(**values).choices[0].message.parsed
+    assert isinstance(whole, Verdict)
+    with client.chat.completions.stream(**values) as stream:
+        assert stream.get_final_completion().choices[0].message.parsed == whole
 
 
 def test_stream_of_a_tool_call_has_its_arguments(client: openai.OpenAI) -> None:
@@ -270,10 +284,7 @@ def test_disconnected_client_cancels_the_generation(client: openai.OpenAI, chat_
     else:
         with pytest.raises(openai.APITimeoutError):
             complete(client, max_tokens=900, response_format=schema, timeout=0.3)
-    end = time.monotonic() + LIMIT_SECONDS
-    while read_metric(chat_server, name) == before:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_for(lambda: read_metric(chat_server, name) != before, "the end of the cancelled request")
     assert read_metric(chat_server, "vllm:num_requests_running") == 0
     assert read_metric(chat_server, "vllm:kv_cache_usage_perc") == 0, "its blocks are free"
 
@@ -315,10 +326,8 @@ def test_killed_engine_fails_with_a_retryable_error_and_recovers(client: openai.
         completions = [pool.submit(complete, client, seed=seed, **values) for seed in range(4)]
         for stream in streams:
             next(stream)
-        end = time.monotonic() + LIMIT_SECONDS
-        while sum(read_metric(chat_server, f"vllm:num_requests_{state}") for state in ("running", "waiting")) < 12:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        states = [f"vllm:num_requests_{state}" for state in ("running", "waiting")]
+        wait_for(lambda: sum(read_metric(chat_server, state) for state in states) >= 12, "12 requests in the engine")
         os.kill(process.pid, signal.SIGKILL)
         for stream in streams:
             with pytest.raises(openai.APIError, match="Send the request again") as raised:
@@ -335,7 +344,7 @@ def test_killed_engine_fails_with_a_retryable_error_and_recovers(client: openai.
             break
         except openai.InternalServerError as error:
             assert error.code == "unavailable"  # noqa: PT017  until the engine is loaded
-            assert time.monotonic() < end
+            assert time.monotonic() < end, "the engine is not loaded again"
             time.sleep(0.02)
 
 

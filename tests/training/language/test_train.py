@@ -79,6 +79,7 @@ def test_train_language_runs_all_stages_and_resumes_with_the_same_result(
             train(interrupted, prepared)
     assert train(interrupted, prepared) == metrics
     first, second = (load_additions(recipe.out / ADDITIONS) for recipe in (whole, interrupted))
+    assert str(tmp_path) not in str(first.metadata.training), "the weights name no folder of the machine"
     assert first.metadata.sha256 == second.metadata.sha256
     assert first.metadata.training["metrics"] == metrics
     assert json.loads((whole.out / METRICS).read_text()) == metrics

@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 
 from indexes import open_store
 from mm.generation.caption_model import CaptionModel
+from mm.generation.caption_ranking import GeneratedCaption
 from mm.generation.captioner import ImageLike
 from mm.media import MediaReader
 from mm.models.image.sample_photos import load_sample_photos
@@ -28,12 +29,13 @@ class WaitingCaptioner:
         self._vectors = space.image.embed(load_sample_photos())
         self._connection = connection
 
-    def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, str]]:
-        pending: list[tuple[int, str]] = []
+    def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, GeneratedCaption]]:
+        pending: list[tuple[int, GeneratedCaption]] = []
         for number, image in enumerate(images):
             self._connection.send(True)
             self._connection.recv()
-            pending.append((number, f"Photo {int((self._vectors @ image.vector_D).argmax())}."))
+            text = f"Photo {int((self._vectors @ image.vector_D).argmax())}."
+            pending.append((number, GeneratedCaption(text, -1.0)))
             if len(pending) == 2:
                 yield from pending
                 pending = []
@@ -46,6 +48,6 @@ def run_worker(settings: Settings, clock_offset: float, connection: Connection) 
     with open_store(settings, lambda: time.time() + clock_offset) as store, MediaReader.from_settings(settings) as reader:
         home = Home(settings, store, reader, None)  # type: ignore[arg-type]  # no message is sent
         with open_context(home, space, caption_confidence=0.0) as context:
-            model = CaptionModel("stub-1", lambda: WaitingCaptioner(space, connection))
+            model = CaptionModel("stub-1", lambda _: WaitingCaptioner(space, connection))
             write_captions(replace(context, caption_model=model))
     connection.send(False)

@@ -21,8 +21,8 @@ from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.types import EvidenceQuery, Query
+from tests.waiting import wait_for
 from tests.workers.conftest import Home, open_context, work
-from tests.workers.process import wait_for
 from workers.context import WorkerContext
 from workers.sweeper import Sweeper
 from workers.tasks import caption_evidence

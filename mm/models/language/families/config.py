@@ -61,8 +61,16 @@ class RouterConfig:
     """Whether the weights of the selected experts are divided by their sum."""
     routed_scaling_factor: float = 1.0
     n_group: int = 1
-    """Experts are in groups, of which `topk_group` are selected first."""
+    """Experts are in groups, of which `topk_group` are selected first, by their two best."""
     topk_group: int = 1
+
+    def can_select_from(self, num_experts: int) -> bool:
+        """Whether so many experts form the groups, and those selected have enough of them."""
+        if self.n_group <= 1:
+            return 1 <= self.num_experts_per_tok <= num_experts
+        size, rest = divmod(num_experts, self.n_group)
+        is_divided = rest == 0 and size >= 2 and 1 <= self.topk_group <= self.n_group
+        return is_divided and 1 <= self.num_experts_per_tok <= self.topk_group * size
 
 
 @dataclass(frozen=True, slots=True)

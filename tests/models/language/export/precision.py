@@ -3,14 +3,12 @@
     python -m tests.models.language.export.precision [ADDITIONS]
 
 prints, for the beginning of a page of the docs, the largest difference of any logit between the
-NumPy reference in float32, transformers in float32, and the reference in float64. The last column
-replaces the cosines and sines of transformers, whose angles are float32, by those of float64.
+NumPy reference in float32, transformers in float32, and the reference in float64.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,12 +19,10 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from mm.models.language.checkpoint.file import SHIPPED
-from mm.models.language.config import LanguageConfig
 from mm.models.language.export.merged_model import MergedModel, load_merged_model
 from mm.models.language.export.transformers_folder import write_transformers_folder
 from mm.models.language.reference.attention import KVCache
 from mm.models.language.reference.network import compute_logits, embed_tokens, forward
-from mm.models.language.reference.rotary import compute_rotations
 from mm.models.language.smollm2 import find_smollm2
 from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 
@@ -44,16 +40,6 @@ def compute_reference(model: MergedModel, ids: list[int], dtype: type[np.floatin
     return compute_logits(weights, output.hidden_LW)
 
 
-def compute_exact_rotations(config: LanguageConfig) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]]:
-    """A replacement of the rotary embedding of transformers, with angles in float64."""
-
-    def compute(x: torch.Tensor, position_ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        rotations = compute_rotations(position_ids[0].numpy(), config.head_dim, config.rope_theta)
-        return tuple(torch.from_numpy(np.concatenate([half, half], axis=-1))[None].to(x.dtype) for half in rotations)
-
-    return compute
-
-
 def main(additions: Path) -> None:
     model = load_merged_model(find_smollm2(), additions)
     ids = LanguageTokenizer(read_vocabulary(model.base)).encode(PAGE.read_text())
@@ -61,18 +47,13 @@ def main(additions: Path) -> None:
         write_transformers_folder(Path(folder) / "out", model)
         exported = AutoModelForCausalLM.from_pretrained(Path(folder) / "out")
 
-    def compute_exported(length: int) -> Float:
+    click.echo("tokens | reference to transformers | reference to float64 | transformers to float64")
+    for length in LENGTHS:
         with torch.inference_mode():
-            logits: Float = exported(torch.tensor([ids[:length]])).logits[0].numpy()
-        return logits
-
-    in_transformers = [compute_exported(length) for length in LENGTHS]
-    exported.model.rotary_emb.forward = compute_exact_rotations(model.config)
-    click.echo("tokens | reference to transformers | reference, transformers to float64 | with angles in float64")
-    for length, logits in zip(LENGTHS, in_transformers, strict=True):
+            logits = exported(torch.tensor([ids[:length]])).logits[0].numpy()
         reference = compute_reference(model, ids[:length], np.float32)
         precise = compute_reference(model, ids[:length], np.float64)
-        pairs = ((reference, logits), (reference, precise), (logits, precise), (reference, compute_exported(length)))
+        pairs = ((reference, logits), (reference, precise), (logits, precise))
         click.echo(" | ".join([str(length), *(f"{np.abs(left - right).max():.1e}" for left, right in pairs)]))
 
 
