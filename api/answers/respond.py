@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from api.answers.library import SearchLibrary
 from mm.answers.answer_text import format_sentence
 from mm.answers.ask import EXACT, EXTRACTIVE, Asker, PastRound, Prepared
+from mm.answers.conversation.intents import IntentClassifier
 from mm.answers.describe import find_best_evidence
 from mm.answers.evidence import REFUSAL
 from mm.answers.handles import Handle
@@ -52,7 +53,8 @@ def prepare_answer(service: Service, request: AskRequest) -> AnswerComposer:
         service.library.get_item(item_id)
     library = SearchLibrary(service, request.filters, request.items)
     rounds = [PastRound(past.query, past.answer, _from_model(past.state)) for past in request.conversation]
-    prepared = Asker(library, estimate_tokens).prepare(request.query, rounds)
+    classifier = IntentClassifier(lambda texts: service.space.sentences.embed(texts))
+    prepared = Asker(library, estimate_tokens, classify=classifier.classify).prepare(request.query, rounds)
     return AnswerComposer(library, prepared, request.query)
 
 
