@@ -12,3 +12,10 @@ def read_command_line(process: psutil.Process) -> list[str]:
     with suppress(psutil.NoSuchProcess):
         return list(process.cmdline())
     return []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process exists that has not ended."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False

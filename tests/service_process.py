@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from mm.cli.main import main
+from tests.waiting import wait_for_exit
 
-START_SECONDS = 300
+START_SECONDS = 300  # the first start builds the graphs of the towers
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ def run_service(home: Path) -> Iterator[RunningService]:
         process = subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         assert process.stdout is not None
+        readable, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+        assert readable, f"not ready within {START_SECONDS} s: {(home.parent / 'serve.log').read_text()}"
         line = process.stdout.readline()
         assert line, (home.parent / "serve.log").read_text()
         address = json.loads(line)
@@ -52,8 +56,27 @@ def run_service(home: Path) -> Iterator[RunningService]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.wait(START_SECONDS)
-        process.stdout.close()
+        try:
+            wait_for_exit(process, "mm serve after SIGTERM")
+        finally:
+            kill(process)
+
+
+@contextmanager
+def run_command(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command for the duration of the block; one that is left at the end is killed."""
+    with (home.parent / "command.log").open("w") as log:
+        process = subprocess.Popen(mm_command(*arguments), env=environment(home), stdout=log, stderr=log, text=True)
+    try:
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a process, if it runs, and close its pipes."""
+    process.kill()
+    process.communicate()
 
 
 @dataclass(frozen=True)

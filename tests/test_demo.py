@@ -24,7 +24,7 @@ from mm.cli.demo.questions import QUESTIONS
 from mm.errors import Unavailable
 from mm.schemas import Hit, Item
 
-SECONDS = 800  # limit for a hang on a busy machine; a quiet one needs about 35
+SECONDS = 500  # limit for a hang on a busy machine; a quiet one needs about 35
 
 
 def hit(start: float, end: float) -> Hit:

@@ -11,7 +11,7 @@ from mm.agent.loop import gather_evidence
 from mm.agent.observations import list_places
 from mm.agent.results import Count, ItemDescription, Moments
 from mm.agent.toolsets import FULL, make_small_toolset
-from mm.answers.ask import EXACT, EXTRACTIVE, MAX_MOMENTS, MAX_QUOTED, list_cited
+from mm.answers.ask import EXACT, EXTRACTIVE, MAX_MOMENTS, MAX_QUOTED, list_cited, list_cites
 from mm.answers.check import REASON_NOTHING, REASON_UNLIKELY
 from mm.answers.describe import describe, describe_attribute
 from mm.answers.evidence import Statement
@@ -91,7 +91,7 @@ class AgentRun(AnswerRun):
         statements = tuple(statement for statement in described_moments if statement is not None)
         return replace(
             prepared,
-            state=list_cited(prepared.state, statements),
+            state=list_cited(prepared.state, list_cites(statements)),
             statements=statements,
             author=EXTRACTIVE,
             reason=None if statements else REASON_UNLIKELY if moments else REASON_NOTHING,

@@ -6,7 +6,8 @@ import time
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from api.answers.moments import collect_evidence, get_scene, group_segments, make_moment
+from api.answers.moments import collect_evidence, group_segments, make_moment
+from api.scenes import get_scene
 from api.search.decode import DecodedFiles
 from api.search.execute import run_search, validate
 from api.search.request import SearchInput
@@ -40,7 +41,7 @@ TOLERANCE = 0.002
 
 
 class SearchLibrary:
-    """Searches with the filters of a request. Used in one thread at a time.
+    """Implements `mm.answers.library.Library` with the filters of a request. Not thread-safe.
 
     Its methods block. They raise what a search raises.
     """

@@ -6,6 +6,7 @@ import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from api.scenes import get_scene
 from mm.answers.evidence import Evidence, EvidenceMoment, Kind
 from mm.answers.handles import Handle
 
@@ -45,11 +46,6 @@ def collect_evidence(segments: Iterable[NewSegment], hit: Hit | None = None) -> 
     if captions:
         kinds, best = {**kinds, "picture": None}, {"picture": captions[0], **best}
     return [Evidence(kind, _join(pieces, kind, best.get(kind, ""))) for kind in kinds]
-
-
-def get_scene(segment: NewSegment) -> tuple[float, float] | int:
-    """What segments of one scene have in common; those of one shot where scenes are unknown."""
-    return segment.scene or segment.shot
 
 
 def group_segments(segments: Sequence[NewSegment]) -> list[list[NewSegment]]:

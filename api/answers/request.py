@@ -8,11 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from api.http.bodies import read_json
 from api.http.form_files import FormFiles
-from api.http.forms import FormLimits, is_form, read_form
+from api.http.forms import FormLimits, is_form, parse_json_field, read_form
 from api.http.problems import describe_validation_errors
 from api.limits.disconnects import cancel_on_disconnect
 from api.request_context import get_client_id
@@ -66,16 +65,8 @@ def _parse_fields(fields: Fields) -> AskRequest:
             continue
         if len(texts) > 1:
             raise InvalidInput(f"The form has the field {name!r} more than once.")
-        values[name] = _parse_json(name, texts[0]) if name in {"filters", "conversation"} else texts[0]
+        values[name] = parse_json_field(name, texts[0]) if name in {"filters", "conversation"} else texts[0]
     try:
         return AskRequest.model_validate(values)
     except ValidationError as error:
         raise InvalidInput(describe_validation_errors(error.errors())) from error
-
-
-def _parse_json(name: str, text: str) -> object:
-    try:
-        value: object = from_json(text)
-    except ValueError as error:
-        raise InvalidInput(f"The field {name!r} is not JSON: {error}.") from error
-    return value

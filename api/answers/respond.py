@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
 
 from api.answers.library import SearchLibrary
 from mm.answers.answer_text import format_sentence
-from mm.answers.ask import EXACT, EXTRACTIVE, Asker, PastRound, Prepared
+from mm.answers.ask import EXACT, EXTRACTIVE, Asker, PastRound, Prepared, list_cited
 from mm.answers.conversation.intents import IntentClassifier
 from mm.answers.describe import find_best_evidence
 from mm.answers.evidence import REFUSAL
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 ANSWER_CHARS = 20_000
 """Longest answer of an earlier round."""
+_STATE = TypeAdapter(SearchState)
 
 
 def validate_question(request: AskRequest, settings: Settings) -> None:
@@ -52,7 +55,9 @@ def prepare_answer(service: Service, request: AskRequest) -> AnswerComposer:
     for item_id in request.items:
         service.library.get_item(item_id)
     library = SearchLibrary(service, request.filters, request.items)
-    rounds = [PastRound(past.query, past.answer, _from_model(past.state)) for past in request.conversation]
+    rounds = [
+        PastRound(past.query, past.answer, _STATE.validate_python(past.state.model_dump())) for past in request.conversation
+    ]
     classifier = IntentClassifier(lambda texts: service.space.sentences.embed(texts))
     prepared = Asker(library, estimate_tokens, classify=classifier.classify).prepare(request.query, rounds)
     return AnswerComposer(library, prepared, request.query)
@@ -75,7 +80,7 @@ class AnswerComposer:
 
     @property
     def state(self) -> SearchStateModel:
-        return _to_model(self.prepared.state)
+        return _serialize_state(self.prepared.state)
 
     def add(self, statement: Statement) -> SentenceEvent:
         """Add a sentence. Reads the moments that it cites first, and blocks meanwhile."""
@@ -90,7 +95,16 @@ class AnswerComposer:
         return event
 
     def finish(self, author: str, reason: str | None, notes: Sequence[str] = ()) -> Answer:
-        """The whole answer of the sentences that were added; without any it is a refusal."""
+        """The whole answer of the sentences that were added; without any it is a refusal.
+
+        Its state lists the moments that the sentences cite. Where code has answered, the prepared
+        state has a selection already, which is kept.
+        """
+        state, listed = self.prepared.state, tuple(self._number_of)
+        if author not in (EXACT, EXTRACTIVE):
+            state = list_cited(state, listed)
+        elif listed:
+            state = replace(state, listed=listed)
         return Answer(
             text=" ".join(sentence.text for sentence in self._sentences) or REFUSAL,
             sentences=[CitedSentence(text=sentence.text, citations=sentence.citations) for sentence in self._sentences],
@@ -98,22 +112,12 @@ class AnswerComposer:
             refused=not self._sentences,
             reason=reason if not self._sentences else None,
             model=author,
-            state=self._list_cited(is_prepared=author in (EXACT, EXTRACTIVE)),
+            state=_serialize_state(state),
             hits=self.library.hits,
             notes=[*self.library.notes, *notes],
             steps=self.steps,
             heard=self.heard,
         )
-
-    def _list_cited(self, *, is_prepared: bool) -> SearchStateModel:
-        """The state with the moments that the sentences cite, by number.
-
-        A single one is selected. Where code has answered, the state has the selection already.
-        """
-        listed = list(self._number_of)
-        if is_prepared:
-            return self.state.model_copy(update={"listed": listed}) if listed else self.state
-        return self.state.model_copy(update={"listed": listed, "selected": listed[0] if len(listed) == 1 else None})
 
     def _cite(self, moment: EvidenceMoment, number: int) -> Citation:
         handle, item = Handle.parse(moment.id), self.library.get_item(moment.source)
@@ -141,27 +145,5 @@ def _name_evidence(best: Evidence | None) -> EvidenceKind:
     return best.kind
 
 
-def _from_model(state: SearchStateModel) -> SearchState:
-    return SearchState(
-        text=state.text,
-        also=tuple(state.also),
-        without=tuple(state.without),
-        items=tuple(state.items),
-        before=state.before,
-        after=state.after,
-        selected=state.selected,
-        listed=tuple(state.listed),
-    )
-
-
-def _to_model(state: SearchState) -> SearchStateModel:
-    return SearchStateModel(
-        text=state.text,
-        also=list(state.also),
-        without=list(state.without),
-        items=list(state.items),
-        before=state.before,
-        after=state.after,
-        selected=state.selected,
-        listed=list(state.listed),
-    )
+def _serialize_state(state: SearchState) -> SearchStateModel:
+    return SearchStateModel.model_validate(asdict(state))

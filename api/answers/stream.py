@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 import structlog
 
 from api.http.problems import TYPE_BASE
+from api.http.sse import encode_event
 from mm.answers.generate import build_request, make_writer
 from mm.errors import MMError, Unavailable
 from mm.generation.chat.local import LocalChat
 from mm.models.language.checkpoint.file import SHIPPED
 from mm.models.language.smollm2 import BUILTIN
+from mm.private import hide_home
 from mm.schemas import HeardEvent, HitsEvent, Problem, Step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
-
-    from pydantic import BaseModel
+    from pathlib import Path
 
     from api.answers.respond import AnswerComposer
     from api.limits.resources import Limits
@@ -43,6 +44,8 @@ class AnswerRun:
     """None for an answer without a model."""
     max_tokens: int
     client: str
+    home: Path
+    """Left out of the messages of errors."""
     _author: str = ""
     _reason: str | None = None
     _notes: tuple[str, ...] = ()
@@ -65,7 +68,7 @@ class AnswerRun:
                 yield encode_event("step" if isinstance(event, Step) else "sentence", event)
         except MMError as error:
             structlog.get_logger().error("answer failed", slug=error.slug, detail=str(error))
-            yield encode_event("error", describe_error(error))
+            yield encode_event("error", describe_error(error, self.home))
             return
         yield encode_event("done", self._finish())
 
@@ -123,11 +126,7 @@ def select_model(service: Service) -> ChatModel | None:
     return None if is_builtin and not SHIPPED.is_file() else models.default
 
 
-def encode_event(name: str, data: BaseModel) -> bytes:
-    """Encode an event. JSON has no raw line break, so it fits in one `data` line."""
-    return f"event: {name}\ndata: {data.model_dump_json()}\n\n".encode()
-
-
-def describe_error(error: MMError) -> Problem:
+def describe_error(error: MMError, home: Path) -> Problem:
     """The problem document of an error that occurs after the response has begun."""
-    return Problem(type=TYPE_BASE + error.slug, title=error.title, status=error.status, detail=str(error))
+    detail = hide_home(str(error), home)
+    return Problem(type=TYPE_BASE + error.slug, title=error.title, status=error.status, detail=detail)

@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from api.answers.library import SearchLibrary
-from api.answers.moments import collect_evidence, get_scene, make_moment
+from api.answers.moments import collect_evidence, make_moment
+from api.scenes import get_scene
 from mm.answers.handles import Handle
 from mm.answers.summaries import make_chapters, write_paragraph
 from mm.errors import Conflict

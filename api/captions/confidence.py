@@ -5,34 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.captions.plan import Uncaptioned
-from mm.schemas import CaptionList
+from mm.schemas import Caption, CaptionList
 from mm.spaces.caption_confidence import measure_confidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from api.captions.plan import CaptionPlan
+    from api.captions.write import PlannedCaption
     from api.service import Service
-    from mm.schemas import Caption
 
 NOTE = "Captions that are left out because they are too improbable (MM_CAPTION_CONFIDENCE): {}."
 
 
-def leave_out_improbable(service: Service, plan: CaptionPlan, captions: Sequence[Caption]) -> CaptionList:
+def leave_out_improbable(service: Service, plan: CaptionPlan, captions: Sequence[PlannedCaption]) -> CaptionList:
     """The captions of a plan, with the confidence of those that were written for it. Blocks.
 
-    `captions` has one for each entry of the plan. One that a model wrote that is given files has no
-    confidence, and is not left out.
+    `captions` has one for each entry of the plan. One of a model that is given files, or that
+    reports no log probabilities, has no confidence, and is not left out.
     """
     kept: list[Caption] = []
     num_hidden = plan.num_hidden
     with service.spaces.acquire() as served:
-        for entry, caption in zip(plan.entries, captions, strict=True):
+        for entry, planned in zip(plan.entries, captions, strict=True):
+            caption = judged = planned.caption
             if not caption.text:
                 continue
-            judged = caption
-            if isinstance(entry, Uncaptioned) and entry.image.vector_D.size:
-                confidence = measure_confidence(served.space, caption.text, entry.image.vector_D)
+            if isinstance(entry, Uncaptioned) and entry.image.vector_D.size and planned.logprob is not None:
+                confidence = measure_confidence(served.space, caption.text, entry.image.vector_D, planned.logprob)
                 if confidence < service.settings.caption_confidence:
                     num_hidden += 1
                     continue

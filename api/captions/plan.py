@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api.chat.library_media import select_segments
 from api.chat.media import IMAGE_PIXELS, make_image_media
+from api.scenes import get_scene
 from mm.errors import Cancelled, UnsupportedMedia
 from mm.schemas import Caption
 
@@ -105,5 +106,5 @@ def _plan_images(
 def _list_scenes(service: Service, space: Space, item: ItemRow) -> list[tuple[float, float]]:
     """The scenes of a video; where none are known, its shots."""
     segments = select_segments(service, space.id, item, None, None)
-    scenes = [list(group) for _, group in groupby(segments, lambda segment: segment.scene or segment.shot)]
+    scenes = [list(group) for _, group in groupby(segments, get_scene)]
     return [(scene[0].start, scene[-1].end) for scene in scenes]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from mm.generation import SamplingParams
@@ -17,7 +19,17 @@ if TYPE_CHECKING:
     from mm.generation.chat.types import ChatModel
 
 
-async def write_captions(model: ChatModel, plan: CaptionPlan, key: str) -> list[Caption]:
+@dataclass(frozen=True, slots=True)
+class PlannedCaption:
+    """A caption of a response."""
+
+    caption: Caption
+    logprob: float | None = None
+    """Mean log probability of its tokens; None for a stored caption, and where the model reports
+    none."""
+
+
+async def write_captions(model: ChatModel, plan: CaptionPlan, key: str) -> list[PlannedCaption]:
     """Write the missing captions of a plan, by greedy decoding.
 
     Returns one for each entry, with the text '' where the model wrote none.
@@ -35,13 +47,20 @@ async def write_captions(model: ChatModel, plan: CaptionPlan, key: str) -> list[
         for task in tasks.values():
             task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
-    return [entry if isinstance(entry, Caption) else tasks[place].result() for place, entry in enumerate(plan.entries)]
+    return [
+        PlannedCaption(entry) if isinstance(entry, Caption) else tasks[place].result() for place, entry in enumerate(plan.entries)
+    ]
 
 
-async def _write(model: ChatModel, entry: Uncaptioned, key: str) -> Caption:
-    params = SamplingParams(max_tokens=MAX_TOKENS, temperature=0.0)
+async def _write(model: ChatModel, entry: Uncaptioned, key: str) -> PlannedCaption:
+    # Only a confidence needs log probabilities, and some servers refuse to report them.
+    logprobs = 0 if entry.image.vector_D.size else None
+    params = SamplingParams(max_tokens=MAX_TOKENS, temperature=0.0, logprobs=logprobs)
     message = ChatMessage("user", CAPTION_REQUEST, (entry.image,))
     deltas = model.stream_async(ChatRequest((message,), params, key=key, task="caption"))
     async with aclosing(deltas):
-        text = "".join([delta.text async for delta in deltas])
-    return Caption(item_id=entry.item_id, start=entry.start, end=entry.end, text=clean_caption(text), model=model.name)
+        received = [delta async for delta in deltas]
+    text = clean_caption("".join(delta.text for delta in received))
+    token_logprobs = [token.logprob for delta in received for token in delta.logprobs]
+    caption = Caption(item_id=entry.item_id, start=entry.start, end=entry.end, text=text, model=model.name)
+    return PlannedCaption(caption, fmean(token_logprobs) if token_logprobs else None)

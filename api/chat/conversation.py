@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from api.service import Service
     from mm.generation.chat.types import ChatModel, Media
     from mm.schemas import ChatCompletionRequest, ChatInput
+    from mm.schemas.chat import ContentPart
     from mm.settings import Settings
 
 DEFAULT_MAX_TOKENS = 512
@@ -47,7 +48,7 @@ def check_request(body: ChatCompletionRequest, settings: Settings) -> None:
         raise TooLarge(f"The conversation has {num_chars:,} characters; the maximum is {settings.chat_chars:,} (MM_CHAT_CHARS).")
     if (num_media := _count_media(body)) > MAX_MEDIA:
         raise TooLarge(f"The conversation has {num_media} images, videos and audio files; the maximum is {MAX_MEDIA}.")
-    if not any(part for message in body.messages for part in (message.content or ())):
+    if not any(map(_has_content, body.messages)):
         raise InvalidInput("The conversation is empty: no message has content.")
 
 
@@ -78,7 +79,7 @@ def build_chat_request(
 def _build_message(message: ChatInput, resolver: MediaResolver) -> ChatMessage:
     texts: list[str] = []
     media: list[Media] = []
-    for part in [TextPart(text=message.content or "")] if not isinstance(message.content, list) else message.content:
+    for part in _list_parts(message):
         if isinstance(part, TextPart):
             texts.append(part.text)
             continue
@@ -115,6 +116,15 @@ def _build_grammar(body: ChatCompletionRequest) -> JsonSchema | None:
     if body.response_format.json_schema is None:
         raise InvalidInput("response_format of the type json_schema needs the field json_schema.")
     return JsonSchema(json.dumps(body.response_format.json_schema.json_schema))
+
+
+def _has_content(message: ChatInput) -> bool:
+    """Whether a message has media, or text other than white space."""
+    return any(part.text.strip() if isinstance(part, TextPart) else True for part in _list_parts(message))
+
+
+def _list_parts(message: ChatInput) -> list[ContentPart]:
+    return message.content if isinstance(message.content, list) else [TextPart(text=message.content or "")]
 
 
 def _count_chars(message: ChatInput) -> int:

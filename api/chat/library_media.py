@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from api.scenes import list_texts, shorten
 from mm.errors import Conflict, InvalidInput
 from mm.generation.chat.types import Scene, SoundMedia
 from mm.numerics import mean_direction
@@ -64,7 +65,7 @@ def read_sound(shards: ShardStore, space: SpaceId, item: ItemRow, segments: Sequ
     rows = _read_vectors(shards, space, segments, "sound")
     if not len(rows):
         return None
-    return SoundMedia(mean_direction(rows), tuple(_list_texts(segments, "sound")), item.name)
+    return SoundMedia(mean_direction(rows), tuple(list_texts(segments, "sound")), item.name)
 
 
 def describe_item(item: ItemRow, segments: Sequence[NewSegment]) -> str:
@@ -73,16 +74,9 @@ def describe_item(item: ItemRow, segments: Sequence[NewSegment]) -> str:
     captions = [(segment.start, segment.caption) for segment in segments if segment.caption]
     lines += [text if item.kind == "image" else f"{start:.0f} s: {text}" for start, text in captions]
     for kind, title in TITLES.items():
-        if texts := _list_texts(segments, kind):
+        if texts := list_texts(segments, kind):
             lines.append(f"{title}: {' '.join(texts) if kind == 'speech' else ', '.join(texts)}")
-    text = "\n".join(lines)
-    return text if len(text) <= TEXT_CHARS else text[: TEXT_CHARS - 1] + "…"
-
-
-def _list_texts(segments: Sequence[NewSegment], kind: EvidenceKind) -> list[str]:
-    """Texts of one kind of evidence in the order of time, without repetitions."""
-    texts = (piece.text for segment in segments for piece in segment.evidence if piece.kind == kind)
-    return list(dict.fromkeys(text for text in texts if text))
+    return shorten("\n".join(lines), TEXT_CHARS)
 
 
 def _read_vectors(shards: ShardStore, space: SpaceId, segments: Sequence[NewSegment], kind: EvidenceKind) -> Float32:

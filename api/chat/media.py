@@ -144,7 +144,10 @@ def make_image_media(space: Space, model: ChatModel, image: RGB, label: str) -> 
     """
     match model.media_input:
         case "none":
-            raise UnsupportedMedia(f"The language model {model.name} reads text only.")
+            raise UnsupportedMedia(
+                f"The language model {model.name} reads text only: no images. Select one that reads them (MM_LANGUAGE), or a"
+                " language server (MM_LANGUAGE_URL)."
+            )
         case "files":
             return ImageMedia(_NO_MAP, _NO_VECTOR, encode_jpeg(image), label)
         case "maps":

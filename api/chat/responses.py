@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from api.http.problems import build_openai_error
+from mm.private import hide_home
 from mm.schemas import (
     ChatChoice,
     ChatChunkChoice,
@@ -27,6 +28,7 @@ from mm.schemas import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from mm.errors import MMError
     from mm.generation.chat.types import ChatDelta, ChatLogprob, ToolCall, Usage
@@ -82,9 +84,10 @@ class CompletionWriter:
             data += self._encode([], usage=_build_usage(delta.usage))
         return data + DONE
 
-    def write_error(self, error: MMError) -> bytes:
-        """The event that ends a stream after an error."""
-        return f"data: {json.dumps({'error': build_openai_error(error.slug, error.status, str(error))})}\n\n".encode() + DONE
+    def write_error(self, error: MMError, home: Path) -> bytes:
+        """The event that ends a stream after an error; `home` is left out of its message."""
+        document = {"error": build_openai_error(error.slug, error.status, hide_home(str(error), home))}
+        return f"data: {json.dumps(document)}\n\n".encode() + DONE
 
     def _encode(self, choices: list[ChatChunkChoice], usage: ChatUsage | None = None, notes: Sequence[str] = ()) -> bytes:
         chunk = ChatCompletionChunk(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from mm.errors import InvalidInput, TooLarge
 
@@ -23,7 +23,8 @@ class FormFile:
 
 
 class FormFiles:
-    """Writes each file of a form to a file of its own, together at most `limit` bytes.
+    """Writes each file of a form to a file of its own, together at most `limit` bytes, which are
+    MM_QUERY_BYTES.
 
     `fields` are the fields that may have a file, one each; `clean_name` makes a file name fit for
     messages. A context manager, which closes the last file.
@@ -39,21 +40,20 @@ class FormFiles:
         self._bytes_left = limit
         self._file: BinaryIO | None = None
 
-    def __enter__(self) -> FormFiles:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._close()
 
-    def open(self, head: FieldHead) -> FormFiles:
+    def open(self, head: FieldHead) -> Self:
         """Begin a file. Raises `InvalidInput` for another field, and for a second file in one."""
         if head.name not in self._fields:
             fields = f"fields are {', '.join(self._fields)}" if len(self._fields) > 1 else f"field is {self._fields[0]}"
             raise InvalidInput(f"The form has no file field {head.name!r}; its file {fields}.")
         if head.name in self.files:
-            raise InvalidInput(f"The query has two files in the field {head.name!r}.")
-        self.__exit__()
+            raise InvalidInput(f"The form has two files in the field {head.name!r}.")
+        self._close()
         path = self._folder / head.name  # never the name that the client sends
         self._file = path.open("wb")
         self.files[head.name] = FormFile(path, self._clean_name(head.filename or head.name))
@@ -66,3 +66,7 @@ class FormFiles:
         if self._bytes_left < 0:
             raise TooLarge(f"The files of the query have more than {self._limit:,} bytes, the maximum (MM_QUERY_BYTES).")
         self._file.write(data)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic_core import from_json
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -68,6 +69,15 @@ async def read_form(request: Request, threads: ThreadPool, open_file: Callable[[
     async for block in read_blocks(request, limits.body_bytes, limits.body_setting):
         await threads.run(parser.feed, block)
     return parser.finish()
+
+
+def parse_json_field(name: str, text: str) -> object:
+    """Parse a text field of JSON. Raises `InvalidInput`, also for excessive nesting or digits."""
+    try:
+        value: object = from_json(text)
+    except ValueError as error:
+        raise InvalidInput(f"The field {name!r} is not JSON: {error}.") from error
+    return value
 
 
 class _Parser:

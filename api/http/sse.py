@@ -1,4 +1,4 @@
-"""Server-sent events of a job, read from the catalog; resumable with Last-Event-ID."""
+"""Server-sent events, and those of a job: read from the catalog, resumable with Last-Event-ID."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from starlette.responses import StreamingResponse
+
 from api.http.problems import TYPE_BASE
 from mm.errors import Unauthorized
 from mm.schemas import FINAL_STATES, JobEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+
+    from pydantic import BaseModel
 
 MEDIA_TYPE = "text/event-stream"
 POLL_SECONDS = 0.2
@@ -25,9 +29,19 @@ REREAD_SECONDS = 2.0
 """Interval at which the latest event is read again: its position and time left may change."""
 
 
-def encode_event(event: JobEvent) -> bytes:
+def respond(events: AsyncIterable[bytes]) -> StreamingResponse:
+    """Send encoded events as they arise, without a cache, and without a buffer of nginx."""
+    return StreamingResponse(events, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+def encode_event(name: str, data: BaseModel) -> bytes:
     """Encode an event. JSON has no raw line break, so it fits in one `data` line."""
-    return f"id: {event.id}\nevent: job\ndata: {event.model_dump_json()}\n\n".encode()
+    return f"event: {name}\ndata: {data.model_dump_json()}\n\n".encode()
+
+
+def encode_job_event(event: JobEvent) -> bytes:
+    """Encode an event of a job with its id, after which a stream can be resumed."""
+    return f"id: {event.id}\n".encode() + encode_event("job", event)
 
 
 def encode_unauthorized(detail: str) -> bytes:
@@ -65,7 +79,7 @@ async def stream(
             events = [event for event in await read(after - 1) if event != latest]
             last_read = time.monotonic()
         for event in events:
-            yield encode_event(event)
+            yield encode_job_event(event)
             after, last_sent, latest = event.id, time.monotonic(), event
             if event.state in FINAL_STATES:
                 return

@@ -6,13 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from api.answers.agent import AgentRun
 from api.answers.request import read_question
 from api.answers.respond import prepare_answer, validate_question
 from api.answers.stream import AnswerRun, select_model
-from api.http.sse import MEDIA_TYPE
+from api.http import sse
 from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_sending
 from api.openapi.operations import ask_body, responses
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1", tags=["answers"])
 
-STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-
 
 @router.post(
     "/ask",
@@ -50,7 +47,7 @@ STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
             "description": "The answer; with `stream`, server-sent events: `heard` (`HeardEvent`) of a spoken question, "
             "`state` (`SearchState`), `hits` (`HitsEvent`), each `step` (`Step`) of an agent, each `sentence` (`SentenceEvent`), "
             "and at the end `done` (`Answer`) or `error` (`Problem`)",
-            "content": {MEDIA_TYPE: {}},
+            "content": {sse.MEDIA_TYPE: {}},
         },
         **responses(
             NotFound,
@@ -80,7 +77,7 @@ async def ask(request: Request, service: ServiceDep, limits: LimitsDep) -> Respo
     if not body.stream:
         return await cancel_on_disconnect(request, _answer(request, service, limits, body, heard))
     run = await cancel_on_disconnect(request, _prepare(request, service, limits, body, heard))
-    return StreamingResponse(run.stream(), media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
+    return sse.respond(run.stream())
 
 
 async def _answer(request: Request, service: Service, limits: Limits, body: AskRequest, heard: str | None) -> Answer:
@@ -95,13 +92,14 @@ async def _prepare(request: Request, service: Service, limits: Limits, body: Ask
     composer.heard = heard
     writer = select_model(service)
     if not body.agent:
-        return AnswerRun(composer, limits, writer, body.max_tokens, client)
+        return AnswerRun(composer, limits, writer, body.max_tokens, client, service.settings.root)
     return AgentRun(
         composer,
         limits,
         writer,
         body.max_tokens,
         client,
+        service.settings.root,
         agent=service.chat_models.default,
         call_tool=partial(call_tool, service, limits, client),
         max_steps=service.settings.agent_steps,

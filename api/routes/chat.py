@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from api.chat.conversation import build_chat_request, check_request, has_media
 from api.chat.responses import CompletionWriter
@@ -36,6 +36,7 @@ from mm.schemas import ChatCompletion, ChatCompletionRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from api.limits.resources import Limits
     from mm.generation.chat.types import ChatDelta, ChatModel, ChatRequest
@@ -102,8 +103,8 @@ async def create_chat_completion(request: Request, service: ServiceDep, limits: 
         return JSONResponse(completion.model_dump(mode="json"))
     # Errors up to the first delta have a status of their own.
     first = await cancel_on_disconnect(request, _read_first(deltas))
-    events = _stream(first, deltas, CompletionWriter(model.name, notes, has_usage=has_usage))
-    return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    events = _stream(first, deltas, CompletionWriter(model.name, notes, has_usage=has_usage), service.settings.root)
+    return sse.respond(events)
 
 
 async def _build(
@@ -131,7 +132,7 @@ async def _read_first(deltas: AsyncGenerator[ChatDelta, None]) -> ChatDelta:
 
 
 async def _stream(
-    first: ChatDelta, deltas: AsyncGenerator[ChatDelta, None], writer: CompletionWriter
+    first: ChatDelta, deltas: AsyncGenerator[ChatDelta, None], writer: CompletionWriter, home: Path
 ) -> AsyncGenerator[bytes, None]:
     """The events of a response. A client that disconnects cancels the generation."""
     async with aclosing(deltas):
@@ -141,4 +142,4 @@ async def _stream(
                 yield writer.write_chunk(delta)
         except MMError as error:
             structlog.get_logger().error("generation failed", slug=error.slug, detail=str(error))
-            yield writer.write_error(error)
+            yield writer.write_error(error, home)

@@ -97,7 +97,7 @@ async def job_events(
         after,
         lambda: sse.get_poll_interval(limits.event_streams.count_in_use(client)),
     )
-    return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return sse.respond(events)
 
 
 def _serialize(service: Service, row: JobRow) -> Job:

@@ -9,6 +9,9 @@ from api.openapi.operations import responses
 from api.request_context import get_client_id
 from api.service import Service, ServiceDep
 from mm.errors import NotFound, Unavailable
+from mm.generation.chat.local import LocalChat
+from mm.models.language.checkpoint.file import CARD
+from mm.models.language.smollm2 import BUILTIN
 from mm.schemas import ModelInfo, ModelList
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -40,7 +43,9 @@ async def get_model(model_id: str, request: Request, service: ServiceDep, limits
 def _list_language_models(service: Service) -> list[ModelInfo]:
     if not service.chat_models.is_enabled:
         return []
-    return [ModelInfo(id=service.chat_models.default.name or "default", kind="language")]
+    model = service.chat_models.default
+    has_card = isinstance(model, LocalChat) and model.name == BUILTIN and CARD.is_file()
+    return [ModelInfo(id=model.name or "default", kind="language", card=CARD.read_text("utf-8") if has_card else "")]
 
 
 def _describe(service: Service) -> ModelInfo:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
-from api.answers.stream import encode_event
 from api.answers.summarize import prepare_summary
+from api.http import sse
 from api.http.bodies import read_json
-from api.http.sse import MEDIA_TYPE
 from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_sending
 from api.openapi.operations import json_body, responses
@@ -34,7 +32,7 @@ REQUEST_BYTES = 4096
     responses={
         200: {
             "description": "The summary; with `stream`, server-sent events `chapter` (`Chapter`) and `done` (`Summary`)",
-            "content": {MEDIA_TYPE: {}},
+            "content": {sse.MEDIA_TYPE: {}},
         },
         **responses(NotFound, Conflict, TooLarge, TooMany, Unavailable),
     },
@@ -49,12 +47,10 @@ async def summarize(request: Request, service: ServiceDep, limits: LimitsDep) ->
     summary = await cancel_on_disconnect(request, limits.catalog.run(client, prepare_summary, service, body.item_id))
     if not body.stream:
         return summary
-    return StreamingResponse(
-        _stream(summary), media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
+    return sse.respond(_stream(summary))
 
 
 async def _stream(summary: Summary) -> AsyncGenerator[bytes, None]:
     for chapter in summary.chapters:
-        yield encode_event("chapter", chapter)
-    yield encode_event("done", summary)
+        yield sse.encode_event("chapter", chapter)
+    yield sse.encode_event("done", summary)

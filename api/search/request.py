@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from api.http.bodies import read_json
 from api.http.form_files import FormFiles
-from api.http.forms import FormLimits, is_form, read_form
+from api.http.forms import FormLimits, is_form, parse_json_field, read_form
 from api.http.problems import describe_validation_errors
 from api.uploads.names import clean_name
 from mm.errors import InvalidInput
@@ -66,16 +65,7 @@ def _parse_fields(fields: Fields) -> SearchRequest:
             values[name] = texts[0]
     try:
         for name in {"filters", "like", "weights"} & values.keys():
-            values[name] = _parse_json(name, fields[name][0])
+            values[name] = parse_json_field(name, fields[name][0])
         return SearchRequest.model_validate(values)
     except ValidationError as error:
         raise InvalidInput(describe_validation_errors(error.errors())) from error
-
-
-def _parse_json(name: str, text: str) -> object:
-    """Parse JSON. Raises `InvalidInput`, also for excessive nesting or digits."""
-    try:
-        value: object = from_json(text)
-    except ValueError as error:
-        raise InvalidInput(f"The field {name!r} is not JSON: {error}.") from error
-    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from api.scenes import shorten
 from api.search.decode import DecodedFiles
 from api.search.execute import run_search, validate
 from api.search.request import SearchInput
@@ -156,8 +157,7 @@ def _moment(hit: Hit) -> FoundMoment:
 
 
 def _evidence(piece: Evidence) -> FoundEvidence:
-    text = piece.text or ""
-    return FoundEvidence(kind=piece.kind, text=text if len(text) <= TEXT_CHARS else text[: TEXT_CHARS - 1] + "…")
+    return FoundEvidence(kind=piece.kind, text=shorten(piece.text or "", TEXT_CHARS))
 
 
 def _present(counts: Mapping[Kind, int]) -> dict[Kind, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from api.scenes import list_texts, shorten
 from mm.agent.results import SceneDescription
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     from api.service import Service
     from indexes.catalog.records import NewSegment
-    from mm.schemas import EvidenceKind
 
 MAX_SEGMENTS = 1000
 """Segments that one description reads; about three hours of video."""
@@ -55,26 +55,12 @@ def _group_segments(segments: Iterable[NewSegment]) -> list[_Scene]:
 
 
 def _describe(scene: _Scene) -> SceneDescription:
+    captions = dict.fromkeys(segment.caption for segment in scene.segments if segment.caption)
     return SceneDescription(
         start=scene.start,
         end=scene.end,
-        caption=_join(_captions(scene), CAPTION_CHARS),
-        said=_join(_texts(scene, "speech"), SAID_CHARS),
-        written=_join(_texts(scene, "written"), WRITTEN_CHARS),
-        sounds=_texts(scene, "sound")[:MAX_SOUNDS],
+        caption=shorten(" ".join(captions), CAPTION_CHARS),
+        said=shorten(" ".join(list_texts(scene.segments, "speech")), SAID_CHARS),
+        written=shorten(" ".join(list_texts(scene.segments, "written")), WRITTEN_CHARS),
+        sounds=list_texts(scene.segments, "sound")[:MAX_SOUNDS],
     )
-
-
-def _captions(scene: _Scene) -> list[str]:
-    return list(dict.fromkeys(segment.caption for segment in scene.segments if segment.caption))
-
-
-def _texts(scene: _Scene, kind: EvidenceKind) -> list[str]:
-    """Return the texts of one kind of evidence in the order of time, without repetitions."""
-    texts = (piece.text for segment in scene.segments for piece in segment.evidence if piece.kind == kind)
-    return list(dict.fromkeys(text for text in texts if text))
-
-
-def _join(texts: Iterable[str], limit: int) -> str:
-    text = " ".join(texts)
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -61,12 +61,15 @@ async def gather_evidence(
     num_steps = 0
     while num_steps < max_steps:
         text, calls = await _generate(model, messages, toolset, is_required=num_steps == 0, key=key)
-        calls = [call for call in calls if (call.name, call.arguments) not in earlier_calls][: max_steps - num_steps]
-        if not calls:
-            return
-        messages.append(ChatMessage("assistant", text, tool_calls=tuple(calls)))
+        new_calls: list[ToolCall] = []
         for call in calls:
-            earlier_calls.add((call.name, call.arguments))
+            if (call.name, call.arguments) not in earlier_calls and num_steps + len(new_calls) < max_steps:
+                earlier_calls.add((call.name, call.arguments))
+                new_calls.append(call)
+        if not new_calls:
+            return
+        messages.append(ChatMessage("assistant", text, tool_calls=tuple(new_calls)))
+        for call in new_calls:
             step = await _execute(call, call_tool)
             num_steps += 1
             messages.append(ChatMessage("tool", step.text, tool_call_id=call.id))

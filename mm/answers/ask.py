@@ -172,7 +172,7 @@ class Asker:
             statements = tuple(describe(moment, question.text, kinds) for moment in matching[:MAX_QUOTED])
         prompt = self._build_prompt(message, retrieved.moments, rounds) if retrieved.moments else None
         refusal = None if statements else reason
-        return Prepared(list_cited(state, statements), statements, EXTRACTIVE, refusal, prompt, relevant)
+        return Prepared(list_cited(state, list_cites(statements)), statements, EXTRACTIVE, refusal, prompt, relevant)
 
     def _describe_anchor(self, question: Question, moment: EvidenceMoment, searched: str) -> tuple[Statement, ...]:
         """The answer to a question about a moment that it refers to; `searched` found it."""
@@ -228,9 +228,13 @@ def make_turn(past: PastRound) -> Turn:
     return Turn(past.question, answer or (Statement(past.answer),))
 
 
-def list_cited(state: SearchState, statements: Sequence[Statement]) -> SearchState:
-    """The state after an answer: the moments that it cites, by number; a single one is selected."""
-    listed = tuple(dict.fromkeys(cite for statement in statements for cite in statement.cites))
+def list_cites(statements: Sequence[Statement]) -> tuple[str, ...]:
+    """The ids of the moments that statements cite, in the order of their numbers."""
+    return tuple(dict.fromkeys(cite for statement in statements for cite in statement.cites))
+
+
+def list_cited(state: SearchState, listed: tuple[str, ...]) -> SearchState:
+    """The state after an answer that cites these moments, by number; a single one is selected."""
     return replace(state, listed=listed, selected=listed[0] if len(listed) == 1 else None)
 
 
@@ -242,6 +246,6 @@ def _decide(
     *,
     selected: str | None = None,
 ) -> Prepared:
-    state = list_cited(state, statements)
+    state = list_cited(state, list_cites(statements))
     state = state if selected is None else replace(state, selected=selected)
     return Prepared(state, statements, author, None if statements else reason)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mm.cli.format import format_clock
+from mm.embedded.terminal import clean
+
 if TYPE_CHECKING:
     from mm.schemas import Caption
 
@@ -14,7 +17,9 @@ def format_captions(captions: Sequence[Caption]) -> str:
     if not captions:
         return "No captions."
     return "\n".join(
-        caption.text if caption.end == caption.start else f"{_clock(caption.start)} - {_clock(caption.end)}  {caption.text}"
+        clean(caption.text)
+        if caption.end == caption.start
+        else f"{format_clock(caption.start)} - {format_clock(caption.end)}  {clean(caption.text)}"
         for caption in captions
     )
 
@@ -22,15 +27,10 @@ def format_captions(captions: Sequence[Caption]) -> str:
 def format_srt(captions: Sequence[Caption]) -> str:
     """Subtitles in the format SubRip (https://www.loc.gov/preservation/digital/formats/fdd/fdd000569.shtml)."""
     blocks = (
-        f"{number}\n{_srt_time(caption.start)} --> {_srt_time(caption.end)}\n{caption.text}\n"
+        f"{number}\n{_srt_time(caption.start)} --> {_srt_time(caption.end)}\n{clean(caption.text)}\n"
         for number, caption in enumerate(captions, start=1)
     )
     return "\n".join(blocks)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"
 
 
 def _srt_time(seconds: float) -> str:

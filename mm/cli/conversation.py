@@ -18,6 +18,8 @@ from mm.schemas.answers import MAX_ROUNDS
 
 PROMPT = "> "
 MAX_LISTED_ITEMS = 20
+MAX_SEARCHED_ITEMS = 100
+"""Items of one question, as `AskRequest` limits them."""
 HELP = """\
 Ask a question, or refine the last one: "the second one", "earlier", "only in talk.mp4", "without the dog", "go back".
 /media [WORDS]  list items, those with WORDS in their name
@@ -50,7 +52,7 @@ class _Conversation:
                 self.rounds.clear()
                 click.echo("A new conversation.")
             case "/media":
-                self._print_items(self._find(rest))
+                self._print_items(rest)
             case "/only":
                 self._restrict(rest.strip())
             case _ if name.startswith("/"):
@@ -69,22 +71,31 @@ class _Conversation:
             print_answer(answer, has_text=bool(answer.sentences), known_notes=self.notes)
             self.notes.update(answer.notes)
 
-    def _find(self, words: str) -> list[Item]:
-        return self.client.items(name=words.strip() or None, limit=MAX_LISTED_ITEMS, offset=0).items
+    def _find(self, words: str, limit: int) -> tuple[list[Item], int]:
+        """Items with words in their name, and the number of all of them."""
+        page = self.client.items(name=words.strip() or None, limit=limit, offset=0)
+        return page.items, page.total or len(page.items)
 
-    def _print_items(self, items: list[Item]) -> None:
+    def _print_items(self, words: str) -> None:
+        items, total = self._find(words, MAX_LISTED_ITEMS)
         for item in items:
             click.echo(f"{item.id}  {clean(item.name)} ({describe_item(item)})")
         if not items:
             click.echo("No item has that name.", err=True)
+        elif total > len(items):
+            click.echo(f"{total - len(items):,} more; add words of their names.", err=True)
 
     def _restrict(self, name: str) -> None:
-        items = self._find(name) if name else []
+        items, total = self._find(name, MAX_SEARCHED_ITEMS) if name else ([], 0)
         if name and not items:
             click.echo("No item has that name; the search is unchanged.", err=True)
             return
         self.items = [item.id for item in items]
-        click.echo(f"Only {', '.join(clean(item.name) for item in items)}." if items else "All items.")
+        if total > len(items):
+            click.echo(f"{total:,} items have that name; only the first {len(items)} are searched.", err=True)
+        names = [clean(item.name) for item in items[:MAX_LISTED_ITEMS]]
+        more = f" and {len(items) - len(names)} more" if len(items) > len(names) else ""
+        click.echo(f"Only {', '.join(names)}{more}." if items else "All items.")
 
 
 def _print_sentence(sentence: SentenceEvent) -> None:
@@ -105,10 +116,14 @@ def run_conversation(client: Client, items: list[str], *, as_json: bool = False)
         except EOFError:
             return
         except KeyboardInterrupt:
-            click.echo("", err=True)
+            if not is_terminal:
+                raise
+            click.echo("", err=True)  # Ctrl+C discards the line
             continue
         try:
             if not conversation.handle(line):
                 return
+        except KeyboardInterrupt:
+            click.echo("The question is cancelled.", err=True)
         except MMError as error:
             click.echo(f"error: {clean(str(error))}", err=True)

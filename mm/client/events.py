@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from mm.client.paths import job_path
-from mm.client.responses import parse_error
+from mm.client.responses import parse_error, parse_event
 from mm.client.steps import Close, Flow, OpenStream, ReadLine, Sleep, Stream
 from mm.errors import Unauthorized, Unavailable
 from mm.schemas import FINAL_STATES, JobEvent, Problem
@@ -77,7 +77,7 @@ class EventStream:
             if line == "" and data and name == Unauthorized.slug:
                 raise _parse_unauthorized("\n".join(data), stream)
             if line == "" and data:
-                return _parse_event("\n".join(data), stream)
+                return parse_event("\n".join(data), JobEvent, stream.response.url)
         return None
 
     def _open(self) -> Flow[Stream]:
@@ -97,10 +97,3 @@ def _parse_unauthorized(data: str, stream: Stream) -> Unauthorized:
         return Unauthorized(Problem.model_validate_json(data).detail)
     except ValidationError:
         return Unauthorized(f"{stream.response.url} no longer accepts the API key.")
-
-
-def _parse_event(data: str, stream: Stream) -> JobEvent:
-    try:
-        return JobEvent.model_validate_json(data)
-    except ValidationError as error:
-        raise Unavailable(f"{stream.response.url} sent an invalid event.") from error

@@ -34,6 +34,14 @@ def parse_body(response: Response, schema: type[M], *, accept: frozenset[int] = 
         ) from error
 
 
+def parse_event(data: str, schema: type[M], url: str) -> M:
+    """Parse the data of an event of a stream. Raises `Unavailable` if they are invalid."""
+    try:
+        return schema.model_validate_json(data)
+    except ValidationError as error:
+        raise Unavailable(f"{url} sent an invalid event.") from error
+
+
 def read_body(response: Response) -> bytes:
     """Return the body of a 2xx response. Raises the error that any other response reports."""
     if not is_success(response):

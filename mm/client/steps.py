@@ -21,6 +21,9 @@ Flow = Generator["Step[Any]", Any, T]
 Source = str | Path | bytes
 """A file to send: its path, or its bytes."""
 
+SILENCE_SECONDS = 600.0
+"""Maximum time between two events of a language model: a long prompt takes a while on a CPU."""
+
 Params = Mapping[str, str | int | float | Sequence[str]]
 
 

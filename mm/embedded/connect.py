@@ -41,8 +41,8 @@ def connect(url: str | None) -> Iterator[Client]:
     # Every command holds this lock shared. The process that started the service stops it only
     # after it has acquired the lock exclusively, that is when no other command uses the service.
     use_lock = HomeLock(settings.root, "use")
-    use_lock.acquire_shared(lambda: print_status("waiting for another command to stop the service"))
     try:
+        use_lock.acquire_shared(lambda: print_status("waiting for another command to stop the service"))
         service = _find_or_lock(settings)
         if isinstance(service, str):
             with Client(service) as client:
@@ -83,13 +83,16 @@ def _run_supervisor(settings: Settings, lock: HomeLock) -> Iterator[Supervisor]:
 
     print_status(f"starting the service on {settings.root}")
     local = settings.model_copy(update={"host": "127.0.0.1", "port": 0})
-    with Supervisor(local, on_warning=print_status, lock=lock) as supervisor:
-        try:
+    supervisor = Supervisor(local, on_warning=print_status, lock=lock)
+    try:
+        with supervisor:
             yield supervisor
-        except Unavailable as error:
-            if supervisor.failure is None:
-                raise
-            raise supervisor.failure from error
+    except Unavailable as error:
+        if supervisor.failure is None or supervisor.failure is error:
+            raise
+        raise supervisor.failure from error
+    finally:
+        supervisor.stop()  # a signal handler may have raised in `__exit__` before it began to stop
 
 
 def _wait_for_other_commands(use_lock: HomeLock) -> None:

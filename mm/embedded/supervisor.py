@@ -13,6 +13,7 @@ from mm.client import Client
 from mm.embedded.address_file import address_file_path, read_address_file
 from mm.embedded.backoff import Backoff
 from mm.embedded.broker import EmbeddedBroker, find_free_port
+from mm.embedded.deferred_signals import DeferredSignals
 from mm.embedded.environment import build_environment
 from mm.embedded.home_lock import HomeLock, lock_home
 from mm.embedded.process import Process
@@ -75,29 +76,39 @@ class Supervisor:
         self._lock = lock
 
     def __enter__(self) -> Self:
-        """Return when the API responds.
+        """Return when the API responds. SIGINT and SIGTERM end the start.
 
         Raises `Conflict` if the folder is in use, `Unavailable` with the reason of a failure.
         """
-        self._lock = self._lock or lock_home(self.settings.root)
-        self._thread.start()
         try:
-            self._wait(self._alive)
+            self._lock = self._lock or lock_home(self.settings.root)
+            with DeferredSignals():
+                self._thread.start()
+                # It imports modules at first use. A signal that interrupts an import in this thread
+                # leaves the modules incomplete in the thread of the supervisor.
+                with Client():
+                    pass
+                self._wait(self._alive)
         except BaseException:
-            self.__exit__()
+            self.stop()
             raise
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stopping.set()
-        self._wake.set()
-        try:
-            self._thread.join()
-        except BaseException:  # a second Ctrl+C: kill at once
-            self._kill_now.set()
-            self._thread.join()
-            raise
-        finally:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the processes and release the folder. Does nothing when they have ended.
+
+        SIGINT or SIGTERM during the stop kills the processes at once.
+        """
+        with DeferredSignals() as signals:
+            self._stopping.set()
+            self._wake.set()
+            while self._thread.is_alive():
+                self._thread.join(POLL_SECONDS)
+                if signals.num_received:
+                    self._kill_now.set()
             if self._lock is not None:
                 self._lock.release()
 
@@ -120,16 +131,19 @@ class Supervisor:
 
     def _wait(self, event: threading.Event) -> None:
         end = time.monotonic() + self._start_seconds
-        while not event.wait(POLL_SECONDS):
-            if self._ended.is_set():
-                raise self._failure or Unavailable("The service was stopped.")
-            if time.monotonic() > end:
-                raise Unavailable(
-                    f"The service is not ready after {self._start_seconds:.0f} s: {self._unready}. "
-                    f"See the logs in {self.settings.root / 'log'}."
-                )
-        if self._failure is not None:
-            raise self._failure
+        with DeferredSignals() as signals:
+            while not event.wait(POLL_SECONDS):
+                if self._ended.is_set():
+                    raise self._failure or Unavailable("The service was stopped.")
+                if signals.num_received:
+                    raise Unavailable("The start was interrupted.")
+                if time.monotonic() > end:
+                    raise Unavailable(
+                        f"The service is not ready after {self._start_seconds:.0f} s: {self._unready}. "
+                        f"See the logs in {self.settings.root / 'log'}."
+                    )
+            if self._failure is not None:
+                raise self._failure
 
     def _run(self) -> None:
         try:

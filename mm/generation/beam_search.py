@@ -21,6 +21,7 @@ import numpy as np
 from mm.errors import Corrupt, InvalidInput, TooLarge
 from mm.generation.blocks import BlockManager
 from mm.generation.runner import build_batch
+from mm.generation.sampler import select_top
 from mm.generation.scheduler import Chunk
 from mm.generation.sequence import Sequence
 from mm.generation.text_stream import TextStream
@@ -33,16 +34,37 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class BeamOutput:
-    """The best text of a request."""
+class BeamCandidate:
+    """One of the last texts of a request."""
 
-    request_id: str
     token_ids: tuple[int, ...]
     """Without the end token."""
     logprob: float
     """Sum of the natural log probabilities, that of the end token included."""
+    length: int
+    """Tokens, the end token included."""
     is_complete: bool
     """Whether it ended with an end token, before `max_tokens`."""
+
+    @property
+    def mean_logprob(self) -> float:
+        """In nats a token."""
+        return self.logprob / max(self.length, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class BeamOutput:
+    """The last texts of a request, at least one and at most as many as the search is wide.
+
+    They are in descending order of the log probability divided by length ** `length_penalty`.
+    """
+
+    request_id: str
+    candidates: tuple[BeamCandidate, ...]
+
+    @property
+    def best(self) -> BeamCandidate:
+        return self.candidates[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +158,7 @@ class BeamSearch:
                 for prompt in [prompt for prompt in prompts if prompt.is_done]:
                     prompts.remove(prompt)
                     self._release(prompt)
-                    yield self._best(prompt)
+                    yield self._sort_candidates(prompt)
         finally:  # also when the caller takes no further output
             for prompt in prompts:
                 self._release(prompt)
@@ -171,8 +193,7 @@ class BeamSearch:
         chunks = [Chunk(sequence, sequence.num_uncomputed_tokens, is_last=True) for sequence in running]
         logits_BV = self._runner.run(build_batch(chunks, self._block_size))
         for chunk in chunks:
-            chunk.sequence.num_computed_tokens += chunk.num_tokens
-            self._blocks.register_computed(chunk.sequence)
+            self._blocks.register_computed(chunk.sequence, chunk.num_tokens)
         row = 0
         for prompt in prompts:
             num_rows = sum(hypothesis.sequence is not None for hypothesis in prompt.hypotheses)
@@ -212,9 +233,13 @@ class BeamSearch:
             if hypothesis.sequence is not None:
                 self._blocks.release(hypothesis.sequence)
 
-    def _best(self, prompt: _Prompt) -> BeamOutput:
-        best = max(prompt.hypotheses, key=lambda hypothesis: hypothesis.logprob / hypothesis.length**self._length_penalty)
-        return BeamOutput(prompt.request.request_id, best.token_ids, best.logprob, best.sequence is None)
+    def _sort_candidates(self, prompt: _Prompt) -> BeamOutput:
+        """The hypotheses of a prompt; of equal scores, the earlier first."""
+        hypotheses = sorted(
+            prompt.hypotheses, key=lambda hypothesis: hypothesis.logprob / hypothesis.length**self._length_penalty, reverse=True
+        )
+        candidates = tuple(BeamCandidate(h.token_ids, h.logprob, h.length, h.sequence is None) for h in hypotheses)
+        return BeamOutput(prompt.request.request_id, candidates)
 
 
 def _select(parents: list[_Hypothesis], logprobs_BV: Float64, width: int) -> list[tuple[float, int, int | None]]:
@@ -229,18 +254,9 @@ def _select(parents: list[_Hypothesis], logprobs_BV: Float64, width: int) -> lis
             candidates.append((parent.logprob, index, None))
         else:
             logprobs_V = next(rows)
-            candidates += [(parent.logprob + float(logprobs_V[token]), index, token) for token in _top(logprobs_V, width)]
+            candidates += [(parent.logprob + float(logprobs_V[token]), index, token) for token in select_top(logprobs_V, width)]
     candidates.sort(key=lambda candidate: (-candidate[0], candidate[1], candidate[2] or 0))
     return candidates[:width]
-
-
-def _top(logprobs_V: Float64, count: int) -> list[int]:
-    """The most probable tokens, in descending order; of equal ones, the smallest first."""
-    count = min(count, len(logprobs_V))
-    threshold = np.partition(logprobs_V, len(logprobs_V) - count)[len(logprobs_V) - count]
-    tokens = np.flatnonzero(logprobs_V >= threshold)
-    best: list[int] = tokens[np.lexsort((tokens, -logprobs_V[tokens]))][:count].tolist()
-    return best
 
 
 def _log_softmax(logits_BV: Float32) -> Float64:

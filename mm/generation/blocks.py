@@ -9,8 +9,9 @@ used first; within a sequence, its end before its begin.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from hashlib import blake2b
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,9 +43,8 @@ class BlockManager:
 
     def is_prefix_in_progress(self, sequence: Sequence) -> bool:
         """Another sequence is computing the first block that this one lacks: waiting saves work."""
-        digests = self._reusable_digests(sequence)
-        num_cached = self._num_cached_blocks(digests)
-        return num_cached < len(digests) and digests[num_cached] in self._in_progress
+        digests, cached = self._find_cached_blocks(sequence)
+        return len(cached) < len(digests) and digests[len(cached)] in self._in_progress
 
     def try_allocate(self, sequence: Sequence, reserve: int) -> bool:
         """Allocate blocks for all tokens of a waiting sequence, cached ones where there are.
@@ -53,8 +53,7 @@ class BlockManager:
         would remain free.
         """
         assert not sequence.block_table
-        digests = self._reusable_digests(sequence)
-        cached = [self._block_of[digest] for digest in digests[: self._num_cached_blocks(digests)]]
+        digests, cached = self._find_cached_blocks(sequence)
         num_new = self.num_needed_blocks(sequence.num_tokens) - len(cached)
         num_idle = sum(not self._ref_counts[block] for block in cached)
         if self.num_free_blocks - num_idle - num_new < reserve:
@@ -78,8 +77,9 @@ class BlockManager:
             sequence.block_table.append(self._take_free_block())
         return True
 
-    def register_computed(self, sequence: Sequence) -> None:
-        """Offer the full blocks, whose keys and values the runner has now written, for reuse."""
+    def register_computed(self, sequence: Sequence, num_tokens: int) -> None:
+        """The runner has written the next keys and values: offer the full blocks for reuse."""
+        sequence.num_computed_tokens += num_tokens
         num_full = sequence.num_computed_tokens // self.block_size
         if num_full <= sequence.num_registered_blocks:
             return
@@ -117,12 +117,11 @@ class BlockManager:
         if self._in_progress.get(digest) == block:
             del self._in_progress[digest]
 
-    def _num_cached_blocks(self, digests: list[bytes]) -> int:
-        return next((i for i, digest in enumerate(digests) if digest not in self._block_of), len(digests))
-
-    def _reusable_digests(self, sequence: Sequence) -> list[bytes]:
-        """Digests of the full blocks, without that of the last token, whose logits are needed."""
-        return self._extend_digests(sequence, (sequence.num_tokens - 1) // self.block_size)
+    def _find_cached_blocks(self, sequence: Sequence) -> tuple[list[bytes], list[int]]:
+        """Digests of the full blocks, without that of the last token, whose logits are needed; and
+        the blocks that hold the longest prefix of them."""
+        digests = self._extend_digests(sequence, (sequence.num_tokens - 1) // self.block_size)
+        return digests, [self._block_of[digest] for digest in takewhile(self._block_of.__contains__, digests)]
 
     def _extend_digests(self, sequence: Sequence, num_blocks: int) -> list[bytes]:
         digests = sequence.block_digests
@@ -143,15 +142,10 @@ class BlockManager:
 
     def check(self, sequences: list[Sequence]) -> None:
         """Assert the invariants, given all running sequences. For tests."""
-        counts = [0] * self.num_blocks
-        for sequence in sequences:
-            for block in sequence.block_table:
-                counts[block] += 1
-        assert counts == self._ref_counts
-        assert set(self._free) == {block for block, count in enumerate(counts) if not count}
-        assert {block: digest for digest, block in self._block_of.items()} == {
-            block: digest for block, digest in enumerate(self._digests) if digest is not None
-        }
+        counts = Counter(block for sequence in sequences for block in sequence.block_table)
+        assert [counts[block] for block in range(self.num_blocks)] == self._ref_counts
+        assert set(self._free) == set(range(self.num_blocks)) - counts.keys()
+        assert sorted(self._block_of.items()) == sorted((d, block) for block, d in enumerate(self._digests) if d is not None)
         assert all(counts[block] for block in self._in_progress.values())
 
 

@@ -16,6 +16,7 @@ from mm.models.language.smollm2 import BUILTIN
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mm.generation.caption_ranking import CaptionRanking
     from mm.generation.captioner import ImageCaptioner
     from mm.settings import Settings
 
@@ -29,8 +30,10 @@ class CaptionModel:
 
     version: str
     """At most 64 characters; captions of another version are written again."""
-    load: Callable[[], ImageCaptioner]
-    """Raises `Unavailable` when a package is missing, `Corrupt` when its files cannot be read."""
+    load: Callable[[CaptionRanking | None], ImageCaptioner]
+    """Takes the ranking of candidates, None for the most probable one.
+
+    Raises `Unavailable` when a package is missing, `Corrupt` when its files cannot be read."""
 
 
 def find_caption_model(settings: Settings, additions: Path = SHIPPED) -> CaptionModel | None:
@@ -42,9 +45,9 @@ def find_caption_model(settings: Settings, additions: Path = SHIPPED) -> Caption
         return None
     version = f"{BUILTIN}@{read_metadata(additions).sha256[:DIGITS]}"
 
-    def load() -> ImageCaptioner:
+    def load(ranking: CaptionRanking | None) -> ImageCaptioner:
         from mm.generation.builtin_captioner import load_captioner
 
-        return load_captioner(settings, additions)
+        return load_captioner(settings, additions, ranking=ranking)
 
     return CaptionModel(version, load)

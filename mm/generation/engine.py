@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,10 +29,11 @@ from mm.generation.sampler import make_row_sampling, sample_tokens, token_logpro
 from mm.generation.scheduler import Scheduler
 from mm.generation.sequence import Sequence
 from mm.generation.text_stream import TextStream
+from mm.models.language.expert_bias import MAX_EXPERT_BIAS
 
 if TYPE_CHECKING:
     from mm.generation.request import FinishReason, Request, TokenLogprobs
-    from mm.generation.runner import Runner, StepBatch
+    from mm.generation.runner import RowSampling, Runner, StepBatch
     from mm.generation.vocabulary import Vocabulary
     from mm.numerics import Float32
 
@@ -80,7 +82,6 @@ class Engine:
         self._scheduler = Scheduler(self._blocks, config.max_num_seqs, config.max_num_batched_tokens)
         self._sequences: dict[str, Sequence] = {}
         self._arrivals = count()
-        self._grammars: GrammarCompiler | None = None
 
     @property
     def has_requests(self) -> bool:
@@ -106,7 +107,7 @@ class Engine:
         """
         self._check(request)
         params = request.params
-        matcher = self._grammar_compiler().compile(params.grammar) if params.grammar is not None else None
+        matcher = self._grammars.compile(params.grammar) if params.grammar is not None else None
         seed = params.seed if params.seed is not None else secrets.randbelow(MAX_SEED)
         stream = TextStream(self._vocabulary, params.stop)
         sequence = Sequence(request, next(self._arrivals), seed, stream, matcher)
@@ -119,7 +120,7 @@ class Engine:
         """End a request now. Its last output has the held text. Raises `NotFound`."""
         if (sequence := self._sequences.get(request_id)) is None:
             raise NotFound(f"No request with the id {request_id} is open: it has ended or was never added.")
-        output = self._end(sequence, "abort", "", (), ())
+        output = self._output(sequence, "abort")
         self._record_state()
         return output
 
@@ -132,13 +133,12 @@ class Engine:
         if not chunks:
             return []
         for sequence in (chunk.sequence for chunk in chunks if not chunk.sequence.num_output_tokens):
-            cached = sequence.num_cached_tokens or 0
-            self.metrics.record_admission(sequence.request.request_id, sequence.num_prompt_tokens, cached)
+            num_cached = sequence.num_cached_tokens or 0
+            self.metrics.record_admission(sequence.request.request_id, sequence.num_prompt_tokens, num_cached)
         samples = self._run(build_batch(chunks, self.config.block_size), [chunk.sequence for chunk in chunks if chunk.is_last])
         self._scheduler.register_computed(chunks)
-        now = self.metrics.read_clock()
-        outputs = [self._advance(sample, now) for sample in samples]
-        self.metrics.record_tokens(sum(not sample.error for sample in samples))
+        self.metrics.record_tokens([sample.sequence.request.request_id for sample in samples if sample.token_id >= 0])
+        outputs = [self._advance(sample) for sample in samples]
         self._record_state()
         return outputs
 
@@ -152,8 +152,8 @@ class Engine:
         if not all(0 <= token_id < len(self._vocabulary) for token_id in request.prompt_token_ids):
             raise InvalidInput(f"The prompt has a token outside of the vocabulary of {len(self._vocabulary)} tokens.")
         bias, shape = request.expert_bias, self.config.expert_bias_shape
-        if bias is not None and (bias.shape != shape or not np.isfinite(bias).all()):
-            raise InvalidInput(f"The expert bias must be {shape} finite numbers, not {bias.shape}.")
+        if bias is not None and (bias.shape != shape or not (np.abs(bias) <= MAX_EXPERT_BIAS).all()):
+            raise InvalidInput(f"The expert bias must be {shape} numbers from -{MAX_EXPERT_BIAS:g} to {MAX_EXPERT_BIAS:g}.")
         num_prompt, max_tokens, limit = len(request.prompt_token_ids), request.params.max_tokens, self.config.max_request_len
         if num_prompt + max_tokens > limit:
             raise TooLarge(
@@ -167,35 +167,29 @@ class Engine:
         scheduler, usage = self._scheduler, 1 - self._blocks.num_free_blocks / self._blocks.num_blocks
         self.metrics.record_state(len(scheduler.running), scheduler.num_waiting, usage, scheduler.num_preemptions)
 
-    def _grammar_compiler(self) -> GrammarCompiler:
-        if self._grammars is None:
-            self._grammars = GrammarCompiler(self._vocabulary)
-        return self._grammars
+    @cached_property
+    def _grammars(self) -> GrammarCompiler:
+        return GrammarCompiler(self._vocabulary)
 
     def _run(self, batch: StepBatch, sequences: list[Sequence]) -> list[_Sample]:
         """Compute a step, and sample a token for each of the sequences that are complete."""
         if not isinstance(self._runner, SamplingRunner):
             return _sample(sequences, self._runner.run(batch))
         params = [sequence.request.params for sequence in sequences]
-        sampling = make_row_sampling(params, [seq.seed for seq in sequences], [seq.num_output_tokens for seq in sequences])
         on_host = [i for i, seq in enumerate(sequences) if seq.matcher is not None or params[i].logprobs is not None]
-        tokens, logits = self._runner.run_and_sample(batch, sampling, np.array(on_host, np.int32))
-        samples = [
-            _Sample(sequence, token, None, "" if token >= 0 else NOT_FINITE)
-            for sequence, token in zip(sequences, tokens.tolist(), strict=True)
-        ]
+        tokens, logits = self._runner.run_and_sample(batch, _row_sampling(sequences), np.array(on_host, np.int32))
+        samples = list(map(_Sample, sequences, tokens.tolist()))
         for i, sample in zip(on_host, _sample([sequences[i] for i in on_host], logits), strict=True):
             samples[i] = sample
         return samples
 
-    def _advance(self, sample: _Sample, now: float) -> RequestOutput:
+    def _advance(self, sample: _Sample) -> RequestOutput:
         """Append the sampled token to its sequence."""
         sequence, token_id, logits_V = sample.sequence, sample.token_id, sample.logits_V
-        if sample.error:
-            return self._end(sequence, "error", "", (), (), sample.error)
+        if token_id < 0:
+            return self._output(sequence, "error", error=sample.error)
         params = sequence.request.params
         sequence.token_ids.append(token_id)
-        self.metrics.record_token(sequence.request.request_id, now)
         logprobs: tuple[TokenLogprobs, ...] = ()
         if params.logprobs is not None and logits_V is not None:
             logprobs = (token_logprobs(logits_V, token_id, params.logprobs),)
@@ -203,101 +197,66 @@ class Engine:
         try:
             reason = self._finish_reason(sequence, token_id)
         except GrammarError as error:
-            return self._end(sequence, "error", text, (token_id,), logprobs, f"The grammar cannot be continued: {error}.")
-        if reason is not None:
-            return self._end(sequence, reason, text, (token_id,), logprobs)
-        return _output(sequence, text, (token_id,), logprobs, None)
+            return self._output(sequence, "error", text, (token_id,), logprobs, str(error))
+        return self._output(sequence, reason, text, (token_id,), logprobs)
 
     def _finish_reason(self, sequence: Sequence, token_id: int) -> FinishReason | None:
-        params = sequence.request.params
-        if token_id in self._vocabulary.eos_token_ids and not params.ignore_eos:
-            return "stop"
-        if sequence.matcher is not None:
-            sequence.matcher.accept(token_id)
-            if sequence.matcher.is_complete:
-                return "stop"
-        if sequence.text_stream.is_stopped:
+        params, matcher = sequence.request.params, sequence.matcher
+        if matcher is not None:
+            matcher.accept(token_id)
+        is_end = token_id in self._vocabulary.eos_token_ids and not params.ignore_eos
+        if is_end or sequence.text_stream.is_stopped or (matcher is not None and matcher.is_complete):
             return "stop"
         return "length" if sequence.num_output_tokens >= params.max_tokens else None
 
-    def _end(
+    def _output(
         self,
         sequence: Sequence,
-        reason: FinishReason,
-        text: str,
-        token_ids: tuple[int, ...],
-        logprobs: tuple[TokenLogprobs, ...],
+        reason: FinishReason | None,
+        text: str = "",
+        token_ids: tuple[int, ...] = (),
+        logprobs: tuple[TokenLogprobs, ...] = (),
         error: str = "",
     ) -> RequestOutput:
-        del self._sequences[sequence.request.request_id]
-        self._scheduler.remove(sequence)
-        self.metrics.record_finish(sequence.request.request_id, reason)
-        return _output(sequence, text + sequence.text_stream.finish(), token_ids, logprobs, reason, error)
+        """What a step adds to a request. With a reason the request ends."""
+        request_id = sequence.request.request_id
+        if reason is not None:
+            del self._sequences[request_id]
+            self._scheduler.remove(sequence)
+            self.metrics.record_finish(request_id, reason)
+            text += sequence.text_stream.finish()
+        counts = (sequence.num_prompt_tokens, sequence.num_cached_tokens or 0, sequence.num_output_tokens)
+        return RequestOutput(request_id, text, token_ids, logprobs, reason, *counts, error)
 
 
 class _Sample(NamedTuple):
-    """The next token of a sequence, or why there is none."""
+    """The next token of a sequence, -1 where there is none."""
 
     sequence: Sequence
     token_id: int
-    logits_V: Float32 | None
+    logits_V: Float32 | None = None
     """None where the runner sampled and no log probabilities are needed."""
-    error: str
+    error: str = NOT_FINITE
+    """Why there is no token."""
 
 
-def _sample(sequences: list[Sequence], logits_BV: Float32) -> list[_Sample]:
-    """Select a token of each row; an error for rows without one."""
-    if not sequences:
-        return []
-    masked_BV, errors = _apply_grammars(sequences, logits_BV)
-    valid = [i for i, error in enumerate(errors) if not error]
-    rows = [sequences[i] for i in valid]
-    tokens = np.full(len(sequences), -1, np.int64)
-    tokens[valid] = sample_tokens(
-        masked_BV if len(valid) == len(sequences) else masked_BV[valid],
-        [sequence.request.params for sequence in rows],
-        [sequence.seed for sequence in rows],
-        [sequence.num_output_tokens for sequence in rows],
-    )
-    return [
-        _Sample(sequence, token, logits_V, error)
-        for sequence, token, logits_V, error in zip(sequences, tokens.tolist(), logits_BV, errors, strict=True)
-    ]
+def _row_sampling(sequences: list[Sequence]) -> RowSampling:
+    params = [sequence.request.params for sequence in sequences]
+    return make_row_sampling(params, [seq.seed for seq in sequences], [seq.num_output_tokens for seq in sequences])
 
 
-def _apply_grammars(sequences: list[Sequence], logits_BV: Float32) -> tuple[Float32, list[str]]:
-    """Logits with -inf where a grammar excludes a token, and the error of each row, '' for none."""
-    errors = [""] * len(sequences)
-    if any(sequence.matcher is not None for sequence in sequences):
-        logits_BV = np.array(logits_BV)
+def _sample(sequences: list[Sequence], logits_LV: Float32) -> list[_Sample]:
+    """Select a token of each row, within the grammar of its sequence."""
+    masked_LV = np.array(logits_LV) if any(sequence.matcher is not None for sequence in sequences) else logits_LV
+    grammar_errors: dict[int, str] = {}
     for i, sequence in enumerate(sequences):
         if sequence.matcher is not None:
             try:
-                logits_BV[i, ~sequence.matcher.allowed_tokens()] = -np.inf
+                masked_LV[i, ~sequence.matcher.allowed_tokens()] = -np.inf
             except GrammarError as error:
-                errors[i] = f"The grammar cannot be continued: {error}."
-    best = logits_BV[np.arange(len(sequences)), logits_BV.argmax(1)]  # NaN counts as the highest
-    for i in np.flatnonzero(~np.isfinite(best)).tolist():
-        errors[i] = errors[i] or NOT_FINITE
-    return logits_BV, errors
-
-
-def _output(
-    sequence: Sequence,
-    text: str,
-    token_ids: tuple[int, ...],
-    logprobs: tuple[TokenLogprobs, ...],
-    reason: FinishReason | None,
-    error: str = "",
-) -> RequestOutput:
-    return RequestOutput(
-        request_id=sequence.request.request_id,
-        text=text,
-        token_ids=token_ids,
-        logprobs=logprobs,
-        finish_reason=reason,
-        num_prompt_tokens=sequence.num_prompt_tokens,
-        num_cached_tokens=sequence.num_cached_tokens or 0,
-        num_output_tokens=sequence.num_output_tokens,
-        error=error,
-    )
+                grammar_errors[i] = str(error)
+    tokens = sample_tokens(masked_LV, _row_sampling(sequences)).tolist()
+    samples = list(map(_Sample, sequences, tokens, logits_LV))
+    for i, text in grammar_errors.items():
+        samples[i] = _Sample(sequences[i], -1, None, text)
+    return samples

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from mm.errors import InvalidInput
+from mm.errors import InvalidInput, TooLarge
+from mm.models.language.byte_pairs import BytePairEncoder
+from mm.models.language.json_schema import check_schema_cost
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 JSON_STYLE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """The separators of `json.dumps`. Free whitespace would allow a model to write only whitespace."""
+MAX_CHARS = 100_000
+"""Longest grammar as llguidance reads it. All requests wait while one is compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class GrammarMatcher:
 
     def _check(self) -> None:
         if self._matcher.is_error():
-            raise GrammarError(self._matcher.get_error().splitlines()[0])
+            raise GrammarError(f"The grammar cannot be continued: {self._matcher.get_error().splitlines()[0]}.")
 
 
 class GrammarCompiler:
@@ -107,10 +110,14 @@ class GrammarCompiler:
         self._tokenizer = LLTokenizer(Wrapper(_ByteTokenizer(vocabulary)), eos_token=list(vocabulary.eos_token_ids))
 
     def compile(self, grammar: Grammar) -> GrammarMatcher:
-        """Raises `InvalidInput` for a schema that is malformed, unsupported or matches nothing."""
+        """Raises `InvalidInput` for a schema that is malformed, unsupported or matches nothing, and
+        `TooLarge` for one of more than `MAX_CHARS` characters."""
         from llguidance import LLMatcher
 
-        matcher = LLMatcher(self._tokenizer, _to_llguidance(grammar), log_level=0)
+        source = _to_llguidance(grammar)
+        if len(source) > MAX_CHARS:
+            raise TooLarge(f"The grammar has {len(source):,} characters; the maximum is {MAX_CHARS:,}. Shorten the schema.")
+        matcher = LLMatcher(self._tokenizer, source, log_level=0)
         if matcher.is_error():
             raise InvalidInput(f"The grammar cannot be used: {matcher.get_error().splitlines()[0]}.")
         return GrammarMatcher(matcher, self._vocabulary_size)
@@ -126,7 +133,7 @@ def _to_llguidance(grammar: Grammar) -> str:
     if isinstance(grammar, Pattern):
         return LLMatcher.grammar_from_regex(grammar.regex)
     try:
-        schema = json.loads(grammar.schema)
+        check_schema_cost(schema := json.loads(grammar.schema))
         if isinstance(grammar, TaggedJson):
             return LLMatcher.grammar_from_lark(_tagged_json(grammar, schema))
         return LLMatcher.grammar_from_json_schema(grammar.schema, overrides=JSON_STYLE)  # type: ignore[arg-type]
@@ -143,12 +150,7 @@ def _tagged_json(grammar: TaggedJson, schema: object) -> str:
 
 
 class _ByteTokenizer:
-    """The interface that llguidance needs: byte-level BPE that merges the token with the smallest
-    id first, which is the order of training.
-
-    llguidance tokenizes text that a grammar forces with it. Another split, such as into bytes, is
-    text that the model has never seen, and what it writes next is as bad.
-    """
+    """The interface that llguidance needs. It tokenizes text that a grammar forces."""
 
     bos_token_id = None
 
@@ -157,17 +159,7 @@ class _ByteTokenizer:
         self.eos_token_id = vocabulary.eos_token_ids[0]
         self.special_token_ids = [i for i in range(len(vocabulary)) if vocabulary.is_special(i)]
         ids = reversed(range(len(vocabulary)))  # of equal tokens, the first one is used
-        self._token_of = {self.tokens[i]: i for i in ids if not vocabulary.is_special(i)}
+        self._encoder = BytePairEncoder({self.tokens[i]: i for i in ids if not vocabulary.is_special(i)})
 
     def __call__(self, text: bytes | str) -> list[int]:
-        encoded = text.encode() if isinstance(text, str) else text
-        pieces = [piece for piece in (encoded[i : i + 1] for i in range(len(encoded))) if piece in self._token_of]
-        unknown = len(self.tokens)
-        while len(pieces) > 1:
-            ids = [self._token_of.get(left + right, unknown) for left, right in pairwise(pieces)]
-            best = min(ids)
-            if best == unknown:
-                break
-            i = ids.index(best)
-            pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
-        return [self._token_of[piece] for piece in pieces]
+        return self._encoder.encode(text.encode() if isinstance(text, str) else text)

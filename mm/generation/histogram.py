@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,5 @@ class SecondsHistogram(Collector):
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """The cumulative counts, as Prometheus defines them."""
         totals = accumulate(self._counts)
-        buckets = [
-            (str(bound) if bound < float("inf") else "+Inf", total) for bound, total in zip(self._bounds, totals, strict=True)
-        ]
+        buckets = list(zip(map(floatToGoString, self._bounds), totals, strict=True))
         yield HistogramMetricFamily(self._name, self._documentation, buckets=buckets, sum_value=self._sum)

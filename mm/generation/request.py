@@ -19,6 +19,8 @@ FinishReason = Literal["stop", "length", "abort", "error"]
 
 MAX_LOGPROBS = 20
 MAX_STOP_STRINGS = 16
+MAX_STOP_CHARS = 1000
+"""Length of a stop string: each token compares them with the end of the text."""
 MAX_SEED = 2**63
 
 
@@ -53,8 +55,8 @@ class SamplingParams:
             raise InvalidInput(f"top_k is {self.top_k}; it must be at least 0, where 0 keeps all tokens.")
         if self.seed is not None and not 0 <= self.seed < MAX_SEED:
             raise InvalidInput(f"seed is {self.seed}; it must be from 0 to {MAX_SEED - 1}.")
-        if len(self.stop) > MAX_STOP_STRINGS or not all(self.stop):
-            raise InvalidInput(f"stop must be at most {MAX_STOP_STRINGS} strings, none of them empty.")
+        if len(self.stop) > MAX_STOP_STRINGS or not all(0 < len(string) <= MAX_STOP_CHARS for string in self.stop):
+            raise InvalidInput(f"stop must be at most {MAX_STOP_STRINGS} strings of 1 to {MAX_STOP_CHARS} characters.")
         if self.logprobs is not None and not 0 <= self.logprobs <= MAX_LOGPROBS:
             raise InvalidInput(f"logprobs is {self.logprobs}; it must be from 0 to {MAX_LOGPROBS}.")
         if self.ignore_eos and self.grammar is not None:

@@ -29,31 +29,26 @@ UInt64 = npt.NDArray[np.uint64]
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def sample_tokens(logits_BV: Float32, params: Sequence[SamplingParams], seeds: Sequence[int], steps: Sequence[int]) -> Int64:
-    """The next token (B,) of each row. Each row must have a finite maximum; -inf excludes a token.
-
-    `steps` are the numbers of tokens that were sampled before with the seed of the row.
-    """
-    tokens: Int64 = logits_BV.argmax(1).astype(np.int64)
-    rows = np.array([i for i, row in enumerate(params) if row.temperature > 0], np.int64)
+def sample_tokens(logits_LV: Float32, sampling: RowSampling) -> Int64:
+    """The next token (L,) of each row; -1 where the highest logit is not finite."""
+    tokens: Int64 = logits_LV.argmax(1).astype(np.int64)
+    highest_L = logits_LV[np.arange(len(tokens)), tokens]  # NaN counts as the highest
+    tokens[~np.isfinite(highest_L)] = -1
+    rows = np.flatnonzero((sampling.temperatures_L > 0) & (tokens >= 0))
     if not len(rows):
         return tokens
-    temperature = np.array([params[i].temperature for i in rows])
-    top_k = np.array([params[i].top_k for i in rows])
-    top_p = np.array([params[i].top_p for i in rows])
-    logits = logits_BV[rows].astype(np.float64)
-    logits -= logits.max(1, keepdims=True)
-    _truncate_to_top_k(logits, top_k)
+    logits = logits_LV[rows].astype(np.float64)
+    logits -= highest_L[rows, None]
+    _truncate_to_top_k(logits, sampling.top_ks_L[rows])
     with np.errstate(over="ignore"):  # a tiny temperature: -inf has probability 0
-        probabilities = np.exp(logits / temperature[:, None])
-    _truncate_to_top_p(probabilities, top_p)
-    uniforms = uniform(np.array([seeds[i] for i in rows], np.uint64), np.array([steps[i] for i in rows], np.uint64))
-    tokens[rows] = _invert_distribution(probabilities, uniforms)
+        probabilities = np.exp(logits / sampling.temperatures_L[rows, None])
+    _truncate_to_top_p(probabilities, sampling.top_ps_L[rows])
+    tokens[rows] = _invert_distribution(probabilities, sampling.uniforms_L[rows])
     return tokens
 
 
 def make_row_sampling(params: Sequence[SamplingParams], seeds: Sequence[int], steps: Sequence[int]) -> RowSampling:
-    """The arguments of `sample_tokens` for a runner that samples."""
+    """`steps` are the numbers of tokens that were sampled before with the seed of the row."""
     if not any(row.temperature for row in params):  # a large batch of greedy requests
         zeros = np.zeros(len(params))
         return RowSampling(zeros, zeros.astype(np.int64), zeros + 1, zeros)
@@ -111,9 +106,15 @@ def token_logprobs(logits_V: Float32, token_id: int, num_top: int) -> TokenLogpr
     """Log probabilities of a token and of the `num_top` most probable ones; ties by token id."""
     shifted = logits_V.astype(np.float64) - float(logits_V.max())
     logprobs = shifted - np.log(np.exp(shifted).sum())
-    top: list[int] = []
-    if num_top := min(num_top, len(logprobs)):
-        threshold = np.partition(logprobs, len(logprobs) - num_top)[len(logprobs) - num_top]
-        candidates = np.flatnonzero(logprobs >= threshold)
-        top = candidates[np.lexsort((candidates, -logprobs[candidates]))][:num_top].tolist()
+    top = select_top(logprobs, num_top)
     return TokenLogprobs(token_id, float(logprobs[token_id]), tuple((i, float(logprobs[i])) for i in top))
+
+
+def select_top(logprobs_V: Float64, count: int) -> list[int]:
+    """The most probable tokens, in descending order; of equal ones, the smallest first."""
+    if not (count := min(count, len(logprobs_V))):
+        return []
+    threshold = np.partition(logprobs_V, len(logprobs_V) - count)[len(logprobs_V) - count]
+    tokens = np.flatnonzero(logprobs_V >= threshold)
+    top: list[int] = tokens[np.lexsort((tokens, -logprobs_V[tokens]))][:count].tolist()
+    return top

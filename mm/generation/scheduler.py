@@ -75,8 +75,7 @@ class Scheduler:
     def register_computed(self, chunks: list[Chunk]) -> None:
         """The runner has written the keys and values of the chunks."""
         for chunk in chunks:
-            chunk.sequence.num_computed_tokens += chunk.num_tokens
-            self._blocks.register_computed(chunk.sequence)
+            self._blocks.register_computed(chunk.sequence, chunk.num_tokens)
 
     def _schedule_decodes(self) -> list[Chunk]:
         counters = {key: self._counters[key] for key in {sequence.request.key for sequence in self.running}}
@@ -112,13 +111,11 @@ class Scheduler:
                 continue
             else:
                 sequence = candidate
-            chunks.append(self._take(sequence, min(budget, sequence.num_uncomputed_tokens)))
-            budget -= chunks[-1].num_tokens
+            num_tokens = min(budget, sequence.num_uncomputed_tokens)
+            chunks.append(Chunk(sequence, num_tokens, num_tokens == sequence.num_uncomputed_tokens))
+            self._counters.charge(key, num_tokens)
+            budget -= num_tokens
         return chunks
-
-    def _take(self, sequence: Sequence, num_tokens: int) -> Chunk:
-        self._counters.charge(sequence.request.key, num_tokens)
-        return Chunk(sequence, num_tokens, num_tokens == sequence.num_uncomputed_tokens)
 
     def _first_candidate(self, key: str) -> Sequence | None:
         """The first waiting sequence of a key whose prefix no running sequence is computing."""

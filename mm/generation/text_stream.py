@@ -62,7 +62,5 @@ def find_stop(text: str, stop: Sequence[str]) -> int | None:
 def _num_undecided(text: str, stop: Sequence[str]) -> int:
     """Length of the longest suffix of the text with which a stop string begins."""
     longest = max((len(string) for string in stop), default=0) - 1
-    for length in range(min(longest, len(text)), 0, -1):
-        if any(string.startswith(text[len(text) - length :]) for string in stop):
-            return length
-    return 0
+    lengths = range(min(longest, len(text)), 0, -1)
+    return next((length for length in lengths if any(string.startswith(text[-length:]) for string in stop)), 0)

@@ -28,10 +28,15 @@ def read_cpu_flags(path: Path = CPUINFO) -> frozenset[str]:
     return frozenset((fields.get("flags") or fields.get("Features") or "").split())
 
 
+def has_dot_products(flags: frozenset[str]) -> bool:
+    """Whether a processor with these flags has dot products of 8-bit integers."""
+    return bool(flags & DOT_PRODUCT_FLAGS)
+
+
 def suggest_runtime(flags: frozenset[str]) -> str | None:
     """The runtime for a processor with these flags; None when a measurement must decide.
 
     On ARM and on x86 without dot products the vectors of 8 bits were never compared with those of
     float32.
     """
-    return DOT_PRODUCT_RUNTIME if flags & DOT_PRODUCT_FLAGS else None
+    return DOT_PRODUCT_RUNTIME if has_dot_products(flags) else None

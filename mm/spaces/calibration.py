@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -71,6 +71,22 @@ class ComponentCalibrator(_Value):
     calibrator: Calibrator
 
 
+class ConfidenceCalibrator(_Value):
+    """Log-odds that a written caption is right = bias + similarity s + logprob l + familiarity f +
+    objects o.
+
+    s is the cosine of the caption and its image, l the mean log probability of its tokens, f how
+    familiar the image is, o the log probability of the objects that the caption names; see
+    `mm.spaces.caption_confidence`.
+    """
+
+    bias: float
+    similarity: float
+    logprob: float
+    familiarity: float
+    objects: float
+
+
 class Calibration(_Value):
     """All calibrators of a space, with its thresholds."""
 
@@ -92,6 +108,8 @@ class Calibration(_Value):
     """Factor of the log-odds of each component when several match the same kind of evidence; 1 if
     they were independent."""
     calibrators: tuple[ComponentCalibrator, ...]
+    caption_confidence: ConfidenceCalibrator | None = Field(None, exclude=True)
+    """Of written captions; from `captions.json`."""
 
     def find_calibrator(self, component: Component, kind: EvidenceKind) -> Calibrator | None:
         """The calibrator, or None where the component is not compared with this kind."""
@@ -124,10 +142,12 @@ class CaptionCalibration(_Value):
     """SHA-256 of the trained weights of the language model that it was fitted to."""
     prior: float
     calibrators: tuple[ComponentCalibrator, ...]
+    confidence: ConfidenceCalibrator
 
     def add_to(self, calibration: Calibration) -> Calibration:
         """The calibration with these calibrators after its own."""
-        return calibration.model_copy(update={"calibrators": (*calibration.calibrators, *self.calibrators)})
+        calibrators = (*calibration.calibrators, *self.calibrators)
+        return calibration.model_copy(update={"calibrators": calibrators, "caption_confidence": self.confidence})
 
 
 class Bank:

@@ -15,6 +15,7 @@ from mm.spaces.space import Lazy, Loaders, Space
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
+    from mm.models.image.caption_heads import CaptionHeads
     from mm.models.image.map_tower import ImageMapTower
     from mm.models.image.tower import ImageTower
     from mm.models.ocr.recognizer import TextRecognizer
@@ -32,6 +33,7 @@ LITE_DIM = 384
 
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
 LANGUAGES = "languages.safetensors"
+OBJECTS, PHRASES, CAPTION_HEADS_CARD = "objects.safetensors", "phrases.safetensors", "CAPTION_HEADS.md"
 TEMPORAL, TEMPORAL_CARD = "temporal.safetensors", "TEMPORAL.md"
 SOUND_WEIGHTS, SOUND_CALIBRATION, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
 CAPTION_CALIBRATION = Path(mm.__file__).parent / "weights" / "language" / "captions.json"
@@ -39,6 +41,9 @@ CAPTION_CALIBRATION = Path(mm.__file__).parent / "weights" / "language" / "capti
 FILES = (
     IMAGE_WEIGHTS,
     LANGUAGES,
+    OBJECTS,
+    PHRASES,
+    CAPTION_HEADS_CARD,
     CALIBRATION,
     BANK,
     CARD,
@@ -85,6 +90,7 @@ def _make_loaders(folder: Path, options: TowerOptions) -> Loaders:
     return Loaders(
         image=Lazy(partial(_load_image, folder / IMAGE_WEIGHTS, options)),
         image_maps=Lazy(partial(_load_image_maps, folder / IMAGE_WEIGHTS, options)),
+        caption_heads=Lazy(partial(_load_caption_heads, folder)),
         text=query_text,
         query_text=query_text,
         sentences=sentences,
@@ -156,6 +162,12 @@ def _load_image_maps(weights: Path, options: TowerOptions) -> ImageMapTower:
     return ImageMapTower(weights, cache, runtime, options.threads, partial(prebuild_image_maps, weights, cache, runtime))
 
 
+def _load_caption_heads(folder: Path) -> CaptionHeads:
+    from mm.models.image.caption_heads import read_caption_heads
+
+    return read_caption_heads(folder, read_calibration(folder / CALIBRATION).image_weights)
+
+
 def _load_speech(options: TowerOptions) -> SpeechTower:
     from mm.models.speech.tower import SpeechTower
 
@@ -169,4 +181,6 @@ def _load_recognizer(options: TowerOptions) -> TextRecognizer:
 
 
 def _read_cards(folder: Path) -> str:
-    return "\n".join((folder / card).read_text(encoding="utf-8") for card in (CARD, SOUND_CARD, TEMPORAL_CARD))
+    return "\n".join(
+        (folder / card).read_text(encoding="utf-8") for card in (CARD, CAPTION_HEADS_CARD, SOUND_CARD, TEMPORAL_CARD)
+    )

@@ -130,6 +130,7 @@ def _with_images(loaders: Loaders, model: Lazy[OpenClipModel], folder: Path, nam
         loaders,
         image=Lazy(lambda: _load_image(model())),
         image_maps=Lazy(partial(_refuse_image_maps, name)),
+        caption_heads=Lazy(partial(_refuse_caption_heads, name)),
         text=Lazy(lambda: _load_text(model())),
         temporal=Lazy(partial(load_temporal_tower, folder / TEMPORAL)),
     )
@@ -159,6 +160,10 @@ def _load_image(model: OpenClipModel) -> OpenClipImageTower:
 
 def _refuse_image_maps(name: str) -> NoReturn:
     raise Unavailable(f"The built-in language model reads images only in the space lite, so {name} has no captions by it.")
+
+
+def _refuse_caption_heads(name: str) -> NoReturn:
+    raise Unavailable(f"Objects and phrases are predicted only from images of the space lite, not of {name}.")
 
 
 def _load_text(model: OpenClipModel) -> OpenClipTextTower:

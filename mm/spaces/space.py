@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from mm.models.image.caption_heads import CaptionHeads
     from mm.models.image.map_tower import ImageMapTower
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
@@ -47,6 +48,7 @@ class Loaders:
 
     image: Lazy[ImageEmbedder]
     image_maps: Lazy[ImageMapTower]
+    caption_heads: Lazy[CaptionHeads]
     text: Lazy[TextEmbedder]
     query_text: Lazy[RoutedTextTower]
     sentences: Lazy[TextEmbedder]
@@ -98,6 +100,14 @@ class Space:
         Raises `Unavailable` when the space has none, `Corrupt` when its weights cannot be read.
         """
         return self.loaders.image_maps()
+
+    @property
+    def caption_heads(self) -> CaptionHeads:
+        """Predicts what captions of an image are likely to say.
+
+        Raises `Unavailable` when the space has none, `Corrupt` when a file cannot be read.
+        """
+        return self.loaders.caption_heads()
 
     @property
     def text(self) -> TextEmbedder:

@@ -66,6 +66,11 @@ def find(query: str) -> list[tuple[str, str]]:
     return [("search", json.dumps({"query": query}))]
 
 
+def test_agent_executes_equal_calls_of_one_reply_once() -> None:
+    model = ScriptedModel([[*find("a"), *find("bb"), *find("a")], "done"])
+    assert [step.arguments["query"] for step in run(model)] == ["a", "bb"]
+
+
 def test_agent_reports_steps_until_reply_without_call() -> None:
     model = ScriptedModel([find("a"), find("bb"), "done"])
     steps = run(model)

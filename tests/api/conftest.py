@@ -26,6 +26,7 @@ from mm.settings import Settings
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
 from tests.graphs import with_graphs
+from tests.waiting import join_thread
 from workers.tasks.segment_shards import read_segments, write_segments
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def run_server(settings: Settings) -> Iterator[ApiServer]:
             yield ApiServer(url, app.state.service, client, app.state.limits)
     finally:
         server.should_exit = True
-        thread.join()
+        join_thread(thread)
 
 
 def make_document_check(document: dict[str, Any]) -> Callable[[httpx2.Response], None]:

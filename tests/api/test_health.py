@@ -20,8 +20,8 @@ from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
+from tests.waiting import wait_for
 from tests.workers.broker import Broker
-from tests.workers.process import wait_for
 from workers.messaging.dispatch import Dispatcher
 
 

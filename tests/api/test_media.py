@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.api import media
 from tests.api.conftest import ApiServer, assert_problem
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,3 +70,12 @@ def test_models_describe_the_served_space(api: ApiServer) -> None:
     assert len(model["card"]) > 100
     assert api.client.get("/v1/models/lite").json() == api.client.get(f"/v1/models/{model['id']}").json() == model
     assert_problem(api.client.get("/v1/models/gpt"), 404, "not-found")
+
+
+def test_models_have_the_card_of_the_shipped_language_model(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.routes.models.CARD", tmp_path / "CARD.md")
+    assert api.client.get("/v1/models/smollm2-135m").json()["card"] == ""
+    (tmp_path / "CARD.md").write_text("# Trained weights\n")
+    assert api.client.get("/v1/models/smollm2-135m").json()["card"] == "# Trained weights\n"

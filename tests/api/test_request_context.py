@@ -18,7 +18,7 @@ from api.request_context import Client, current_client, get_client, get_client_i
 from mm.keys import KeyFile
 from mm.settings import Settings
 from tests.api.conftest import KeyedServer
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping

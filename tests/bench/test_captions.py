@@ -10,15 +10,16 @@ from click.testing import CliRunner
 
 from mm.bench.language import captions
 from mm.cli.main import main
-from mm.generation.captioner import ImageLike
+from mm.generation.caption_ranking import GeneratedCaption
+from mm.generation.captioner import BEAM_WIDTH, ImageLike
 
 
 class StubCaptioner:
     def __init__(self, *_: object) -> None: ...
 
-    def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, str]]:
+    def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, GeneratedCaption]]:
         for number, _ in enumerate(images):
-            yield number, "" if number == 1 else "A photo."
+            yield number, GeneratedCaption("" if number == 1 else "A photo.", -1.0)
 
 
 def test_bench_captions_counts_the_photos_that_were_captioned(
@@ -33,7 +34,9 @@ def test_bench_captions_counts_the_photos_that_were_captioned(
     arguments = ["bench", "captions", "--photos", "3", "--alone", "2", "--beam", "2", "--weights", str(weights)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    alone, queued = result.stdout.splitlines()[-2:]
+    *_, alone_ranked, queued_ranked, alone, queued = result.stdout.splitlines()
+    assert alone_ranked.startswith(f"| beam {BEAM_WIDTH} ranked, one at a time | 2 of 2 |")
+    assert queued_ranked.startswith(f"| beam {BEAM_WIDTH} ranked, 8 at once | 2 of 3 |")
     assert alone.startswith("| beam 2, one at a time | 2 of 2 |")
     assert queued.startswith("| beam 2, 8 at once | 2 of 3 |")
 

@@ -14,7 +14,7 @@ import pytest
 
 from mm.bench.idle import service as idle_service
 from mm.bench.idle.processes import IdleReport, Row, list_process_tree, make_image, measure_at_rest, read_counters
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from tests.service_process import Shell

@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from mm.settings import Settings
 from tests.api import media
 from tests.service_process import RunningService, Shell, mm_command
 from tests.stopped import stopped_item
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -83,10 +83,9 @@ def test_search_with_an_image_finds_it(shell: Shell, tmp_path: Path) -> None:
     picture.write_bytes(media.image(4, (320, 240)))
     assert shell("add", picture, "--tag", "mine").exit_code == 0
     search = ("search", "--picture", picture, "--tag", "mine", "--kind", "image", "--floor", "0", "-k", "1")
-    end = time.monotonic() + 300
-    while not (result := shell(*search)).stdout:  # the index follows the catalog with a delay
-        assert result.exit_code == 0
-        assert time.monotonic() < end
+    wait_for(lambda: bool(shell(*search).stdout), "the image in the index, which follows the catalog with a delay")
+    result = shell(*search)
+    assert result.exit_code == 0
     score, name, time_range, evidence, item, band = result.stdout.rstrip("\n").split("\t")
     assert (name, time_range) == ("blocks.png", "")
     assert 0 <= float(score) <= 1

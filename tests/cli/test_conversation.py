@@ -34,6 +34,8 @@ class FakeClient:
         self.requests.append((question, len(conversation), list(items)))
         if question == "fail":
             raise Unavailable("The index is still being read.")
+        if question == "interrupt":
+            raise KeyboardInterrupt
         citation = Citation(
             n=1,
             item_id="i" * 32,
@@ -54,6 +56,8 @@ class FakeClient:
         )  # fmt: skip
 
     def items(self, *, name: str | None, limit: int, offset: int) -> ItemPage:
+        if name == "IMG":
+            return ItemPage(items=[Item.model_validate(item(name=f"IMG_{i}.jpg")) for i in range(min(limit, 130))], total=130)
         return ItemPage(items=[] if name == "nothing" else [Item.model_validate(item(name="talk.mp4"))])
 
 
@@ -94,6 +98,21 @@ def test_run_conversation_only_restricts_the_items(say: Say, capsys: pytest.Capt
     assert "Only talk.mp4." in capsys.readouterr().out
 
 
+def test_run_conversation_only_of_many_items_states_how_many_are_searched(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
+    client = say("/media IMG", "/only IMG", "a dog")
+
+    assert [len(items) for _, _, items in client.requests] == [100]
+    output = capsys.readouterr()
+    assert "110 more; add words of their names." in output.err
+    assert "130 items have that name; only the first 100 are searched." in output.err
+    assert "IMG_19.jpg and 80 more." in output.out
+
+
+def test_run_conversation_interrupt_cancels_the_question_only(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [question for question, _, _ in say("interrupt", "a dog").requests] == ["interrupt", "a dog"]
+    assert "cancelled" in capsys.readouterr().err
+
+
 def test_run_conversation_continues_after_an_error_and_ends_at_quit(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
     client = say("fail", "/unknown", "/help", "a dog", "/quit", "a cat")
 
@@ -109,3 +128,13 @@ def test_run_conversation_as_json_prints_one_answer_a_line(say: Say, capsys: pyt
 
     answers = [Answer.model_validate_json(line) for line in capsys.readouterr().out.splitlines()]
     assert [answer.state.text for answer in answers] == ["a dog", "a cat"]
+
+
+def test_run_conversation_interrupted_without_a_terminal_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    class InterruptedInput(io.StringIO):
+        def readline(self, size: int | None = -1) -> str:  # type: ignore[override]
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", InterruptedInput())
+    with pytest.raises(KeyboardInterrupt):
+        run_conversation(cast("Client", FakeClient()), [])

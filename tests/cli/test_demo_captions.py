@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from mm.cli.demo import captions as demo_captions
-from mm.cli.demo.captions import NO_CAPTIONER, wait_for_captions
+from mm.cli.demo.captions import NO_CAPTIONER, PhotoCaption, describe_captions, wait_for_captions
 from mm.cli.demo.page import write_page
 from mm.schemas import Caption, CaptionList
 from mm.settings import Settings
@@ -31,6 +31,9 @@ class StubClient:
         caption = Caption(item_id=item_id, start=0, end=0, text=f"A <{NAMES[item_id]}>.", model="m")
         return CaptionList(captions=[caption] if is_stored else [])
 
+    def thumbnail(self, item_id: str, *, time: float, size: int) -> bytes:
+        return f"thumbnail {item_id}".encode()
+
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
@@ -42,29 +45,38 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_wait_for_captions_returns_those_of_all_photos(settings: Settings, tmp_path: Path) -> None:
     client = StubClient()
     written = wait_for_captions(client, settings, NAMES, lambda _: None)  # type: ignore[arg-type]
-    assert written == {"cat": "A <cat>.", "coffee": "A <coffee>."}
+    assert written == [PhotoCaption("cat", "1", "A <cat>."), PhotoCaption("coffee", "3", "A <coffee>.")]
+    assert describe_captions(written) == "2 of 2 photos have a caption."
     assert client.requests["2"] == 0, "videos are not waited for"
     write_page(tmp_path / "page.html", [], written, [], client)  # type: ignore[arg-type]
-    assert "A &lt;cat&gt;." in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    assert "A &lt;cat&gt;." in page
+    assert page.count("data:image/webp;base64,") == 2
 
 
-def test_wait_for_captions_leaves_out_improbable_ones_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_for_captions_reports_improbable_ones_at_once_without_their_text(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     client = StubClient()
     monkeypatch.setattr(client, "captions", lambda _: CaptionList(captions=[], notes=["Left out: 1."]))
     lines: list[str] = []
-    assert wait_for_captions(client, settings, NAMES, lines.append) == {}  # type: ignore[arg-type]
-    assert lines == [f"captioned: {name}: left out, too improbable" for name in ("cat", "coffee")]
+    hidden = wait_for_captions(client, settings, NAMES, lines.append)  # type: ignore[arg-type]
+    assert hidden == [PhotoCaption("cat", "1", None), PhotoCaption("coffee", "3", None)]
+    assert [line.partition(": the")[0] for line in lines[1:]] == ["no caption: cat", "no caption: coffee"]
+    assert describe_captions(hidden) == "0 of 2 photos have a caption; 2 improbable ones are hidden (MM_CAPTION_CONFIDENCE)."
+    write_page(tmp_path / "page.html", [], hidden, [], client)  # type: ignore[arg-type]
+    assert "0 of 2 photos" in (tmp_path / "page.html").read_text()
 
 
 def test_wait_for_captions_leaves_out_late_ones(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_captions, "MAX_SECONDS", 0.0)
-    assert wait_for_captions(StubClient(), settings, NAMES, lambda _: None) == {}  # type: ignore[arg-type]
+    assert wait_for_captions(StubClient(), settings, NAMES, lambda _: None) == []  # type: ignore[arg-type]
 
 
 def test_wait_for_captions_without_captioner_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(demo_captions, "find_caption_model", lambda _: None)
     lines: list[str] = []
-    assert wait_for_captions(StubClient(), settings, NAMES, lines.append) == {}  # type: ignore[arg-type]
+    assert wait_for_captions(StubClient(), settings, NAMES, lines.append) == []  # type: ignore[arg-type]
     assert lines == [NO_CAPTIONER]
-    write_page(tmp_path / "page.html", [], {}, [], StubClient())  # type: ignore[arg-type]
+    write_page(tmp_path / "page.html", [], [], [], StubClient())  # type: ignore[arg-type]
     assert "Captions of the photos" not in (tmp_path / "page.html").read_text()

@@ -98,3 +98,17 @@ def test_interrupted_command_exits_with_130(run: CliRunner, monkeypatch: pytest.
 
     monkeypatch.setattr("mm.embedded.connect.connect", interrupt)
     assert run.invoke(main, ["models"]).exit_code == 130
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_of_models_lists_its_commands(run: CliRunner, option: str) -> None:
+    assert "recommend" in run.invoke(main, ["models", option]).stdout
+
+
+def test_calibrate_captions_with_an_invalid_file_names_the_file(run: CliRunner, tmp_path: Path) -> None:
+    captions = tmp_path / "captions.json"
+    captions.write_text('{"a.jpg": 1}')
+    arguments = ["--data", str(tmp_path), "--captions", str(captions), "--out", str(tmp_path / "out.json")]
+    done = run.invoke(main, ["train", "calibrate-captions", *arguments])
+    assert done.exit_code == 1
+    assert "captions.json is no file of captions" in done.stderr

@@ -20,6 +20,7 @@ from tests.api import media
 from tests.graphs import with_graphs
 from tests.openclip_models import write_model
 from tests.service_process import RunningService, Shell, run_service
+from tests.waiting import join_thread
 
 PICTURES, SECONDS = 20, 300.0
 
@@ -75,7 +76,7 @@ def test_reindex_and_undo_keep_every_item_searchable_when_the_worker_is_killed(s
             assert [entry["id"] for entry in json.loads(shell("space", "show", "--json").stdout)["spaces"]] == ["lite@1"]
     finally:
         finished.set()
-        searching.join()
+        join_thread(searching)
     assert {space for space, _ in observed} == {"lite@1", target}
     assert {num_found for _, num_found in observed} <= {count, count + 1}, "every search found every item"
     with open_store(load_settings(home=service.home)) as store, store.database.read() as session:
@@ -86,7 +87,7 @@ def test_reindex_and_undo_keep_every_item_searchable_when_the_worker_is_killed(s
 def wait_for(client: Client, condition: Callable[[int], bool]) -> None:
     end = time.monotonic() + SECONDS
     while (move := client.space().move) is None or not condition(move.moved):
-        assert time.monotonic() < end
+        assert time.monotonic() < end, f"the reindexing has not got far enough: {move}"
         time.sleep(0.02)
 
 
@@ -94,6 +95,6 @@ def wait_for_space(client: Client, name: str) -> str:
     """Wait until searches use the space; they follow the catalog with a delay."""
     end = time.monotonic() + SECONDS
     while (space := client.space()).name != name or client.search("a", floor=0.0).space != space.id:
-        assert time.monotonic() < end
+        assert time.monotonic() < end, f"searches still use {space.name}, not {name}"
         time.sleep(0.05)
     return space.id

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import mm
+from tests.waiting import join_thread
 
 Reply = Callable[["Handler"], None]
 
@@ -102,7 +103,7 @@ def service() -> Iterator[ScriptedService]:
     thread.start()
     yield server
     server.shutdown()
-    thread.join()
+    join_thread(thread)
     server.server_close()
 
 

@@ -15,6 +15,7 @@ from mm.client import events
 from mm.errors import ERRORS, InvalidInput, MediaError, MMError, NotFound, Unauthorized, Unavailable
 from tests.client import documents
 from tests.client.conftest import ClientKind, ScriptedService, reply_with, stream_of
+from tests.waiting import join_thread
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +105,7 @@ def test_cut_connection_raises_unavailable(kind: ClientKind) -> None:
         thread.start()
         with pytest.raises(Unavailable, match="was lost"):
             kind.call(f"http://127.0.0.1:{listener.getsockname()[1]}", "health")
-        thread.join()
+        join_thread(thread)
 
 
 def test_events_resume_after_broken_connection(service: ScriptedService, kind: ClientKind) -> None:

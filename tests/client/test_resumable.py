@@ -20,6 +20,7 @@ from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
+from tests.waiting import join_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +79,7 @@ def breaking_proxy(url: str, budgets: list[int]) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        join_thread(thread)
 
 
 def test_large_upload_resumes_after_broken_connections(api: ApiServer, kind: ClientKind, large: Path) -> None:

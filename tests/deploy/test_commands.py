@@ -23,8 +23,8 @@ from tests.deploy.files import load_compose
 from tests.deploy.processes import Container, valkey
 from tests.graphs import with_graphs
 from tests.indexes.postgres import Postgres
+from tests.waiting import wait_for
 from tests.workers.broker import free_port
-from tests.workers.process import wait_for
 
 SERVICES = load_compose({"POSTGRES_PASSWORD": "for this run alone"})["services"]
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,16 +16,15 @@ import pytest
 import mm
 from mm.embedded.address_file import find_running_service
 from tests.api import media
-from tests.service_process import RunningService, Shell, environment, mm_command, run_service
+from tests.processes import is_alive
+from tests.service_process import RunningService, Shell, environment, mm_command, run_command, run_service
+from tests.waiting import LIMIT_SECONDS, wait_for, wait_for_exit
 
 pytestmark = pytest.mark.xdist_group("served")
 
 
-def wait_until_ended(pids: list[int], seconds: float = 300.0) -> None:
-    end = time.monotonic() + seconds
-    while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids):
-        assert time.monotonic() < end, "processes are still running"
-        time.sleep(0.02)
+def wait_until_ended(pids: list[int]) -> None:
+    wait_for(lambda: not any(is_alive(pid) for pid in pids), f"the end of the processes {pids}")
 
 
 def list_descendants(pid: int) -> list[int]:
@@ -34,7 +33,11 @@ def list_descendants(pid: int) -> list[int]:
 
 def running_broker(pid: int) -> psutil.Process | None:
     """The broker among the descendants of a process, once it runs."""
-    return next((child for child in psutil.Process(pid).children(recursive=True) if "valkey" in child.name()), None)
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # another child, which has ended meanwhile
+            if "valkey" in child.name():
+                return child
+    return None
 
 
 def test_doctor_shows_the_sandbox_layers_of_the_running_worker(running_service: RunningService, shell: Shell) -> None:
@@ -42,10 +45,9 @@ def test_doctor_shows_the_sandbox_layers_of_the_running_worker(running_service: 
         checks = json.loads(shell("doctor", "--json").stdout)["checks"]
         return next((check for check in checks if check["name"] == "worker sandbox"), None)
 
-    end = time.monotonic() + 300
-    while (check := worker_sandbox()) is None:  # a worker reports with its first heartbeat
-        assert time.monotonic() < end, "no worker reports its layers"
-        time.sleep(0.5)
+    wait_for(lambda: worker_sandbox() is not None, "the layers of a worker, which it reports with its first heartbeat")
+    check = worker_sandbox()
+    assert check is not None
     assert check["ok"]
     assert str(check["detail"]).startswith("1 worker decodes with the layers limits, no new privileges")
 
@@ -68,7 +70,7 @@ def test_concurrent_commands_share_one_service_that_stops_after_the_last(home: P
         for command in commands
     ]
     for process in started:
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=LIMIT_SECONDS)
         assert process.returncode == 0, err
         assert json.loads(out)["item"]["status"] == "ready"
     assert find_running_service(home) is None
@@ -93,7 +95,7 @@ def test_serve_after_sigint_stops_all_processes(home: Path) -> None:
         pids = list_descendants(service.process.pid)
         assert set(service.pids.values()) <= set(pids)
         service.process.send_signal(signal.SIGINT)
-        assert service.process.wait(300) == 0
+        assert wait_for_exit(service.process, "mm serve after a signal") == 0
         wait_until_ended(pids)
         assert find_running_service(home) is None
 
@@ -104,7 +106,7 @@ def test_serve_after_its_worker_is_killed_still_processes_uploads(home: Path) ->
         assert client.add(media.image(7), name="a.png", wait=True).item.status == "ready"
         pids = list_descendants(service.process.pid)
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(300) == 0
+        assert wait_for_exit(service.process, "mm serve after a signal") == 0
         wait_until_ended(pids)
 
 
@@ -126,20 +128,29 @@ def test_interrupted_command_stops_the_service_that_it_started(home: Path, tmp_p
     """The broker is suspended, so that the command cannot finish before it is interrupted."""
     video = tmp_path / "v.mp4"
     video.write_bytes(media.video(2.0, seed=3))
-    command = mm_command("add", str(video))
-    with subprocess.Popen(command, env=environment(home), stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        while (broker := running_broker(process.pid)) is None:
-            assert process.poll() is None
-            time.sleep(0.01)
-        while find_running_service(home) is None:
-            assert process.poll() is None
-            time.sleep(0.01)
+    with run_command(home, "add", str(video)) as process:
+
+        def has_service() -> bool:
+            assert process.poll() is None, (tmp_path / "command.log").read_text()
+            return find_running_service(home) is not None
+
+        wait_for(has_service, "the service of the command")
+        broker = running_broker(process.pid)
+        assert broker is not None
         broker.suspend()
         try:
             pids = list_descendants(process.pid)
             process.send_signal(signal.SIGINT)
-        finally:  # a suspended broker would keep the command, and this test, from ending
+        finally:  # a suspended broker would keep the command from ending
             broker.resume()
-        assert process.wait(300) == 130
+        assert wait_for_exit(process, "mm add after SIGINT") == 130
+        wait_until_ended(pids)
+
+
+def test_interrupted_start_stops_the_processes_that_it_started(home: Path) -> None:
+    with run_command(home, "search", "a dog") as process:
+        wait_for(lambda: running_broker(process.pid) is not None, "the broker of the command")
+        pids = list_descendants(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert wait_for_exit(process, "mm search after SIGINT") == 130
         wait_until_ended(pids)

@@ -7,22 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 from mm.embedded.process import Process
+from tests.processes import is_alive
+from tests.waiting import wait_for
 
 NOT_SET = threading.Event()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def start(tmp_path: Path, program: str, **options: int) -> Process:
@@ -32,18 +23,14 @@ def start(tmp_path: Path, program: str, **options: int) -> Process:
     return process
 
 
-def is_alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
 def read_pid(path: Path) -> int:
-    wait_for(lambda: path.exists() and path.read_text().endswith("\n"))
+    wait_for(lambda: path.exists() and path.read_text().endswith("\n"), "the process id")
     return int(path.read_text())
 
 
 def test_stop_sends_sigterm_and_waits_for_the_exit(tmp_path: Path) -> None:
     process = start(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
-    wait_for(lambda: process.read_last_log_line() == "up")
+    wait_for(lambda: process.read_last_log_line() == "up", "the first line of the log")
     pid = process.pid
     assert pid is not None
     assert process.poll_exit_status() is None
@@ -60,14 +47,14 @@ def test_stop_of_a_process_that_ignores_sigterm_kills_its_group(tmp_path: Path) 
     process = start(tmp_path, program)
     child = read_pid(tmp_path / "pid")
     process.stop(0.05, NOT_SET)
-    wait_for(lambda: not is_alive(child))
+    wait_for(lambda: not is_alive(child), "the end of the child")
 
 
 def test_stop_with_kill_now_does_not_wait(tmp_path: Path) -> None:
     process = start(
         tmp_path, "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
-    wait_for(lambda: process.read_last_log_line() == "up")
+    wait_for(lambda: process.read_last_log_line() == "up", "the first line of the log")
     kill_now = threading.Event()
     kill_now.set()
     process.stop(1e9, kill_now)
@@ -77,12 +64,12 @@ def test_stop_with_kill_now_does_not_wait(tmp_path: Path) -> None:
 def test_poll_exit_status_after_an_exit_returns_the_status_and_keeps_the_last_log_line(tmp_path: Path) -> None:
     process = start(tmp_path, "import sys; print('first'); print('what was wrong\\n', file=sys.stderr); sys.exit(3)")
     statuses: list[int] = []
-    wait_for(lambda: (status := process.poll_exit_status()) is not None and not statuses.append(status))
+    wait_for(lambda: (status := process.poll_exit_status()) is not None and not statuses.append(status), "an exit")
     assert statuses == [3]
     assert process.read_last_log_line() == "what was wrong"
     process.command = [sys.executable, "-c", ""]
     process.start()
-    wait_for(lambda: process.poll_exit_status() == 0)
+    wait_for(lambda: process.poll_exit_status() == 0, "exit status 0")
     assert process.read_last_log_line() == ""  # only lines since the last start count
 
 
@@ -93,8 +80,8 @@ def test_poll_exit_status_after_an_exit_kills_the_children(tmp_path: Path) -> No
     )
     process = start(tmp_path, program)
     child = read_pid(tmp_path / "pid")
-    wait_for(lambda: process.poll_exit_status() == -signal.SIGKILL)
-    wait_for(lambda: not is_alive(child))
+    wait_for(lambda: process.poll_exit_status() == -signal.SIGKILL, "an exit by SIGKILL")
+    wait_for(lambda: not is_alive(child), "the end of the child")
 
 
 def test_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
@@ -109,13 +96,13 @@ def test_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         child = int(parent.stdout.readline())
         assert is_alive(child)
         parent.kill()
-    wait_for(lambda: not is_alive(child))
+    wait_for(lambda: not is_alive(child), "the end of the child")
 
 
 def test_start_with_a_large_log_renames_it(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     (tmp_path / "log" / "process.log").write_text("more than ten bytes")
     process = start(tmp_path, "print('new')", log_bytes=10)
-    wait_for(lambda: process.poll_exit_status() == 0)
+    wait_for(lambda: process.poll_exit_status() == 0, "exit status 0")
     assert (tmp_path / "log" / "process.log.1").read_text() == "more than ten bytes"
     assert process.read_last_log_line() == "new"

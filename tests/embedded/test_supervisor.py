@@ -10,7 +10,6 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +26,7 @@ from mm.embedded.supervisor import Supervisor
 from mm.errors import Conflict, InvalidInput, Unavailable
 from mm.settings import Settings
 from tests.processes import read_command_line
+from tests.waiting import LIMIT_SECONDS, wait_for
 
 STUBS = Path(__file__).with_name("stub_processes.py")
 
@@ -41,13 +41,6 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home", port=0)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def environment_of(supervisor: Supervisor, name: str) -> dict[str, str]:
     """The environment of a process; it is empty while the process is being replaced by execve."""
     variables: dict[str, str] = {}
@@ -56,7 +49,7 @@ def environment_of(supervisor: Supervisor, name: str) -> dict[str, str]:
         variables.update(psutil.Process(supervisor.pids()[name]).environ())
         return "MM_HOME" in variables
 
-    wait_for(is_complete)
+    wait_for(is_complete, f"the environment of the {name}")
     return variables
 
 
@@ -115,9 +108,9 @@ def test_supervisor_restarts_a_killed_process_at_the_same_address(settings: Sett
         supervisor.wait_ready()
         before, url = supervisor.pids(), supervisor.url
         os.kill(before[name], signal.SIGKILL)
-        wait_for(lambda: supervisor.pids().get(name, before[name]) != before[name])
+        wait_for(lambda: supervisor.pids().get(name, before[name]) != before[name], f"the restart of the {name}")
         if name == "API":
-            wait_for(lambda: find_running_service(settings.root) == url)
+            wait_for(lambda: find_running_service(settings.root) == url, "the API at its address")
         after = supervisor.pids()
         assert {other for other in after if after[other] != before[other]} == {name}
     assert f"the {name} exited (signal 9" in lines[4]
@@ -212,7 +205,8 @@ def test_exclusive_lock_waits_for_all_shared_locks(tmp_path: Path) -> None:
     first.release()
     assert thread.is_alive()
     second.release()
-    thread.join()
+    thread.join(LIMIT_SECONDS)
+    assert not thread.is_alive()
     assert not second.try_exclusive()
     exclusive.release()
     assert second.try_exclusive()

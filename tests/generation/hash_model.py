@@ -13,7 +13,7 @@ from hashlib import blake2b
 import numpy as np
 
 from mm.generation import MediaSpan, Request, StepBatch, Vocabulary
-from mm.generation.sampler import sample_tokens
+from mm.generation.sampler import make_row_sampling, sample_tokens
 from mm.generation.text_stream import find_stop
 from mm.numerics import Float32
 
@@ -93,7 +93,7 @@ def generate_alone(request: Request, vocabulary: Vocabulary) -> tuple[list[int],
     output: list[int] = []
     while True:
         logits = logits_of(tokens, request.media, len(vocabulary))
-        (token,) = sample_tokens(logits[None], [params], [params.seed or 0], [len(output)]).tolist()
+        (token,) = sample_tokens(logits[None], make_row_sampling([params], [params.seed or 0], [len(output)])).tolist()
         tokens.append(token)
         output.append(token)
         is_end = token in vocabulary.eos_token_ids and not params.ignore_eos

@@ -24,7 +24,7 @@ def make_search(num_blocks: int = 200, block_size: int = BLOCK_SIZE, **options: 
     return BeamSearch(runner, SMALL, num_blocks, block_size, **options)  # type: ignore[arg-type]
 
 
-def search_alone(request: Request, width: int, length_penalty: float) -> tuple[tuple[int, ...], bool]:
+def search_alone(request: Request, width: int, length_penalty: float) -> list[tuple[tuple[int, ...], bool, float]]:
     """The definition: all continuations of all hypotheses, the best ones kept."""
     beam: list[tuple[float, list[int]]] = [(0.0, [])]
     for _ in range(request.params.max_tokens):
@@ -37,8 +37,10 @@ def search_alone(request: Request, width: int, length_penalty: float) -> tuple[t
             logprobs = logits - np.log(np.exp(logits).sum())
             candidates += [(total + logprobs[token], [*tokens, token]) for token in range(len(SMALL))]
         beam = sorted(candidates, key=lambda candidate: -candidate[0])[:width]
-    _, best = max(beam, key=lambda entry: entry[0] / len(entry[1]) ** length_penalty)
-    return tuple(token for token in best if token != END), END in best
+    beam.sort(key=lambda entry: -entry[0] / len(entry[1]) ** length_penalty)
+    return [
+        (tuple(token for token in tokens if token != END), END in tokens, float(total) / len(tokens)) for total, tokens in beam
+    ]
 
 
 @st.composite
@@ -64,7 +66,11 @@ def test_beam_search_of_many_prompts_finds_what_its_definition_finds(
     outputs = {output.request_id: output for output in search.generate(requests)}
     for request in requests:
         output = outputs[request.request_id]
-        assert (output.token_ids, output.is_complete) == search_alone(request, width, length_penalty)
+        found = [(candidate.token_ids, candidate.is_complete) for candidate in output.candidates]
+        expected = search_alone(request, width, length_penalty)
+        assert found == [(tokens, is_complete) for tokens, is_complete, _ in expected]
+        logprobs = [candidate.mean_logprob for candidate in output.candidates]
+        assert logprobs == pytest.approx([mean_logprob for *_, mean_logprob in expected], abs=1e-6)
     assert search.num_free_blocks == 200
 
 
@@ -73,7 +79,7 @@ def test_beam_search_of_width_one_equals_greedy_decoding_of_the_engine() -> None
     requests = [Request(str(number), (1, 2, number), params) for number in range(4)]
     engine = Engine(HashRunner(len(SMALL), 100, BLOCK_SIZE), SMALL, EngineConfig(num_blocks=100, block_size=BLOCK_SIZE))
     greedy = {request_id: joined(outputs)[0] for request_id, outputs in generate(engine, requests).items()}
-    outputs = {output.request_id: [*output.token_ids] for output in make_search(width=1).generate(requests)}
+    outputs = {output.request_id: [*output.best.token_ids] for output in make_search(width=1).generate(requests)}
     assert outputs == {request_id: [token for token in tokens if token != END] for request_id, tokens in greedy.items()}
 
 

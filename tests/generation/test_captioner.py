@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mm.generation import BeamSearch, MediaSpan, Request, SamplingParams, Vocabulary
+from mm.generation.caption_ranking import CaptionRanking, GeneratedCaption
 from mm.generation.captioner import MAX_CHARACTERS, Captioner, clean_caption
 from mm.generation.runners.reference_runner import ReferenceRunner
 from mm.models.language.caption_prompt import caption_messages
@@ -16,6 +17,7 @@ from mm.models.language.chat_template import encode_chat
 from mm.models.language.media_prefix import MediaPrefix
 from mm.models.language.tokenizer import LanguageTokenizer, make_byte_alphabet
 from mm.models.language.tokenizer import Vocabulary as TokenizerVocabulary
+from mm.numerics import Float32, Float64
 from tests.models.language.media_prefix.prefixes import TINY, AnImage, random_prefix_weights
 from tests.models.language.models import DENSE, random_weights
 
@@ -27,6 +29,7 @@ CONFIG = replace(
 )
 WEIGHTS = random_weights(CONFIG)
 PREFIX = MediaPrefix(TINY, random_prefix_weights(TINY))
+VECTOR = np.random.default_rng(0).standard_normal(TINY.vector_size, np.float32)
 NUM_BLOCKS, BLOCK_SIZE, MAX_TOKENS = 200, 8, 4
 
 
@@ -55,8 +58,53 @@ def test_captioner_gives_each_image_what_it_gets_alone() -> None:
         prompt = (*before, *[0] * len(embeddings), *after)
         request = Request("one", prompt, SamplingParams(max_tokens=MAX_TOKENS), (MediaSpan(len(before), embeddings),))
         (output,) = make_search().generate([request])
-        assert captions[number] == clean_caption(TOKENIZER.decode(output.token_ids))
-    assert len(set(captions.values())) > 1, "the images make a difference"
+        text = clean_caption(TOKENIZER.decode(output.best.token_ids))
+        assert captions[number] == GeneratedCaption(text, pytest.approx(output.best.mean_logprob, abs=1e-5))
+    assert len({caption.text for caption in captions.values()}) > 1, "the images make a difference"
+
+
+class FixedPrefix:
+    """The prefix of the map, with one vector for all images: theirs is that of the similarity."""
+
+    num_tokens = len(PREFIX.embed_image(np.zeros((7, 7, TINY.map_channels), np.float32), VECTOR))
+
+    def embed_image(self, map_HWC: Float32, vector_D: Float32) -> Float32:
+        return PREFIX.embed_image(map_HWC, VECTOR)
+
+
+class LengthTexts:
+    """Texts are embedded by their number of characters."""
+
+    def embed(self, texts: Sequence[str]) -> Float32:
+        return np.array([[len(text)] for text in texts], np.float32)
+
+
+class NoHeads:
+    def score_objects(self, captions: Sequence[str], images_ND: Float32) -> Float64:
+        return np.zeros(len(captions))
+
+    def score_phrases(self, captions: Sequence[str], images_ND: Float32) -> Float64:
+        return np.zeros(len(captions))
+
+
+def test_captioner_with_ranking_selects_among_the_candidates_of_the_search() -> None:
+    images = [replace(image, vector_D=np.ones(1, np.float32)) for image in random_images(4)]
+    fixed = FixedPrefix()
+    before, after = encode_chat(TOKENIZER, caption_messages())
+    prompt = (*before, *[0] * fixed.num_tokens, *after)
+    selected = set()
+    for weight in (0.0, 0.5, -0.5, 1e6, -1e6):
+        ranking = CaptionRanking(LengthTexts(), NoHeads(), weight)
+        captions = dict(Captioner(make_search(), TOKENIZER, fixed, MAX_TOKENS, ranking).caption(images))
+        for number, image in enumerate(images):
+            media = (MediaSpan(len(before), fixed.embed_image(image.map_HWC, image.vector_D)),)
+            (output,) = make_search().generate([Request("one", prompt, SamplingParams(max_tokens=MAX_TOKENS), media)])
+            texts = [clean_caption(TOKENIZER.decode(candidate.token_ids)) for candidate in output.candidates]
+            logprobs = [candidate.mean_logprob for candidate in output.candidates]
+            scores = [logprob + weight * len(text) for logprob, text in zip(logprobs, texts, strict=True)]
+            assert captions[number].text == texts[int(np.argmax(scores))]
+        selected.add(tuple(captions[number].text for number in range(4)))
+    assert len(selected) > 1, "the weight makes a difference"
 
 
 def test_captioner_reads_images_when_there_is_room_for_them() -> None:

@@ -156,10 +156,12 @@ def test_engine_passes_the_expert_bias_of_each_sequence_and_shares_no_prefix_bet
     assert biases[-1] is None
 
 
-@pytest.mark.parametrize("bias", [np.zeros((3, 2), np.float32), np.full((2, 3), np.nan, np.float32)])
+@pytest.mark.parametrize(
+    "bias", [np.zeros((3, 2), np.float32), np.full((2, 3), np.nan, np.float32), np.full((2, 3), -1.1, np.float32)]
+)
 def test_engine_refuses_an_expert_bias_of_another_model(bias: np.ndarray) -> None:
     engine = make_engine(replace(ROOMY, expert_bias_shape=(2, 3)))
-    with pytest.raises(InvalidInput, match=r"must be \(2, 3\) finite numbers"):
+    with pytest.raises(InvalidInput, match=r"must be \(2, 3\) numbers from -1 to 1"):
         engine.add(Request("biased", (1,), GREEDY, expert_bias=bias))
     assert not engine.has_requests
 
@@ -291,7 +293,8 @@ def test_add_with_bad_input_names_the_cause() -> None:
     [
         ({"max_tokens": 0}, "max_tokens"), ({"temperature": -0.1}, "temperature"), ({"temperature": float("nan")}, "temperature"),
         ({"top_p": 0.0}, "top_p"), ({"top_p": 1.1}, "top_p"), ({"top_k": -1}, "top_k"), ({"seed": 2**63}, "seed"),
-        ({"stop": ("",)}, "stop"), ({"logprobs": 21}, "logprobs"),
+        ({"stop": ("",)}, "stop"),
+        ({"stop": ("a" * 1001,)}, "stop"), ({"logprobs": 21}, "logprobs"),
     ],
 )  # fmt: skip
 def test_sampling_params_out_of_range_are_named(values: dict[str, object], cause: str) -> None:

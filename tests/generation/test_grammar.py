@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import is_valid
 
-from mm.errors import InvalidInput
+from mm.errors import InvalidInput, TooLarge
 from mm.generation import Choice, Engine, EngineConfig, JsonSchema, Pattern, Request, SamplingParams, TaggedJson, Vocabulary
-from mm.generation.grammar import GrammarCompiler
+from mm.generation.grammar import MAX_CHARS, GrammarCompiler
 from tests.generation.hash_model import HashRunner, generate_alone
 from tests.generation.requests import generate, joined
 
@@ -92,11 +92,12 @@ def test_grammar_survives_preemption() -> None:
 @pytest.mark.parametrize(
     "grammar",
     [JsonSchema("{"), JsonSchema("[]"), JsonSchema('{"type": "nope"}'), JsonSchema('{"not": {}}'),
+     JsonSchema('{"type": "integer", "multipleOf": 999983}'), TaggedJson("a", '{"multipleOf": 999983}', is_optional=False),
      JsonSchema('{"type": "string", "minLength": 5, "maxLength": 2}'), JsonSchema('{"$ref": "#/nope"}'), Choice(()),
      Choice(("",))],
     ids=str,
 )  # fmt: skip
-def test_grammar_that_cannot_be_used_is_rejected_when_added(grammar: Choice | JsonSchema) -> None:
+def test_grammar_that_cannot_be_used_is_rejected_when_added(grammar: Choice | JsonSchema | TaggedJson) -> None:
     engine = make_engine()
     with pytest.raises(InvalidInput):
         engine.add(request_with(grammar, 1))
@@ -139,6 +140,15 @@ def test_pattern_that_is_no_expression_raises_invalid_input() -> None:
     engine = make_engine()
     with pytest.raises(InvalidInput, match="The grammar cannot be used"):
         engine.add(request_with(Pattern("("), 1))
+
+
+@pytest.mark.parametrize(
+    "grammar", [JsonSchema('{"const": "%s"}' % ("a" * MAX_CHARS)), Choice(("ab",) * MAX_CHARS)], ids=["schema", "choice"]
+)
+def test_grammar_over_the_limit_raises_too_large(grammar: Choice | JsonSchema) -> None:
+    engine = make_engine()
+    with pytest.raises(TooLarge, match="100,000"):
+        engine.add(request_with(grammar, 1))
 
 
 def test_forced_text_has_tokens_of_byte_level_bpe() -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,16 +15,16 @@ from itertools import count
 import psutil
 import pytest
 
-from mm.errors import GenerationInterrupted, InvalidInput, MMError, TooLarge, Unavailable
-from mm.generation import Request, RequestOutput, SamplingParams
+from mm.errors import GenerationFailed, GenerationInterrupted, InvalidInput, MMError, TooLarge, Unavailable
+from mm.generation import JsonSchema, Request, RequestOutput, SamplingParams
 from mm.generation.process import EngineProcess
 from tests.generation.hash_model import SMALL, generate_alone
 from tests.generation.process_engines import FAIL, STALL, make_engine, make_no_engine
 from tests.generation.requests import joined
+from tests.waiting import LIMIT_SECONDS, call_when_available, wait_for
 
 pytestmark = pytest.mark.xdist_group("generation process")
 
-LIMIT_SECONDS = 120.0
 LONG = SamplingParams(max_tokens=1500, seed=1, ignore_eos=True)
 SHORT = SamplingParams(max_tokens=20, seed=2)
 IDS = map(str, count())
@@ -43,13 +42,7 @@ def request(*prompt: int, params: SamplingParams = SHORT) -> Request:
 
 def generate_when_ready(engine: EngineProcess, new_request: Request) -> list[RequestOutput]:
     """The outputs, from the engine that follows a failed one."""
-    end = time.monotonic() + LIMIT_SECONDS
-    while True:
-        try:
-            return list(engine.generate(new_request))
-        except Unavailable:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+    return call_when_available(lambda: list(engine.generate(new_request)))
 
 
 def test_process_streams_the_same_as_each_request_alone(engine: EngineProcess) -> None:
@@ -77,14 +70,23 @@ def test_process_rejects_what_the_engine_rejects(engine: EngineProcess) -> None:
         list(engine.generate(request(99)))
 
 
+def test_request_that_fails_when_it_is_added_does_not_end_the_others(engine: EngineProcess) -> None:
+    generate_when_ready(engine, request())
+    stream = engine.generate(long := request(params=replace(LONG, max_tokens=100)))
+    outputs = [next(stream)]
+    nested = JsonSchema("[" * 100_000)  # RecursionError in the parser
+    with pytest.raises(GenerationFailed, match="RecursionError"):
+        list(engine.generate(request(params=SamplingParams(grammar=nested))))
+    assert joined([*outputs, *stream]) == generate_alone(long, SMALL)
+
+
 def test_closed_iterator_cancels_the_request(engine: EngineProcess) -> None:
     generate_when_ready(engine, request())
     stream = engine.generate(request(params=LONG))
     next(stream)
     stream.close()
-    end = time.monotonic() + LIMIT_SECONDS
-    while b'vllm:request_success_total{finished_reason="abort"}' not in engine.report_metrics():
-        assert time.monotonic() < end
+    metric = b'vllm:request_success_total{finished_reason="abort"}'
+    wait_for(lambda: metric in engine.report_metrics(), "the end of the cancelled request")
     assert b"vllm:num_requests_running 0.0" in report_after_a_step(engine)
 
 
@@ -120,6 +122,38 @@ def test_stalled_process_is_killed_and_started_again() -> None:
             list(engine.generate(request(STALL)))
         after = request(5, 5)
         assert joined(generate_when_ready(engine, after)) == generate_alone(after, SMALL)
+
+
+def test_requests_are_submitted_without_waiting_for_a_busy_process() -> None:
+    """An event loop submits requests: it must not stop while a step of the child takes long."""
+    results: list[RequestOutput | MMError] = []
+    with EngineProcess(make_engine, stall_seconds=10.0, first_delay=0.01) as engine:
+        engine.submit(request(STALL), results.append)
+        for _ in range(300):  # more than the pipe holds
+            engine.submit(request(*[1] * 1000), results.append)
+        assert engine.pid is not None
+        os.kill(engine.pid, signal.SIGKILL)
+        assert joined(generate_when_ready(engine, after := request(5, 5))) == generate_alone(after, SMALL)
+    assert [type(result) for result in results] == [GenerationInterrupted] * 301
+
+
+def test_late_metrics_are_not_those_of_the_next_report(engine: EngineProcess) -> None:
+    generate_when_ready(engine, request())
+    for _ in range(3):
+        assert engine.report_metrics(seconds=0.0) == b""
+    before = num_generated(engine.report_metrics(LIMIT_SECONDS))
+    generate_when_ready(engine, request(params=replace(SHORT, ignore_eos=True)))
+    assert num_generated(engine.report_metrics(LIMIT_SECONDS)) == before + SHORT.max_tokens
+
+
+def num_generated(metrics: bytes) -> float:
+    (line,) = (line for line in metrics.splitlines() if line.startswith(b"vllm:generation_tokens_total"))
+    return float(line.split()[1])
+
+
+def test_engine_that_cannot_be_sent_to_a_process_is_reported_at_the_start() -> None:
+    with pytest.raises(Unavailable, match="pickle"), EngineProcess(lambda: make_engine()):
+        pass
 
 
 def test_engine_that_cannot_be_made_is_reported_at_the_start() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mm.generation import SamplingParams
-from mm.generation.sampler import sample_tokens, token_logprobs, uniform
+from mm.generation.sampler import make_row_sampling, sample_tokens, token_logprobs, uniform
 from mm.numerics import Float32
 
 
@@ -74,7 +74,8 @@ def batches(draw: st.DrawFn) -> tuple[Float32, list[SamplingParams], list[int], 
 @given(batches())
 def test_sampler_equals_the_reference_of_one_row(batch: tuple[Float32, list[SamplingParams], list[int], list[int]]) -> None:
     expected = [reference_sample(*row) for row in zip(*batch, strict=True)]
-    assert sample_tokens(*batch).tolist() == expected
+    logits, params, seeds, steps = batch
+    assert sample_tokens(logits, make_row_sampling(params, seeds, steps)).tolist() == expected
 
 
 @settings(max_examples=100, deadline=None)
@@ -83,11 +84,12 @@ def test_sampler_gives_a_row_the_same_token_in_any_batch(
     batch: tuple[Float32, list[SamplingParams], list[int], list[int]], random: object
 ) -> None:
     logits, params, seeds, steps = batch
-    together = sample_tokens(*batch).tolist()
+    together = sample_tokens(logits, make_row_sampling(params, seeds, steps)).tolist()
     order = list(range(len(params)))
     random.shuffle(order)  # type: ignore[attr-defined]
     part = order[: max(1, len(order) // 2)]
-    shuffled = sample_tokens(logits[part], [params[i] for i in part], [seeds[i] for i in part], [steps[i] for i in part])
+    sampling = make_row_sampling([params[i] for i in part], [seeds[i] for i in part], [steps[i] for i in part])
+    shuffled = sample_tokens(logits[part], sampling)
     assert shuffled.tolist() == [together[i] for i in part]
 
 
@@ -95,7 +97,7 @@ def test_sampler_gives_a_row_the_same_token_in_any_batch(
 def test_sampler_draws_from_the_distribution(params: SamplingParams) -> None:
     logits = np.random.default_rng(0).standard_normal(8).astype(np.float32)
     count = 20_000
-    tokens = sample_tokens(np.tile(logits, (count, 1)), [params] * count, [7] * count, list(range(count)))
+    tokens = sample_tokens(np.tile(logits, (count, 1)), make_row_sampling([params] * count, [7] * count, list(range(count))))
     kept = kept_tokens(logits.tolist(), params)
     observed = np.bincount(tokens, minlength=8)
     assert set(np.flatnonzero(observed)) == set(kept)
@@ -114,8 +116,15 @@ def test_uniform_numbers_are_uniform_and_uncorrelated(axis: str) -> None:
 def test_sampler_with_equal_logits_keeps_or_removes_them_together() -> None:
     logits = np.zeros((500, 4), np.float32)
     logits[:, 3] = -5
-    tokens = sample_tokens(logits, [SamplingParams(top_k=1)] * 500, [1] * 500, list(range(500)))
+    tokens = sample_tokens(logits, make_row_sampling([SamplingParams(top_k=1)] * 500, [1] * 500, list(range(500))))
     assert set(tokens.tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_sampler_of_logits_that_are_not_finite_returns_minus_one(temperature: float) -> None:
+    logits = np.array([[0, np.nan], [np.inf, 0], [-np.inf, -np.inf], [-np.inf, 2]], np.float32)
+    sampling = make_row_sampling([SamplingParams(temperature=temperature)] * 4, [1] * 4, [0] * 4)
+    assert sample_tokens(logits, sampling).tolist() == [-1, -1, -1, 1]
 
 
 def test_logprobs_equal_the_log_softmax_and_order_ties_by_token() -> None:

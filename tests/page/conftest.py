@@ -18,8 +18,9 @@ from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
 from tests.page.page_driver import PageDriver, open_page
 from tests.page.videos import SCENES, create_video, encode_jpeg
+from tests.waiting import wait_for
 from tests.workers.broker import Broker
-from tests.workers.process import WorkerProcess, wait_for
+from tests.workers.process import WorkerProcess
 from tests.workers.videos import SPEECH
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tests.api import media
 from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
 from tests.page.page_driver import PROCESSING_TIMEOUT_MS, PageDriver, open_page
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

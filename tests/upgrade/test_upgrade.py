@@ -20,7 +20,7 @@ import pytest
 from mm.keys import KeyFile
 from tests.graphs import with_graphs
 from tests.service_process import run_service
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("upgrade")
 

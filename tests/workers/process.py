@@ -6,12 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from mm.settings import Settings
+from tests.waiting import wait_for_exit
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,12 +37,12 @@ class WorkerProcess:
         """SIGKILL, as the kernel does when memory runs out."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(300)
+        wait_for_exit(self._process, "the worker")
 
     def terminate(self) -> int:
         """SIGTERM; returns the exit status."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(300)
+        return wait_for_exit(self._process, "the worker")
 
     @property
     def pid(self) -> int:
@@ -51,11 +50,3 @@ class WorkerProcess:
 
     def running(self) -> bool:
         return self._process.poll() is None
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 300.0) -> None:
-    """Check the condition every 20 ms; fails with `what` after `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not seen within {seconds:.0f} s: {what}"
-        time.sleep(0.02)

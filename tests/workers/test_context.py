@@ -13,8 +13,8 @@ from mm.errors import Unavailable
 from mm.media.sandbox.report import LayerReport
 from mm.settings import Settings
 from tests.api import media
+from tests.waiting import wait_for
 from tests.workers.conftest import SWEEP_SECONDS, Home
-from tests.workers.process import wait_for
 from workers import context_owner as module
 from workers.context import WorkerContext
 from workers.context_owner import ContextOwner

@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from tests.api import media
+from tests.waiting import wait_for
 from tests.workers.conftest import Home, work
-from tests.workers.process import WorkerProcess, wait_for
+from tests.workers.process import WorkerProcess
 from tests.workers.videos import SPEECH, create_video
 from workers.context import WorkerContext
 from workers.messaging.dispatch import Dispatcher

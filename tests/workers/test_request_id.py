@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from indexes.catalog.queue.work_metrics import BOUNDS
 from tests.api import media
 from tests.api.conftest import run_server
+from tests.waiting import wait_for
 from tests.workers.conftest import Home
-from tests.workers.process import WorkerProcess, wait_for
+from tests.workers.process import WorkerProcess
 
 if TYPE_CHECKING:
     import pytest

@@ -11,8 +11,8 @@ import pytest
 from mm.errors import Unavailable
 from tests.api import media
 from tests.indexes.conftest import Clock
+from tests.waiting import wait_for
 from tests.workers.conftest import LEASE_SECONDS, SWEEP_SECONDS, Home
-from tests.workers.process import wait_for
 from tests.workers.videos import create_video
 from workers.context import WorkerContext
 from workers.stall_detector import StallDetector

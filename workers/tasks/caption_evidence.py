@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from indexes.catalog.records import CaptionScene, LeasedCaptions
     from indexes.storage.shards import ShardStore
+    from mm.generation.caption_ranking import GeneratedCaption
     from mm.spaces import Space
     from mm.spaces.types import Vector
 
@@ -27,9 +28,9 @@ class WrittenCaption:
     confidence: float = 0.0
 
 
-def judge_caption(space: Space, text: str, image: Vector) -> WrittenCaption:
-    """A caption with the probability that it describes its image (D,)."""
-    return WrittenCaption(text, measure_confidence(space, text, image))
+def judge_caption(space: Space, caption: GeneratedCaption, image: Vector) -> WrittenCaption:
+    """A caption with the probability that it is right about its image (D,)."""
+    return WrittenCaption(caption.text, measure_confidence(space, caption.text, image, caption.logprob))
 
 
 def find_known_caption(leased: LeasedCaptions, scene: CaptionScene) -> WrittenCaption | None:
@@ -43,10 +44,10 @@ def write_caption_shard(
     space: Space,
     written: Sequence[tuple[CaptionScene, WrittenCaption]],
     version: str,
-    least_confidence: float,
+    min_confidence: float,
 ) -> list[NewCaption]:
     """Write one shard of the captions that are searched. Returns all, with their evidence."""
-    searched = [(scene, caption) for scene, caption in written if caption.confidence >= least_confidence]
+    searched = [(scene, caption) for scene, caption in written if caption.confidence >= min_confidence]
     evidence = {}
     if searched:
         segments = caption_segments(space, [(scene.start, scene.end, caption.text) for scene, caption in searched])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mm.errors import MMError
+from mm.generation.caption_ranking import CaptionRanking
 from mm.runtimes.memory import release_memory
 from mm.spaces.encode.frames import longest_decoded_side
 from workers.tasks.caption_evidence import WrittenCaption, find_known_caption, judge_caption, write_caption_shard
@@ -136,9 +137,9 @@ class _Writer:
         if not items:
             return
         started: list[tuple[_Item, int, Vector]] = []
-        for place, text in self._load_captioner().caption(self._read_images(items, started)):
+        for place, caption in self._load_captioner().caption(self._read_images(items, started)):
             item, number, vector_D = started[place]
-            item.captions[number] = judge_caption(self._space, text, vector_D)
+            item.captions[number] = judge_caption(self._space, caption, vector_D)
             self._context.record_heartbeat()
             if None not in item.captions:
                 yield item
@@ -182,7 +183,7 @@ class _Writer:
 
     def _load_captioner(self) -> ImageCaptioner:
         if self._captioner is None:
-            self._captioner = self._model.load()
+            self._captioner = self._model.load(CaptionRanking(self._space.text, self._space.caption_heads))
             self._context.record_progress()
         return self._captioner
 
@@ -191,8 +192,8 @@ class _Writer:
         context, leased, num_done = self._context, item.leased, item.num_done
         done = zip(item.scenes[:num_done], item.captions, strict=False)
         written = [(scene, caption) for scene, caption in done if caption is not None and caption.text]
-        least = context.settings.caption_confidence
-        captions = write_caption_shard(context.store.shards, self._space, written, self._model.version, least)
+        min_confidence = context.settings.caption_confidence
+        captions = write_caption_shard(context.store.shards, self._space, written, self._model.version, min_confidence)
         rest = leased.scenes[num_done:]
         next_segment = rest[0].segments[0] if rest else None
         detail = None if item.failure is None else describe_error(item.failure, context.settings.root)

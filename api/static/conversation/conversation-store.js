@@ -5,8 +5,8 @@ import { createStore } from "../ui/store.js";
 
 export const MAX_ROUNDS = 15;
 
-/** `rounds`: [{id, question, query, answer, state}], where `query` is the text of the question; `state` is what the next question refines, or null; `usesAgent`: whether the model may
- *  call tools. */
+/** `rounds`: [{id, question, query, answer, state}], where `query` is the text of the question; `state`: what the next question
+ *  refines, or null; `usesAgent`: whether the model may call tools. */
 export const conversation = createStore({ isOpen: false, rounds: [], state: null, usesAgent: false });
 let currentRequest = null; // AbortController of the running round
 let lastId = 0;

@@ -1,4 +1,4 @@
-// The chapters of a video or audio item: requested by a button, because a language model writes them.
+// The chapters of a video or audio item: requested by a button, because all of its scenes are read for them.
 
 import { ExportMenu } from "../answer/export-menu.js";
 import { formatSummary } from "../answer/export.js";

@@ -77,15 +77,20 @@ class UncaptionedRows(CatalogMixin):
     ) -> list[LeasedCaptions]:
         """Lease up to `max_items` items whose captions are due, and count an attempt for each.
 
-        An item whose last `max_attempts` leases ended without `add_captions` is not leased.
+        An item whose last attempt failed is leased alone, after all others, so that an item that
+        ends each worker does not use up the attempts of other items. An item whose last
+        `max_attempts` leases ended without `add_captions` is not leased.
         """
         now = self._clock()
         is_due = _is_due(space, now, max_attempts, reuse_only)
+        due = select(Uncaptioned.item_pk).where(*is_due)
+        first = due.where(Uncaptioned.attempts == 0).order_by(Uncaptioned.item_pk).limit(max_items)
+        failed = due.order_by(Uncaptioned.attempts, Uncaptioned.item_pk).limit(1)
         with self._database.write() as session:
-            first = select(Uncaptioned.item_pk).where(*is_due).order_by(Uncaptioned.item_pk).limit(max_items)
+            item_pks = session.scalars(first).all() or session.scalars(failed).all()
             leased = (
                 update(Uncaptioned)
-                .where(Uncaptioned.item_pk.in_(first.scalar_subquery()), *is_due)
+                .where(Uncaptioned.item_pk.in_(item_pks), *is_due)
                 .values(owner=owner, leased_until=now + seconds, attempts=Uncaptioned.attempts + 1)
                 .returning(Uncaptioned.item_pk, Uncaptioned.next_segment)
             )

@@ -21,6 +21,7 @@ MAX_UNDECIDED_WORDS = 9
 """Words of a message that is classified by examples, at most."""
 _PREVIOUS = re.compile(r"\b(?:previous|last|prior|former)\b", re.IGNORECASE)
 """Of a message that goes back where no moment is selected that something could come before."""
+_ASKING = re.compile(r"(?:(?:and|so|but|then) )*(?:what|when|where|who|whose|why|how|which)\b", re.IGNORECASE)
 _REFINEMENTS = frozenset(("only_item", "without", "also"))
 
 
@@ -102,4 +103,6 @@ def _is_undecided(message: str, command: Command) -> bool:
     if any(is_object_name(word) for word in words if word not in QUESTION_WORDS):
         return False
     question = parse_question(message)
-    return question.attribute is None and (question.kind == "search" or not has_content(question.text))
+    if question.attribute is not None or question.kind == "search":
+        return question.attribute is None
+    return not (_ASKING.match(message) or has_content(question.text))

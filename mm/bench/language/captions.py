@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from mm.bench.meter import Meter
 from mm.generation.builtin_captioner import MAX_NUM_PROMPTS, load_captioner
+from mm.generation.caption_ranking import CaptionRanking
+from mm.generation.captioner import BEAM_WIDTH
 from mm.models.image.sample_photos import load_sample_photos
 from mm.spaces import load_space
 
@@ -52,17 +54,19 @@ HEAD = ("| method | captioned | photos/s | CPU ms a photo | median s | peak MB |
 
 
 def measure(settings: Settings, additions: Path, num_photos: int, num_alone: int, widths: Sequence[int]) -> list[Row]:
-    """Caption decoded photos: `num_photos` queued ones, and `num_alone` one at a time, for each
-    width of the beam search.
+    """Caption decoded photos: `num_photos` queued ones, and `num_alone` one at a time.
 
-    The photos are those of scikit-image, again and again. Raises as `load_captioner`.
+    First as the library captions them, with the candidates of the search ranked by the image, then
+    without ranking for each width of the search. The photos are those of scikit-image, again and
+    again. Raises as `load_captioner`.
     """
-    photos, tower = load_sample_photos(), load_space("lite", settings).image_maps
+    photos, space = load_sample_photos(), load_space("lite", settings)
+    tower, ranking = space.image_maps, CaptionRanking(space.text, space.caption_heads)
     rows = []
-    for width in widths:
-        captioner = load_captioner(settings, additions, width)
+    for width, is_ranked in [(BEAM_WIDTH, True), *((width, False) for width in widths)]:
+        captioner = load_captioner(settings, additions, width, ranking if is_ranked else None)
         _caption_alone(captioner, tower, photos[0])  # the first call of a session is slower
-        search = "greedy" if width == 1 else f"beam {width}"
+        search = ("greedy" if width == 1 else f"beam {width}") + (" ranked" if is_ranked else "")
         rows += [
             _measure_alone(f"{search}, one at a time", captioner, tower, photos, num_alone),
             _measure_queued(f"{search}, {MAX_NUM_PROMPTS} at once", captioner, tower, photos, num_photos),
@@ -82,13 +86,13 @@ def _measure_alone(name: str, captioner: ImageCaptioner, tower: ImageMapTower, p
 
 def _measure_queued(name: str, captioner: ImageCaptioner, tower: ImageMapTower, photos: Sequence[RGB], count: int) -> Row:
     with Meter() as meter:
-        texts = [text for _, text in captioner.caption(_encode(tower, islice(cycle(photos), count)))]
+        texts = [caption.text for _, caption in captioner.caption(_encode(tower, islice(cycle(photos), count)))]
     return Row(name, count, sum(map(bool, texts)), meter.seconds, meter.cpu, meter.peak)
 
 
 def _caption_alone(captioner: ImageCaptioner, tower: ImageMapTower, photo: RGB) -> str:
-    ((_, text),) = captioner.caption(tower.encode([photo]))
-    return text
+    ((_, caption),) = captioner.caption(tower.encode([photo]))
+    return caption.text
 
 
 def _encode(tower: ImageMapTower, photos: Iterator[RGB]) -> Iterator[ImageFeatures]:

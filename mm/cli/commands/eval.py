@@ -17,6 +17,7 @@ import click
 
 from mm.cli import options
 from mm.cli.commands import eval_answers, eval_language
+from mm.cli.commands.eval_language import split
 
 if TYPE_CHECKING:
     from mm.evaluation.languages import Tables
@@ -40,9 +41,6 @@ command.add_command(eval_language.expert_preference)
 
 
 root = click.option("--root", type=options.FOLDER, required=True, help="Folder of the data set, laid out as in its CARD.md.")
-split = click.option(
-    "--split", default="dev", show_default=True, help="Split of the data set; test only for final results, by explicit choice."
-)
 image_weights = click.option("--weights", type=options.FILE, help="Weights of the image tower; default: the shipped ones.")
 runtime = click.option("--runtime", default="onnxruntime", show_default=True, help="Runtime of the tower; see MM_RUNTIME.")
 larger_space = click.option("--space", help="Evaluate a larger space instead, openclip:MODEL/PRETRAINED+sound.")

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from mm.cli.demo.captions import wait_for_captions
+from mm.cli.demo.captions import describe_captions, wait_for_captions
 from mm.cli.demo.dataset import AUDIO, QUERIES, SCENES, VIDEO
 from mm.cli.demo.fixtures import make_fixtures
 from mm.cli.demo.ground_truth import build_ground_truth
@@ -54,11 +54,14 @@ def run(page: Path) -> int:
             write_page(page, results, captions, answers, client)
             print_progress("stopping")
     print_results(results)
-    print_answers(answers)
+    print_answers(answers, item_names)
     num_wrong = sum(not result.is_correct for result in results)
     num_wrong_answers = sum(not answer.is_correct for answer in answers)
-    click.echo(f"{len(results) - num_wrong} of {len(results)} results are correct. The page is {page}.")
+    click.echo(f"{len(results) - num_wrong} of {len(results)} results are correct.")
     click.echo(f"{len(answers) - num_wrong_answers} of {len(answers)} answers are correct.")
+    if captions:
+        click.echo(describe_captions(captions))
+    click.echo(f"The page is {page}.")
     return num_wrong + num_wrong_answers
 
 

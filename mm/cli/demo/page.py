@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 from mm.cli.answers import format_citation
+from mm.cli.demo.captions import PhotoCaption, describe_captions
 from mm.cli.demo.queries import JudgedHit, Result
 from mm.cli.demo.questions import JudgedAnswer
 from mm.cli.format import format_evidence, format_score, format_span
@@ -53,9 +54,9 @@ figcaption { margin-top: .5rem; font-size: .9rem; overflow-wrap: anywhere }
 
 
 def write_page(
-    path: Path, results: list[Result], captions: Mapping[str, str], answers: Sequence[JudgedAnswer], client: Client
+    path: Path, results: list[Result], captions: Sequence[PhotoCaption], answers: Sequence[JudgedAnswer], client: Client
 ) -> None:
-    """Write the page with thumbnails from the service; `captions` are those of photos by name."""
+    """Write the page with thumbnails from the service."""
     num_correct = sum(result.is_correct for result in results)
     sections = "\n".join(_section(result, client) for result in results)
     document = f"""<!doctype html>
@@ -73,7 +74,7 @@ def write_page(
 </header>
 {sections}
 {_answer_section(answers)}
-{_caption_section(captions)}
+{_caption_section(captions, client)}
 </body>
 </html>
 """
@@ -99,23 +100,32 @@ def _answer_section(answers: Sequence[JudgedAnswer]) -> str:
     return f"<section><h2>Questions, answered with citations</h2><ul>{rows}</ul></section>"
 
 
-def _caption_section(captions: Mapping[str, str]) -> str:
+def _caption_section(captions: Sequence[PhotoCaption], client: Client) -> str:
     if not captions:
         return ""
-    rows = "".join(f"<li><b>{escape(name)}</b><br>{escape(text)}</li>" for name, text in captions.items())
-    return f"<section><h2>Captions of the photos, written by the language model</h2><ul>{rows}</ul></section>"
+    rows = "".join(
+        f'<li><figure><img src="{_thumbnail(client, caption.item_id, 0.0)}" alt="">'
+        f"<figcaption><b>{escape(caption.name)}</b><br>{escape(caption.text)}</figcaption></figure></li>"
+        for caption in captions
+        if caption.text is not None
+    )
+    heading = "Captions of the photos, written by the language model"
+    return f'<section><h2>{heading}</h2><p class="soft">{describe_captions(captions)}</p><ul>{rows}</ul></section>'
 
 
 def _hit(judged: JudgedHit, client: Client) -> str:
     hit = judged.hit
-    thumbnail = client.thumbnail(hit.item.id, time=hit.best_start, size=THUMBNAIL_PIXELS)
-    source = _data_url("image/webp", thumbnail)
+    source = _thumbnail(client, hit.item.id, hit.best_start)
     time_range = f" {format_span(hit.start, hit.end)}"
     evidence = format_evidence(hit.evidence)
     caption = f"<b>{escape(judged.medium)}</b>{time_range} · {format_score(hit.score)}<br>{escape(evidence)}"
     frame = "true" if judged.is_correct else ""
     name = escape(f"{judged.medium}{time_range}", quote=True)
     return f'<li class="{frame}"><figure><img alt="{name}" src="{source}"><figcaption>{caption}</figcaption></figure></li>'
+
+
+def _thumbnail(client: Client, item_id: str, seconds: float) -> str:
+    return _data_url("image/webp", client.thumbnail(item_id, time=seconds, size=THUMBNAIL_PIXELS))
 
 
 def _data_url(media_type: str, data: bytes) -> str:

@@ -53,12 +53,20 @@ def ask_questions(
     return judged
 
 
-def print_answers(answers: Sequence[JudgedAnswer]) -> None:
-    """Print each question with its answer and the cited moments."""
+def print_answers(answers: Sequence[JudgedAnswer], item_names: Mapping[str, str]) -> None:
+    """Print each question with its answer and the cited moments.
+
+    Answers name files as they were uploaded; the last line has their names in the data set.
+    """
+    cited: dict[str, str] = {}
     for judged in answers:
         click.echo(f"{'✓' if judged.is_correct else '✗'} {judged.question}")
         print_answer(judged.answer)
-    click.echo()
+        click.echo()
+        cited |= {citation.name: item_names[citation.item_id] for citation in judged.answer.citations}
+    if cited:
+        pairs = ", ".join(f"{name} is {cited[name]}" for name in sorted(cited))
+        click.echo(f"Files are uploaded under names that do not describe them: {pairs}.")
 
 
 def _is_correct(answer: Answer, targets: Sequence[Target], item_names: Mapping[str, str]) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mm.cli.diagnosis.results import first_line, optional
-from mm.errors import Corrupt
+from mm.cli.diagnosis.catalog_count import has_library, read_count
+from mm.cli.diagnosis.results import optional
+from mm.errors import Corrupt, Unavailable
 from mm.schemas import Check
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ COUNT = "SELECT count(*) FROM uncaptioned u, library l WHERE u.space = coalesce(
 
 def check_captions(settings: Settings) -> Check:
     """Count the items whose captions are not written, and say whether a worker will write them."""
-    import sqlalchemy
-
     from mm.generation.caption_model import find_caption_model
 
     if settings.captions == "off":
@@ -28,14 +27,12 @@ def check_captions(settings: Settings) -> Check:
         return _info(str(error), ok=False)
     if model is None:
         return _info("No captioner: the trained weights of the language model are not installed.", ok=True)
-    if not settings.database_url and not (settings.root / "catalog.db").exists():
+    if not has_library(settings):
         return _info("There is no library yet.", ok=True)
     try:
-        engine = sqlalchemy.create_engine(settings.catalog_url, poolclass=sqlalchemy.NullPool)
-        with engine.connect() as connection:
-            count = int(connection.execute(sqlalchemy.text(COUNT)).scalar_one())
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError) as error:
-        return _info(f"Items without captions cannot be counted: {first_line(error)}.", ok=False)
+        count = read_count(settings, COUNT)
+    except Unavailable as error:
+        return _info(f"Items without captions cannot be counted: {error}.", ok=False)
     if count == 0:
         return _info("All images and videos have captions.", ok=True)
     return _info(f"The captions of {count:,} items are not written yet; a worker writes them when no job is waiting.", ok=False)

@@ -25,7 +25,7 @@ def check_language(settings: Settings) -> Check:
                 return _info("The language model is disabled (MM_LANGUAGE=off).", ok=True)
             return _info(f"{_describe(settings, models.default)} {_recommend()}", ok=True)
     except MMError as error:
-        return _info(f"{first_line(error)} {_recommend()}", ok=False)
+        return _info(f"{first_line(error)}. {_recommend()}", ok=False)
 
 
 def _describe(settings: Settings, model: ChatModel) -> str:

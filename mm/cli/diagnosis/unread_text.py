@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from mm.cli.diagnosis.results import first_line, optional
+from mm.cli.diagnosis.catalog_count import has_library, read_count
+from mm.cli.diagnosis.results import optional
+from mm.errors import Unavailable
 from mm.schemas import Check
 
 if TYPE_CHECKING:
@@ -17,16 +19,12 @@ RECOGNIZER = "rapidocr_onnxruntime"
 
 def check_unread_text(settings: Settings) -> Check:
     """Count the images whose text was not recognized while they were encoded."""
-    import sqlalchemy
-
-    if not settings.database_url and not (settings.root / "catalog.db").exists():
+    if not has_library(settings):
         return _info("There is no library yet.", ok=True)
     try:
-        engine = sqlalchemy.create_engine(settings.catalog_url, poolclass=sqlalchemy.NullPool)
-        with engine.connect() as connection:
-            count = int(connection.execute(sqlalchemy.text(COUNT)).scalar_one())
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError) as error:
-        return _info(f"Images with unrecognized text cannot be counted: {first_line(error)}.", ok=False)
+        count = read_count(settings, COUNT)
+    except Unavailable as error:
+        return _info(f"Images with unrecognized text cannot be counted: {error}.", ok=False)
     if count == 0:
         return _info("Text has been recognized in all images.", ok=True)
     return _info(f"Text in {count:,} images has not been recognized; {_next_step(settings)}.", ok=False)

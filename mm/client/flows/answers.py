@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
-
-from mm.client.responses import parse_body, parse_error
-from mm.client.steps import Close, Flow, OpenStream, ReadLine, Send, Stream
+from mm.client.responses import parse_body, parse_error, parse_event
+from mm.client.steps import SILENCE_SECONDS, Close, Flow, OpenStream, ReadLine, Send, Stream
 from mm.errors import Unavailable
 from mm.schemas import Answer, AskRequest, Filters, Round, SentenceEvent, Summary, SummaryRequest
 
 PATH, OK = "/v1/ask", 200
-SILENCE_SECONDS = 600.0
-"""Maximum time between two events: a long prompt takes a while on a processor."""
-M = TypeVar("M", bound=BaseModel)
 
 
 def ask(
@@ -32,8 +26,9 @@ def ask(
 
     `conversation` has the rounds before, oldest first, at most 15: `Round(query=question,
     answer=answer.text, state=answer.state)`. `on_sentence` receives each sentence as it is written;
-    leaving the call early cancels the rest. Raises `InvalidInput`, `TooLarge`, `TooMany`,
-    `Unavailable`.
+    leaving the call early cancels the rest. Raises `InvalidInput`, `NotFound` for an unknown item,
+    `TooLarge`, `TooMany`, `GenerationFailed`, `Unavailable`, and `GenerationInterrupted` for a
+    request that may be sent again.
     """
     request = AskRequest.model_construct(
         query=query,
@@ -52,11 +47,11 @@ def ask(
         while True:
             name, data = yield from _read_event(stream)
             if name == "sentence":
-                on_sentence(_parse(data, SentenceEvent, stream))
+                on_sentence(parse_event(data, SentenceEvent, stream.response.url))
             elif name == "error":
                 raise parse_error(replace(stream.response, status=500, body=data.encode()))
             elif name == "done":
-                return _parse(data, Answer, stream)
+                return parse_event(data, Answer, stream.response.url)
     finally:
         yield from Close(stream)
 
@@ -74,13 +69,6 @@ def _read_event(stream: Stream) -> Flow[tuple[str, str]]:
             data = line.removeprefix("data:").strip()
         elif line == "" and name:
             return name, data
-
-
-def _parse(data: str, schema: type[M], stream: Stream) -> M:
-    try:
-        return schema.model_validate_json(data)
-    except ValidationError as error:
-        raise Unavailable(f"{stream.response.url} sent an invalid event.") from error
 
 
 def summarize(item_id: str) -> Flow[Summary]:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from mm.client.files import encode_file, make_data_url
-from mm.client.responses import parse_body, parse_error, parse_openai_error
-from mm.client.steps import Close, Flow, OpenStream, ReadLine, Send, Stream
+from mm.client.responses import parse_body, parse_error, parse_event, parse_openai_error
+from mm.client.steps import SILENCE_SECONDS, Close, Flow, OpenStream, ReadLine, Send, Stream
 from mm.errors import GenerationInterrupted, Unavailable
 from mm.schemas import ChatCompletion, ChatCompletionChunk, Item
 
 PATH = "/v1/chat/completions"
-SILENCE_SECONDS = 600.0
-"""Maximum time between two events: a long prompt takes a while on a processor."""
 AUDIO_SUFFIXES = frozenset({".wav", ".mp3", ".ogg", ".opus", ".flac", ".m4a", ".aac"})
 
 Media = str | Item | Path | bytes
@@ -24,7 +19,6 @@ Media = str | Item | Path | bytes
 image."""
 Message = Mapping[str, object]
 """A message in OpenAI's format."""
-M = TypeVar("M", bound=BaseModel)
 
 
 def chat(
@@ -139,14 +133,7 @@ class TextStream:
                 return None
             if (error := parse_openai_error(data)) is not None:
                 raise error
-            return _parse_event(data, ChatCompletionChunk, self._stream)
-
-
-def _parse_event(data: str, schema: type[M], stream: Stream) -> M:
-    try:
-        return schema.model_validate_json(data)
-    except ValidationError as error:
-        raise Unavailable(f"{stream.response.url} sent an invalid event.") from error
+            return parse_event(data, ChatCompletionChunk, self._stream.response.url)
 
 
 def _build_part(media: Media) -> dict[str, object]:

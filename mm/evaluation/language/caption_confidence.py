@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from mm.data.language.captions import make_sentences
 from mm.errors import InvalidInput
-from mm.metrics.bootstrap import bootstrap
+from mm.metrics.auc import auc
+from mm.metrics.bootstrap import bootstrap, bootstrap_rows
 from mm.metrics.language.captions import tokenize_references
 from mm.metrics.language.objects import count_objects
 from mm.metrics.language.ptb_tokenizer import tokenize
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mm.data.captioned_images import CaptionedImage
+    from mm.generation.caption_ranking import GeneratedCaption
     from mm.metrics.language.objects import ObjectWords
-    from mm.numerics import Float32
+    from mm.numerics import Float32, Float64
     from mm.spaces import Space
 
 
@@ -32,7 +35,7 @@ def evaluate_confidence(
     space: Space,
     rows: Sequence[CaptionedImage],
     images_ND: Float32,
-    captions: Sequence[str],
+    captions: Sequence[GeneratedCaption],
     thresholds: Sequence[float],
     words: ObjectWords | None = None,
 ) -> Report:
@@ -41,13 +44,14 @@ def evaluate_confidence(
     `images_ND` are the vectors of the images, `captions` one for each. Raises `InvalidInput` when
     all captions are right, or all are wrong.
     """
-    references = tokenize_references([make_sentences(row.captions) for row in rows])
-    is_wrong_N = count_objects([tokenize(text) for text in captions], references, words).unsupported_C > 0
+    is_wrong_N = find_wrong_captions(rows, [caption.text for caption in captions], words)
     if is_wrong_N.all() or not is_wrong_N.any():
         raise InvalidInput(f"Of {len(rows)} captions {is_wrong_N.sum()} are wrong: there is nothing to separate.")
-    pairs = zip(captions, images_ND, strict=True)
-    confidence_N = np.array([measure_confidence(space, caption, image_D) for caption, image_D in pairs])
-    measures = [Measure("wrong captions", bootstrap(is_wrong_N))]
+    confidence_N = measure_confidences(space, captions, images_ND)
+    separation = bootstrap_rows(len(rows), None, lambda sample: np.array([_separate(confidence_N[sample], ~is_wrong_N[sample])]))[
+        0
+    ]
+    measures = [Measure("wrong captions", bootstrap(is_wrong_N)), Measure("area under the ROC curve", separation, is_share=False)]
     for threshold in thresholds:
         is_kept_N = confidence_N >= threshold
         measures += [
@@ -55,3 +59,23 @@ def evaluate_confidence(
             Measure(f"from {threshold:g}: wrong captions that are kept", bootstrap(is_kept_N[is_wrong_N])),
         ]
     return Report(f"{len(rows):,} captions, wrong ones with an object word that no reference supports", tuple(measures))
+
+
+def measure_confidences(space: Space, captions: Sequence[GeneratedCaption], images_ND: Float32) -> Float64:
+    """The confidence (N,) of each caption, as workers store it."""
+    pairs = zip(captions, images_ND, strict=True)
+    return np.array([measure_confidence(space, caption.text, image_D, caption.logprob) for caption, image_D in pairs])
+
+
+def find_wrong_captions(
+    rows: Sequence[CaptionedImage], captions: Sequence[str], words: ObjectWords | None = None
+) -> npt.NDArray[np.bool_]:
+    """Whether each caption (N,) names an object that no reference of its image supports."""
+    references = tokenize_references([make_sentences(row.captions) for row in rows])
+    is_wrong_N: npt.NDArray[np.bool_] = count_objects([tokenize(text) for text in captions], references, words).unsupported_C > 0
+    return is_wrong_N
+
+
+def _separate(confidence_N: Float64, is_right_N: npt.NDArray[np.bool_]) -> float:
+    """Area under the ROC curve; 0.5 for a bootstrap sample of one class."""
+    return 0.5 if is_right_N.all() or not is_right_N.any() else auc(confidence_N, is_right_N)

@@ -14,6 +14,7 @@ import numpy as np
 
 from mm.data.captioned_images import read_image
 from mm.data.language.captions import make_sentences
+from mm.generation.caption_ranking import GeneratedCaption
 from mm.metrics.language import caption_report
 from mm.metrics.report import Report
 
@@ -37,18 +38,27 @@ class Captions:
 
     by: str
     texts: tuple[str, ...]
+    logprobs: tuple[float, ...] = ()
+    """Mean log probability of the tokens of each; none of a baseline."""
+
+    def by_name(self, rows: Sequence[CaptionedImage]) -> dict[str, GeneratedCaption]:
+        """The captions by the file names of their images; for those of a language model."""
+        return {
+            row.path.name: GeneratedCaption(text, logprob)
+            for row, text, logprob in zip(rows, self.texts, self.logprobs, strict=True)
+        }
 
 
 def write_captions(
     by: str, captioner: ImageCaptioner, tower: ImageMapTower, rows: Sequence[CaptionedImage], on_progress: Progress
 ) -> Captions:
     """Caption the images of a data set. Raises `InvalidInput` for an image that cannot be read."""
-    texts = [""] * len(rows)
-    for count, (number, text) in enumerate(captioner.caption(_encode_images(tower, rows)), start=1):
-        texts[number] = text
+    captions = [GeneratedCaption("", 0.0)] * len(rows)
+    for count, (number, caption) in enumerate(captioner.caption(_encode_images(tower, rows)), start=1):
+        captions[number] = caption
         if count % PROGRESS_IMAGES == 0:
             on_progress(f"{by}: {count:,} of {len(rows):,} images")
-    return Captions(by, tuple(texts))
+    return Captions(by, tuple(caption.text for caption in captions), tuple(caption.logprob for caption in captions))
 
 
 def copy_nearest_captions(

@@ -76,7 +76,7 @@ class LocalChat:
     def report_metrics(self) -> bytes:
         """Metrics of the engine in the format of Prometheus; b"" while no process runs."""
         process = None if self._loaded is None else self._loaded[1].process
-        return b"" if process is None else process.report_metrics(seconds=1.0)
+        return b"" if process is None else process.report_metrics()
 
     def close(self) -> None:
         """End the process. Requests in flight end with `GenerationInterrupted`."""

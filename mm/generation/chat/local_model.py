@@ -12,7 +12,7 @@ from mm.models.language.chat_template import encode_chat
 from mm.models.language.checkpoint.file import SHIPPED, load_additions
 from mm.models.language.expert_preference import SHIPPED_GROUPS, read_groups
 from mm.models.language.gguf.reader import read_gguf
-from mm.models.language.graph.builtin import BuiltinModel
+from mm.models.language.graph.builtin import BuiltinModel, load_prefix
 from mm.models.language.smollm2 import BUILTIN, find_smollm2, read_config
 from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 
@@ -66,7 +66,7 @@ def load_builtin(settings: Settings) -> LocalModel:
         make_vocabulary(tokenizer),
         make,
         plan_engine(config, cache_bytes).max_request_len,
-        None if additions is None else additions.prefix,
+        None if additions is None else load_prefix(model.cache, additions),
         None if additions is None else _read_expert_bias(additions),
     )
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import generate_latest
 
-from mm.errors import MMError, NotFound
-from mm.generation.process.messages import Add, Cancel, MetricsReport, Ready, Rejected, StartFailed, StepDone
+from mm.errors import GenerationFailed, MMError, NotFound
+from mm.generation.process.messages import Add, Cancel, MetricsReport, Ready, Rejected, ReportMetrics, StartFailed, StepDone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,10 +49,13 @@ def _handle(engine: Engine, connection: Connection[FromChild, ToChild], message:
                 engine.add(request)
             except MMError as error:
                 connection.send(Rejected(request.request_id, error))
+            except Exception as error:  # noqa: BLE001  of this request: the others go on
+                detail = f"The engine cannot read the request: {type(error).__name__}: {error}."
+                connection.send(Rejected(request.request_id, GenerationFailed(detail)))
         case Cancel(request_id):
             try:
                 connection.send(StepDone([engine.cancel(request_id)]))
             except NotFound:  # it ended before the message arrived
                 return
-        case _:
-            connection.send(MetricsReport(generate_latest(engine.metrics.registry)))
+        case ReportMetrics(number):
+            connection.send(MetricsReport(number, generate_latest(engine.metrics.registry)))

@@ -12,11 +12,13 @@ import queue
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
+from itertools import count
 from typing import TYPE_CHECKING, Self
 
 from mm.errors import GenerationInterrupted, InvalidInput, MMError, Unavailable
 from mm.generation.process.child import run_child
 from mm.generation.process.messages import Add, Cancel, MetricsReport, Ready, Rejected, ReportMetrics, StartFailed, StepDone
+from mm.generation.process.sender import Sender
 from mm.generation.request import RequestOutput
 
 if TYPE_CHECKING:
@@ -46,14 +48,15 @@ class EngineProcess:
         self._make_engine = make_engine
         self._stall_seconds = stall_seconds
         self._first_delay = first_delay
-        self._send_lock = threading.Lock()  # one message at a time; never held while the other lock is taken
         self._lock = threading.Lock()  # guards the attributes up to the next blank line
         self._open: dict[str, OnOutput] = {}
         self._connection: Connection[ToChild, FromChild] | None = None  # None: not ready
         self._busy_since = 0.0  # the last message of the child, or the first request after it had none
+        self._reports: dict[int, queue.SimpleQueue[bytes]] = {}  # the callers that wait for metrics
 
-        self._process: SpawnProcess | None = None
-        self._reports: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._pid: int | None = None
+        self._numbers = count()
+        self._sender = Sender()
         self._failure = ""
         self._started = threading.Event()  # the first start succeeded or failed
         self._stopping = threading.Event()
@@ -72,11 +75,12 @@ class EngineProcess:
     def __exit__(self, *error: object) -> None:
         self._stopping.set()
         self._thread.join()
+        self._sender.close()
 
     @property
     def pid(self) -> int | None:
         """Process id of the child, None while there is none."""
-        return self._process.pid if self._process is not None else None
+        return self._pid
 
     def submit(self, request: Request, on_output: OnOutput) -> None:
         """Send a request. What the engine itself rejects arrives as an error at `on_output`.
@@ -92,13 +96,14 @@ class EngineProcess:
                 self._busy_since = time.monotonic()
             self._open[request.request_id] = on_output
             connection = self._connection
-        self._send(connection, Add(request))
+        self._sender.send(connection, Add(request))
 
     def cancel(self, request_id: str) -> None:
         """End a request, if it is open. Its last output has the finish reason `abort`."""
         with self._lock:
             connection = self._connection if request_id in self._open else None
-        self._send(connection, Cancel(request_id))
+        if connection is not None:
+            self._sender.send(connection, Cancel(request_id))
 
     def generate(self, request: Request) -> Generator[RequestOutput, None, None]:
         """The outputs of a request as they arrive. Closing the iterator cancels the request."""
@@ -132,20 +137,25 @@ class EngineProcess:
             self.cancel(request.request_id)
 
     def report_metrics(self, seconds: float = 5.0) -> bytes:
-        """Metrics of the child in the format of Prometheus. b'' if none arrive within `seconds`."""
+        """Metrics of the child in the format of Prometheus.
+
+        b"" if none arrive within `seconds`, and while no child is ready.
+        """
+        report: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        number = next(self._numbers)
         with self._lock:
+            if self._connection is None:
+                return b""
             connection = self._connection
-        self._send(connection, ReportMetrics())
+            self._reports[number] = report
+        self._sender.send(connection, ReportMetrics(number))
         try:
-            return self._reports.get(timeout=seconds)
+            return report.get(timeout=seconds)
         except queue.Empty:
             return b""
-
-    def _send(self, connection: Connection[ToChild, FromChild] | None, message: ToChild) -> None:
-        """Send a message, if there is a child. The supervisor thread notices when it has ended."""
-        if connection is not None:
-            with self._send_lock, contextlib.suppress(OSError):
-                connection.send(message)
+        finally:
+            with self._lock:
+                self._reports.pop(number, None)
 
     def _supervise(self) -> None:
         delay = 0.0
@@ -161,20 +171,27 @@ class EngineProcess:
         """Run one child until it ends. Returns whether it served a step."""
         context = multiprocessing.get_context("spawn")
         connection, child_connection = context.Pipe()
-        self._process = context.Process(target=run_child, args=(self._make_engine, child_connection), daemon=True)
-        self._process.start()
-        child_connection.close()  # the child's end is the only one: its death is the end of the stream
+        process = context.Process(target=run_child, args=(self._make_engine, child_connection), daemon=True)
+        try:
+            process.start()
+        except Exception as error:  # noqa: BLE001  no memory, or a function that cannot be pickled
+            self._failure = f"{type(error).__name__}: {error}"
+            connection.close()
+            return False
+        finally:
+            child_connection.close()  # the child's end is the only one: its death is the end of the stream
+        self._pid = process.pid
         has_served = False
         try:
             while not self._stopping.is_set():
                 if connection.poll(POLL_SECONDS):
                     has_served = self._receive(connection, connection.recv()) or has_served
                 elif self._is_stalled():
-                    self._process.kill()
+                    process.kill()
         except (EOFError, OSError):
             pass
         finally:
-            self._end_child(connection, self._process)
+            self._end_child(connection, process)
         return has_served
 
     def _receive(self, connection: Connection[ToChild, FromChild], message: FromChild) -> bool:
@@ -186,8 +203,11 @@ class EngineProcess:
                 self._started.set()
             case StartFailed(reason):
                 self._failure = reason
-            case MetricsReport(text):
-                self._reports.put(text)
+            case MetricsReport(number, text):
+                with self._lock:
+                    report = self._reports.get(number)
+                if report is not None:
+                    report.put(text)
             case Rejected(request_id, error):
                 self._deliver(request_id, error, is_last=True)
             case StepDone(outputs):
@@ -212,14 +232,16 @@ class EngineProcess:
         with self._lock:
             self._connection = None
             interrupted, self._open = self._open, {}
+            unreported = list(self._reports.values())
         process.kill()  # it holds nothing that must be saved
         process.join()
-        with self._send_lock:  # a thread that was sending to the child has failed now
-            connection.close()
+        self._sender.close_connection(connection)
         if not self._started.is_set() and not self._failure:
             self._failure = f"its process ended with the status {process.exitcode}"
-        self._process = None
+        self._pid = None
         process.close()
+        for report in unreported:
+            report.put(b"")
         for on_output in interrupted.values():
             on_output(GenerationInterrupted("The generation engine stopped during the request. Send the request again."))
 

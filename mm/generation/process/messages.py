@@ -20,7 +20,9 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class ReportMetrics:
-    """The child responds with `MetricsReport`."""
+    """The child responds with a `MetricsReport` of the same number."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class MetricsReport:
+    number: int
     text: bytes
     """In the exposition format of Prometheus."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from mm.errors import InvalidInput
-from mm.generation.engine import Engine, EngineConfig
+from mm.generation.engine import Engine
+from mm.generation.runners.engine_sizes import fit_engine
 from mm.generation.runners.onnx_runner import OnnxRunner
 from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.gguf.reader import read_gguf
@@ -15,6 +15,7 @@ from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 from mm.runtimes import count_usable_cores
 
 if TYPE_CHECKING:
+    from mm.generation.engine import EngineConfig
     from mm.models.language.config import LanguageConfig
     from mm.models.language.graph.builtin import BuiltinModel
 
@@ -22,7 +23,7 @@ COPIES = 2
 """Room for contiguous copies of keys and values, in caches: their rows have capacities that are
 powers of two."""
 
-_BLOCK_SIZE, _MAX_NUM_SEQS, _MAX_NUM_BATCHED_TOKENS = 16, 64, 256
+_MAX_NUM_SEQS, _MAX_NUM_BATCHED_TOKENS = 64, 256
 
 
 def make_runner(model: BuiltinModel, num_blocks: int, block_size: int, threads: int = 0) -> OnnxRunner:
@@ -38,18 +39,7 @@ def plan_engine(config: LanguageConfig, cache_bytes: int) -> EngineConfig:
 
     Raises `InvalidInput` when no block fits.
     """
-    token_bytes = 4 * config.num_hidden_layers * 2 * config.num_key_value_heads * config.head_dim
-    num_blocks = cache_bytes // ((1 + COPIES) * token_bytes * _BLOCK_SIZE)
-    if num_blocks < 1:
-        raise InvalidInput(f"A cache of {cache_bytes} bytes (MM_LANGUAGE_CACHE_MB) holds no block of {_BLOCK_SIZE} tokens.")
-    return EngineConfig(
-        num_blocks=num_blocks,
-        block_size=_BLOCK_SIZE,
-        max_model_len=config.max_position_embeddings,
-        max_num_seqs=_MAX_NUM_SEQS,
-        max_num_batched_tokens=_MAX_NUM_BATCHED_TOKENS,
-        expert_bias_shape=(config.num_moe_layers, config.num_routed),
-    )
+    return fit_engine(config, cache_bytes, (1 + COPIES) * 4, _MAX_NUM_SEQS, _MAX_NUM_BATCHED_TOKENS)
 
 
 def make_engine(model: BuiltinModel, threads: int, cache_bytes: int) -> Engine:

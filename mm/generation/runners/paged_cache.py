@@ -16,7 +16,7 @@ import numpy as np
 from mm.models.language.graph.session import allocate_cache
 
 if TYPE_CHECKING:
-    from mm.generation.runner import Int32
+    from mm.generation.runner import Int32, Int64
     from mm.models.language.config import LanguageConfig
     from mm.models.language.graph.session import BoundDecoder, OnnxDecoder
     from mm.numerics import Float32
@@ -43,8 +43,8 @@ class PagedCache:
 class _Row:
     """The blocks that a row is a copy of, and their versions at that time."""
 
-    blocks: list[int] = field(default_factory=list)
-    versions: list[int] = field(default_factory=list)
+    blocks_N: Int32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    versions_N: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
     length: int = 0
 
 
@@ -89,7 +89,7 @@ class Lane:
 
     def _match(self, pages: PagedCache, tables: list[Int32], starts: list[int]) -> list[int | None]:
         """For each sequence one of the first rows that holds exactly its tokens."""
-        by_last_block = {row.blocks[-1]: number for number, row in enumerate(self._rows[: len(tables)]) if row.blocks}
+        by_last_block = {int(row.blocks_N[-1]): number for number, row in enumerate(self._rows[: len(tables)]) if row.length}
         matched: list[int | None] = []
         for table, start in zip(tables, starts, strict=True):
             num_blocks = -(-start // pages.block_size)
@@ -111,12 +111,12 @@ class Lane:
 
     def _count_common(self, row: _Row, pages: PagedCache, table_N: Int32, start: int) -> int:
         """The tokens before `start` that the row holds."""
-        blocks = table_N[: -(-start // pages.block_size)]
-        is_equal = [a == b for a, b in zip(row.blocks, blocks.tolist(), strict=False)]
-        is_current = [a == b for a, b in zip(row.versions, pages.versions[blocks].tolist(), strict=False)]
-        num_equal = next((i for i, both in enumerate(zip(is_equal, is_current, strict=True)) if not all(both)), len(is_equal))
+        blocks_N = table_N[: min(-(-start // pages.block_size), len(row.blocks_N))]
+        num_blocks = len(blocks_N)
+        is_equal_N = (row.blocks_N[:num_blocks] == blocks_N) & (row.versions_N[:num_blocks] == pages.versions[blocks_N])
+        num_equal = num_blocks if is_equal_N.all() else int(is_equal_N.argmin())
         return min(num_equal * pages.block_size, row.length, start)
 
     def _record(self, row: _Row, pages: PagedCache, table_N: Int32, length: int) -> None:
-        blocks = table_N[: -(-length // pages.block_size)]
-        row.blocks, row.versions, row.length = blocks.tolist(), pages.versions[blocks].tolist(), length
+        blocks_N = table_N[: -(-length // pages.block_size)].copy()
+        row.blocks_N, row.versions_N, row.length = blocks_N, pages.versions[blocks_N], length

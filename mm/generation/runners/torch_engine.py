@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mm.errors import InvalidInput
-from mm.generation.engine import Engine, EngineConfig
+from mm.generation.engine import Engine
+from mm.generation.runners.engine_sizes import fit_engine
 from mm.generation.runners.torch_model import DTYPES
 from mm.generation.runners.torch_runner import TorchRunner
 from mm.generation.vocabulary import make_vocabulary
@@ -19,10 +19,11 @@ from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 from mm.runtimes.gpu import require_gpu
 
 if TYPE_CHECKING:
+    from mm.generation.engine import EngineConfig
     from mm.models.language.config import LanguageConfig
     from mm.models.language.graph.builtin import BuiltinModel
 
-_BLOCK_SIZE, _MAX_NUM_SEQS, _MAX_NUM_BATCHED_TOKENS = 16, 256, 4096
+_MAX_NUM_SEQS, _MAX_NUM_BATCHED_TOKENS = 256, 4096
 
 
 def plan_gpu_engine(config: LanguageConfig, cache_bytes: int, dtype: torch.dtype) -> EngineConfig:
@@ -30,18 +31,7 @@ def plan_gpu_engine(config: LanguageConfig, cache_bytes: int, dtype: torch.dtype
 
     Raises `InvalidInput` when no block fits.
     """
-    token_bytes = dtype.itemsize * config.num_hidden_layers * 2 * config.num_key_value_heads * config.head_dim
-    num_blocks = cache_bytes // (token_bytes * _BLOCK_SIZE)
-    if num_blocks < 1:
-        raise InvalidInput(f"A cache of {cache_bytes} bytes (MM_LANGUAGE_CACHE_MB) holds no block of {_BLOCK_SIZE} tokens.")
-    return EngineConfig(
-        num_blocks=num_blocks,
-        block_size=_BLOCK_SIZE,
-        max_model_len=config.max_position_embeddings,
-        max_num_seqs=_MAX_NUM_SEQS,
-        max_num_batched_tokens=_MAX_NUM_BATCHED_TOKENS,
-        expert_bias_shape=(config.num_moe_layers, config.num_routed),
-    )
+    return fit_engine(config, cache_bytes, dtype.itemsize, _MAX_NUM_SEQS, _MAX_NUM_BATCHED_TOKENS)
 
 
 def make_gpu_engine(model: BuiltinModel, cache_bytes: int, device_name: str = "cuda") -> Engine:

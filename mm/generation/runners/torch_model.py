@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -18,6 +19,7 @@ from kernels.paged_attention.reference import PagedCache
 from kernels.quantized import int4_format, int8_format
 from mm.errors import InvalidInput
 from mm.generation.runners.expert_cache import ExpertCache, HostExperts
+from mm.models.language.reference.rotary import compute_rotations
 from mm.models.language.weights import EMBEDDING, FINAL_NORM, Weights, check_weights, name_layer
 
 if TYPE_CHECKING:
@@ -110,9 +112,8 @@ class TorchModel:
         self._embedding_VW = self._load(EMBEDDING)
         self._layers = [self._load_layer(layer) for layer in range(config.num_hidden_layers)]
         self._final_norm_W = self._load(FINAL_NORM)
-        exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float64) / config.head_dim
-        angles = torch.arange(config.max_position_embeddings, dtype=torch.float64)[:, None] * config.rope_theta**-exponents
-        self._cos_PD, self._sin_PD = angles.cos().float().to(device), angles.sin().float().to(device)
+        rotations = compute_rotations(np.arange(config.max_position_embeddings), config.head_dim, config.rope_theta)
+        self._cos_PD, self._sin_PD = (torch.from_numpy(part).to(device) for part in rotations)
         del self._weights
         self._moe_layers = [layer.experts for layer in self._layers if layer.experts is not None]
         self._expert_cache: ExpertCache | None = None

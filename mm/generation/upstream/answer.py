@@ -72,7 +72,10 @@ class AnswerReader:
             raise self._interrupt("an event of the stream is not a JSON object")
         if event.get("error") or event.get("object") == "error":
             raise self._interrupt(find_message(event))
-        return self._read_event(event)
+        try:
+            return self._read_event(event)
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:  # a value of another type
+            raise self._interrupt(f"an event of the stream is malformed ({error})") from error
 
     def finish(self) -> ChatDelta:
         """The last delta. Raises `GenerationInterrupted` when the stream ended before it."""

@@ -226,7 +226,8 @@ def _make_context(
 def _compute_rotations(config: LanguageConfig, positions_BL: Tensor) -> tuple[Tensor, Tensor]:
     """See `reference.rotary.compute_rotations`."""
     exponents = torch.arange(0, config.head_dim, 2, device=positions_BL.device, dtype=torch.float64) / config.head_dim
-    angles = positions_BL[..., None] * config.rope_theta**-exponents
+    frequencies = 1 / (config.rope_theta**exponents).float()
+    angles = (positions_BL[..., None].float() * frequencies).double()
     return angles.cos().float(), angles.sin().float()
 
 

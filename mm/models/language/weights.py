@@ -36,9 +36,13 @@ def list_weight_shapes(config: LanguageConfig) -> dict[str, tuple[int, ...]]:
 
 def check_weights(config: LanguageConfig, weights: Weights) -> None:
     """Raise `Corrupt` unless these are all weights of the network, in their shapes."""
-    expected = list_weight_shapes(config)
+    check_shapes(list_weight_shapes(config), weights, "language model")
+
+
+def check_shapes(expected: Mapping[str, tuple[int, ...]], weights: Weights, owner: str) -> None:
+    """Raise `Corrupt` unless the names and shapes of the weights are the expected ones."""
     for name in sorted(expected.keys() ^ weights.keys()):
-        raise Corrupt(f"The weight {name} is {'missing' if name in expected else 'not one of the language model'}.")
+        raise Corrupt(f"The weight {name} is {'missing' if name in expected else f'not one of the {owner}'}.")
     for name, shape in expected.items():
         if weights[name].shape != shape:
             raise Corrupt(f"The weight {name} has the shape {weights[name].shape}, not {shape}.")

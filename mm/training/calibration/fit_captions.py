@@ -17,7 +17,7 @@ from mm.data.short_queries import draw_short_queries
 from mm.errors import InvalidInput
 from mm.numerics import Float64, sigmoid
 from mm.spaces import Space
-from mm.spaces.calibration import Calibrator, CaptionCalibration, ComponentCalibrator
+from mm.spaces.calibration import Calibrator, CaptionCalibration, ComponentCalibrator, ConfidenceCalibrator
 from mm.spaces.scoring import compute_cosines, compute_logits, depictable
 from mm.spaces.types import Vectors
 from mm.training.calibration.calibrators import LabelledPairs, round_coefficients
@@ -31,11 +31,18 @@ START = (-6.0, 1.0, 1.0)
 
 
 def fit_captions(
-    space: Space, rows: Sequence[CaptionedImage], images: Vectors, captions: Sequence[str], weights_hash: str, seed: int = 0
+    space: Space,
+    rows: Sequence[CaptionedImage],
+    images: Vectors,
+    captions: Sequence[str],
+    confidence: ConfidenceCalibrator,
+    weights_hash: str,
+    seed: int = 0,
 ) -> CaptionCalibration:
     """Fit on images (N, D), their references as queries and one written caption for each.
 
-    `weights_hash` identifies the model that wrote the captions. Raises `InvalidInput` when a
+    `confidence` becomes a part of the calibration. `weights_hash` identifies the model that wrote
+    the captions. Raises `InvalidInput` when a
     caption is missing.
     """
     if len(captions) != len(rows) or not all(captions):
@@ -49,7 +56,7 @@ def fit_captions(
     image_logits_QN = compute_logits(by_image, pairs.queries, images, bank.images, log_depictable_Q)
     calibrator = fit_beside(pairs, image_logits_QN, bank.sentences, DEPICTABILITY_WEIGHT * log_depictable_Q, calibration.prior)
     entry = ComponentCalibrator(component="text", kind="caption", calibrator=round_coefficients(calibrator))
-    return CaptionCalibration(caption_weights=weights_hash, prior=calibration.prior, calibrators=(entry,))
+    return CaptionCalibration(caption_weights=weights_hash, prior=calibration.prior, calibrators=(entry,), confidence=confidence)
 
 
 def pair_texts_with_captions(space: Space, rows: Sequence[CaptionedImage], captions: Sequence[str], seed: int) -> LabelledPairs:

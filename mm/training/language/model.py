@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mm.errors import InvalidInput
+from mm.models.language.checkpoint.additions import Additions
+from mm.models.language.checkpoint.low_rank import DOWN, UP
 from mm.models.language.media_prefix.network_torch import MediaPrefixNetwork
 from mm.models.language.moe_torch import MoE
 from mm.models.language.network_torch import LanguageModel
@@ -106,6 +110,22 @@ class TrainedModel(nn.Module):
     def load_trained(self, state: Mapping[str, Tensor]) -> None:
         """The opposite of `trained_state`."""
         self.load_state_dict(dict(state), strict=False)
+
+    def load_additions(self, additions: Additions) -> None:
+        """Continue from trained weights, as they are rounded in their file.
+
+        Raises `InvalidInput` when they have other sizes than this model.
+        """
+        values = {f"language.{name}": value for name, value in additions.weights.items()}
+        values |= {f"language.{name}": matrix.dequantize() for name, matrix in additions.experts.items()}
+        values |= {f"prefix.{name}": value for name, value in additions.prefix.weights.items()}
+        for name, update in additions.updates.items():
+            layer = f"language.{name.removesuffix('.weight')}"
+            values |= {layer + DOWN: update.down_RK, layer + UP: update.up_NR / ATTENTION_SCALE}
+        expected, own = set(self.trained_state()), self.state_dict()
+        if expected - values.keys() or any(name not in own or own[name].shape != value.shape for name, value in values.items()):
+            raise InvalidInput("The weights to start from have other experts, updates or media prefix than this training.")
+        self.load_trained({name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in values.items()})
 
     def group_parameters(self, recipe: LanguageRecipe) -> list[dict[str, object]]:
         """Parameter groups with their learning rates; vectors have no weight decay."""

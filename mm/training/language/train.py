@@ -15,6 +15,7 @@ import torch
 
 from mm.errors import InvalidInput
 from mm.files import write_atomic
+from mm.models.language.checkpoint.additions import Additions
 from mm.models.language.checkpoint.file import write_additions
 from mm.models.language.tokenizer import LanguageTokenizer
 from mm.training.checkpoint import read_state, write_state
@@ -38,12 +39,19 @@ Metrics = dict[str, dict[str, Numbers]]
 
 
 def train_language(
-    recipe: LanguageRecipe, base: Base, prepared: Prepared, num_processes: int, device: torch.device, on_progress: OnProgress
+    recipe: LanguageRecipe,
+    base: Base,
+    prepared: Prepared,
+    num_processes: int,
+    device: torch.device,
+    on_progress: OnProgress,
+    start: Additions | None = None,
 ) -> Metrics:
-    """Train by the recipe; return the measures on dev after each stage.
+    """Train by the recipe, from `start` where given; return the measures on dev after each stage.
 
     The last stage is measured in full, the others by loss and greedy captions. Raises
-    `InvalidInput` when the output folder has the state of another recipe.
+    `InvalidInput` when the output folder has the state of another recipe, or when `start` is not of
+    the recipe's sizes and base model.
     """
     torch.backends.cuda.matmul.allow_tf32 = True  # of logits; they need more bits than bfloat16 has
     torch.backends.cuda.enable_cudnn_sdp(False)  # it compiles a plan for every new shape
@@ -53,6 +61,10 @@ def train_language(
     if features is None:
         raise InvalidInput("Training needs the features of images.")
     model.prefix.set_statistics(features.maps_VNPC[0])
+    if start is not None:
+        if start.metadata.base_sha256 != base.sha256:
+            raise InvalidInput("The weights to start from were trained on another base model.")
+        model.load_additions(start)
     trainer = _Trainer(recipe, base.tokenizer, prepared, model, num_processes, on_progress)
     stages = [stage for stage in STAGES if stage in recipe.stages]
     metrics: Metrics = {}
@@ -139,7 +151,8 @@ def _write_result(recipe: LanguageRecipe, base: Base, model: TrainedModel, metri
     weights = {name: value.float().cpu().numpy() for name, value in model.language.state_dict().items()}
     prefix = {name: value.float().cpu().numpy() for name, value in model.prefix.state_dict().items()}
     updates = collect_updates(model.language)
-    training = {"recipe": json.loads(json.dumps(asdict(recipe), default=str)), "metrics": metrics}
+    values = {name: value for name, value in asdict(recipe).items() if name not in ("data", "out", "texts")}
+    training = {"recipe": json.loads(json.dumps(values)), "metrics": metrics}  # without folders of the machine
     write_additions(
         recipe.out / ADDITIONS,
         recipe.config,

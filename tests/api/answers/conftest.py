@@ -9,8 +9,11 @@ import pytest
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
 from tests.api.conftest import ApiServer, add_searchable
+from tests.generation.upstream.server import LanguageServer, run_language_server
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mm.schemas import EvidenceKind
 
 LINES = (
@@ -20,6 +23,12 @@ LINES = (
     "we fly a kite on the windy beach",
 )
 """What is said in the scenes of `lecture.mp4`, of ten seconds each."""
+
+
+@pytest.fixture(scope="module")
+def language() -> Iterator[LanguageServer]:
+    with run_language_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

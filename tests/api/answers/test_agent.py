@@ -12,7 +12,7 @@ from mm.schemas import Answer
 from mm.settings import Settings
 from tests.api.answers.conftest import LINES, add_lecture
 from tests.api.conftest import ApiServer, assert_problem, run_server
-from tests.generation.upstream.server import Event, LanguageServer, chunk, run_language_server, vllm
+from tests.generation.upstream.server import Event, LanguageServer, chunk, vllm
 from tests.graphs import with_graphs
 
 if TYPE_CHECKING:
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUESTION = "What does my grandmother repair?"
-
-
-@pytest.fixture(scope="module")
-def language() -> Iterator[LanguageServer]:
-    with run_language_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -16,21 +16,15 @@ from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
 from tests.api.answers.conftest import LINES, add_lecture
 from tests.api.conftest import ApiServer, add_searchable, run_server
-from tests.generation.upstream.server import LanguageServer, run_language_server, vllm
+from tests.generation.upstream.server import LanguageServer, vllm
 from tests.graphs import with_graphs
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 QUESTION = "Who repairs a broken radio with tweezers?"
-
-
-@pytest.fixture(scope="module")
-def language() -> Iterator[LanguageServer]:
-    with run_language_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

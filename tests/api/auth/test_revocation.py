@@ -16,7 +16,7 @@ from mm.errors import Unauthorized, Unavailable
 from mm.keys import KeyFile
 from tests.api import media
 from tests.api.conftest import KeyedServer, assert_problem
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from mm.keys import KeyFile
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, KeyedServer, run_server
 from tests.graphs import with_graphs
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,6 +14,7 @@ from api.captions.confidence import NOTE
 from indexes.catalog.records import NewCaption, NewEvidence
 from mm.cli.captions import format_captions, format_srt
 from mm.cli.main import main
+from mm.embedded.terminal import clean
 from mm.errors import Conflict, InvalidInput, NotFound, TooLarge, UnsupportedMedia
 from mm.schemas import Caption, Item
 from tests.api import media
@@ -166,7 +167,7 @@ def test_mm_caption_prints_captions_of_a_file_and_of_an_item(
     for target in (str(file), items["image"]):
         result = CliRunner().invoke(main, ["caption", target, "--url", chat_server.url])
         assert result.exit_code == 0, result.output
-        assert f"\n{result.stdout}".endswith(f"\n{caption.text}\n"), "after the log of the service"
+        assert f"\n{result.stdout}".endswith(f"\n{clean(caption.text)}\n"), "after the log of the service"
 
 
 def test_format_captions_and_srt_have_the_times_of_scenes() -> None:
@@ -174,7 +175,7 @@ def test_format_captions_and_srt_have_the_times_of_scenes() -> None:
         Caption(item_id="a", start=0.0, end=61.5, text="A dog runs.", model="m"),
         Caption(item_id="a", start=61.5, end=3723.25, text="A cat sleeps.", model="m"),
     ]
-    assert format_captions(captions) == "0:00 - 1:01  A dog runs.\n1:01 - 62:03  A cat sleeps."
+    assert format_captions(captions) == "0:00 - 1:01  A dog runs.\n1:01 - 1:02:03  A cat sleeps."
     assert format_srt(captions) == (
         "1\n00:00:00,000 --> 00:01:01,500\nA dog runs.\n\n2\n00:01:01,500 --> 01:02:03,250\nA cat sleeps.\n"
     )

@@ -7,26 +7,30 @@ import json
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
 
 import openai
 import pytest
+from pydantic import BaseModel
 
 import mm
 from mm.errors import TooLarge
 from mm.generation.chat.local import LocalChat
 from tests.api import media
 from tests.api.conftest import assert_problem
+from tests.waiting import LIMIT_SECONDS, wait_for
 
 if TYPE_CHECKING:
     from tests.api.conftest import ApiServer, KeyedServer
 
 pytestmark = pytest.mark.xdist_group("chat api")
 
-LIMIT_SECONDS = 120.0
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 PATH = "/v1/chat/completions"
 IMPOSSIBLE = {"type": "json_schema", "json_schema": {"schema": {"type": "integer", "minimum": 2, "maximum": 1}}}
+
+LONG = {"type": "json_schema", "json_schema": {"schema": {"enum": ["a" * 100_000]}}}
 
 
 def user(*parts: dict[str, object]) -> list[Any]:
@@ -70,6 +74,50 @@ def test_stream_has_the_text_of_the_completion_and_the_usage(client: openai.Open
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == expected.choices[0].finish_reason
     assert chunks[-1].usage.completion_tokens == expected.usage.completion_tokens
     assert all(chunk.usage is None for chunk in complete(client, seed=7, stream=True))
+
+
+def test_stream_has_the_log_probabilities_and_the_stop_of_the_completion(client: openai.OpenAI, items: dict[str, str]) -> None:
+    messages = user(image_url(51), {"type": "media", "media_id": items["video"]}, {"type": "text", "text": "what?"})
+    values: dict[str, Any] = {"seed": 11, "temperature": 0.7, "max_tokens": 20, "logprobs": True, "top_logprobs": 3}
+    whole = complete(client, messages, **values).choices[0].message.content
+    values["stop"] = [whole[len(whole) // 2 :][:2], "never"]
+    expected = complete(client, messages, **values).choices[0]
+    choices = [chunk.choices[0] for chunk in complete(client, messages, stream=True, **values) if chunk.choices]
+    assert "".join(choice.delta.content or "" for choice in choices) == expected.message.content
+    assert [token for choice in choices if choice.logprobs for token in choice.logprobs.content] == expected.logprobs.content
+    assert choices[-1].finish_reason == expected.finish_reason == "stop"
+    assert expected.message.content == whole[: whole.index(values["stop"][0])]
+
+
+def test_stream_of_a_schema_is_its_json(client: openai.OpenAI) -> None:
+    schema = {"type": "object", "properties": {"n": {"enum": [1, 22, 333]}}, "required": ["n"], "additionalProperties": False}
+    response_format = {"type": "json_schema", "json_schema": {"name": "number", "schema": schema, "strict": True}}
+    chunks = list(complete(client, stream=True, response_format=response_format, max_tokens=60))
+    assert json.loads("".join(chunk.choices[0].delta.content or "" for chunk in chunks))["n"] in (1, 22, 333)
+
+
+class Verdict(BaseModel):
+    ok: bool
+    n: Literal[1, 2]
+
+
+def test_client_parses_what_a_model_of_pydantic_describes(client: openai.OpenAI) -> None:
+    values: Any = {"model": "default", "messages": HELLO, "response_format": Verdict, "max_tokens": 60, "seed": 3}
+    whole = client.chat.completions.parse(**values).choices[0].message.parsed
+    assert isinstance(whole, Verdict)
+    with client.chat.completions.stream(**values) as stream:
+        assert stream.get_final_completion().choices[0].message.parsed == whole
+
+
+def test_stream_of_a_tool_call_has_its_arguments(client: openai.OpenAI) -> None:
+    parameters = {"type": "object", "properties": {"k": {"enum": [1, 2]}}, "required": ["k"], "additionalProperties": False}
+    tools = [{"type": "function", "function": {"name": "count", "description": "Counts.", "parameters": parameters}}]
+    chunks = list(complete(client, tools=tools, tool_choice="required", max_tokens=150, stream=True))
+    (call,) = [call for chunk in chunks for call in chunk.choices[0].delta.tool_calls or ()]
+    assert call.function.name == "count"
+    assert json.loads(call.function.arguments)["k"] in (1, 2)
+    assert chunks[-1].choices[0].finish_reason == "tool_calls"
+    assert not any(chunk.choices[0].delta.content for chunk in chunks)
 
 
 def test_response_format_restricts_the_text(client: openai.OpenAI) -> None:
@@ -149,6 +197,7 @@ def media_part(**values: object) -> dict[str, object]:
         ({}, 400, "invalid-input", "messages"),
         ({"messages": []}, 400, "invalid-input", "messages"),
         ({"messages": [{"role": "user", "content": ""}]}, 400, "invalid-input", "empty"),
+        ({"messages": [{"role": "user", "content": " \n"}]}, 400, "invalid-input", "empty"),
         ({"messages": [{"role": "robot", "content": "a"}]}, 400, "invalid-input", "role"),
         ({"messages": HELLO * 10_000}, 413, "too-large", "MM_CHAT_MESSAGES"),
         ({"messages": [{"role": "user", "content": "a" * 5001}]}, 413, "too-large", "MM_CHAT_CHARS"),
@@ -162,6 +211,7 @@ def media_part(**values: object) -> dict[str, object]:
         ({"messages": HELLO, "temperature": -1}, 400, "invalid-input", "temperature"),
         ({"messages": HELLO, "stop": [""]}, 400, "invalid-input", "stop"),
         ({"messages": HELLO, "response_format": {"type": "json_schema"}}, 400, "invalid-input", "json_schema"),
+        ({"messages": HELLO, "response_format": LONG}, 413, "too-large", "100,000"),
         ({"messages": HELLO, "response_format": IMPOSSIBLE}, 400, "invalid-input", "grammar"),
         ({"messages": HELLO, "tool_choice": "required"}, 400, "invalid-input", "tools"),
         ({"messages": HELLO, "tools": [{"type": "function", "function": {"name": "a b"}}]}, 400, "invalid-input", "name"),
@@ -234,10 +284,9 @@ def test_disconnected_client_cancels_the_generation(client: openai.OpenAI, chat_
     else:
         with pytest.raises(openai.APITimeoutError):
             complete(client, max_tokens=900, response_format=schema, timeout=0.3)
-    end = time.monotonic() + LIMIT_SECONDS
-    while read_metric(chat_server, name) == before:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_for(lambda: read_metric(chat_server, name) != before, "the end of the cancelled request")
+    assert read_metric(chat_server, "vllm:num_requests_running") == 0
+    assert read_metric(chat_server, "vllm:kv_cache_usage_perc") == 0, "its blocks are free"
 
 
 def test_metrics_have_the_names_of_vllm(client: openai.OpenAI, chat_server: ApiServer) -> None:
@@ -246,36 +295,57 @@ def test_metrics_have_the_names_of_vllm(client: openai.OpenAI, chat_server: ApiS
     for name in (
         "time_to_first_token_seconds_count",
         "inter_token_latency_seconds_count",
+        "request_queue_time_seconds_count",
+        "e2e_request_latency_seconds_count",
+        "num_requests_running",
+        "num_requests_waiting",
         "kv_cache_usage_perc",
+        "num_preemptions_total",
         "prompt_tokens_total",
+        "generation_tokens_total",
+        "prefix_cache_queries_total",
+        "prefix_cache_hits_total",
+        'request_success_total{finished_reason="',
     ):
-        assert f"vllm:{name}" in text
+        assert f"\nvllm:{name}" in text
     assert 'mm_limit_places{resource="chats"}' in text
 
 
 def test_killed_engine_fails_with_a_retryable_error_and_recovers(client: openai.OpenAI, chat_server: ApiServer) -> None:
-    complete(client)
+    schema = {"type": "json_schema", "json_schema": {"schema": {"type": "string", "minLength": 700}}}
+    values: dict[str, Any] = {"max_tokens": 900, "response_format": schema}
+    expected = text_of(client, seed=0, messages=HELLO, max_tokens=40)
     chat = chat_server.service.chat_models.default
     assert isinstance(chat, LocalChat)
     assert chat._loaded is not None
     process = chat._loaded[1].process
     assert process is not None
     assert process.pid is not None
-    schema = {"type": "json_schema", "json_schema": {"schema": {"type": "string", "minLength": 700}}}
-    streams = [complete(client, stream=True, max_tokens=900, response_format=schema) for _ in range(4)]
-    for stream in streams:
-        next(stream)
-    os.kill(process.pid, signal.SIGKILL)
-    for stream in streams:
-        with pytest.raises(openai.APIError, match="Send the request again") as raised:
-            list(stream)
-        assert raised.value.code == "generation-interrupted"
+    streams = [complete(client, stream=True, seed=seed, **values) for seed in range(8)]
+    with ThreadPoolExecutor() as pool:
+        completions = [pool.submit(complete, client, seed=seed, **values) for seed in range(4)]
+        for stream in streams:
+            next(stream)
+        states = [f"vllm:num_requests_{state}" for state in ("running", "waiting")]
+        wait_for(lambda: sum(read_metric(chat_server, state) for state in states) >= 12, "12 requests in the engine")
+        os.kill(process.pid, signal.SIGKILL)
+        for stream in streams:
+            with pytest.raises(openai.APIError, match="Send the request again") as raised:
+                list(stream)
+            assert raised.value.code == "generation-interrupted"
+        for completion in completions:
+            with pytest.raises(openai.InternalServerError) as refused:
+                completion.result()
+            assert refused.value.code == "generation-interrupted"
     end = time.monotonic() + LIMIT_SECONDS
-    while (response := chat_server.client.post(PATH, json={"messages": HELLO, "max_tokens": 12})).status_code == 503:
-        assert response.json()["type"] == "/problems/unavailable"
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    assert response.json()["choices"][0]["finish_reason"] in ("stop", "length")
+    while True:
+        try:
+            assert text_of(client, seed=0, messages=HELLO, max_tokens=40) == expected
+            break
+        except openai.InternalServerError as error:
+            assert error.code == "unavailable"  # noqa: PT017  until the engine is loaded
+            assert time.monotonic() < end, "the engine is not loaded again"
+            time.sleep(0.02)
 
 
 def test_models_list_the_language_model(client: openai.OpenAI, chat_server: ApiServer) -> None:

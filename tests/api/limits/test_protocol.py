@@ -15,6 +15,7 @@ import api.limits.protocol
 from api.limits.connections import Connections
 from api.limits.protocol import limited_protocol
 from mm.settings import Settings
+from tests.waiting import join_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +81,7 @@ def serve(**limits: float) -> Iterator[tuple[App, tuple[str, int], Connections]]
     finally:
         app.may_end.set()
         server.should_exit = True
-        thread.join()
+        join_thread(thread)
 
 
 @contextmanager

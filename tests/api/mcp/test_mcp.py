@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+import jsonschema_rs
 import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, TextContent
+from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND, TextContent
 
 from api.tools import library_tools
 from tests.api.conftest import ApiServer, KeyedServer, assert_problem
@@ -65,12 +66,54 @@ async def test_mcp_client_lists_and_calls_tools(api: ApiServer, library: dict[st
 
 
 @pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("search", {"query": "a recipe for apple cake", "without": ["rain"], "limit": 2, "kinds": ["video"]}),
+        ("describe", {"item": "talk.mp4", "start": 1.0, "limit": 1}),
+        ("count", {}),
+        ("count", {"query": "a recipe for apple cake", "tags": ["kitchen"], "uploaded_after": "2020-01-31"}),
+        ("when", {"query": "a recipe for apple cake", "item": "talk.mp4"}),
+    ],
+)
+async def test_mcp_result_of_each_tool_fits_its_schema(
+    api: ApiServer, library: dict[str, str], name: str, arguments: dict[str, object]
+) -> None:
+    async with connect(api.url) as client:
+        (tool,) = [tool for tool in (await client.list_tools()).tools if tool.name == name]
+        jsonschema_rs.validate(tool.input_schema, arguments)
+        result = await client.call_tool(name, arguments)
+    assert not result.is_error, text_of(result)
+    assert tool.output_schema is not None
+    jsonschema_rs.validate(tool.output_schema, result.structured_content)
+    assert json.loads(text_of(result)) == result.structured_content
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "code"),
+    [
+        ({**PING, "method": "tools/destroy"}, 200, METHOD_NOT_FOUND),
+        ({**PING, "method": "tools/call", "params": {"arguments": {}}}, 200, INVALID_PARAMS),
+        ({**PING, "method": "tools/call", "params": {"name": "count", "arguments": []}}, 200, INVALID_PARAMS),
+        ({"id": 1, "method": "ping"}, 400, INVALID_PARAMS),
+        ([PING, PING], 400, INVALID_PARAMS),
+    ],
+    ids=["unknown method", "no name", "arguments not an object", "no version", "batch"],
+)
+def test_mcp_bad_message_is_protocol_error(api: ApiServer, message: object, status: int, code: int) -> None:
+    response = httpx2.post(f"{api.url}/mcp", json=message, headers=HEADERS)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
         ("search", {}, "query"),
         ("search", {"query": "cake", "colour": "red"}, "colour"),
         ("search", {"query": "cake", "limit": 0}, "limit"),
         ("search", {"query": "cake", "uploaded_after": "yesterday"}, "uploaded_after"),
+        ("when", {"query": "x" * 501}, "query"),
+        ("count", {"kinds": ["film"]}, "kinds"),
+        ("describe", {"item": "talk.mp4", "start": -1}, "start"),
         ("describe", {"item": "no such file.mp4"}, "no such file.mp4"),
     ],
 )

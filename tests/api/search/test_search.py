@@ -108,7 +108,8 @@ def test_possible_hits_follow_likely_hits(api: ApiServer, library: dict[str, str
         for hit in (*everything["hits"], *response["hits"]):
             assert hit["band"] == ("likely" if hit["score"] >= calibration.floor else "possible")
         expected = [hit["score"] for hit in everything["hits"] if hit["score"] >= calibration.possible]
-        assert [hit["score"] for hit in response["hits"]] == expected
+        # A product with other candidates beside it may be rounded differently in float32.
+        assert [hit["score"] for hit in response["hits"]] == pytest.approx(expected, rel=1e-6)
 
 
 def test_search_with_one_word_finds_possible_hit(api: ApiServer, library: dict[str, str]) -> None:

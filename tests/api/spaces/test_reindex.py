@@ -18,6 +18,7 @@ from tests.api import media
 from tests.api.conftest import ApiServer, add_searchable, assert_problem, run_server
 from tests.graphs import with_graphs
 from tests.openclip_models import weights_of, write_model
+from tests.waiting import join_thread
 from workers.tasks.segment_shards import read_segments, write_segments
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def test_search_continues_during_reindex_and_switches_at_end(api: ApiServer, mod
         assert ask(api)["space"] == str(there.id), "the next search"
     finally:
         stop.set()
-        asking.join()
+        join_thread(asking)
     assert {hits for _, hits in results} == {3}
     assert [space for space, _ in results] == sorted((space for space, _ in results), key=lambda space: space != "lite@1")
     space = read_space(api)
@@ -136,7 +137,7 @@ def prepared(api: ApiServer, model: str) -> ApiServer:
     spaces = api.service.spaces
     add_searchable(api, media.image(1), "a.png", "x", make_segments(api.service.space, "a dog"))
     spaces._stopped.set()
-    spaces._thread.join()
+    join_thread(spaces._thread)
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
     (job,) = api.service.store.catalog.create_reindex_jobs(10)
     process_job(api, load_space(model, api.service.settings), job)

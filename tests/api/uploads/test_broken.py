@@ -22,7 +22,8 @@ from tests.api import media
 from tests.api.conftest import ApiServer, assert_problem, run_server
 from tests.api.uploads.tus import CHUNK_TYPE, Tus, checksum
 from tests.graphs import with_graphs
-from tests.workers.process import ROOT, wait_for
+from tests.waiting import join_thread, wait_for
+from tests.workers.process import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +158,7 @@ def test_killed_service_resumes_at_durable_offset(tmp_path: Path, graphs: Path) 
             child.wait(300)
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            sender.join()
+            join_thread(sender)
     with run_killed_api(home) as (_, url), httpx2.Client(base_url=url, timeout=300) as client:
         offset = Tus(client).offset(path)
         assert 0 < offset <= file.stat().st_size

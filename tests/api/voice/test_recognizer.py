@@ -12,6 +12,7 @@ from api.voice.recognizer import SpeechRecognizer
 from mm.errors import Unavailable
 from mm.media.types import Waveform
 from mm.models.speech.lines import SpeechLine
+from tests.waiting import join_thread
 
 SILENCE = np.zeros(16_000, np.float32)
 
@@ -76,7 +77,7 @@ def test_recognizer_in_use_is_not_released() -> None:
         assert started.wait(30)
         threading.Event().wait(0.1)  # several idle times
         may_end.set()
-        thread.join()
+        join_thread(thread)
     assert words == ["where is the dog"]
 
 

@@ -11,13 +11,15 @@ from click.testing import CliRunner
 
 from mm.cli.main import main
 from mm.data.captioned_images import CaptionedImage
+from mm.data.language.generated_captions import write_generated_captions
 from mm.errors import InvalidInput
 from mm.evaluation.language.caption_confidence import evaluate_confidence
+from mm.generation.caption_ranking import GeneratedCaption
 from mm.spaces import Space
 
 THINGS = ("dog", "boat", "horse", "bicycle")
 ROWS = [CaptionedImage(Path(f"{name}.jpg"), (f"A {name} in the park .", f"There is a {name} .")) for name in THINGS]
-CAPTIONS = ["A dog.", "A boat.", "A boat.", "A dog."]
+CAPTIONS = [GeneratedCaption(text, -0.5) for text in ("A dog.", "A boat.", "A boat.", "A dog.")]
 """The last two name an object that their image does not show."""
 
 
@@ -27,6 +29,7 @@ def test_evaluate_confidence_counts_lost_and_kept_captions(space: Space) -> None
     values = {measure.name: measure.interval.value for measure in report.measures}
     assert values == {
         "wrong captions": 0.5,
+        "area under the ROC curve": 1.0,
         "from 0: right captions that are lost": 0.0,
         "from 0: wrong captions that are kept": 1.0,
         "from 0.9: right captions that are lost": 0.0,
@@ -45,7 +48,7 @@ def test_mm_eval_caption_confidence_prints_the_thresholds(space: Space, tmp_path
     rows = [{"image": row.path.name, "captions": row.captions, "split": "dev"} for row in ROWS]
     (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     captions = tmp_path / "dev.json"
-    captions.write_text(json.dumps({row.path.name: text for row, text in zip(ROWS, CAPTIONS, strict=True)}))
+    write_generated_captions(captions, {row.path.name: caption for row, caption in zip(ROWS, CAPTIONS, strict=True)})
     images = space.text.embed([f"A {name}." for name in THINGS])
     monkeypatch.setattr("mm.cli.commands.eval.shipped_space", lambda: nullcontext((space, None)))
     monkeypatch.setattr("mm.evaluation.near_duplicates.embed_images", lambda *_: images)

@@ -14,7 +14,9 @@ from click.testing import CliRunner
 from indexes.search.fusion import strengths_from_logits
 from mm.cli.main import main
 from mm.data.captioned_images import CaptionedImage
+from mm.data.language.generated_captions import write_generated_captions
 from mm.evaluation.language.caption_search import evaluate_search, score_strengths
+from mm.generation.caption_ranking import GeneratedCaption
 from mm.spaces import Space
 from mm.spaces.calibration import Calibrator, ComponentCalibrator
 from mm.spaces.query import build_query
@@ -82,9 +84,16 @@ def test_eval_caption_search_reads_saved_captions(
 ) -> None:
     monkeypatch.setattr("mm.cli.commands.eval.shipped_space", lambda: nullcontext((space, None)))
     file = tmp_path / "captions.json"
-    file.write_text(json.dumps({"12.png": "A red wall.", "13.png": "A green wall."}))
+    texts = {"12.png": "A red wall.", "13.png": "A green wall."}
+    write_generated_captions(file, {name: GeneratedCaption(text, -1.0) for name, text in texts.items()})
     arguments = ["eval", "caption-search", "--root", str(captioned_folder), "--captions", str(file), "--json"]
     arguments += ["--texts", "datasets"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["of"] == "4 images, 7 captions as queries"
+    gated = CliRunner().invoke(main, [*arguments, "--threshold", "1"])
+    assert gated.exit_code == 0, gated.output
+    value = {measure["name"]: measure["value"] for measure in json.loads(gated.stdout)["measures"]}
+    for name in value:
+        if ", both" in name:
+            assert value[name] == value[name.replace(", both", ", images")], "no caption is searched"

@@ -11,8 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from mm.cli.main import main
+from mm.data.language.generated_captions import read_generated_captions
 from mm.generation import builtin_captioner
-from mm.generation.captioner import ImageLike
+from mm.generation.caption_ranking import GeneratedCaption
+from mm.generation.captioner import BEAM_WIDTH, ImageLike
 from mm.settings import Settings
 from mm.spaces import Space
 
@@ -20,12 +22,12 @@ from mm.spaces import Space
 class ColourCaptioner:
     """The caption of an image is that of the number in its order."""
 
-    def __init__(self, settings: Settings, weights: Path, width: int) -> None:
+    def __init__(self, settings: Settings, weights: Path, width: int, ranking: object) -> None:
         self._words = ("red", "green", "blue", "yellow") if width > 1 else ("grey",) * 4
 
-    def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, str]]:
-        captions = [(number, f"A {self._words[number]} wall with stripes.") for number, _ in enumerate(images)]
-        yield from reversed(captions)
+    def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, GeneratedCaption]]:
+        texts = [f"A {self._words[number]} wall with stripes." for number, _ in enumerate(images)]
+        yield from reversed([(number, GeneratedCaption(text, -number / 2)) for number, text in enumerate(texts)])
 
 
 def test_eval_captions_reports_each_width_and_the_baselines(
@@ -41,14 +43,15 @@ def test_eval_captions_reports_each_width_and_the_baselines(
     reports = json.loads(result.stdout)
     value = [{measure["name"]: measure["value"] for measure in report["measures"]} for report in reports]
     assert [report["of"].partition("captions by ")[2] for report in reports] == [
+        f"beam search of width {BEAM_WIDTH}, ranked, int4",
         "beam search of width 3, int4",
         "greedy decoding, int4",
         "nearest training image",
         "the base model without image",
     ]
-    assert value[0]["BLEU-4"] > value[1]["BLEU-4"] > value[3]["BLEU-4"]
-    assert value[0]["CIDEr-D"] > value[3]["CIDEr-D"]
-    assert json.loads(saved.read_text())["13.png"] == "A green wall with stripes."
+    assert value[0]["BLEU-4"] == value[1]["BLEU-4"] > value[2]["BLEU-4"] > value[4]["BLEU-4"]
+    assert value[0]["CIDEr-D"] > value[4]["CIDEr-D"]
+    assert read_generated_captions(saved)["13.png"] == GeneratedCaption("A green wall with stripes.", -0.5)
 
 
 def test_eval_captions_of_some_images_without_baselines_prints_tables(

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -21,10 +20,10 @@ from mm.generation.chat.types import ChatDelta, ChatMessage, ChatRequest, Tool
 from mm.models.language.expert_preference import ExpertGroups
 from tests.generation.chat.tiny import MOE_CONFIG, load_tiny, load_tiny_moe, make_image, make_no_engine
 from tests.models.language.models import MOE
+from tests.waiting import call_when_available, wait_for
 
 pytestmark = pytest.mark.xdist_group("chat process")
 
-LIMIT_SECONDS = 120.0
 HELLO = ChatRequest((ChatMessage("user", "hello"),), SamplingParams(max_tokens=12, seed=3))
 LONG = replace(HELLO, params=SamplingParams(max_tokens=900, seed=1, ignore_eos=True))
 
@@ -38,13 +37,7 @@ def chat() -> Iterator[LocalChat]:
 
 def generate(chat: LocalChat, request: ChatRequest) -> list[ChatDelta]:
     """The deltas, from the process that follows a failed one."""
-    end = time.monotonic() + LIMIT_SECONDS
-    while True:
-        try:
-            return list(chat.stream(request))
-        except Unavailable:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+    return call_when_available(lambda: list(chat.stream(request)))
 
 
 def text_of(deltas: list[ChatDelta]) -> str:
@@ -150,9 +143,7 @@ def test_cancelled_task_releases_the_process(chat: LocalChat) -> None:
 
     generate(chat, HELLO)
     asyncio.run(cancel())
-    end = time.monotonic() + LIMIT_SECONDS
-    while b'finished_reason="abort"' not in chat.report_metrics():
-        assert time.monotonic() < end
+    wait_for(lambda: b'finished_reason="abort"' in chat.report_metrics(), "the end of the cancelled request")
 
 
 def test_idle_process_ends_and_is_started_again() -> None:
@@ -160,10 +151,8 @@ def test_idle_process_ends_and_is_started_again() -> None:
     try:
         first = generate(chat, HELLO)
         assert chat._loaded is not None
-        end = time.monotonic() + LIMIT_SECONDS
-        while chat._loaded[1].process is not None:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        loaded = chat._loaded[1]
+        wait_for(lambda: loaded.process is None, "the end of the idle process")
         assert chat.report_metrics() == b""
         assert text_of(generate(chat, HELLO)) == text_of(first)
     finally:

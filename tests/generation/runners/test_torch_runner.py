@@ -92,8 +92,9 @@ def test_sampling_in_torch_equals_sampling_in_numpy(seed: int, rows: list[Sampli
     logits = random.standard_normal((len(rows), num_tokens)).astype(np.float32) * 3
     logits[random.random(logits.shape) < 0.2] = 1.5  # equal logits
     row_seeds, steps = random.integers(0, 2**63, len(rows)).tolist(), random.integers(0, 9, len(rows)).tolist()
-    expected = sample_tokens(logits, rows, row_seeds, steps)
-    computed = sample_in_torch(torch.from_numpy(logits), make_row_sampling(rows, row_seeds, steps))
+    sampling = make_row_sampling(rows, row_seeds, steps)
+    expected = sample_tokens(logits, sampling)
+    computed = sample_in_torch(torch.from_numpy(logits), sampling)
     np.testing.assert_array_equal(computed.numpy(), expected)
 
 

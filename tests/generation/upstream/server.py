@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.waiting import join_thread
+
 Event = dict[str, Any]
 
 
@@ -108,4 +110,4 @@ def run_language_server() -> Iterator[LanguageServer]:
             yield state
         finally:
             server.shutdown()
-            thread.join()
+            join_thread(thread)

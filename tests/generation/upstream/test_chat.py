@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +27,8 @@ from mm.generation.chat.types import (
     VideoMedia,
 )
 from mm.generation.upstream import UpstreamChat
-from tests.generation.upstream.server import DIALECTS, LanguageServer, chunk, run_language_server, usage, vllm
+from mm.generation.upstream.answer import AnswerReader
+from tests.generation.upstream.server import DIALECTS, Event, LanguageServer, chunk, run_language_server, usage, vllm
 
 VECTOR = np.zeros(4, np.float32)
 IMAGE = ImageMedia(np.zeros((1, 1, 4), np.float32), VECTOR, b"jpeg bytes", "a.jpg")
@@ -264,6 +268,30 @@ def test_errors_of_the_stream_interrupt_the_answer(server: LanguageServer) -> No
     ):
         with pytest.raises(GenerationInterrupted, match="again"):
             ask(server, HELLO, events)
+
+
+def list_nodes(node: Any) -> Iterator[tuple[Any, Any]]:
+    """The containers and keys of all values inside of a document."""
+    for key in list(node) if isinstance(node, dict) else range(len(node)):
+        yield node, key
+        if isinstance(node[key], dict | list):
+            yield from list_nodes(node[key])
+
+
+def test_malformed_event_is_read_or_interrupts_the_answer() -> None:
+    logprob: Event = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": [{"token": "a", "logprob": -0.5}]}
+    call = {"index": 0, "id": "c", "function": {"name": "n", "arguments": "{}"}}
+    delta = chunk({"content": "a", "tool_calls": [call]}, "stop", logprobs={"content": [logprob]})
+    event = {**delta, "usage": {**usage(), "prompt_tokens_details": {"cached_tokens": 1}}}
+    for node, key in list_nodes(event):
+        right = node[key]
+        for wrong in (None, True, 5, 10**30, -1.5, "x", [], [5], [[]], {}, {"a": 1}):
+            node[key] = wrong
+            reader = AnswerReader("a:1")
+            with contextlib.suppress(GenerationInterrupted):
+                reader.push_line(f"data: {json.dumps(event)}")
+                reader.finish()
+        node[key] = right
 
 
 def test_silent_server_interrupts_the_answer(server: LanguageServer) -> None:

@@ -12,6 +12,7 @@ from mm.errors import InvalidInput
 from mm.models.language.quantization.blocks import BlockQuantized, pack, quantize_blocks, unpack
 from mm.models.language.quantization.experts import choose_expert_block, quantize_experts, round_experts
 from mm.models.language.quantization.offsets import quantize_with_offsets
+from mm.models.language.quantization.rows import multiply_rows, quantize_rows
 
 BITS = pytest.mark.parametrize("bits", [4, 8])
 SYMMETRIC = pytest.mark.parametrize("symmetric", [True, False])
@@ -159,3 +160,23 @@ def test_choose_expert_block_divides_both_sizes(hidden_size: int, width: int, ex
 def test_choose_expert_block_without_a_divisor_is_refused() -> None:
     with pytest.raises(InvalidInput, match="does not divide the hidden size 24"):
         choose_expert_block(24, 16)
+
+
+@given(arrays(np.float32, (3, 40), elements=st.floats(-1e4, 1e4, width=32)))
+@settings(max_examples=40, deadline=None)
+def test_quantize_rows_error_is_at_most_half_a_step_of_each_row(weight: np.ndarray) -> None:
+    quantized = quantize_rows(weight)
+    assert (np.abs(quantized.dequantize() - weight) <= quantized.scales[:, None] * 0.501 + 1e-20).all()
+
+
+def test_quantize_rows_of_weights_that_are_not_finite_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="not finite"):
+        quantize_rows(np.array([[1.0, np.nan]]))
+
+
+def test_multiply_rows_is_close_to_the_product_and_does_not_depend_on_other_tokens() -> None:
+    random = np.random.default_rng(3)
+    weight, x = quantize_rows(random.standard_normal((20, 64))), random.standard_normal((6, 64)).astype(np.float32)
+    product, exact = multiply_rows(x, weight), x @ weight.dequantize().T
+    assert np.linalg.norm(product - exact) < 0.01 * np.linalg.norm(exact)
+    np.testing.assert_array_equal(multiply_rows(x[2:3], weight)[0], product[2])

@@ -10,12 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import Glm4MoeConfig, Glm4MoeForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from mm.errors import Corrupt, InvalidInput
+from mm.models.language import network_torch
 from mm.models.language.config import LanguageConfig
 from mm.models.language.reference.attention import KVCache, attend
 from mm.models.language.reference.moe import apply_experts
 from mm.models.language.reference.network import compute_logits, embed_tokens, forward
+from mm.models.language.reference.rotary import compute_rotations
 from mm.models.language.reference.router import Routing, route
 from mm.models.language.reference.swiglu import swiglu
 from mm.models.language.upcycling import add_experts
@@ -107,6 +110,17 @@ def test_reference_with_prefix_embeddings_equals_their_tokens_and_they_change_th
         cases.append(compute_logits(weights, forward(DENSE, weights, inputs, KVCache.allocate(DENSE, 12)).hidden_LW))
     np.testing.assert_allclose(cases[0], logits_of(DENSE, weights, ids), atol=1e-5)
     assert np.abs(cases[0][5:] - cases[1][5:]).max() > 0.05
+
+
+def test_rotations_at_every_position_equal_those_of_transformers_and_torch() -> None:
+    config = LanguageConfig()
+    positions = torch.arange(config.max_position_embeddings)[None]
+    cos, sin = compute_rotations(positions[0].numpy(), config.head_dim, config.rope_theta)
+    in_transformers = LlamaRotaryEmbedding(to_transformers_config(config))(torch.zeros(1), positions)
+    for ours, theirs in zip((cos, sin), in_transformers, strict=True):
+        np.testing.assert_allclose(ours, theirs[0, :, : config.head_dim // 2], rtol=0, atol=2e-7)
+    for ours, in_torch in zip((cos, sin), network_torch._compute_rotations(config, positions), strict=True):
+        np.testing.assert_allclose(ours, in_torch[0], rtol=0, atol=1e-7)
 
 
 def test_attention_of_a_query_equals_the_sum_over_its_keys() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from mm.cli.main import main
+from mm.data.language.generated_captions import write_generated_captions
 from mm.errors import InvalidInput
+from mm.generation.caption_ranking import GeneratedCaption
 from mm.numerics import Float64, normalize_rows, sigmoid
 from mm.spaces.calibration import read_caption_calibration
 from mm.spaces.scoring import compute_logits
@@ -87,18 +88,30 @@ def test_fit_beside_without_irrelevant_pairs_is_refused() -> None:
         fit(pairs, np.zeros((1, 1)))
 
 
+def write_captions(path: Path, names: dict[int, str]) -> Path:
+    captions = {f"{number}.png": GeneratedCaption(text, -number / 20) for number, text in names.items()}
+    write_generated_captions(path, captions)
+    return path
+
+
 def test_train_calibrate_captions_writes_a_calibration_of_the_weights(captioned_folder: Path, tmp_path: Path) -> None:
-    captions, weights, out = tmp_path / "written.json", tmp_path / "additions.safetensors", tmp_path / "captions.json"
+    weights, out = tmp_path / "additions.safetensors", tmp_path / "captions.json"
     write_random_additions(weights)
-    captions.write_text(json.dumps({f"{number}.png": f"A {name} wall." for number, name in ((12, "red"), (13, "green"))}))
-    arguments = ["train", "calibrate-captions", "--data", str(captioned_folder), "--captions", str(captions)]
-    result = CliRunner().invoke(main, [*arguments, "--weights", str(weights), "--out", str(out)])
+    captions = write_captions(tmp_path / "written.json", {12: "A red wall.", 13: "A dog in front of a green wall."})
+    others = write_captions(tmp_path / "others.json", {14: "A blue dog.", 15: "A wall."})
+    arguments = ["train", "calibrate-captions", "--data", str(captioned_folder), "--weights", str(weights), "--out", str(out)]
+    arguments += ["--captions", str(captions)]
+    result = CliRunner().invoke(main, [*arguments, "--other-data", str(captioned_folder), "--other-captions", str(others)])
     assert result.exit_code == 0, result.output
     calibration = read_caption_calibration(out)
     assert calibration is not None
     assert [(entry.component, entry.kind) for entry in calibration.calibrators] == [("text", "caption")]
     assert calibration.calibrators[0].calibrator.z_score != 0.0
-    captions.write_text("{}")
-    refused = CliRunner().invoke(main, [*arguments, "--weights", str(weights), "--out", str(out)])
+    assert calibration.confidence.similarity != 0.0
+    alone = CliRunner().invoke(main, [*arguments, "--other-data", str(captioned_folder)])
+    assert alone.exit_code == 1
+    assert "belong together" in alone.output
+    write_captions(captions, {})
+    refused = CliRunner().invoke(main, arguments)
     assert refused.exit_code == 1
     assert "no caption of an image" in refused.output

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -78,6 +79,7 @@ def test_train_language_runs_all_stages_and_resumes_with_the_same_result(
             train(interrupted, prepared)
     assert train(interrupted, prepared) == metrics
     first, second = (load_additions(recipe.out / ADDITIONS) for recipe in (whole, interrupted))
+    assert str(tmp_path) not in str(first.metadata.training), "the weights name no folder of the machine"
     assert first.metadata.sha256 == second.metadata.sha256
     assert first.metadata.training["metrics"] == metrics
     assert json.loads((whole.out / METRICS).read_text()) == metrics
@@ -161,3 +163,34 @@ def test_choose_config_and_stages_follow_the_options() -> None:
     stages = choose_stages(None, {"steps": {"scst": 7}, "minutes": {}}, has_texts=False)
     assert list(stages) == ["captions", "answers", "scst"]
     assert stages["scst"].steps == 7
+
+
+def test_train_language_from_additions_starts_with_their_weights(folder: Path, prepared: Prepared, tmp_path: Path) -> None:
+    first = make_recipe(folder, tmp_path / "first", stages={"captions": StageRecipe(steps=3, batch=8, rate=30.0)})
+    train(first, prepared)
+    start = load_additions(first.out / ADDITIONS)
+    base = make_base()
+    model = TrainedModel(first, base, CPU).eval()
+    model.load_additions(start)
+    embeds = torch.randn(1, 9, 32, generator=torch.Generator().manual_seed(0))
+    served = LanguageModel.from_weights(first.config, start.merge(base.weights))
+    with torch.no_grad():
+        torch.testing.assert_close(model.language(embeds).hidden_BLW, served(embeds).hidden_BLW, rtol=1e-4, atol=1e-4)
+
+    stages = {"scst": StageRecipe(steps=1, batch=2, rate=1e-6)}
+    second = make_recipe(folder, tmp_path / "second", stages=stages, start_sha256=start.metadata.sha256)
+    train_language(second, base, prepared, 1, CPU, lambda line: None, start)
+    continued = load_additions(second.out / ADDITIONS)
+    for name, update in start.updates.items():
+        np.testing.assert_allclose(continued.updates[name].compute(), update.compute(), atol=1e-2)
+
+
+def test_train_language_from_additions_of_other_sizes_raises_invalid_input(
+    folder: Path, prepared: Prepared, tmp_path: Path
+) -> None:
+    stages = {"captions": StageRecipe(steps=1, batch=2, rate=1.0)}
+    train(make_recipe(folder, tmp_path / "first", stages=stages), prepared)
+    start = load_additions(tmp_path / "first" / ADDITIONS)
+    other = make_recipe(folder, tmp_path / "other", stages=stages, attention_rank=2)
+    with pytest.raises(InvalidInput, match="to start from"):
+        train_language(other, make_base(), prepared, 1, CPU, lambda line: None, start)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from mm.errors import Unavailable
 from tests.api import media
+from tests.waiting import wait_for
 from tests.workers.conftest import Home
-from tests.workers.process import WorkerProcess, wait_for
+from tests.workers.process import WorkerProcess
 from workers.messaging.dispatch import Dispatcher
 from workers.messaging.messages import QUEUE, TASKS, sanitize_message
 

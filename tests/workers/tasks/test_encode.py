@@ -15,8 +15,8 @@ from mm.spaces import Space
 from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.types import SpaceId
 from tests.api import media
+from tests.waiting import wait_for
 from tests.workers.conftest import LEASE_SECONDS, Home, expire_lease, open_context, work
-from tests.workers.process import wait_for
 from tests.workers.videos import SPEECH, create_video
 from workers.context import WorkerContext
 from workers.tasks.encode import encode_chunk

@@ -12,7 +12,7 @@ from mm.settings import Settings
 from mm.spaces.measure import can_measure, start_measuring
 from mm.spaces.tuning import choice_path
 from tests.graphs import with_graphs
-from tests.workers.process import wait_for
+from tests.waiting import wait_for
 from workers.tasks.measure_runtimes import IDLE_SECONDS, MAX_TRIES, RuntimeMeasurement
 
 

@@ -19,8 +19,9 @@ from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.encode.ocr_budget import OcrBudget
 from mm.spaces.query import build_query
+from tests.waiting import wait_for
 from tests.workers.conftest import Home, open_context, work
-from tests.workers.process import WorkerProcess, wait_for
+from tests.workers.process import WorkerProcess
 from tests.writing import written
 from workers.context import WorkerContext
 from workers.messaging.dispatch import Dispatcher

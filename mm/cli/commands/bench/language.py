@@ -9,14 +9,12 @@ import click
 from mm.cli import options
 from mm.cli.commands.bench.common import print_report
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command()
-@click.option("--additions", type=FILE, help="File of trained weights to add to SmolLM2.")
+@click.option("--additions", type=options.FILE, help="File of trained weights to add to SmolLM2.")
 @click.option("--experts", type=click.IntRange(0), default=0, help="Add 128 untrained experts of this width to layers.")
 @click.option("--expert-layers", type=click.IntRange(1), default=15, show_default=True, help="Upper layers that have experts.")
-@click.option("--text", type=FILE, help="UTF-8 text whose loss is measured.")
+@click.option("--text", type=options.FILE, help="UTF-8 text whose loss is measured.")
 @click.option("--text-tokens", type=click.IntRange(2), default=2048, show_default=True, help="Tokens of the text to read.")
 @click.option("--weights", "formats", multiple=True, help="Weight formats to measure; all without this option.")
 @click.option(

@@ -10,7 +10,7 @@ import click
 from mm.cli.lazy import LazyGroup
 
 COMMANDS = {
-    "show": ("mm.cli.commands.models.show", "List the spaces; with NAME, print its card. The default."),
+    "show": ("mm.cli.commands.models.show", "List the space and the language model; with NAME, print its card. The default."),
     "recommend": ("mm.cli.commands.models.recommend", "List language models that this machine can run."),
     "export": ("mm.cli.commands.models.export", "Write the language model as files that other programs run."),
 }
@@ -20,7 +20,7 @@ class _GroupWithDefault(LazyGroup):
     """Arguments that begin with no command are those of `show`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args[:1] != ["--help"] and args[:1] not in [[name] for name in COMMANDS]:
+        if not args or args[0] not in {*COMMANDS, *ctx.help_option_names}:
             args = ["show", *args]
         return super().parse_args(ctx, args)
 

@@ -24,7 +24,7 @@ DEFAULTS = {"safetensors": "float32", "gguf": "f16"}
 @click.option("--additions", type=options.FILE, help="Trained weights to merge; default: the shipped ones.")
 @click.option("--base-only", is_flag=True, help="The base model, without trained weights.")
 def command(model: str, out: Path, file_format: str, precision: str | None, additions: Path | None, base_only: bool) -> None:
-    """Write the built-in language model to OUT, for programs that know nothing of mm.
+    """Write the built-in language model to OUT, for other programs.
 
     safetensors: a new folder that transformers loads, with tokenizer and chat template, as
     Glm4MoeForCausalLM, or as LlamaForCausalLM without trained weights. gguf: a file that llama.cpp

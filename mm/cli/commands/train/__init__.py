@@ -20,6 +20,7 @@ COMMANDS = {
         "mm.cli.commands.train.calibrate_captions",
         "Fit on dev how much a written caption counts in a search.",
     ),
+    "caption-heads": ("mm.cli.commands.train.caption_heads", "Fit which objects and phrases captions of an image have."),
     "distill": ("mm.cli.commands.train.distill", "Train the image tower of lite by distillation from a larger model."),
     "language": ("mm.cli.commands.train.language", "Train what the language model adds to SmolLM2."),
     "language-texts": ("mm.cli.commands.train.language_texts", "Embed captions without images, for `mm train language --texts`."),

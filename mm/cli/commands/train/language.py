@@ -29,6 +29,7 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @captioned_images
 @output_folder
 @image_weights
+@click.option("--start", type=options.FILE, help="Trained additions to continue from; default: the base model alone.")
 @click.option("--texts", type=options.FILE, help="Captions without images: the file of `mm train language-texts`.")
 @click.option("--cache", type=options.NEW_FOLDER, help="Folder of features and questions; default: OUT/cache.")
 @click.option("--prepare", "prepares_only", is_flag=True, help="Compute features and questions only.")
@@ -38,6 +39,7 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @click.option("--minutes", type=(click.Choice(_STAGES), float), multiple=True, help="Time limit of a stage, in minutes.")
 @click.option("--steps", type=(click.Choice(_STAGES), int), multiple=True, help="Steps of a stage.")
 @click.option("--batch", type=(click.Choice(_STAGES), int), multiple=True, help="Images or questions a step of a stage.")
+@click.option("--rate", type=(click.Choice(_STAGES), float), multiple=True, help="Factor of the learning rates of a stage.")
 @click.option("--variant", type=click.Choice(_VARIANTS), help="What is trained; all but `experts` are controls.")
 @click.option("--width", type=click.IntRange(1), help="moe_intermediate_size: width of a routed expert.")
 @click.option("--first", type=click.IntRange(0), help="first_k_dense_replace: first layer with experts, from 0.")
@@ -51,7 +53,13 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @click.option("--attention-rate", type=click.FloatRange(0), help="Highest learning rate of these updates.")
 @click.option("--object-penalty", type=click.FloatRange(0), help="Taken from the reward for an unsupported object word.")
 @click.option("--bleu-weight", type=click.FloatRange(0), help="Weight of BLEU-4 in the reward.")
+@click.option("--replay", type=click.FloatRange(0, 1), help="Share of steps of `scst` that learn answers, too.")
 @click.option("--norm-rate", type=click.FloatRange(0), help="Highest learning rate of the norms.")
+@click.option(
+    "--max-shard-mb",
+    type=click.IntRange(1),
+    help="Write the trained weights as several files of at most so many MB, with an index, too.",
+)
 @options.as_json
 def command(
     data: Path,
@@ -60,35 +68,45 @@ def command(
     cache: Path | None,
     prepares_only: bool,
     runs: Path | None,
+    start: Path | None,
     limit: float,
+    max_shard_mb: int | None,
     as_json: bool,
     **values: object,
 ) -> None:
     """Train experts, norms and media prefix of the language model. An interrupted run continues."""
+    if max_shard_mb is not None and (runs is not None or prepares_only or values["variant"] not in (None, "experts")):
+        raise click.UsageError("--max-shard-mb cannot be combined with --runs, --prepare or a control: they write no weights.")
     require_torch()
     import torch
 
+    from mm.models.language.checkpoint.file import load_additions, split_additions
     from mm.runtimes import count_usable_cores
     from mm.training.language.data_sets.prepare import prepare
     from mm.training.language.inputs import read_base, read_sources
     from mm.training.language.launch import list_gpus, read_runs, run_all
-    from mm.training.language.train import train_language
+    from mm.training.language.train import ADDITIONS, train_language
 
     folder = cache or out / "cache"
     if runs is not None:
         common = ["--data", str(data), "--cache", str(folder)]
         common += ["--texts", str(values["texts"])] if values["texts"] else []
         common += ["--weights", str(weights)] if weights else []
+        common += ["--start", str(start)] if start else []
         for result in run_all(read_runs(runs), common, out, list_gpus(torch.cuda.device_count()), limit):
             print_progress(f"{result.name}: {'stopped' if result.exit_code is None else f'exit code {result.exit_code}'}")
         return
+    additions = load_additions(start) if start else None
+    values["start_sha256"] = additions.metadata.sha256 if additions else None
     recipe = _make_recipe(data, out, values)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base = read_base()
     sources = read_sources(base, weights or _find_shipped_weights(), device, count_usable_cores())
     prepared = prepare(recipe, folder, sources)
     if not prepares_only:
-        train_language(recipe, base, prepared, count_usable_cores() // 2, device, print_progress)
+        train_language(recipe, base, prepared, count_usable_cores() // 2, device, print_progress, additions)
+        if max_shard_mb is not None:
+            split_additions(out / ADDITIONS, out, max_shard_mb * 1_000_000)
     print_output("output", folder if prepares_only else out, as_json, others="metrics")
 
 
@@ -101,12 +119,12 @@ def _find_shipped_weights() -> Path:
 def _make_recipe(data: Path, out: Path, values: dict[str, object]) -> LanguageRecipe:
     from mm.training.language.recipe import LanguageRecipe, choose_config, choose_stages
 
-    given = options_set(values)
-    sizes = {name: given.pop(name) for name in ("width", "first", "top") if name in given}
-    names = given.pop("stages", None)
-    limits = {name: dict(given.pop(name, ())) for name in ("minutes", "steps", "batch")}  # type: ignore[call-overload]
-    config = choose_config(str(given.get("variant", "experts")), **sizes)  # type: ignore[arg-type]
-    stages = choose_stages(names, limits, has_texts="texts" in given)  # type: ignore[arg-type]
+    overrides = options_set(values)
+    sizes = {name: overrides.pop(name) for name in ("width", "first", "top") if name in overrides}
+    names = overrides.pop("stages", None)
+    limits = {name: dict(overrides.pop(name, ())) for name in ("minutes", "steps", "batch", "rate")}  # type: ignore[call-overload]
+    config = choose_config(str(overrides.get("variant", "experts")), **sizes)  # type: ignore[arg-type]
+    stages = choose_stages(names, limits, has_texts="texts" in overrides)  # type: ignore[arg-type]
     if "top" in sizes:
-        given["balance"] = None
-    return LanguageRecipe(data, out, config=config, stages=stages, **given)  # type: ignore[arg-type]
+        overrides["balance"] = None
+    return LanguageRecipe(data, out, config=config, stages=stages, **overrides)  # type: ignore[arg-type]

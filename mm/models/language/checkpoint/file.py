@@ -1,5 +1,7 @@
 """The file of additions: safetensors, with the configurations as JSON in its metadata.
 
+It may be split into several files with an index, see `shards`.
+
 Tensors by name: a rounded matrix is three, `NAME.values` (uint8; two of 4 bits in a byte),
 `NAME.codes` (int8) and `NAME.base` (float32); others have the name of the weight. Those of the
 media prefix begin with `media_prefix.`.
@@ -8,43 +10,40 @@ media prefix begin with `media_prefix.`.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 import mm
 from mm.errors import Corrupt, InvalidInput
 from mm.files import write_atomic
 from mm.models.language.checkpoint.additions import Additions, AdditionsMetadata
+from mm.models.language.checkpoint.description import describe, read_description
 from mm.models.language.checkpoint.low_rank import DOWN, UP, UPDATE_BITS, LowRankUpdate, list_update_shapes
 from mm.models.language.checkpoint.rounding import Bits, BlockFormat, RoundedMatrix, pack_values, round_matrix, unpack_values
+from mm.models.language.checkpoint.shards import INDEX_SUFFIX, Tensors, read_file_metadata, read_tensors, write_shards
 from mm.models.language.checkpoint.weight_precisions import (
     EXPERT_BITS,
     PREFIX_BITS,
     PREFIX_MATRICES,
-    is_added,
     is_expert,
     is_router,
+    list_added_shapes,
 )
 from mm.models.language.config import LanguageConfig
 from mm.models.language.media_prefix import MediaPrefix, MediaPrefixConfig
 from mm.models.language.media_prefix.config import check_prefix_weights, list_prefix_shapes
-from mm.models.language.weights import list_weight_shapes
 
 Float = npt.NDArray[np.float32]
-Tensors = dict[str, npt.NDArray[np.generic]]
 
-SHIPPED = Path(mm.__file__).parent / "weights" / "language" / "additions.safetensors"
-"""The trained weights that are part of the project."""
-KEY, VERSION = "language_additions", 1
-"""The key of the metadata, and the version of what it holds."""
+SHIPPED = Path(mm.__file__).parent / "weights" / "language" / f"additions{INDEX_SUFFIX}"
+"""The trained weights that are part of the project: the index of their files."""
+CARD = SHIPPED.with_name("CARD.md")
+"""Their card, where they are shipped."""
 PREFIX = "media_prefix."
 _VALUES, _CODES, _BASE = ".values", ".codes", ".base"
 
@@ -72,7 +71,7 @@ def write_additions(
         raise InvalidInput("A model without experts has no additions to write.")
     check_prefix_weights(prefix_config, prefix_weights)
     tensors: Tensors = {}
-    for name, shape in _list_added_shapes(config).items():
+    for name, shape in list_added_shapes(config).items():
         if name not in weights or weights[name].shape != shape:
             raise Corrupt(f"The weight {name} is missing or has another shape than {shape}.")
         _add_tensor(tensors, name, weights[name], EXPERT_BITS if is_expert(name) else None)
@@ -85,23 +84,22 @@ def write_additions(
         _add_tensor(tensors, name + UP, update.up_NR, UPDATE_BITS)
     for name, weight in prefix_weights.items():
         _add_tensor(tensors, PREFIX + name, weight, PREFIX_BITS if name in PREFIX_MATRICES else None)
-    data = save(tensors, _describe(config, prefix_config, rank, base_sha256, training, _hash_tensors(tensors)))
+    data = save(tensors, describe(config, prefix_config, rank, base_sha256, training, _hash_tensors(tensors)))
     write_atomic(path, data)
     return len(data)
 
 
 def load_additions(path: Path) -> Additions:
-    """Read a file of additions. Raises `Corrupt` when it is missing, damaged, or another file."""
-    try:
-        with safe_open(path, "numpy") as file:
-            tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-            stored = _read_description(path, file.metadata() or {})
-    except (OSError, SafetensorError) as error:
-        raise Corrupt(f"The trained weights of the language model cannot be read from {path}: {error}.") from error
+    """Read additions from a file, or from several, of which `path` is the index.
+
+    Raises `Corrupt` when a file is missing, damaged, or another file.
+    """
+    tensors, stored_metadata = read_tensors(path)
+    stored = read_description(path, stored_metadata)
     if _hash_tensors(tensors) != stored.metadata.sha256:
         raise Corrupt(f"{path} is damaged: its tensors do not have the SHA-256 that it states.")
     weights, experts = dict[str, Float](), dict[str, RoundedMatrix]()
-    for name, shape in _list_added_shapes(stored.config).items():
+    for name, shape in list_added_shapes(stored.config).items():
         if is_expert(name):
             experts[name] = _take_matrix(path, tensors, name, shape, EXPERT_BITS)
         else:
@@ -126,87 +124,28 @@ def load_additions(path: Path) -> Additions:
 
 
 def read_metadata(path: Path) -> AdditionsMetadata:
-    """What the file says about itself, without its tensors. Raises `Corrupt` as `load_additions`.
+    """What the file, or an index, says about itself, without its tensors.
 
-    `metadata.sha256` identifies the weights.
+    `metadata.sha256` identifies the weights, in however many files. Raises `Corrupt` as
+    `load_additions`, except for changed bytes of a tensor, which only that function detects.
     """
-    try:
-        with safe_open(path, "numpy") as file:
-            return _read_description(path, file.metadata() or {}).metadata
-    except (OSError, SafetensorError) as error:
-        raise Corrupt(f"The trained weights of the language model cannot be read from {path}: {error}.") from error
+    return read_description(path, read_file_metadata(path)).metadata
 
 
-@dataclass(frozen=True, slots=True)
-class _Description:
-    config: LanguageConfig
-    prefix_config: MediaPrefixConfig
-    attention_rank: int
-    metadata: AdditionsMetadata
+def split_additions(path: Path, folder: Path, max_bytes: int) -> Path:
+    """Write a file of additions as several with an index; returns the path of the index.
 
-
-def _describe(
-    config: LanguageConfig,
-    prefix_config: MediaPrefixConfig,
-    rank: int,
-    base_sha256: str,
-    training: Mapping[str, object],
-    digest: str,
-) -> dict[str, str]:
-    try:
-        summary = json.loads(json.dumps(dict(training), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"The summary of the training is not JSON: {error}.") from error
-    description = {
-        "version": VERSION,
-        "config": config.to_metadata(),
-        "media_prefix": prefix_config.to_metadata(),
-        "attention_rank": rank,
-        "base_sha256": base_sha256,
-        "training": summary,
-        "sha256": digest,
-    }
-    return {KEY: json.dumps(description)}  # one key: safetensors writes several in a random order
-
-
-def _read_description(path: Path, stored: Mapping[str, str]) -> _Description:
-    try:
-        described: dict[str, Any] = json.loads(stored[KEY])
-        if described["version"] != VERSION:
-            raise Corrupt(f"{path} holds trained weights in version {described['version']}; supported is {VERSION}.")
-        config = LanguageConfig.from_metadata(described["config"])
-        prefix_config = MediaPrefixConfig.from_metadata(described["media_prefix"])
-        _require_blocks(config, prefix_config)
-        metadata = AdditionsMetadata(described["base_sha256"], described["training"], described["sha256"])
-        rank = int(described.get("attention_rank", 0))  # files without updates may lack it
-        _require_update_blocks(config, rank)
-        return _Description(config, prefix_config, rank, metadata)
-    except (KeyError, TypeError, ValueError, InvalidInput) as error:
-        raise Corrupt(f"{path} does not describe trained weights of the language model: {error!r}.") from error
-
-
-def _require_blocks(config: LanguageConfig, prefix_config: MediaPrefixConfig) -> None:
-    """Raise `InvalidInput` unless all rounded matrices are whole blocks."""
-    shapes = [shape for name, shape in _list_added_shapes(config).items() if is_expert(name)]
-    shapes += [shape for name, shape in list_prefix_shapes(prefix_config).items() if name in PREFIX_MATRICES]
-    for shape in shapes:
-        BlockFormat.choose(EXPERT_BITS, *shape[-2:])
-
-
-def _require_update_blocks(config: LanguageConfig, rank: int) -> None:
-    """Raise `InvalidInput` unless the matrices of updates of this rank are whole blocks."""
-    for shapes in list_update_shapes(config, rank).values():
-        for shape in shapes:
-            BlockFormat.choose(UPDATE_BITS, *shape)
+    `max_bytes` is as of `write_shards`. Raises as `load_additions` and `write_shards`.
+    """
+    load_additions(path)
+    index = folder / f"{path.name.removesuffix('.safetensors')}{INDEX_SUFFIX}"
+    write_shards(index, *read_tensors(path), max_bytes)
+    return index
 
 
 def _find_rank(updates: Mapping[str, LowRankUpdate]) -> int:
     """That of any update; 0 without updates."""
     return next((len(update.down_RK) for update in updates.values()), 0)
-
-
-def _list_added_shapes(config: LanguageConfig) -> dict[str, tuple[int, ...]]:
-    return {name: shape for name, shape in list_weight_shapes(config).items() if is_added(name)}
 
 
 def _add_tensor(tensors: Tensors, name: str, weight: Float, bits: Bits | None) -> None:

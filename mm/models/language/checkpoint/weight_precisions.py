@@ -7,6 +7,8 @@ routers in float16, everything else (selection biases, norms, positions, statist
 from __future__ import annotations
 
 from mm.models.language.checkpoint.rounding import Bits
+from mm.models.language.config import LanguageConfig
+from mm.models.language.weights import list_weight_shapes
 
 PREFIX_MATRICES = (
     "map_network.0.weight",
@@ -32,3 +34,8 @@ def is_router(name: str) -> bool:
 def is_added(name: str) -> bool:
     """Whether training adds or replaces a weight: experts, routers, selection biases and norms."""
     return is_expert(name) or is_router(name) or name.endswith(("e_score_correction_bias", "norm.weight"))
+
+
+def list_added_shapes(config: LanguageConfig) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight that training adds or replaces, by name."""
+    return {name: shape for name, shape in list_weight_shapes(config).items() if is_added(name)}

@@ -61,8 +61,16 @@ class RouterConfig:
     """Whether the weights of the selected experts are divided by their sum."""
     routed_scaling_factor: float = 1.0
     n_group: int = 1
-    """Experts are in groups, of which `topk_group` are selected first."""
+    """Experts are in groups, of which `topk_group` are selected first, by their two best."""
     topk_group: int = 1
+
+    def can_select_from(self, num_experts: int) -> bool:
+        """Whether so many experts form the groups, and those selected have enough of them."""
+        if self.n_group <= 1:
+            return 1 <= self.num_experts_per_tok <= num_experts
+        size, rest = divmod(num_experts, self.n_group)
+        is_divided = rest == 0 and size >= 2 and 1 <= self.topk_group <= self.n_group
+        return is_divided and 1 <= self.num_experts_per_tok <= self.topk_group * size
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ class FamilyConfig:
 def read_family_config(folder: Path) -> FamilyConfig:
     """Raises `Corrupt` for a missing or invalid file, `UnsupportedMedia` for an architecture, an
     activation or a rotary scaling that the network does not cover."""
-    stored = _read_json(folder / "config.json")
+    stored = read_json(folder / "config.json")
     (architecture, *_) = _get(stored, "architectures", list, [""])
     if architecture not in ARCHITECTURES:
         raise UnsupportedMedia(
@@ -193,13 +201,14 @@ def _read_windows(stored: Mapping[str, object], num_layers: int) -> tuple[int, .
 
 def _read_eos(folder: Path, stored: Mapping[str, object]) -> tuple[int, ...]:
     path = folder / "generation_config.json"
-    generation = _read_json(path) if path.is_file() else {}
+    generation = read_json(path) if path.is_file() else {}
     ids = generation.get("eos_token_id", stored.get("eos_token_id"))
     ids = ids if isinstance(ids, list) else [ids]
     return tuple(token_id for token_id in ids if isinstance(token_id, int))
 
 
-def _read_json(path: Path) -> dict[str, object]:
+def read_json(path: Path) -> dict[str, object]:
+    """Read a JSON object. Raises `Corrupt`."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

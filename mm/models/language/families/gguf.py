@@ -131,6 +131,8 @@ def read_gguf_tokenizer(file: GGUFFile) -> TokenizerFiles:
         )
     tokens = file.get_strings("tokenizer.ggml.tokens")
     types = file.get_ints("tokenizer.ggml.token_type")
+    if len(types) != len(tokens):
+        raise Corrupt(f"{file.path} has {len(tokens)} tokens and {len(types)} token types.")
     merges = [(merge.partition(" ")[0], merge.partition(" ")[2]) for merge in file.get_strings("tokenizer.ggml.merges")]
     try:
         vocabulary = {token: number for number, token in enumerate(tokens)}

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from mm.errors import Corrupt, InvalidInput, Unavailable, UnsupportedMedia
 from mm.models.inputs import replace_surrogates
+from mm.models.language.families.config import read_json
 from mm.models.language.tokenizer import make_byte_alphabet
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ class TokenizerFiles:
 def read_tokenizer_files(folder: Path) -> TokenizerFiles:
     """Raises `Corrupt` for missing or invalid files."""
     path = folder / "tokenizer.json"
-    tokenizer, settings = _read_json(path), {}
+    tokenizer, settings = read_json(path), {}
     if (folder / "tokenizer_config.json").is_file():
-        settings = _read_json(folder / "tokenizer_config.json")
+        settings = read_json(folder / "tokenizer_config.json")
     names = {name: _get_token(settings.get(name)) for name in ("bos_token", "eos_token", "pad_token", "unk_token")}
     return TokenizerFiles(str(path), tokenizer, names, _read_template(folder, settings))
 
@@ -114,16 +115,6 @@ class FamilyTokenizer:
             )
         except (TemplateError, TypeError, ValueError) as error:
             raise InvalidInput(f"The chat template of the model refuses the conversation: {error}.") from error
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Corrupt(f"{path} cannot be read: {error}.") from error
-    if not isinstance(stored, dict):
-        raise Corrupt(f"{path} is not a JSON object.")
-    return stored
 
 
 def _get_token(value: object) -> str | None:

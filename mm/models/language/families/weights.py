@@ -90,12 +90,16 @@ def collect_weights(source_name: str, config: FamilyConfig, named: Iterable[tupl
     tensors = dict(named)
     source = _Source(tensors, source_name)
     embedding = source.take("model.embed_tokens.weight", (config.vocab_size, config.hidden_size))
-    head = source.find("lm_head.weight")
+    head = source.find("lm_head.weight", (config.vocab_size, config.hidden_size))
     layers = [_read_layer(source, config, f"model.layers.{i}.") for i in range(config.num_hidden_layers)]
     norm = source.take("model.norm.weight", (config.hidden_size,))
     if tensors:
         raise Corrupt(f"{source_name} has tensors that {config.architecture} does not have, such as {min(tensors)}.")
     return CheckpointWeights(embedding, layers, norm, embedding if head is None else head)
+
+
+Shape = tuple[int | None, ...]
+"""The shape that a tensor must have; None for any size."""
 
 
 class _Source:
@@ -104,19 +108,26 @@ class _Source:
     def __init__(self, tensors: dict[str, Tensor], name: str) -> None:
         self._tensors, self._name = tensors, name
 
-    def find(self, name: str) -> Tensor | None:
-        return self._tensors.pop(name, None)
-
-    def take(self, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
-        tensor = self.find(name)
-        if tensor is None:
-            raise Corrupt(f"{self._name} has no tensor {name}.")
-        if shape is not None and tuple(tensor.shape) != shape:
-            raise Corrupt(f"The tensor {name} of {self._name} has the shape {tuple(tensor.shape)}, not {shape}.")
+    def find(self, name: str, shape: Shape) -> Tensor | None:
+        """None where there is no such tensor. Raises `Corrupt` for another shape."""
+        tensor = self._tensors.pop(name, None)
+        if tensor is not None and not (
+            tensor.ndim == len(shape) and all(size in (None, found) for size, found in zip(shape, tensor.shape, strict=True))
+        ):
+            expected = ", ".join("any" if size is None else str(size) for size in shape)
+            raise Corrupt(f"The tensor {name} of {self._name} has the shape {tuple(tensor.shape)}, not ({expected}).")
         return tensor
 
-    def linear(self, name: str, shape: tuple[int, int] | None = None) -> Linear:
-        return Linear(self.take(f"{name}.weight", shape), self.find(f"{name}.bias"))
+    def take(self, name: str, shape: Shape) -> Tensor:
+        """Like `find`; raises `Corrupt` for a missing tensor too."""
+        tensor = self.find(name, shape)
+        if tensor is None:
+            raise Corrupt(f"{self._name} has no tensor {name}.")
+        return tensor
+
+    def linear(self, name: str, shape: Shape) -> Linear:
+        weight = self.take(f"{name}.weight", shape)
+        return Linear(weight, self.find(f"{name}.bias", (len(weight),)))
 
     def has(self, name: str) -> bool:
         return name in self._tensors
@@ -135,59 +146,63 @@ def _read_layer(source: _Source, config: FamilyConfig, prefix: str) -> LayerWeig
         source.linear(attention + "k_proj", (kv_heads, width)),
         source.linear(attention + "v_proj", (kv_heads, width)),
         source.linear(attention + "o_proj", (width, heads)),
-        _take_head_norm(source, attention + "q_norm.weight", config),
-        _take_head_norm(source, attention + "k_norm.weight", config),
-        _read_mlp(source, prefix),
+        source.find(attention + "q_norm.weight", (config.head_dim,)),
+        source.find(attention + "k_norm.weight", (config.head_dim,)),
+        _read_mlp(source, config, prefix),
     )
 
 
-def _take_head_norm(source: _Source, name: str, config: FamilyConfig) -> Tensor | None:
-    return source.take(name, (config.head_dim,)) if source.has(name) else None
-
-
-def _read_mlp(source: _Source, prefix: str) -> SwiGLUWeights | MoEWeights:
+def _read_mlp(source: _Source, config: FamilyConfig, prefix: str) -> SwiGLUWeights | MoEWeights:
     for router in _ROUTER_NAMES:
         if source.has(prefix + router):
             shared = (prefix + name for name in _SHARED_NAMES if source.has_any(prefix + name, "down_proj", "output_linear"))
-            return _read_moe(source, f"{prefix}{router.partition('.')[0]}.", prefix + router, next(shared, ""))
-    return _read_swiglu(source, prefix + "mlp")
+            return _read_moe(source, config, f"{prefix}{router.partition('.')[0]}.", prefix + router, next(shared, ""))
+    return _read_swiglu(source, prefix + "mlp", config.hidden_size)
 
 
-def _read_moe(source: _Source, prefix: str, router_name: str, shared_name: str) -> MoEWeights:
-    router = source.take(router_name)
-    gate_up, down = _read_experts(source, prefix, len(router))
+def _read_moe(source: _Source, config: FamilyConfig, prefix: str, router_name: str, shared_name: str) -> MoEWeights:
+    width = config.hidden_size
+    router = source.take(router_name, (None, width))
+    if config.router is None or not config.router.can_select_from(len(router)):
+        raise Corrupt(f"The router of {config.architecture} cannot select from the {len(router)} experts of {router_name}.")
+    gate_up, down = _read_experts(source, prefix, len(router), width)
     return MoEWeights(
         router,
-        source.find(prefix + "gate.e_score_correction_bias"),
+        source.find(prefix + "gate.e_score_correction_bias", (len(router),)),
         gate_up,
         down,
-        _read_swiglu(source, shared_name) if shared_name else None,
-        source.find(prefix + "shared_expert_gate.weight"),
+        _read_swiglu(source, shared_name, width) if shared_name else None,
+        source.find(prefix + "shared_expert_gate.weight", (1, width)),
     )
 
 
-def _read_experts(source: _Source, prefix: str, num_experts: int) -> tuple[Tensor, Tensor]:
+def _read_experts(source: _Source, prefix: str, num_experts: int, width: int) -> tuple[Tensor, Tensor]:
     """Matrices (E, 2 I, W) and (E, W, I) of all experts, from fused or single ones."""
-    for gate_up, down in (("input_linear.weight", "output_linear.weight"), ("experts.gate_up_proj", "experts.down_proj")):
-        if source.has(prefix + gate_up):
-            return source.take(prefix + gate_up), source.take(prefix + down)
-    gate, up, down = _EXPERT_NAMES[source.has(f"{prefix}experts.0.w1.weight")]
+    for first, second in (("input_linear.weight", "output_linear.weight"), ("experts.gate_up_proj", "experts.down_proj")):
+        if source.has(prefix + first):
+            gate_up = source.take(prefix + first, (num_experts, None, width))
+            return gate_up, source.take(prefix + second, (num_experts, width, gate_up.shape[1] // 2))
+    names = _EXPERT_NAMES[source.has(f"{prefix}experts.0.w1.weight")]
+    inner: int | None = None
+    gate_ups, downs = [], []
+    for expert in range(num_experts):
+        gate_name, up_name, down_name = (f"{prefix}experts.{expert}.{name}.weight" for name in names)
+        gate = source.take(gate_name, (inner, width))
+        inner = len(gate)
+        gate_ups.append(torch.cat([gate, source.take(up_name, (inner, width))]))
+        downs.append(source.take(down_name, (width, inner)))
+    return torch.stack(gate_ups), torch.stack(downs)
 
-    def take(expert: int, name: str) -> Tensor:
-        return source.take(f"{prefix}experts.{expert}.{name}.weight")
 
-    return (
-        torch.stack([torch.cat([take(i, gate), take(i, up)]) for i in range(num_experts)]),
-        torch.stack([take(i, down) for i in range(num_experts)]),
-    )
-
-
-def _read_swiglu(source: _Source, name: str) -> SwiGLUWeights:
+def _read_swiglu(source: _Source, name: str, width: int) -> SwiGLUWeights:
     if source.has(f"{name}.input_linear.weight"):
-        return SwiGLUWeights(source.linear(f"{name}.input_linear"), source.linear(f"{name}.output_linear"))
-    gate, up = source.linear(f"{name}.gate_proj"), source.linear(f"{name}.up_proj")
+        gate_up = source.linear(f"{name}.input_linear", (None, width))
+        return SwiGLUWeights(gate_up, source.linear(f"{name}.output_linear", (width, len(gate_up.weight) // 2)))
+    gate = source.linear(f"{name}.gate_proj", (None, width))
+    up = source.linear(f"{name}.up_proj", (len(gate.weight), width))
     bias = torch.cat([gate.bias, up.bias]) if gate.bias is not None and up.bias is not None else None
-    return SwiGLUWeights(Linear(torch.cat([gate.weight, up.weight]), bias), source.linear(f"{name}.down_proj"))
+    down = source.linear(f"{name}.down_proj", (width, len(gate.weight)))
+    return SwiGLUWeights(Linear(torch.cat([gate.weight, up.weight]), bias), down)
 
 
 def _read_tensors(folder: Path, config: FamilyConfig, device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:

@@ -14,10 +14,14 @@ from mm.models.language.graph.external_data import ExternalData
 from mm.models.language.graph.weight_format import WeightFormat
 from mm.models.language.quantization.blocks import BlockQuantized, Float, quantize_blocks
 from mm.models.language.quantization.offsets import BLOCK, quantize_with_offsets
+from mm.models.language.quantization.rows import LIMIT, MIN_MAGNITUDE, RowQuantized, quantize_rows
 from mm.models.onnx_builder import OnnxBuilder, Weights
 
 MICROSOFT = "com.microsoft"
 """Domain of the operators that only ONNX Runtime has (docs/ContribOperators.md)."""
+
+ZERO_POINT = 128
+"""Of inputs that are rounded by token: products of unsigned and signed integers are the fastest."""
 
 EXTERNAL_BYTES = 1024
 """Constants of at least this size are stored in the data file."""
@@ -31,6 +35,7 @@ class GraphBuilder(OnnxBuilder):
         self.format = weight_format
         self._data = data
         self._extended: dict[str, str] = {}  # by name of the tensor without the sums
+        self._rounded: dict[str, tuple[str, str]] = {}  # by name of the tensor of tokens
 
     def constant(self, value: npt.NDArray[np.generic] | np.generic) -> str:
         array = np.asarray(value)
@@ -82,6 +87,8 @@ class GraphBuilder(OnnxBuilder):
 
     def linear(self, x_BSK: str, weight_NK: Float, *, is_precise: bool = False) -> str:
         """x @ weight.T in the format of the layers; a precise matrix has at least 8 bits."""
+        if self.format.is_by_row:
+            return self._multiply_rows(x_BSK, quantize_rows(self._round(weight_NK, is_precise)))
         if self.format.precision == "int4" and not is_precise:
             return self.multiply(self._extend(x_BSK, weight_NK.shape[1]), quantize_with_offsets(weight_NK).extended)
         if self.format.is_quantized:
@@ -110,6 +117,30 @@ class GraphBuilder(OnnxBuilder):
         """Add the values, the scales and, if there are any, the zero points."""
         arrays = (weight.packed, weight.scales, weight.zero_points)
         return [self.constant(array) for array in arrays if array is not None]
+
+    def _round(self, weight_NK: Float, is_precise: bool) -> Float:
+        """The matrix that the format without scales by row multiplies with."""
+        if self.format.precision == "int4" and not is_precise:
+            return quantize_with_offsets(weight_NK).dequantize()
+        return quantize_blocks(weight_NK, 8).dequantize()
+
+    def _multiply_rows(self, x_BSK: str, weight: RowQuantized) -> str:
+        """x @ weight.T as `quantization.rows.multiply_rows`."""
+        values, magnitudes_BS1 = self._round_tokens(x_BSK)
+        matrix, one = self.constant(np.ascontiguousarray(weight.values.T)), self.constant(np.float32(1))
+        scales = self.constant(weight.scales / np.float32(LIMIT))
+        product = self.add_microsoft("MatMulIntegerToFloat", [values, matrix, one, scales, self.constant(np.uint8(ZERO_POINT))])
+        return self.add("Mul", [product, magnitudes_BS1])
+
+    def _round_tokens(self, x_BSK: str) -> tuple[str, str]:
+        """Integers of 8 bits, 0 being `ZERO_POINT`, and the largest magnitude of each token."""
+        if x_BSK not in self._rounded:
+            largest = self.add("ReduceMax", [self.add("Abs", [x_BSK])], axes=[-1], keepdims=1)
+            magnitudes_BS1 = self.add("Max", [largest, self.constant(np.float32(MIN_MAGNITUDE))])
+            scaled = self.add("Mul", [x_BSK, self.add("Div", [self.constant(np.float32(LIMIT)), magnitudes_BS1])])
+            scale, zero_point = self.constant(np.float32(1)), self.constant(np.uint8(ZERO_POINT))
+            self._rounded[x_BSK] = self.add("QuantizeLinear", [scaled, scale, zero_point]), magnitudes_BS1
+        return self._rounded[x_BSK]
 
     def _extend(self, x_BSK: str, num_columns: int) -> str:
         """The columns and their sums over blocks, as `quantization.offsets` requires."""

@@ -1,6 +1,6 @@
 """The graphs of SmolLM2 and of what training adds to it, in a cache folder.
 
-    python -m mm.models.language.graph.builtin CACHE PRECISION [ADDITIONS]
+    python -m mm.models.language.graph.builtin CACHE PRECISION [ADDITIONS [by-row]]
 
 builds them in a process of its own, so that the memory of the builder, several times the weights,
 is released.
@@ -17,12 +17,14 @@ from pathlib import Path
 
 import mm
 from mm.errors import Unavailable
+from mm.models.language.checkpoint.additions import Additions
 from mm.models.language.checkpoint.expert_layout import convert_experts
 from mm.models.language.checkpoint.file import load_additions, read_metadata
 from mm.models.language.gguf.reader import read_gguf
 from mm.models.language.graph.names import BUILDER_VERSION, locate_files, locate_mapped
 from mm.models.language.graph.session import OnnxDecoder
 from mm.models.language.graph.weight_format import Precision, WeightFormat
+from mm.models.language.media_prefix.session import OnnxMediaPrefix
 from mm.models.language.smollm2 import find_smollm2, read_config, read_weights
 
 
@@ -35,6 +37,8 @@ class BuiltinModel:
     precision: Precision = "int4"
     additions: Path | None = None
     """None for SmolLM2 as it is."""
+    is_by_row: bool = False
+    """See `WeightFormat`: the same weights for steps of many tokens."""
 
     def load(self, threads: int) -> OnnxDecoder:
         """The decoder, whose graphs are built at first use.
@@ -73,7 +77,7 @@ class BuiltinModel:
                 layer + "mlp": convert_experts(additions.experts[layer + _GATE_UP], additions.experts[layer + _DOWN])
                 for layer in layers
             }
-        write_graphs(self.cache, self._make_key(), weights, config, WeightFormat(self.precision), experts, precise)
+        write_graphs(self.cache, self._make_key(), weights, config, self._format, experts, precise)
 
     def _ensure_graphs(self) -> str:
         """The key of the graphs, which are built if they are not there."""
@@ -84,13 +88,25 @@ class BuiltinModel:
             _build_in_subprocess(self)
         return key
 
+    @property
+    def _format(self) -> WeightFormat:
+        return WeightFormat(self.precision, is_by_row=self.is_by_row)
+
     def _make_key(self) -> str:
         """Names everything that determines the graphs."""
         path = find_smollm2()
         status = path.stat()
         base = sha256(f"{path.name} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()[:16]
         added = "" if self.additions is None else f"-{read_metadata(self.additions).sha256[:16]}"
-        return f"smollm2-{base}{added}-{WeightFormat(self.precision).describe()}-{BUILDER_VERSION}"
+        return f"smollm2-{base}{added}-{self._format.describe()}-{BUILDER_VERSION}"
+
+
+def load_prefix(cache: Path, additions: Additions) -> OnnxMediaPrefix:
+    """The media prefix of additions, whose graphs are in the folder of graphs.
+
+    Raises `Corrupt` for graphs that cannot be read.
+    """
+    return OnnxMediaPrefix(additions.prefix, cache, f"media-prefix-{additions.metadata.sha256[:16]}")
 
 
 _GATE_UP, _DOWN = "mlp.experts.gate_up_proj", "mlp.experts.down_proj"
@@ -98,17 +114,17 @@ _GATE_UP, _DOWN = "mlp.experts.gate_up_proj", "mlp.experts.down_proj"
 
 def _build_in_subprocess(model: BuiltinModel) -> None:
     path = os.pathsep.join(filter(None, [str(Path(mm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
-    additions = [] if model.additions is None else [str(model.additions)]
-    command = [sys.executable, "-P", "-m", __name__, str(model.cache), model.precision, *additions]
+    arguments = [str(model.cache), model.precision, str(model.additions or ""), *(["by-row"] if model.is_by_row else [])]
+    command = [sys.executable, "-P", "-m", __name__, *arguments]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"its process ended with the status {done.returncode}"])[-1]
         raise Unavailable(f"The graph of the language model cannot be built: {reason}")
 
 
-def main(cache: str, precision: Precision, additions: str = "") -> None:
-    """Build the graphs of one model."""
-    BuiltinModel(Path(cache), precision, Path(additions) if additions else None).build()
+def main(cache: str, precision: Precision, additions: str = "", scales: str = "") -> None:
+    """Build the graphs of one model; `scales` is "by-row" or empty."""
+    BuiltinModel(Path(cache), precision, Path(additions) if additions else None, scales == "by-row").build()
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ from mm.models.language.graph.names import (
 )
 from mm.models.language.graph.weight_format import WeightFormat
 from mm.models.language.quantization.blocks import BlockQuantized, Float, UInt8, quantize_blocks
+from mm.models.language.reference.rotary import compute_rotations
 from mm.models.language.weights import EMBEDDING, FINAL_NORM, Weights, check_weights, name_layer
 
 QuantizedExperts = Mapping[str, tuple[BlockQuantized, BlockQuantized]]
@@ -133,9 +134,8 @@ class _Decoder(GraphBuilder):
     ) -> None:
         super().__init__(weights, table.format, data)
         self._config, self._table, self._experts, self._precise = config, table, experts, precise
-        pairs = np.arange(0, config.head_dim, 2) / config.head_dim
-        angles = np.arange(config.max_position_embeddings)[:, None] / config.rope_theta**pairs
-        self._rotations = [self.constant(function(angles).astype(np.float32)) for function in (np.cos, np.sin)]
+        positions = np.arange(config.max_position_embeddings)
+        self._rotations = [self.constant(part) for part in compute_rotations(positions, config.head_dim, config.rope_theta)]
         self._expert_biases_B1A = self._add_expert_biases() if config.num_moe_layers else []
 
     def build_decoder(self) -> bytes:

@@ -16,7 +16,7 @@ LOGIT_ROWS, LOGITS = "logit_rows", "logits"
 CONFIG = "language_config"
 """Key of the metadata of the decoder: its `LanguageConfig` as JSON."""
 
-BUILDER_VERSION = 5
+BUILDER_VERSION = 6
 """Part of the names of cached graphs; increased when the builder gives other bytes."""
 
 

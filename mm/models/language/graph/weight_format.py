@@ -23,10 +23,18 @@ class WeightFormat:
     precision: Precision = "int4"
     int8_activations: bool = True
     """int4, int8: round the inputs of a product to 8 bits in blocks, and multiply in integers."""
+    is_by_row: bool = False
+    """int4, int8: round the rounded matrices of the layers again, to 8 bits with a scale for each
+    row, and their inputs with a scale for each token (`quantization.rows`): for steps of many
+    tokens.
+
+    Needs a processor with dot products of 8-bit integers; on others sums saturate."""
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise InvalidInput(f"The precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r:.40}.")
+        if self.is_by_row and not (self.is_quantized and self.int8_activations):
+            raise InvalidInput(f"Only int4 and int8 with activations of 8 bits have scales by row, not {self.precision}.")
 
     @property
     def is_quantized(self) -> bool:
@@ -40,4 +48,5 @@ class WeightFormat:
 
     def describe(self) -> str:
         """A name that differs for each format, for names of files."""
-        return self.precision if self.int8_activations or not self.is_quantized else f"{self.precision}-fp32-activations"
+        activations = "" if self.int8_activations or not self.is_quantized else "-fp32-activations"
+        return f"{self.precision}{activations}{'-by-row' if self.is_by_row else ''}"

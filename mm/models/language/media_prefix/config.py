@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-from mm.errors import Corrupt, InvalidInput
-
-Float = npt.NDArray[np.float32]
-Weights = Mapping[str, Float]
+from mm.errors import InvalidInput
+from mm.models.language.weights import Weights, check_shapes
 
 NUM_TIME_FEATURES = 6
 """Of a scene or a frame: see `scenes.describe_times`."""
@@ -76,12 +71,7 @@ def list_prefix_shapes(config: MediaPrefixConfig) -> dict[str, tuple[int, ...]]:
 
 def check_prefix_weights(config: MediaPrefixConfig, weights: Weights) -> None:
     """Raise `Corrupt` unless these are all weights of the media prefix, in their shapes."""
-    expected = list_prefix_shapes(config)
-    for name in sorted(expected.keys() ^ weights.keys()):
-        raise Corrupt(f"The weight {name} is {'missing' if name in expected else 'not one of the media prefix'}.")
-    for name, shape in expected.items():
-        if weights[name].shape != shape:
-            raise Corrupt(f"The weight {name} has the shape {weights[name].shape}, not {shape}.")
+    check_shapes(list_prefix_shapes(config), weights, "media prefix")
 
 
 def _list_network(name: str, inputs: int, hidden: int, outputs: int) -> dict[str, tuple[int, ...]]:

@@ -15,10 +15,10 @@ from torch.nn import functional
 from mm.models.language.media_prefix.config import (
     NORM_EPSILON,
     NUM_TIME_FEATURES,
-    Float,
     MediaPrefixConfig,
     check_prefix_weights,
 )
+from mm.models.language.weights import Float
 
 MIN_STD = 1e-2
 """Added to the standard deviation of a channel, so that one that is always 0 stays finite."""

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput
-from mm.models.language.media_prefix.config import NORM_EPSILON, MediaPrefixConfig, Weights, check_prefix_weights
+from mm.models.language.media_prefix.config import NORM_EPSILON, MediaPrefixConfig, check_prefix_weights
 from mm.models.language.media_prefix.pooling import pool_map
 from mm.models.language.media_prefix.scenes import MAX_FRAMES, SceneLike, describe_times, merge_scenes, sample_evenly
+from mm.models.language.weights import Weights
 
 Float = npt.NDArray[np.float32]
 
@@ -40,6 +41,11 @@ class MediaPrefix:
         """Raises `Corrupt` when these are not the weights of `config`."""
         check_prefix_weights(config, weights)
         self.config, self._weights = config, weights
+
+    @property
+    def weights(self) -> Weights:
+        """The weights by name."""
+        return self._weights
 
     def embed_image(self, map_HWC: Float, vector_D: Float) -> Float:
         """Embeddings (28, W): those of the vector, then those of 5 x 5 places by row.

@@ -13,9 +13,13 @@ Float = npt.NDArray[np.float32]
 
 
 def compute_rotations(positions_L: npt.NDArray[np.int64], head_dim: int, theta: float) -> tuple[Float, Float]:
-    """Cosines and sines (L, head_dim / 2) of the angles at token positions."""
-    frequencies = theta ** (-np.arange(0, head_dim, 2) / head_dim)
-    angles = positions_L[:, None] * frequencies  # in float64: 8,192 tokens are a thousand rotations
+    """Cosines and sines (L, head_dim / 2) of the angles at token positions.
+
+    Angles are rounded to float32 as in transformers: the base model was trained with such angles,
+    and after a thousand tokens their error changes which experts are selected.
+    """
+    frequencies = np.float32(1) / (theta ** (np.arange(0, head_dim, 2) / head_dim)).astype(np.float32)
+    angles = (positions_L[:, None].astype(np.float32) * frequencies).astype(np.float64)
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 

@@ -190,6 +190,20 @@ def test_lease_captions_stops_after_leases_that_end_without_captions(store: Stor
     assert store.catalog.lease_captions(SPACE, "me", 60, ATTEMPTS) == []
 
 
+def test_lease_captions_of_an_item_that_ends_each_worker_leaves_the_others_their_attempts(store: Store, clock: Clock) -> None:
+    items = [add_item(store, seed) for seed in range(1, 6)]
+    fatal, captioned = items[2], list[str]()
+    while leased := store.catalog.lease_captions(SPACE, "me", 60, ATTEMPTS, 3):
+        if fatal in [item.item_id for item in leased]:
+            clock.now += 61  # the worker was killed
+            continue
+        for item in leased:
+            assert store.catalog.add_captions(item, "me", write_captions(store, item, ["a", "b"]), None)
+            captioned.append(item.item_id)
+    assert sorted(captioned) == sorted(set(items) - {fatal})
+    assert store.catalog.count_uncaptioned_items(SPACE) == 1
+
+
 def test_has_due_captions_is_false_while_jobs_are_runnable(store: Store) -> None:
     add_item(store, 1)
     _, job = add(store, 2)

@@ -98,6 +98,42 @@ def test_bad_configuration_is_named(tmp_path: Path, changes: dict[str, object], 
         load(folder)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"num_experts_per_tok": 7}, {"num_experts_per_tok": 0}, {"n_group": 5}, {"n_group": 3, "topk_group": 4}]
+)
+def test_router_that_cannot_select_its_experts_is_named(tmp_path: Path, changes: dict[str, object]) -> None:
+    folder = save_model(make_model(*CASES["qwen3 moe"]), tmp_path)
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(Corrupt, match="experts"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        ("llama", "model.layers.1.mlp.up_proj.weight"),
+        ("llama", "model.layers.1.mlp.down_proj.weight"),
+        ("llama with biases and llama3 scaling", "model.layers.1.mlp.down_proj.bias"),
+        ("llama with biases and llama3 scaling", "model.layers.1.self_attn.q_proj.bias"),
+        ("qwen2", "lm_head.weight"),
+        ("qwen3 moe", "model.layers.1.mlp.gate.weight"),
+        ("qwen3 moe", "model.layers.1.mlp.experts.2.down_proj.weight"),
+        ("qwen2 moe", "model.layers.1.mlp.shared_expert_gate.weight"),
+        ("glm4 moe", "model.layers.1.mlp.gate.e_score_correction_bias"),
+        ("glm4 moe", "model.layers.1.mlp.shared_experts.gate_proj.weight"),
+        ("granite moe", "model.layers.1.block_sparse_moe.output_linear.weight"),
+    ],
+)
+def test_tensor_of_another_shape_is_named(tmp_path: Path, case: str, name: str) -> None:
+    folder = save_model(make_model(*CASES[case]), tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    tensors[name] = tensors[name][..., :-1].contiguous()
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(Corrupt, match="has the shape"):
+        load(folder)
+
+
 def test_missing_and_foreign_tensors_are_named(tmp_path: Path) -> None:
     folder = save_model(make_model(*CASES["llama"]), tmp_path)
     path = folder / "model.safetensors"

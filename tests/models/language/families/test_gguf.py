@@ -136,6 +136,7 @@ def test_tokenizer_of_smollm2_is_that_of_the_built_in_model() -> None:
         ({"llama.rope.scaling.type": "yarn"}, UnsupportedMedia, "rotary scaling"),
         ({"tokenizer.ggml.pre": "tekken"}, UnsupportedMedia, "gpt2 tekken"),
         ({"tokenizer.ggml.merges": ["zz qq"]}, Corrupt, "invalid"),
+        ({"tokenizer.ggml.token_type": [1, 1]}, Corrupt, "2 token types"),
         ({"llama.attention.head_count_kv": 3}, Corrupt, "do not form"),
         ({"llama.block_count": 2}, Corrupt, r"tensors that .* does not have"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from mm.models.language.base_weights import is_offset_quantized, round_weights
 from mm.models.language.config import LanguageConfig
@@ -12,6 +13,11 @@ from mm.models.language.graph.weight_format import WeightFormat
 from mm.models.language.quantization.blocks import quantize_blocks
 from mm.models.language.quantization.experts import round_experts
 from mm.models.language.weights import EMBEDDING
+from mm.runtimes.cpu_features import has_dot_products, read_cpu_flags
+
+NEEDS_DOT_PRODUCTS = pytest.mark.skipif(
+    not has_dot_products(read_cpu_flags()), reason="the sums of products by row saturate on this processor"
+)
 
 Weights = dict[str, np.ndarray]
 

@@ -17,13 +17,18 @@ from mm.models.language.quantization.blocks import quantize_blocks
 from mm.models.language.quantization.experts import quantize_experts
 from mm.models.language.reference.attention import KVCache
 from mm.models.language.reference.network import compute_logits, forward
-from tests.models.language.graph.small import DENSE, MOE, Weights, round_to
+from tests.models.language.graph.small import DENSE, MOE, NEEDS_DOT_PRODUCTS, Weights, round_to
 from tests.models.language.models import random_weights
 
 FP32 = WeightFormat("fp32")
 EXACT = [FP32, WeightFormat("fp16"), WeightFormat("int4", int8_activations=False)]
 """Formats whose products are computed in float32; experts of 8 bits always round activations."""
-INT8_ACTIVATIONS = [WeightFormat("int4"), WeightFormat("int8")]
+INT8_ACTIVATIONS = [
+    WeightFormat("int4"),
+    WeightFormat("int8"),
+    pytest.param(WeightFormat("int4", is_by_row=True), marks=NEEDS_DOT_PRODUCTS),
+    pytest.param(WeightFormat("int8", is_by_row=True), marks=NEEDS_DOT_PRODUCTS),
+]
 EACH_EXACT = pytest.mark.parametrize("weight_format", EXACT, ids=WeightFormat.describe)
 
 
@@ -230,3 +235,10 @@ def test_write_graphs_stores_the_embeddings_once(tmp_path: Path) -> None:
 def test_weight_format_of_an_unknown_precision_is_refused() -> None:
     with pytest.raises(InvalidInput, match="int4, int8, fp16, fp32, not 'int2'"):
         WeightFormat("int2")  # type: ignore[arg-type]
+
+
+def test_weight_format_by_row_of_float32_products_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="not fp16"):
+        WeightFormat("fp16", is_by_row=True)
+    with pytest.raises(InvalidInput, match="not int4"):
+        WeightFormat("int4", int8_activations=False, is_by_row=True)

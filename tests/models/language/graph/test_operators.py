@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from mm.models.language.graph.moe import add_experts, add_router
-from mm.models.language.graph.weight_format import WeightFormat
+from mm.models.language.graph.weight_format import Precision, WeightFormat
 from mm.models.language.quantization.blocks import quantize_blocks
 from mm.models.language.quantization.offsets import quantize_with_offsets
+from mm.models.language.quantization.rows import multiply_rows, quantize_rows
 from mm.models.language.reference.router import route
 from mm.models.language.reference.swiglu import swiglu
 from tests.models.language.graph.one_operator import run_graph
-from tests.models.language.graph.small import MOE, Weights, round_to
+from tests.models.language.graph.small import MOE, NEEDS_DOT_PRODUCTS, Weights, round_to
 from tests.models.language.models import random_weights
 
 NAME = "model.layers.1.mlp"
@@ -47,6 +48,27 @@ def test_linear_equals_the_product_with_the_rounded_matrix(tmp_path: Path, weigh
         "int8": quantize_blocks(weight, 8).dequantize(),
     }[weight_format.precision]
     assert relative_error(actual, x.astype(np.float64) @ rounded.astype(np.float64).T) < limit
+
+
+@NEEDS_DOT_PRODUCTS
+@pytest.mark.parametrize("precision", ["int4", "int8"])
+@pytest.mark.parametrize("is_precise", [False, True])
+def test_linear_by_row_equals_the_reference_for_tokens_of_any_magnitude(
+    tmp_path: Path, precision: Precision, is_precise: bool
+) -> None:
+    rng = np.random.default_rng(8)
+    weight = rng.standard_normal((24, 96), np.float32)
+    x = rng.standard_normal((2, 5, 96), np.float32) * np.float32(10.0) ** rng.integers(-6, 7, (2, 5, 1)).astype(np.float32)
+    x[0, 0] = 0
+    weight_format = WeightFormat(precision, is_by_row=True)
+    actual = run_graph(tmp_path, weight_format, lambda graph: graph.linear("x", weight, is_precise=is_precise), x=x)
+    is_4_bits = precision == "int4" and not is_precise
+    rounded = quantize_with_offsets(weight).dequantize() if is_4_bits else quantize_blocks(weight, 8).dequantize()
+    expected = multiply_rows(x.reshape(-1, 96), quantize_rows(rounded)).reshape(2, 5, 24)
+    for token, expected_token in zip(actual.reshape(-1, 24), expected.reshape(-1, 24), strict=True):
+        np.testing.assert_allclose(token, expected_token, atol=1e-3 * float(np.abs(expected_token).max()))
+    alone = run_graph(tmp_path, weight_format, lambda graph: graph.linear("x", weight, is_precise=is_precise), x=x[1:, 3:4])
+    np.testing.assert_array_equal(alone[0, 0], actual[1, 3])
 
 
 @pytest.mark.parametrize("num_null_experts", [0, 1, 2, 6])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from mm.models.language.media_prefix.network_torch import MediaPrefixNetwork, po
 from mm.models.language.media_prefix.pooling import pool_map
 from mm.models.language.media_prefix.reference import place_frames
 from mm.models.language.media_prefix.scenes import MAX_FRAMES, MAX_SCENES, describe_limits, describe_times, merge_scenes
+from mm.models.language.media_prefix.session import OnnxMediaPrefix
 from tests.models.language.media_prefix.prefixes import (
     TINY,
     AScene,
@@ -84,6 +86,29 @@ def test_torch_prefix_of_a_video_equals_the_reference(seed: int, num_scenes: int
             maps = pool_maps(torch.from_numpy(np.stack([frame.map_HWC for frame in frames])), TINY.frame_grid)
             parts.append(network.embed_frames(maps[None], torch.from_numpy(times)[None])[0])
     np.testing.assert_allclose(torch.cat(parts), prefix.embed_video(scenes, frames), atol=2e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_onnx_prefix_equals_the_reference_and_reads_its_graphs_again(seed: int, tmp_path: Path) -> None:
+    weights = random_prefix_weights(TINY, seed)
+    reference = MediaPrefix(TINY, weights)
+    written = OnnxMediaPrefix(reference, tmp_path, "weights")
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    images, scenes = random_images(TINY, 2, seed=seed), random_scenes(TINY, 3, seed)
+    for prefix in (written, OnnxMediaPrefix(reference, tmp_path, "weights")):
+        for image in images:
+            expected = reference.embed_image(image.map_HWC, image.vector_D)
+            np.testing.assert_allclose(prefix.embed_image(image.map_HWC, image.vector_D), expected, atol=2e-5)
+        np.testing.assert_allclose(prefix.embed_video(scenes, images), reference.embed_video(scenes, images), atol=2e-5)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
+
+
+def test_onnx_prefix_of_a_damaged_graph_raises_corrupt(tmp_path: Path) -> None:
+    OnnxMediaPrefix(MediaPrefix(TINY, WEIGHTS), tmp_path, "weights")
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"no graph")
+    with pytest.raises(Corrupt):
+        OnnxMediaPrefix(MediaPrefix(TINY, WEIGHTS), tmp_path, "weights")
 
 
 def test_torch_prefix_of_sounds_and_texts_equals_the_reference(prefix: MediaPrefix, network: MediaPrefixNetwork) -> None:
