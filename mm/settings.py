@@ -192,10 +192,10 @@ class Settings(BaseSettings):
         "trained weights of the language model.",
     )
     caption_confidence: float = Field(
-        0.5,
+        0.35,
         ge=0,
         le=1,
-        description="Least probability that a caption describes its image. Captions below are kept, and neither shown nor "
+        description="Least probability that a caption is right about its image. Captions below are kept, and neither shown nor "
         "searched nor quoted.",
     )
     sample_fps: float = Field(2.0, gt=0, description="Largest number of frames per second that are encoded.")

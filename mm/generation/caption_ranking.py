@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 SIMILARITY_WEIGHT = 1.0
 """Nats for a cosine of 1. All weights are chosen on one half of Flickr8k's split dev."""
-OBJECT_WEIGHT = 0.3
+OBJECT_WEIGHT = 0.5
 """For a nat of the log probability of the objects."""
-PHRASE_WEIGHT = 0.6
+PHRASE_WEIGHT = 1.0
 """For an overlap of 1."""
 
 

@@ -101,10 +101,14 @@ def captions(
 @half
 @images
 @click.option("--captions", "file", type=options.FILE, required=True, help="Captions that `mm eval captions --save` wrote.")
+@click.option(
+    "--threshold", type=click.FloatRange(0.0, 1.0), default=0.0, show_default=True,
+    help="Least confidence of captions that are searched.",
+)  # fmt: skip
 @click.option("--texts", type=options.FOLDER, help="Folder with the set `unanswerable`; without it, such queries are left out.")
 @options.as_json
 def caption_search(
-    root: Path, split: str, half: int | None, limit: int | None, file: Path, texts: Path | None, as_json: bool
+    root: Path, split: str, half: int | None, limit: int | None, file: Path, threshold: float, texts: Path | None, as_json: bool
 ) -> None:
     """Search images by text with and without written captions as evidence."""
     from mm.cli.commands.eval import print_report, shipped_space
@@ -112,16 +116,20 @@ def caption_search(
     from mm.data.halves import select_half
     from mm.data.language.generated_captions import read_generated_captions
     from mm.data.query_texts import read_split_lines
+    from mm.evaluation.language.caption_confidence import measure_confidences
     from mm.evaluation.language.caption_search import evaluate_search
     from mm.evaluation.near_duplicates import embed_images
+    from mm.generation.caption_ranking import GeneratedCaption
 
     rows = select_half(read_captioned_images(root, split), half)[:limit]
     written = read_generated_captions(file)
     unanswerable = [] if texts is None else read_split_lines(texts / "unanswerable" / "questions.txt", "dev")
     with shipped_space() as (space, _):
         images_ND = embed_images(space.image, [row.path for row in rows], lambda image: image)
-        captions = [written[row.path.name].text if row.path.name in written else "" for row in rows]
-        report = evaluate_search(space, rows, images_ND, captions, unanswerable)
+        captions = [written.get(row.path.name, GeneratedCaption("", 0.0)) for row in rows]
+        is_searched_N = measure_confidences(space, captions, images_ND) >= threshold
+        texts_N = [caption.text if is_searched else "" for caption, is_searched in zip(captions, is_searched_N, strict=True)]
+        report = evaluate_search(space, rows, images_ND, texts_N, unanswerable)
     print_report(report, as_json)
 
 

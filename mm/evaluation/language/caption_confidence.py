@@ -47,8 +47,7 @@ def evaluate_confidence(
     is_wrong_N = find_wrong_captions(rows, [caption.text for caption in captions], words)
     if is_wrong_N.all() or not is_wrong_N.any():
         raise InvalidInput(f"Of {len(rows)} captions {is_wrong_N.sum()} are wrong: there is nothing to separate.")
-    pairs = zip(captions, images_ND, strict=True)
-    confidence_N = np.array([measure_confidence(space, caption.text, image_D, caption.logprob) for caption, image_D in pairs])
+    confidence_N = measure_confidences(space, captions, images_ND)
     separation = bootstrap_rows(len(rows), None, lambda sample: np.array([_separate(confidence_N[sample], ~is_wrong_N[sample])]))[
         0
     ]
@@ -60,6 +59,12 @@ def evaluate_confidence(
             Measure(f"from {threshold:g}: wrong captions that are kept", bootstrap(is_kept_N[is_wrong_N])),
         ]
     return Report(f"{len(rows):,} captions, wrong ones with an object word that no reference supports", tuple(measures))
+
+
+def measure_confidences(space: Space, captions: Sequence[GeneratedCaption], images_ND: Float32) -> Float64:
+    """The confidence (N,) of each caption, as workers store it."""
+    pairs = zip(captions, images_ND, strict=True)
+    return np.array([measure_confidence(space, caption.text, image_D, caption.logprob) for caption, image_D in pairs])
 
 
 def find_wrong_captions(

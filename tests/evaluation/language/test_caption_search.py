@@ -91,3 +91,9 @@ def test_eval_caption_search_reads_saved_captions(
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["of"] == "4 images, 7 captions as queries"
+    gated = CliRunner().invoke(main, [*arguments, "--threshold", "1"])
+    assert gated.exit_code == 0, gated.output
+    value = {measure["name"]: measure["value"] for measure in json.loads(gated.stdout)["measures"]}
+    for name in value:
+        if ", both" in name:
+            assert value[name] == value[name.replace(", both", ", images")], "no caption is searched"
