@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from api.answers.library import SearchLibrary
 from mm.answers.answer_text import format_sentence
 from mm.answers.ask import EXACT, EXTRACTIVE, Asker, PastRound, Prepared, list_cited
+from mm.answers.conversation.intents import IntentClassifier
 from mm.answers.describe import find_best_evidence
 from mm.answers.evidence import REFUSAL
 from mm.answers.handles import Handle
@@ -57,7 +58,8 @@ def prepare_answer(service: Service, request: AskRequest) -> AnswerComposer:
     rounds = [
         PastRound(past.query, past.answer, _STATE.validate_python(past.state.model_dump())) for past in request.conversation
     ]
-    prepared = Asker(library, estimate_tokens).prepare(request.query, rounds)
+    classifier = IntentClassifier(lambda texts: service.space.sentences.embed(texts))
+    prepared = Asker(library, estimate_tokens, classify=classifier.classify).prepare(request.query, rounds)
     return AnswerComposer(library, prepared, request.query)
 
 

@@ -10,6 +10,7 @@ from mm.answers.answer_text import parse_answer
 from mm.answers.attributes import find_thing
 from mm.answers.check import REASON_NOTHING, REASON_UNLIKELY
 from mm.answers.conversation.apply import Span
+from mm.answers.conversation.command import Operation
 from mm.answers.conversation.interpret import Interpretation, interpret
 from mm.answers.conversation.references import find_anchor, get_last_list, is_outside_list
 from mm.answers.describe import CONTENT_KINDS, describe, describe_attribute, name_item, shares_word
@@ -70,10 +71,18 @@ class Prepared:
 class Asker:
     """Prepares answers from one library."""
 
-    def __init__(self, library: Library, count_tokens: Callable[[str], int], max_tokens: int = MAX_TOKENS) -> None:
+    def __init__(
+        self,
+        library: Library,
+        count_tokens: Callable[[str], int],
+        max_tokens: int = MAX_TOKENS,
+        classify: Callable[[str], Operation] | None = None,
+    ) -> None:
+        """`classify` returns the operation of a message that the rules do not decide."""
         self._library = library
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
+        self._classify = classify
         self._retrieved: dict[tuple[SearchState, int, Media | None], Retrieved] = {}
 
     def prepare(self, message: str, rounds: Sequence[PastRound] = ()) -> Prepared:
@@ -87,7 +96,7 @@ class Asker:
             reason = f"No item is named {unknown[1]}; the search is unchanged."
             return Prepared(replace(last, listed=()), (), EXACT, reason)
         past = [(entry.question, entry.state) for entry in rounds]
-        meaning = interpret(message, past, named, self._locate, self._is_found)
+        meaning = interpret(message, past, named, self._locate, self._is_found, self._classify)
         if meaning.question is not None and meaning.state is not None:
             return self._answer(meaning.question, message, meaning.state, rounds)
         return self._obey(meaning, rounds)

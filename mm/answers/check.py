@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +11,7 @@ from functools import cache
 from mm.answers.answer_text import Sentence, parse_answer
 from mm.answers.evidence import EvidenceMoment, Statement, format_clock
 from mm.answers.prompt import Prompt
+from mm.answers.words import split_words
 from mm.metrics.language.word_support import WordSupport
 
 REASON_NOTHING = "Nothing in the library matches the question."
@@ -26,6 +28,10 @@ _FRAME = re.compile(
 _ITEM_COUNT = re.compile(
     r"^ ?(?:(\d+) (?:audio file|file|video|image)s show|One (?:audio file|file|video|image) shows) that:?", re.IGNORECASE
 )
+MIN_OVERLAP = 0.8
+"""Words that a sentence and the text that it repeats have in common, as a fraction of both."""
+MIN_QUOTED_WORDS = 3
+"""Words of a repeated text, at least: shorter ones are of many moments."""
 ITEM_END = "\n"
 """Ends the name of the item in the texts of `list_texts`."""
 
@@ -39,7 +45,8 @@ class AnswerWriter:
 
     Citations of numbers that the prompt does not have are removed. A sentence without citations is
     given that of a moment that supports it; without one it is removed, as is a sentence with a
-    content word that the cited moments lack, and one that cites no relevant moment.
+    content word that the cited moments lack, and one that cites no relevant moment. A sentence that
+    repeats the text of one moment under the number of another is given the right number.
     """
 
     prompt: Prompt
@@ -91,15 +98,35 @@ class AnswerWriter:
 
     def _check_sentence(self, sentence: Sentence) -> Statement | None:
         cited = [self.prompt.moments[number - 1] for number in sentence.citations if 0 < number <= len(self.prompt.moments)]
-        if not cited and sentence.citations:
+        quoted = find_quoted(sentence.text, self.prompt.moments) if len(sentence.citations) == 1 else None
+        if not cited and sentence.citations and quoted is None:
             return None
-        candidates = [cited] if cited else [[moment] for moment in self.prompt.moments]
+        candidates = [cited] if sentence.citations else [[moment] for moment in self.prompt.moments]
+        candidates = [*filter(None, candidates), *([[quoted]] if quoted is not None else [])]
         for moments in candidates:
             if self.relevant is not None and not any(moment.id in self.relevant for moment in moments):
                 continue
             if is_supported(sentence.text, list_texts(moments), len(moments)):
                 return Statement(sentence.text, tuple(moment.id for moment in moments))
         return None
+
+
+def find_quoted(sentence: str, moments: Sequence[EvidenceMoment]) -> EvidenceMoment | None:
+    """The only moment of which a sentence repeats a text, nearly word by word; None for another.
+
+    Nearly: the multiset of the words of the sentence and that of the text have at least
+    `MIN_OVERLAP` of their words in common (Dice). Of several such moments none is returned: which
+    one is meant is not known.
+    """
+    words = Counter(split_words(_FRAME.sub("", sentence)))
+    quoted = []
+    for moment in moments:
+        texts = [Counter(split_words(piece.text)) for piece in moment.evidence]
+        if words.total() >= MIN_QUOTED_WORDS and any(
+            2 * (words & text).total() >= MIN_OVERLAP * (words.total() + text.total()) for text in texts
+        ):
+            quoted.append(moment)
+    return quoted[0] if len(quoted) == 1 else None
 
 
 def is_supported(statement: str, texts: Sequence[str], num_citations: int) -> bool:

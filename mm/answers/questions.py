@@ -39,6 +39,7 @@ _OR = re.compile(r"\s*(?:,? or |, | / |/|: )\s*")
 _PHRASES = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
+        (r"\b(is|are) (?:three|thee|theee|theer|theere|ther) (?=(?:an?|any)\b)", r"\1 there "),
         (r"\b(?:once|as soon as|when) (.+?) (?:is|are|was|were) over\b", r"after \1"),
         (r"\b(?:once|as soon as|when) (.+?) (?:ends?|stops?|has ended|have ended|finishe[sd]|is done)\b", r"after \1"),
         (r"\b(?:go|carry|move) on (?:from|after)\b|\b(?:continue|proceed) (?:from|after)\b|\b(?:skip|go|get) past\b", "after"),

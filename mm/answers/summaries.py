@@ -6,6 +6,7 @@ more, the two neighbours that are shortest together become one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ MAX_TITLE_WORDS = 6
 """Words of a title that is cut; a text of one word more is not cut."""
 MAX_PARAGRAPH_SENTENCES = 5
 """Sentences of a paragraph without a model: those of the longest chapters, in order."""
+_QUOTATION = re.compile(r'(?P<frame>Someone says|It reads): (?P<text>".*")\.')
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,34 @@ def write_paragraph(chapters: Sequence[ChapterDraft]) -> str:
     """A paragraph without a model: a sentence about the length, and those of some chapters."""
     described = [chapter for chapter in chapters if _has_text(chapter)]
     longest = sorted(described, key=lambda chapter: -chapter.duration)[:MAX_PARAGRAPH_SENTENCES]
-    sentences = [chapter.text for chapter in chapters if chapter in longest]
+    sentences = _join_quotations([chapter.text for chapter in chapters if chapter in longest])
     span = format_clock(int(chapters[-1].end))
     count = "one part" if len(chapters) == 1 else f"{len(chapters)} parts"
     lead = f"{span} in {count}." if chapters[-1].end > 0 else ""
     return " ".join(filter(None, [lead, *dict.fromkeys(sentences)])) or "Nothing is known about its content."
+
+
+def _join_quotations(sentences: Sequence[str]) -> list[str]:
+    """Sentences in order, in which adjacent quotations of one kind are one sentence.
+
+    `Someone says: "a".` and `Someone says: "b".` give `Someone says "a", then "b".`
+    """
+    joined: list[tuple[str, list[str]]] = []
+    for sentence in dict.fromkeys(sentences):
+        match = _QUOTATION.fullmatch(sentence)
+        frame, text = (match["frame"], match["text"]) if match is not None else ("", sentence)
+        if frame and joined and joined[-1][0] == frame:
+            joined[-1][1].append(text)
+        else:
+            joined.append((frame, [text]))
+    return [
+        f"{frame} {texts[0]}{''.join(f', then {text}' for text in texts[1:])}."
+        if len(texts) > 1
+        else f"{frame}: {texts[0]}."
+        if frame
+        else texts[0]
+        for frame, texts in joined
+    ]
 
 
 def _merge_shortest(chapters: list[ChapterDraft]) -> None:

@@ -22,6 +22,8 @@ _WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding
 FUNCTION_WORDS = frozenset(_WORDS["function"].split())
 QUESTION_WORDS = frozenset(_WORDS["question"].split())
 """Words of questions about a library, which do not describe what is searched."""
+REQUEST_WORDS = frozenset(_WORDS["request"].split())
+"""Words that describe nothing where only such words stand before an article."""
 COLOURS = frozenset(
     ["red", "blue", "green", "yellow", "white", "black", "brown", "orange", "pink", "purple", "grey", "gray", "tan", "golden"]
 )
@@ -112,6 +114,8 @@ def _pairs(words: Sequence[str]) -> list[str]:
 
 
 def _correct(word: str, candidates: frozenset[str], known: frozenset[str]) -> str:
+    if word.endswith("'s"):
+        return f"{_correct(word[:-2], candidates, known)}'s"
     lower = word.lower()
     bases = {lower, *(lower.removesuffix(ending) for ending in ("ed", "ing"))}
     if len(word) < MIN_CORRECTED - 1 or lower in candidates or bases & known or not lower.isalpha():

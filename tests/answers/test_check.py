@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from mm.answers.check import REASON_REFUSED, REASON_UNSUPPORTED, AnswerWriter, is_supported
+import pytest
+
+from mm.answers.check import REASON_REFUSED, REASON_UNSUPPORTED, AnswerWriter, find_quoted, is_supported
 from mm.answers.evidence import REFUSAL, Statement
 from mm.answers.prompt import build_prompt
 from tests.answers.moments import make_moment
@@ -41,6 +43,31 @@ def test_answer_writer_removes_citations_of_moments_that_were_not_given() -> Non
 
 def test_answer_writer_cites_the_moment_that_supports_a_sentence_without_citations() -> None:
     assert write("Two men ride horses.")[1] == [Statement("Two men ride horses.", ("m2",))]
+
+
+@pytest.mark.parametrize(
+    ("text", "cites"),
+    [
+        ("Two men ride horses [1].", ("m2",)),
+        ("Two men ride horses [9].", ("m2",)),
+        ('Someone says: "come here to me" [2].', ()),
+        ("Two men ride [1].", ("m2",)),
+        ("Men [1].", ()),
+        ("Two men ride horses [1][2].", ("m1", "m2")),
+    ],
+)
+def test_answer_writer_cites_the_moment_whose_text_a_sentence_repeats(text: str, cites: tuple[str, ...]) -> None:
+    passed = write(text)[1]
+
+    assert [statement.cites for statement in passed] == ([cites] if cites else [])
+
+
+def test_find_quoted_of_a_text_of_two_moments_is_none() -> None:
+    same = [make_moment("m1", picture="A dog runs."), make_moment("m2", picture="A dog runs")]
+
+    assert find_quoted("A dog runs.", same[:1]) == same[0]
+    assert find_quoted("A dog runs.", same) is None
+    assert find_quoted("The dog sleeps here.", same[:1]) is None
 
 
 def test_answer_writer_removes_sentences_with_words_that_the_moments_lack() -> None:

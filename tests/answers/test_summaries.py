@@ -24,6 +24,15 @@ def test_make_chapters_of_few_scenes_has_one_for_each() -> None:
     assert write_paragraph(chapters) == ('00:30 in 3 parts. A brown dog runs through the wet grass. Someone says: "come here".')
 
 
+def test_write_paragraph_joins_adjacent_quotations_of_one_kind() -> None:
+    texts = [{"speech": "come here"}, {"speech": "sit down"}, {"picture": "A dog sits"}, {"speech": "good"}, {"written": "EXIT"}]
+    scenes = [(float(n), float(n + 1), make_moment(f"m{n}", **text)) for n, text in enumerate(texts)]
+
+    assert write_paragraph(make_chapters(scenes)) == (
+        '00:05 in 5 parts. Someone says "come here", then "sit down". A dog sits. Someone says: "good". It reads: "EXIT".'
+    )
+
+
 def test_chapter_title_of_seven_words_is_not_cut() -> None:
     chapters = make_chapters([(0.0, 9.0, make_moment("m1", picture="A person is riding a red motorcycle."))])
 

@@ -35,5 +35,7 @@ SAID = _STEMS["said"]
 NARROW = _STEMS["narrow"]
 EXPAND = _STEMS["expand"]
 RETURN = _STEMS["return"]
+CLASS_STEMS = frozenset[str]().union(*_STEMS.values())
+"""Stems of the words of all classes that have inflections."""
 CLASS_WORDS = frozenset(word for words in (*_FILE["stems"].values(), *_FILE["exact"].values()) for word in words.split())
 """All words, whose spelling is corrected."""

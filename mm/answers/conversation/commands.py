@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from mm.answers.conversation import lexicon
 from mm.answers.conversation.classes import CLASS_WORDS
 from mm.answers.conversation.command import MAX_THING_WORDS, Command, Operation
+from mm.answers.conversation.preamble import has_content
 from mm.answers.conversation.references import NUMERALS, ORDINALS, find_ordinal
-from mm.answers.conversation.rules import parse_by_classes, parse_restriction
-from mm.answers.words import FUNCTION_WORDS, QUESTION_WORDS, correct_spelling, known_words
+from mm.answers.conversation.refinements import parse_refinement
+from mm.answers.conversation.rules import is_of_others, parse_by_classes, parse_restriction
+from mm.answers.words import FUNCTION_WORDS, QUESTION_WORDS, REQUEST_WORDS, correct_spelling, known_words
 from mm.models.text.english_words import load_english_words
 
 _WORD = re.compile(r"[\w'.-]*[\w']")
 _ASKS = frozenset(["when", "where", "who", "whose", "why", "how", "which"])
+_WISH = re.compile(r"^(?:and |now )*(?:i|we) (?:now |really |do )*(?:need|want)\b|^(?:and |now )*do (?:we|i|you) have\b")
 _REFERENCES = frozenset(("it", "them", "these", "those"))
 
 
@@ -30,7 +33,7 @@ def parse_command(message: str, item_names: Sequence[str], *, has_query: bool) -
     text = " ".join(message.replace("&", " and ").split())
     for name in item_names:
         text = re.sub(re.escape(name), " ", text, flags=re.IGNORECASE)
-    text = fix_spelling(text).lower()
+    text = _correct_ordinal(fix_spelling(text).lower())
     words = _WORD.findall(text)
     if item_names:
         is_limit = set(words) <= lexicon.LIMIT and not set(words) & {"what", "when"}
@@ -40,9 +43,14 @@ def parse_command(message: str, item_names: Sequence[str], *, has_query: bool) -
     if not has_query:
         return Command("question")
     plain = " ".join(words)
-    for operation, pattern in _PATTERNS:
-        if pattern.search(plain) and len(words) <= _MAX_PATTERN_WORDS:
-            return Command(operation)
+    if is_of_others(plain):
+        return Command("all_items")
+    if not has_content(plain) and len(words) <= _MAX_PATTERN_WORDS:
+        for operation, pattern in _PATTERNS:
+            if pattern.search(plain):
+                return Command(operation)
+    if (refinement := parse_refinement(text)) is not None:
+        return refinement
     command = _parse_words(plain)
     if command.operation in ("question", "without", "also"):
         return parse_by_classes(text) or command
@@ -54,8 +62,23 @@ def fix_spelling(text: str) -> str:
 
     A word that is an English one stays as it is.
     """
-    candidates = lexicon.COMMAND_WORDS | CLASS_WORDS | known_words() | frozenset(ORDINALS)
+    candidates = lexicon.COMMAND_WORDS | CLASS_WORDS | known_words() | REQUEST_WORDS | frozenset(ORDINALS)
     return correct_spelling(text, candidates, load_english_words())
+
+
+def _correct_ordinal(text: str) -> str:
+    """Correct an ordinal that a typing error made another word: 'the forth one'."""
+    match = _ORDINAL_PLACE.search(text)
+    word = match["word"] if match is not None else ""
+    corrected = correct_spelling(word, frozenset(ORDINALS))
+    if match is None or corrected not in ORDINALS:
+        return text
+    return f"{text[: match.start('word')]}{corrected}{text[match.end('word') :]}"
+
+
+_ORDINAL_PLACE = re.compile(
+    r"(?:\b(?:the|that)|^) ?(?P<word>\w+)(?= (?:one|hit|result|match|moment)\b|(?<=^the \w{4})\W*$|(?<=^the \w{5})\W*$)"
+)
 
 
 _PATTERNS: tuple[tuple[Operation, re.Pattern[str]], ...] = (
@@ -85,6 +108,8 @@ def _parse_words(plain: str) -> Command:
     if thing:
         return Command("without", thing)
     is_inside = bool(present & _REFERENCES)
+    if _WISH.match(plain) and not present & (_REFERENCES | lexicon.ALSO - {"need", "and"}) and "in it" not in plain:
+        return Command("question")
     if words[:1] in (["is"], ["are"]) and not is_inside:
         return Command("question")
     if words[:1] == ["and"] and words[1:2] and words[1] in ("a", "an", "the"):

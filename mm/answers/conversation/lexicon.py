@@ -51,8 +51,14 @@ ALL_ITEMS = re.compile(
 )
 """The restriction to items ends."""
 BACK = re.compile(
-    r"^(?:please )?(?:go|take me|bring me|return|step|get|move|switch)(?: one)?(?: step)? back\b(?! from)|^(?:undo|revert|back)\b"
+    r"^(?:please )?(?:go|take me|bring me|return|step|get|move|switch)(?: one)?(?: step)? back\b(?! (?:from|further|in time))"
+    r"|^(?:return|go|back) to before$"
+    r"|^(?:undo|revert)\b|^back\b(?! (?:further|in time|of|before (?:that|this|it)))"
+    r"|^(?:one|a) step back\b|^step back$"
     r"|\b(?:previous|last|former|prior|earlier) (?:lists?|results?|search|state|query|step|view|hits)\b|\bwhat i had\b"
+    r"|^(?:to |back to )?what (?:we|i|you) (?:had|saw|got|were|was)\b"
+    r"|^(?:just )?(?:as|like|the way|how)(?: it| we| that| i| things)?"
+    r"(?: was| were| had| is)?(?: it| them)? (?:before|earlier|previously)$"
     r"|\b(?:cancel|undo|revert|reverse|take back) (?:that|it|the last|this|my last)\b"
 )
 """The last change is undone."""
@@ -61,7 +67,11 @@ CLEAR = re.compile(
     r"|\bforget (?:all|everything|it all|about|that|it)\b"
     r"|\b(?:clear|wipe|delete|discard) (?:all|everything|the search|it all|it)\b"
     r"|\b(?:remove|drop|clear) (?:all|every) (?:the |of the )?(?:conditions?|filters?|restrictions?)\b|\bnew search\b"
-    r"|^(?:clear|scratch)$"
+    r"|\b(?:clear|reset|remove|drop|delete|wipe)(?: the| my| these| those)? (?:conditions|filters|restrictions)\b"
+    r"|^(?:clear|scratch)$|^(?:all the way )?back to (?:zero|scratch|square one|the (?:very )?(?:start|beginning))$"
+    r"|^never ?mind (?:all|everything)\b"
+    r"|\b(?:\bforget|ignore|disregard) (?:what|everything|anything|all)"
+    r" (?:that )?(?:i|we) (?:have )?(?:said|\basked|did|\btold|wrote|typed)\b"
 )
 """Everything is forgotten."""
 PHRASES = {

@@ -24,7 +24,8 @@ def measure(photos: int, seed: int, *, video_seconds: float, clips: int, caption
     With `captions`, it also waits until they are written; otherwise none are. Raises the errors of
     the service, `Unavailable` for captions without trained weights.
     """
-    with temporary_home(captions="on" if captions else "off") as settings:
+    # No caption is hidden, so that all that are written can be waited for.
+    with temporary_home(captions="on" if captions else "off", caption_confidence=0.0) as settings:
         if captions and find_caption_model(settings) is None:
             raise Unavailable("The trained weights of the language model are not installed, so there are no captions to measure.")
         folder = settings.home.parent

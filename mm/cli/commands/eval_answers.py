@@ -59,15 +59,23 @@ def answers(root: Path, split: str, count: int, seed: int, by: Literal["code", "
 @split
 @click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="Number of conversations of 15 rounds.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the conversations.")
+@click.option(
+    "--wordings", help="Wordings of the messages: of a split, or dev2, dev3, dev4; default: those of the split of images."
+)
 @options.as_json
-def conversations(root: Path, split: str, count: int, seed: int, as_json: bool) -> None:
+def conversations(root: Path, split: str, count: int, seed: int, wordings: str | None, as_json: bool) -> None:
     """Follow conversations of 15 rounds: whether the search state is right after each."""
+    from mm.answers.conversation.intents import IntentClassifier
+    from mm.cli.commands.eval import shipped_space
     from mm.data.language.search_scripts import draw_search_scripts
     from mm.data.language.sources import read_source_pool
     from mm.evaluation.language.search_scripts import evaluate_scripts
 
-    scripts = draw_search_scripts(read_source_pool(root, split), split, count, seed)
-    _print([evaluate_scripts(scripts, split)], as_json)
+    scripts = draw_search_scripts(read_source_pool(root, split), split, count, seed, wordings=wordings)
+    of = split if wordings in (None, split) else f"{split}, wordings {wordings}"
+    with shipped_space() as (space, _):
+        rules = evaluate_scripts(scripts, f"{of}, rules only")
+        _print([evaluate_scripts(scripts, of, IntentClassifier(space.sentences.embed).classify), rules], as_json)
 
 
 def _print(reports: list[Report], as_json: bool) -> None:

@@ -18,7 +18,7 @@ from mm.data.language.evidence.drafts import Maker
 from mm.data.language.evidence.timelines import Material, place_material
 from mm.data.language.sources import Query, SourcePool
 from mm.data.language.typing_styles import draw_styles, type_text
-from mm.data.language.wording import ORDINALS, get_vocabulary
+from mm.data.language.wording import ORDINALS, get_commands, get_vocabulary
 from mm.errors import InvalidInput
 
 NUM_ROUNDS = 15
@@ -57,14 +57,21 @@ def search_moments(moments: Sequence[EvidenceMoment], state: SearchState) -> lis
     return [moment for moment in sort_by_time(moments) if _matches(moment, state)]
 
 
-def draw_search_scripts(pool: SourcePool, split: str, count: int, seed: int) -> list[SearchScript]:
-    """Draw scripts from the sources of a split; a script depends on split, seed and index only.
+def draw_search_scripts(
+    pool: SourcePool, split: str, count: int, seed: int, *, wordings: str | None = None
+) -> list[SearchScript]:
+    """Draw scripts from the sources of a split; a script depends on its arguments and index only.
 
-    Raises `InvalidInput` for an unknown split, and when the sources are too few or too similar.
+    `wordings` names the wordings of the messages, of a split or of `FOLLOW_UPS`; default: those of
+    the split. Raises `InvalidInput` for an unknown name, and when the sources are too few or too
+    similar.
     """
     vocabulary = get_vocabulary(split)
+    if wordings is not None:
+        vocabulary = replace(vocabulary, commands=get_commands(wordings))
+    name = split if wordings in (None, split) else f"{split} {wordings}"
     return [
-        _draw_script(Maker(random.Random(f"scripts {seed} {split} {index}"), pool, vocabulary), split) for index in range(count)
+        _draw_script(Maker(random.Random(f"scripts {seed} {name} {index}"), pool, vocabulary), split) for index in range(count)
     ]
 
 

@@ -13,6 +13,8 @@ from mm.errors import InvalidInput
 
 SPLITS = ("train", "dev", "test")
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
+FOLLOW_UPS = ("dev2", "dev3", "dev4")
+"""Further sets of wordings of the messages of conversations only, in `follow_ups.toml`."""
 _FILE = Path(__file__).with_name("wording.toml")
 
 
@@ -45,3 +47,15 @@ def get_vocabulary(split: str) -> Vocabulary:
     if split not in SPLITS:
         raise InvalidInput(f"There is no split '{split}'; there are {', '.join(SPLITS)}.")
     return Vocabulary(**_read()[split])
+
+
+@cache
+def get_commands(name: str) -> Mapping[str, Sequence[str]]:
+    """The wordings of messages by operation: those of a split, or of a set of `FOLLOW_UPS`.
+
+    Raises `InvalidInput` for an unknown name.
+    """
+    if name not in FOLLOW_UPS:
+        return get_vocabulary(name).commands
+    sets: dict[str, dict[str, list[str]]] = tomllib.loads(_FILE.with_name("follow_ups.toml").read_text(encoding="utf-8"))
+    return sets[name]

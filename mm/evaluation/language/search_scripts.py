@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mm.answers.conversation.apply import Span
+from mm.answers.conversation.command import Operation
 from mm.answers.conversation.interpret import interpret
 from mm.answers.search_state import SearchState
 from mm.data.language.search_scripts import SearchScript, search_moments
@@ -29,7 +30,10 @@ class TurnResult:
         return self.state is not None and replace(self.state, listed=()) == self.expected
 
 
-def run_script(script: SearchScript, *, is_carried: bool) -> list[TurnResult]:
+Classify = Callable[[str], Operation]
+
+
+def run_script(script: SearchScript, classify: Classify | None = None, *, is_carried: bool) -> list[TurnResult]:
     """The states of a script.
 
     Each message follows the states that were found before it when they are carried, else the
@@ -41,7 +45,9 @@ def run_script(script: SearchScript, *, is_carried: bool) -> list[TurnResult]:
     results = []
     for expected in script.rounds:
         named = [(item, item) for item in items if item.lower() in expected.message.lower()]
-        meaning = interpret(expected.message, rounds, named, places.get, lambda state, moment: moment in _find(script, state))
+        meaning = interpret(
+            expected.message, rounds, named, places.get, lambda state, moment: moment in _find(script, state), classify
+        )
         results.append(TurnResult(expected.operation, expected.message, expected.state, meaning.state))
         state = meaning.state if is_carried else expected.state
         if state is None:
@@ -50,12 +56,12 @@ def run_script(script: SearchScript, *, is_carried: bool) -> list[TurnResult]:
     return results
 
 
-def evaluate_scripts(scripts: Sequence[SearchScript], of: str) -> Report:
+def evaluate_scripts(scripts: Sequence[SearchScript], of: str, classify: Classify | None = None) -> Report:
     """Report the share of turns with the right state; the bootstrap samples scripts."""
     groups = np.concatenate([np.full(len(script.rounds), number) for number, script in enumerate(scripts)])
     measures = []
     for name, is_carried in (("state right, after the right states", False), ("state right, after its own states", True)):
-        results = [result for script in scripts for result in run_script(script, is_carried=is_carried)]
+        results = [result for script in scripts for result in run_script(script, classify, is_carried=is_carried)]
         measures.append(Measure(name, bootstrap(np.array([result.is_right for result in results]), groups)))
     return Report(of, tuple(measures))
 

@@ -10,7 +10,7 @@ import pytest
 from mm.data.language.evidence.evidence_set import MAKERS
 from mm.data.language.image_questions import TEMPLATES
 from mm.data.language.search_scripts import OPERATIONS
-from mm.data.language.wording import SPLITS, Vocabulary, get_vocabulary
+from mm.data.language.wording import FOLLOW_UPS, SPLITS, Vocabulary, get_commands, get_vocabulary
 from mm.errors import InvalidInput
 
 
@@ -54,3 +54,18 @@ def test_vocabulary_wordings_of_a_kind_name_the_same_items_and_times(split: str)
 def test_get_vocabulary_of_an_unknown_split_raises_invalid_input() -> None:
     with pytest.raises(InvalidInput, match="train, dev, test"):
         get_vocabulary("val")
+
+
+@pytest.mark.parametrize("name", FOLLOW_UPS)
+def test_get_commands_of_a_set_of_follow_ups_has_many_wordings_of_every_operation(name: str) -> None:
+    slots = {operation: set(re.findall(r"{(\w+)}", text[0])) for operation, text in get_commands("train").items()}
+    assert get_commands(name).keys() == OPERATIONS.keys()
+    for operation, wordings in get_commands(name).items():
+        assert len(set(wordings)) == len(wordings) >= 15
+        assert all(set(re.findall(r"{(\w+)}", text)) - {"article"} == slots[operation] - {"article"} for text in wordings)
+
+
+def test_get_commands_of_a_split_are_those_of_its_vocabulary() -> None:
+    assert get_commands("dev") == get_vocabulary("dev").commands
+    with pytest.raises(InvalidInput, match="train, dev, test"):
+        get_commands("val")
