@@ -31,10 +31,8 @@ _MEDIA_OF_NOUN: dict[str, Media] = {
     **dict.fromkeys(("photo", "picture", "image", "pic"), "image"),
     **dict.fromkeys(("audio file", "audio recording", "sound file", "audio"), "audio"),
 }
-_NOUN = (
-    r"(?P<noun>(?:video|audio|sound|image|photo) files|audio recordings|videos|vids|films|movies|photos|pictures|images|pics"
-    r"|audio|files|items|recordings)"
-)
+_PLURALS = "|".join(f"{noun}s" for noun in _MEDIA_OF_NOUN if noun != "audio")
+_NOUN = rf"(?P<noun>(?:video|image|photo) files|{_PLURALS}|audio|files|items|recordings)"
 _THERE = r"(?: (?:here|there|stored|in total|altogether|(?:in|inside) (?:the|my|our|this|your) library))*"
 _INVENTORY = re.compile(
     rf"(?:and |so |ok )*(?:how many|what|which) {_NOUN}"
@@ -86,7 +84,7 @@ class Overview:
 
 
 def is_help(message: str) -> bool:
-    """Whether a message asks what can be asked."""
+    """Whether a message asks what questions are possible."""
     return _HELP.fullmatch(_normalize(message)) is not None
 
 

@@ -138,7 +138,7 @@ def test_prepare_of_a_selection_describes_the_evidence_that_was_found() -> None:
     assert list_texts(prepared) == ["A man stands."]
 
 
-def test_prepare_of_what_can_be_asked_returns_examples() -> None:
+def test_prepare_of_help_returns_examples() -> None:
     assert list_texts(ask("What can you do?")) == [HELP]
 
 
