@@ -148,6 +148,8 @@ class Asker:
             return _decide(state, statements, EXACT, reason)
         anchor = find_anchor(question, message, states)
         moments = self._library.get_moments([anchor]) if anchor is not None else ()
+        if state.items and moments and moments[0].source not in state.items:  # the question names another item
+            moments = ()
         if moments:
             statements = self._describe_anchor(question, moments[0], states[-1].text)
             is_kept = not statements and (question.kind in WORD_KINDS or question.attribute is not None)

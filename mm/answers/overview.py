@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from mm.answers.check import REASON_NOTHING
 from mm.answers.conversation.references import POINTING, find_ordinal
 from mm.answers.describe import ALL_KINDS, describe
-from mm.answers.evidence import EvidenceMoment, Statement
+from mm.answers.evidence import EvidenceMoment, Statement, format_clock
 from mm.answers.exact import MAX_LISTED, MAX_NAMED, MEDIA_NOUNS
 from mm.answers.library import Library
 from mm.answers.questions import Media, Question, parse_question
@@ -58,8 +58,13 @@ _PART = re.compile(
     rf"(?:(?P<number>\d{{1,5}}|{'|'.join(NUMBERS)}|few|couple of) )?(?P<unit>seconds?|secs?|minutes?|mins?|hours?)\b",
     re.IGNORECASE,
 )
+_IS_THERE = re.compile(r"\b(?:is|are|was|were) there\b")
+"""Refers to no moment, unlike 'there' alone."""
+_DURATION = re.compile(r"\bhow long (?:is|does)\b|\b(?:length|duration) of\b", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _FEW = 3
+_DURATION_TERMS = find_query_terms("last run take long")
+"""Of 'how long does talk.mp4 last'; with other terms a message is about a thing in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,8 @@ def answer_overview(message: str, named: Sequence[tuple[str, str]], last: Search
         return Overview(unchanged, describe_library(inventory[0], library))
     if not named and (name := find_file_name(message)) is not None:
         return Overview(unchanged, reason=NO_ITEM.format(name))
+    if len(named) == 1 and _is_of_duration(message, named[0][0]) and (duration := library.get_duration(named[0][1])):
+        return Overview(unchanged, (Statement(f"{named[0][0]} has a duration of {format_clock(round(duration))}."),))
     media = parse_media(message)
     if media is not None and last.text:
         return Overview(replace(unchanged, selected=None), question=Question("search", last.text, media=media))
@@ -166,7 +173,8 @@ def is_about_item(question: Question, message: str) -> bool:
     """
     if question.kind not in ("search", "said", "read") or question.attribute is not None:
         return False
-    is_of_moment = POINTING & set(split_words(message)) or find_ordinal(message) is not None
+    plain = _IS_THERE.sub(" ", message.lower())
+    is_of_moment = POINTING & set(split_words(plain)) or find_ordinal(message) is not None
     return not is_of_moment and not find_query_terms(question.text)
 
 
@@ -186,6 +194,12 @@ def describe_item(question: Question, moments: Sequence[EvidenceMoment]) -> tupl
             Statement("One more part is not listed." if num_more == 1 else f"{num_more:,} more parts are not listed.")
         )
     return tuple(statements), reason
+
+
+def _is_of_duration(message: str, name: str) -> bool:
+    """Whether a message is about the duration of an item, and not of a thing in it."""
+    rest = parse_question(_DURATION.sub(" ", message), [name]).text
+    return _DURATION.search(message) is not None and find_query_terms(rest) <= _DURATION_TERMS
 
 
 def _answer_about_part(

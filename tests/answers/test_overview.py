@@ -150,3 +150,18 @@ def test_parse_part_of_a_message_without_a_unit_of_time_returns_none(message: st
 @pytest.mark.parametrize(("message", "operation"), [("who is in the car?", "question"), ("who is also wearing a hat", "also")])
 def test_parse_command_of_who_is_somewhere_is_a_question(message: str, operation: str) -> None:
     assert parse_command(message, (), has_query=True).operation == operation
+
+
+def test_prepare_of_a_question_that_names_an_item_is_not_about_the_selected_moment_of_another() -> None:
+    round_ = PastRound("a dog", "A dog sits [1].", SearchState(text="a dog", listed=("p1",), selected="p1"))
+
+    assert ask("is there any text in talk.mp4?", round_).reason == "Nothing is written there: talk.mp4 has no text."
+
+
+@pytest.mark.parametrize("message", ["how long is talk.mp4?", "what is the duration of talk.mp4", "how long does talk.mp4 last?"])
+def test_prepare_of_how_long_an_item_is_states_its_duration(message: str) -> None:
+    assert list_texts(ask(message)) == ["talk.mp4 has a duration of 02:00."]
+
+
+def test_prepare_of_how_long_a_thing_is_visible_states_no_duration() -> None:
+    assert not any("duration" in text for text in list_texts(ask("how long does the dog run in talk.mp4?")))
