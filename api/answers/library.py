@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
+from itertools import count
 from typing import TYPE_CHECKING
 
 from api.answers.moments import collect_evidence, group_segments, make_moment
@@ -11,6 +12,7 @@ from api.scenes import get_scene
 from api.search.decode import DecodedFiles
 from api.search.execute import run_search, validate
 from api.search.request import SearchInput
+from indexes.catalog.records import BrowseFilters
 from mm.answers.handles import Handle
 from mm.answers.library import Retrieved
 from mm.schemas import Filters, SearchRequest
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from mm.schemas import Hit
 
 SEGMENTS_PER_READ = 200
+ITEMS_PER_READ = 500
 MAX_TIMED_HITS = 200
 """Hits among which those in a time range are selected."""
 MAX_SEGMENTS = 400
@@ -116,6 +119,28 @@ class SearchLibrary:
             earlier = self.stream_segments(handle.item_id, start)
             group = _take_group(segment for segment in earlier if get_scene(segment) == get_scene(last))
         return self._from_segments(handle.item_id, group) if group else None
+
+    def get_duration(self, item: str) -> float | None:
+        row = self.get_item(item)
+        return None if row is None else row.duration or None
+
+    def list_items(self, media: Media, limit: int) -> tuple[int, Sequence[str]]:
+        filters = self._filters
+        if filters.kinds and media not in filters.kinds:
+            return 0, ()
+        browsed = BrowseFilters([media], filters.tags, "ready", "", filters.uploaded_after, filters.uploaded_before)
+        allowed = self._intersect(())
+        catalog = self._service.store.catalog
+        if allowed is None:
+            rows, total = catalog.browse_items(browsed, "oldest", 0, limit)
+            return total, [row.name for row in rows]
+        named: list[str] = []
+        for offset in count(0, ITEMS_PER_READ):
+            rows, total = catalog.browse_items(browsed, "oldest", offset, ITEMS_PER_READ)
+            named += [row.name for row in rows if row.id in allowed]
+            if offset + len(rows) >= total or not rows:
+                break
+        return len(named), named[:limit]
 
     def list_scene(self, item: str, number: int) -> Sequence[EvidenceMoment]:
         count, scene = 0, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from mm.answers.describe import CONTENT_KINDS, describe, describe_attribute, nam
 from mm.answers.evidence import EvidenceMoment, Statement, Turn, sort_by_time
 from mm.answers.exact import MAX_LISTED, count, describe_place, find_first, find_matching, find_neighbour
 from mm.answers.library import Library, Retrieved
+from mm.answers.overview import answer_overview, describe_item, is_about_item
 from mm.answers.prompt import MAX_TOKENS, Prompt, build_prompt
 from mm.answers.questions import Media, Question
 from mm.answers.search_state import SearchState
@@ -91,10 +93,15 @@ class Asker:
         Raises `TooLarge` when the message does not fit in a prompt.
         """
         named = self._library.find_items(message)
+        last = rounds[-1].state if rounds else SearchState()
         if not named and (unknown := _ONLY_FILE.fullmatch(message.strip())) is not None:
-            last = rounds[-1].state if rounds else SearchState()
             reason = f"No item is named {unknown[1]}; the search is unchanged."
             return Prepared(replace(last, listed=()), (), EXACT, reason)
+        last = rounds[-1].state if rounds else SearchState()
+        if (found := answer_overview(message, named, last, self._library)) is not None:
+            if found.question is not None:
+                return self._search(found.question, found.question.text, found.state, rounds)
+            return _decide(found.state, found.statements, EXACT, found.reason, selected=found.state.selected)
         past = [(entry.question, entry.state) for entry in rounds]
         meaning = interpret(message, past, named, self._locate, self._is_found, self._classify)
         if meaning.question is not None and meaning.state is not None:
@@ -112,8 +119,10 @@ class Asker:
         if operation in REPLIES:
             return Prepared(state, (Statement(REPLIES[operation]),), EXACT)
         if operation == "select" and state.selected is not None:
-            statements = tuple(describe(moment, state.text) for moment in self._library.get_moments([state.selected]))
-            return _decide(state, statements, EXACT, selected=state.selected)
+            found = self._retrieve(state, MAX_LISTED).moments if state.text else ()
+            # A moment as the search found it begins with the evidence that matched.
+            moments = [moment for moment in found if moment.id == state.selected] or self._library.get_moments([state.selected])
+            return _decide(state, tuple(describe(moment, state.text) for moment in moments), EXACT, selected=state.selected)
         retrieved = self._retrieve(state, MAX_LISTED)
         statements = tuple(describe(moment, state.text) for moment in sort_by_time(find_matching(state.text, retrieved)))
         if not statements and operation in ("earlier", "later") and last.selected is not None:
@@ -133,6 +142,10 @@ class Asker:
 
     def _answer(self, question: Question, message: str, state: SearchState, rounds: Sequence[PastRound]) -> Prepared:
         states = [entry.state for entry in rounds]
+        if len(state.items) == 1 and is_about_item(question, message):
+            listed = self._library.list_between(state.items[0], 0.0, math.inf)
+            statements, reason = describe_item(question, listed)
+            return _decide(state, statements, EXACT, reason)
         anchor = find_anchor(question, message, states)
         moments = self._library.get_moments([anchor]) if anchor is not None else ()
         if moments:
@@ -156,7 +169,7 @@ class Asker:
         return self._search(question, message, state, rounds)
 
     def _search(self, question: Question, message: str, state: SearchState, rounds: Sequence[PastRound]) -> Prepared:
-        retrieved = self._retrieve(state, MAX_MOMENTS)
+        retrieved = self._retrieve(state, MAX_MOMENTS, question.media)
         kinds = find_kinds(question, message)
         matching = select_matching(question, retrieved, kinds)
         relevant = retrieved.likely | frozenset(moment.id for moment in retrieved.moments if shares_word(question.text, moment))

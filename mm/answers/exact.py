@@ -11,7 +11,7 @@ from mm.answers.questions import Media, Question
 from mm.answers.words import correct_to_texts
 
 EXACT_KINDS = frozenset(("count", "count_items", "after", "before", "first", "at_time", "in_range", "in_scene"))
-_MEDIA_NOUNS: dict[Media, str] = {"video": "video", "image": "image", "audio": "audio file"}
+MEDIA_NOUNS: dict[Media, str] = {"video": "video", "image": "image", "audio": "audio file"}
 MAX_LISTED = 8
 """Moments that one answer lists."""
 MAX_NAMED = 5
@@ -52,7 +52,7 @@ def count(question: Question, retrieved: Retrieved, limit: int) -> tuple[Stateme
     listed = (
         " and ".join(named) if len(named) <= MAX_NAMED else f"{', '.join(named[:MAX_NAMED])} and {len(named) - MAX_NAMED} more"
     )
-    noun = "file" if question.media is None else _MEDIA_NOUNS[question.media]
+    noun = "file" if question.media is None else MEDIA_NOUNS[question.media]
     text = f"one {noun} shows that: {listed}." if len(named) == 1 else f"{len(named)} {noun}s show that: {listed}."
     return (Statement(_capitalize(at_least + text), cites),)
 

@@ -38,6 +38,12 @@ class Library(Protocol):
     def find_neighbour(self, moment: EvidenceMoment, step: int) -> EvidenceMoment | None:
         """The moment after (step 1) or before (step -1) one in its item."""
 
+    def get_duration(self, item: str) -> float | None:
+        """The length of an item in seconds; None for an image, and for an item that is unknown."""
+
+    def list_items(self, media: Media, limit: int) -> tuple[int, Sequence[str]]:
+        """The number of items of a kind that can be searched, and the names of the first."""
+
     def list_scene(self, item: str, number: int) -> Sequence[EvidenceMoment]:
         """The moments of a scene of an item, counted from 1."""
 

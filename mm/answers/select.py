@@ -13,7 +13,7 @@ from mm.answers.words import correct_to_texts
 
 NOT_STATED = "No text of a retrieved moment states the {}."
 """Why a question for an attribute is refused."""
-_NO_WORDS = {"said": "Nothing is said there: {} has no speech.", "read": "Nothing is written there: {} has no text."}
+NO_WORDS = {"said": "Nothing is said there: {} has no speech.", "read": "Nothing is written there: {} has no text."}
 """Why a question for the words of a moment is refused."""
 _FIRST_WORDS = frozenset(
     [
@@ -59,7 +59,7 @@ def explain_refusal(question: Question, moment: EvidenceMoment) -> str:
     """Why a moment has no answer to a question about it."""
     if question.attribute is not None:
         return NOT_STATED.format(question.attribute.name)
-    reason = _NO_WORDS.get(question.kind)
+    reason = NO_WORDS.get(question.kind)
     return REASON_NOTHING if reason is None else reason.format(f"this part of {moment.item}")
 
 

@@ -17,7 +17,7 @@ ORDINALS = (
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 NUMERALS = {f"{n}{'th' if n % 100 in (11, 12, 13) else _ENDINGS.get(n % 10, 'th')}": n - 1 for n in range(1, 101)}
 _WORD = re.compile(r"[a-z0-9]+")
-_POINTING = frozenset(("it", "its", "that", "there", "this", "then", "here", "afterwards"))
+POINTING = frozenset(("it", "its", "that", "there", "this", "then", "here", "afterwards"))
 
 
 def find_ordinal(message: str) -> int | None:
@@ -65,7 +65,7 @@ def find_anchor(question: Question, message: str, states: Sequence[SearchState])
     ordinal = find_ordinal(message)
     if ordinal is not None and question.kind != "first":
         return find_listed(states, ordinal)
-    is_pointing = bool(_POINTING & {*_WORD.findall(message.lower())}) or question.kind in ("after", "before", "said", "read")
+    is_pointing = bool(POINTING & {*_WORD.findall(message.lower())}) or question.kind in ("after", "before", "said", "read")
     return states[-1].selected if is_pointing else None
 
 

@@ -26,6 +26,8 @@ _RESULTS = re.compile(
     r"|\b(?:narrow|filter|restrict|limit|reduce|refine)\b(?!.*\bout\b)"
 )
 """Refers to the moments that were found: 'which ones', 'any of them', 'the same but'."""
+_WHO_IS = re.compile(r"^(?:who is|who was|who's|whos)\b(?!.*\b(?:also|too|as well|not|no|without|ones?|them|these|those)\b)")
+"""Asks for a person, as 'who is in the car' does, which refers to no moment that was found."""
 _SELECTIVE = frozenset(
     ("narrow", "filter", "restrict", "limit", "reduce", "refine", "down", "for", "same", "thing", "search", "query")
 )
@@ -37,6 +39,7 @@ def parse_refinement(message: str) -> Command | None:
     words = plain.split()
     if (
         not _RESULTS.search(plain)
+        or _WHO_IS.match(plain)
         or BEFORE.search(plain)
         or AFTER.search(plain)
         or find_ordinal(plain) is not None

@@ -56,6 +56,13 @@ class ExampleLibrary:
     def find_neighbour(self, moment: EvidenceMoment, step: int) -> EvidenceMoment | None:
         return find_neighbour(self.moments, moment, step)
 
+    def get_duration(self, item: str) -> float | None:
+        return max((float(moment.end) for moment in self._of_item(item)), default=0.0) or None
+
+    def list_items(self, media: Media, limit: int) -> tuple[int, Sequence[str]]:
+        names = sorted({moment.item for moment in self.moments if media == ("video" if moment.end else "image")})
+        return len(names), names[:limit]
+
     def list_scene(self, item: str, number: int) -> Sequence[EvidenceMoment]:
         return [moment for moment in self._of_item(item) if moment.scene == number]
 

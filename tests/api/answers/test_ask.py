@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from indexes.catalog.records import BrowseFilters
 from mm.answers.evidence import REFUSAL
 from mm.schemas import Answer, HitsEvent, SearchState, SentenceEvent
 from tests.api.answers.conftest import LINES
@@ -67,6 +68,20 @@ def test_ask_how_many_images_counts_no_videos(api: ApiServer, lecture: str) -> N
         "One video shows that: lecture.mp4 [1]."
     )
     assert ask(api, "How many photos mention the museum tickets?", items=[lecture]).refused
+
+
+def test_ask_how_many_videos_there_are_counts_the_items_that_the_request_allows(api: ApiServer, lecture: str) -> None:
+    assert ask(api, "How many videos are there?", items=[lecture]).text == "There is 1 video: lecture.mp4."
+    assert ask(api, "How many videos are there?", items=[lecture], filters={"kinds": ["image"]}).text == "There are no videos."
+    total = api.service.store.catalog.browse_items(BrowseFilters(["video"], status="ready"), "newest", 0, 1)[1]
+    assert ask(api, "How many videos are there?").text.startswith(f"There {'is' if total == 1 else 'are'} {total} video")
+
+
+def test_ask_what_is_said_at_the_end_of_an_item_quotes_its_last_part(api: ApiServer, lecture: str) -> None:
+    answer = ask(api, "What is said in the last 10 seconds of lecture.mp4?", items=[lecture])
+
+    assert answer.model == "exact"
+    assert answer.text == f'Someone says: "{LINES[3]}" [1].'
 
 
 def test_ask_only_in_an_unknown_file_states_it_and_leaves_the_search_unchanged(api: ApiServer, lecture: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,19 @@ CAPTIONS = [GeneratedCaption(text, -0.5) for text in ("A dog.", "A boat.", "A bo
 """The last two name an object that their image does not show."""
 
 
-def test_evaluate_confidence_counts_lost_and_kept_captions(space: Space) -> None:
-    images = space.text.embed([f"A {name}." for name in THINGS])
-    report = evaluate_confidence(space, ROWS, images, CAPTIONS, (0.0, 0.9, 1.01))
+@pytest.fixture
+def uncalibrated(space: Space) -> Space:
+    """A space that compares a caption with an image as the text of a query.
+
+    The calibrator of the trained weights is not for vectors of texts in place of images.
+    """
+    calibration = space.calibration.model_copy(update={"caption_confidence": None})
+    return replace(space, loaders=replace(space.loaders, calibration=lambda: calibration))
+
+
+def test_evaluate_confidence_counts_lost_and_kept_captions(uncalibrated: Space) -> None:
+    images = uncalibrated.text.embed([f"A {name}." for name in THINGS])
+    report = evaluate_confidence(uncalibrated, ROWS, images, CAPTIONS, (0.0, 0.9, 1.01))
     values = {measure.name: measure.interval.value for measure in report.measures}
     assert values == {
         "wrong captions": 0.5,
