@@ -132,7 +132,7 @@ def test_models_lists_spaces_and_prints_a_card(shell: Shell) -> None:
     assert shell("models").stdout.startswith("lite@")
     (model,) = json.loads(shell("models", "lite", "--json").stdout)
     assert shell("models", "lite").stdout.strip() == model["card"].strip()
-    assert "no space 'huge'" in shell("models", "huge").stderr
+    assert "no space or language model 'huge'" in shell("models", "huge").stderr
 
 
 def test_bench_moments_reports_recall_and_refuses_a_known_video(shell: Shell, tmp_path: Path) -> None:

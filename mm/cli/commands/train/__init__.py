@@ -22,6 +22,7 @@ COMMANDS = {
     ),
     "caption-heads": ("mm.cli.commands.train.caption_heads", "Fit which objects and phrases captions of an image have."),
     "distill": ("mm.cli.commands.train.distill", "Train the image tower of lite by distillation from a larger model."),
+    "intents": ("mm.cli.commands.train.intents", "Fit the classifier of messages in a conversation, `intents.safetensors`."),
     "language": ("mm.cli.commands.train.language", "Train what the language model adds to SmolLM2."),
     "language-texts": ("mm.cli.commands.train.language_texts", "Embed captions without images, for `mm train language --texts`."),
     "languages": ("mm.cli.commands.train.languages", "Distill the text tower into other languages."),
