@@ -97,7 +97,15 @@ def test_count_tokens_counts_with_the_tower_of_the_language(space: Space) -> Non
 @pytest.mark.parametrize("broken", [b"{}", b"\x02\0\0\0\0\0\0\0{}"])
 def test_query_text_with_broken_language_weights_raises_corrupt(tmp_path: Path, broken: bytes) -> None:
     shutil.copytree(WEIGHTS / "lite", tmp_path / "lite", ignore=shutil.ignore_patterns("*.safetensors"))
-    for name in ("image", "bank", "sound", "sound_bank", "temporal"):  # not read before the language weights
+    for name in (
+        "image",
+        "bank",
+        "objects",
+        "phrases",
+        "sound",
+        "sound_bank",
+        "temporal",
+    ):  # not read before the language weights
         (tmp_path / "lite" / f"{name}.safetensors").write_bytes(b"")
     (tmp_path / "lite" / "languages.safetensors").write_bytes(broken)
     space = load_space("lite", Settings(home=tmp_path), tmp_path)

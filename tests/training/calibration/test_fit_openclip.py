@@ -47,6 +47,7 @@ def test_train_calibrate_of_a_larger_space_writes_its_calibration(
         "written": 384,
         "word": 512,
         "name": 384,
+        "caption": 384,
     }
     assert space.bank.images.shape == (12, 24)
     assert "fitted" in space.card
