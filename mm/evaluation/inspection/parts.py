@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mm.data.inspection.types import MarkedImage
 from mm.errors import InvalidInput
 from mm.evaluation.inspection.runs import Run
+from mm.inspection.thresholds.binomial import clopper_pearson
 from mm.metrics.auc import auc
 from mm.metrics.bootstrap import Interval, bootstrap, bootstrap_rows
 from mm.metrics.report import Measure, Report
@@ -112,6 +113,18 @@ def _report_alarms(task: PartsTask, runs: Sequence[Run], rate: float = PROMISED_
     """Shares of good and of defective images with a p-value of at most the promised rate."""
     alarm_N = np.mean([run.p_value_N <= rate for run in runs], axis=0)
     return [
-        Measure(f"{name} at promised {rate:.0%}", bootstrap(alarm_N[rows_N], task.group_N[rows_N]))
+        Measure(f"{name} at promised {rate:.0%}", estimate_share(alarm_N[rows_N], task.group_N[rows_N]))
         for name, rows_N in (("false alarms", ~task.is_defective_N), ("defective parts found", task.is_defective_N))
     ]
+
+
+def estimate_share(share_N: Float64, group_N: npt.NDArray[np.int64]) -> Interval:
+    """Mean of shares of 0 to 1 with its interval: a bootstrap over groups.
+
+    Where all are 0 or all are 1 every bootstrap sample is the same; then the interval is that of
+    Clopper and Pearson for the number of groups.
+    """
+    if share_N.min() < share_N.max():
+        return bootstrap(share_N, group_N)
+    num_groups = len(np.unique(group_N))
+    return Interval(float(share_N[0]), *clopper_pearson(round(float(share_N[0])) * num_groups, num_groups))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mm.data.inspection.types import MarkedImage
 from mm.errors import InvalidInput
-from mm.evaluation.inspection.parts import report_parts
+from mm.evaluation.inspection.parts import estimate_share, report_parts
 from mm.evaluation.inspection.runs import inspect_images, run_seeds
 from mm.evaluation.inspection.sets import evaluate_aitex_fabric, evaluate_magnetic_tile, evaluate_mvtec_transistor
 from mm.inspection.types import GoodImage, Inspection, Threshold
@@ -152,3 +152,12 @@ def test_report_parts_without_defective_images_raises_invalid_input(tmp_path: Pa
     run = inspect_images(fit([GoodImage(images[0].read(), "1")], 0), images)
     with pytest.raises(InvalidInput, match="good and defective"):
         report_parts("parts", images, [run])
+
+
+def test_estimate_share_of_no_alarms_has_an_upper_bound_by_groups() -> None:
+    interval = estimate_share(np.zeros(12), np.repeat(np.arange(4), 3))
+    assert (interval.value, interval.low) == (0.0, 0.0)
+    assert interval.high == pytest.approx(1 - 0.025 ** (1 / 4))
+    assert estimate_share(np.ones(2), np.arange(2)).high == 1.0
+    some = estimate_share(np.array([0.0, 1.0, 0.0, 0.0]), np.arange(4))
+    assert some.low < some.value == 0.25 < some.high
