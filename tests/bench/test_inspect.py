@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from mm.bench.inspect.memory import run_memory
 from mm.bench.inspect.patchcore import fit_patchcore, run_in_openvino, run_in_torch
 from mm.bench.inspect.rendered_parts import CONTRAST, render_part
 from mm.bench.inspect.run import OPENVINO, OURS, TORCH, run
@@ -84,3 +85,11 @@ def test_run_without_anomalib_names_what_is_missing(monkeypatch: pytest.MonkeyPa
 def test_run_of_sizes_that_are_too_small_raises_invalid_input(sizes: Sequence[int]) -> None:
     with pytest.raises(InvalidInput):
         run(*sizes)
+
+
+def test_run_memory_measures_a_process_of_its_own() -> None:
+    report = run_memory(64, 3, 1)
+    assert 20 < report.start_megabytes <= report.peak_megabytes < 2000
+    assert report.lines()[0].startswith("3 good images of 64 x 64 pixels")
+    with pytest.raises(InvalidInput, match="process that fits"):
+        run_memory(64, 0, 1)
