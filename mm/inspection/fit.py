@@ -24,6 +24,7 @@ from mm.inspection.settings import FitSettings
 from mm.inspection.thresholds.conformal import Calibration
 from mm.inspection.thresholds.folds import assign_folds
 from mm.inspection.types import GoodImage
+from mm.inspection.view import create_view
 from mm.media.types import RGB
 from mm.numerics import Float32
 
@@ -60,32 +61,47 @@ def fit_inspector(
     if settings.backbone != backbone.name:
         raise InvalidInput(f"The settings name the backbone '{settings.backbone}', not '{backbone.name}'.")
     fold_N = assign_folds([image.group for image in images], settings.seed)
-    scaled = _ScaledImages(images, settings, read_image)
-    bank = _fill_bank(scaled, fold_N, backbone, settings, on_progress)
-    nothing = Calibration(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    inspector = FittedInspector(name, 1, settings, bank, nothing, float("inf"), backbone, backbone.digest)
-    return _calibrate(inspector, scaled, fold_N, on_progress) if bank.num_folds > 1 else inspector
+    goods = _GoodPixels(images, settings, read_image)
+    bank = _fill_bank(goods, fold_N, backbone, settings, on_progress)
+    inspector = FittedInspector(
+        name=name,
+        version=1,
+        settings=settings,
+        bank=bank,
+        calibration=Calibration(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64)),
+        region_threshold=float("inf"),
+        backbone=backbone,
+        backbone_digest=backbone.digest,
+        group_folds={image.group: int(fold) for image, fold in zip(images, fold_N, strict=True)},
+        reference_HWC=goods.reference_HWC,
+    )
+    return _calibrate(inspector, goods, fold_N, on_progress) if bank.num_folds > 1 else inspector
 
 
-class _ScaledImages:
-    """The good images at the resolution of the inspector, decoded at each access."""
+class _GoodPixels:
+    """The good images as the network sees them, decoded at each access."""
 
     def __init__(self, images: Sequence[GoodImage], settings: FitSettings, read_image: ReadImage | None) -> None:
         self.images, self._settings, self._read_image = images, settings, read_image
+        self.reference_HWC = None
+        self.reference_HWC = self[0] if settings.has_registration else None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> RGB:
-        source = self.images[index].image
-        if isinstance(source, Path):
-            if self._read_image is None:
-                raise InvalidInput(f"{source.name} is a file, but no reader of images was passed.")
-            source = self._read_image(source)
-        scaled_HWC = self._settings.framing.scale(source)
-        if int(scaled_HWC.max()) - int(scaled_HWC.min()) < MIN_CONTRAST:
-            raise InvalidInput(f"Good image {index + 1} of {len(self)} (group {self.images[index].group}) has a single colour.")
-        return scaled_HWC
+        good = self.images[index]
+        if isinstance(good.image, Path) and self._read_image is None:
+            raise InvalidInput(f"{good.image.name} is a file, but no reader of images was passed.")
+        image_HWC = self._read_image(good.image) if isinstance(good.image, Path) and self._read_image else good.image
+        assert not isinstance(image_HWC, Path)
+        label = f"Good image {index + 1} of {len(self)} (group {good.group})"
+        view = create_view(image_HWC, self._settings, self.reference_HWC)
+        if int(view.pixels_HWC.max()) - int(view.pixels_HWC.min()) < MIN_CONTRAST:
+            raise InvalidInput(f"{label} has a single colour.")
+        if self.reference_HWC is not None and not view.is_aligned:
+            raise InvalidInput(f"{label} could not be aligned with the first one. Remove it, or fit without registration.")
+        return view.pixels_HWC
 
 
 def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:
@@ -97,7 +113,7 @@ def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:
 
 
 def _fill_bank(
-    scaled: _ScaledImages, fold_N: Folds, backbone: Backbone, settings: FitSettings, on_progress: OnProgress
+    goods: _GoodPixels, fold_N: Folds, backbone: Backbone, settings: FitSettings, on_progress: OnProgress
 ) -> PatchBank:
     """The coreset of each fold, chosen without the others so that it does not depend on them."""
     num_folds = int(fold_N.max()) + 1
@@ -106,10 +122,10 @@ def _fill_bank(
     random = np.random.default_rng(settings.seed)
     for index, fold in enumerate(fold_N):
         per_image = -(-per_fold * CANDIDATES // int((fold_N == fold).sum()))
-        copies = list(augment(scaled[index], settings))
+        copies = list(augment(goods[index], settings))
         for copy_HWC in copies:
             samples[fold].append(sample_patches(copy_HWC, backbone, -(-per_image // len(copies)), random))
-        on_progress(f"patches of {index + 1} of {len(scaled)} images")
+        on_progress(f"patches of {index + 1} of {len(goods)} images")
     vectors, folds = [], []
     for fold, parts in enumerate(samples):
         pool_NC = np.concatenate(parts)
@@ -131,16 +147,16 @@ def sample_patches(scaled_HWC: RGB, backbone: Backbone, count: int, random: np.r
     return np.concatenate(samples)
 
 
-def _calibrate(inspector: FittedInspector, scaled: _ScaledImages, fold_N: Folds, on_progress: OnProgress) -> FittedInspector:
+def _calibrate(inspector: FittedInspector, goods: _GoodPixels, fold_N: Folds, on_progress: OnProgress) -> FittedInspector:
     """The inspector with the scores of its good images and the threshold of regions."""
-    _, group_N = np.unique(np.array([image.group for image in scaled.images], dtype=object).astype(str), return_inverse=True)
+    _, group_N = np.unique(np.array([image.group for image in goods.images], dtype=object).astype(str), return_inverse=True)
     random = np.random.default_rng(inspector.settings.seed)
     scores, hot = [], []
     for index, fold in enumerate(fold_N):
-        distances_hw = leave_out_each_fold(inspector.measure_distances(scaled[index]))[..., fold]
+        distances_hw = leave_out_each_fold(inspector.measure_distances(goods[index]))[..., fold]
         scores.append(float(mean_of_largest(distances_hw.reshape(-1, 1), inspector.settings.share)[0]))
         samples = random.choice(distances_hw.ravel(), min(distances_hw.size, MAX_SAMPLES), replace=False)
         hot.append(float(np.quantile(samples, 1 - REGION_RATE)))
-        on_progress(f"held-out scores of {index + 1} of {len(scaled)} images")
+        on_progress(f"held-out scores of {index + 1} of {len(goods)} images")
     calibration = Calibration(np.array(scores), group_N.astype(np.int64), fold_N)
     return replace(inspector, calibration=calibration, region_threshold=float(np.mean(hot)))
