@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from mm.inspection.bank.coreset import select_coreset
 from mm.inspection.bank.patch_bank import Folds, PatchBank, leave_out_each_fold
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.framing import count_patches, extract_tiles
+from mm.inspection.good_pixels import GoodPixels, ReadImage
 from mm.inspection.inspector import FittedInspector
 from mm.inspection.scoring.score import mean_of_largest
 from mm.inspection.settings import FitSettings
@@ -33,10 +33,6 @@ REGION_RATE = 0.002
 """Share of the patches of good parts that are hotter than the threshold of regions."""
 MAX_SAMPLES = 20_000
 """Distances of one image that contribute to the threshold of regions."""
-MIN_CONTRAST = 2
-"""Smallest range of the pixels of a good image: less is one colour."""
-
-ReadImage = Callable[[Path], RGB]
 OnProgress = Callable[[str], None]
 
 
@@ -60,32 +56,21 @@ def fit_inspector(
     if settings.backbone != backbone.name:
         raise InvalidInput(f"The settings name the backbone '{settings.backbone}', not '{backbone.name}'.")
     fold_N = assign_folds([image.group for image in images], settings.seed)
-    scaled = _ScaledImages(images, settings, read_image)
-    bank = _fill_bank(scaled, fold_N, backbone, settings, on_progress)
-    nothing = Calibration(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    inspector = FittedInspector(name, 1, settings, bank, nothing, float("inf"), backbone, backbone.digest)
-    return _calibrate(inspector, scaled, fold_N, on_progress) if bank.num_folds > 1 else inspector
-
-
-class _ScaledImages:
-    """The good images at the resolution of the inspector, decoded at each access."""
-
-    def __init__(self, images: Sequence[GoodImage], settings: FitSettings, read_image: ReadImage | None) -> None:
-        self.images, self._settings, self._read_image = images, settings, read_image
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> RGB:
-        source = self.images[index].image
-        if isinstance(source, Path):
-            if self._read_image is None:
-                raise InvalidInput(f"{source.name} is a file, but no reader of images was passed.")
-            source = self._read_image(source)
-        scaled_HWC = self._settings.framing.scale(source)
-        if int(scaled_HWC.max()) - int(scaled_HWC.min()) < MIN_CONTRAST:
-            raise InvalidInput(f"Good image {index + 1} of {len(self)} (group {self.images[index].group}) has a single colour.")
-        return scaled_HWC
+    goods = GoodPixels(images, settings, read_image)
+    bank = _fill_bank(goods, fold_N, backbone, settings, on_progress)
+    inspector = FittedInspector(
+        name=name,
+        version=1,
+        settings=settings,
+        bank=bank,
+        calibration=Calibration(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64)),
+        region_threshold=float("inf"),
+        backbone=backbone,
+        backbone_digest=backbone.digest,
+        group_folds={image.group: int(fold) for image, fold in zip(images, fold_N, strict=True)},
+        reference_HWC=goods.reference_HWC,
+    )
+    return _calibrate(inspector, goods, fold_N, on_progress) if bank.num_folds > 1 else inspector
 
 
 def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:
@@ -96,9 +81,7 @@ def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:
             yield np.ascontiguousarray(np.rot90(lit_HWC, turns))
 
 
-def _fill_bank(
-    scaled: _ScaledImages, fold_N: Folds, backbone: Backbone, settings: FitSettings, on_progress: OnProgress
-) -> PatchBank:
+def _fill_bank(goods: GoodPixels, fold_N: Folds, backbone: Backbone, settings: FitSettings, on_progress: OnProgress) -> PatchBank:
     """The coreset of each fold, chosen without the others so that it does not depend on them."""
     num_folds = int(fold_N.max()) + 1
     per_fold = max(1, settings.bank_size // num_folds)
@@ -106,10 +89,10 @@ def _fill_bank(
     random = np.random.default_rng(settings.seed)
     for index, fold in enumerate(fold_N):
         per_image = -(-per_fold * CANDIDATES // int((fold_N == fold).sum()))
-        copies = list(augment(scaled[index], settings))
+        copies = list(augment(goods.get_view_pixels(index), settings))
         for copy_HWC in copies:
             samples[fold].append(sample_patches(copy_HWC, backbone, -(-per_image // len(copies)), random))
-        on_progress(f"patches of {index + 1} of {len(scaled)} images")
+        on_progress(f"patches of {index + 1} of {len(goods)} images")
     vectors, folds = [], []
     for fold, parts in enumerate(samples):
         pool_NC = np.concatenate(parts)
@@ -131,16 +114,16 @@ def sample_patches(scaled_HWC: RGB, backbone: Backbone, count: int, random: np.r
     return np.concatenate(samples)
 
 
-def _calibrate(inspector: FittedInspector, scaled: _ScaledImages, fold_N: Folds, on_progress: OnProgress) -> FittedInspector:
+def _calibrate(inspector: FittedInspector, goods: GoodPixels, fold_N: Folds, on_progress: OnProgress) -> FittedInspector:
     """The inspector with the scores of its good images and the threshold of regions."""
-    _, group_N = np.unique(np.array([image.group for image in scaled.images], dtype=object).astype(str), return_inverse=True)
+    _, group_N = np.unique(np.array([image.group for image in goods.images], dtype=object).astype(str), return_inverse=True)
     random = np.random.default_rng(inspector.settings.seed)
     scores, hot = [], []
     for index, fold in enumerate(fold_N):
-        distances_hw = leave_out_each_fold(inspector.measure_distances(scaled[index]))[..., fold]
+        distances_hw = leave_out_each_fold(inspector.measure_distances(goods.get_view_pixels(index)))[..., fold]
         scores.append(float(mean_of_largest(distances_hw.reshape(-1, 1), inspector.settings.share)[0]))
         samples = random.choice(distances_hw.ravel(), min(distances_hw.size, MAX_SAMPLES), replace=False)
         hot.append(float(np.quantile(samples, 1 - REGION_RATE)))
-        on_progress(f"held-out scores of {index + 1} of {len(scaled)} images")
+        on_progress(f"held-out scores of {index + 1} of {len(goods)} images")
     calibration = Calibration(np.array(scores), group_N.astype(np.int64), fold_N)
     return replace(inspector, calibration=calibration, region_threshold=float(np.mean(hot)))

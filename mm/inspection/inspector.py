@@ -7,23 +7,24 @@ arrays end in their axes: H height and W width in pixels, h and w in patches, N 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from mm.errors import InvalidInput, SpaceMismatch
+from mm.errors import SpaceMismatch
 from mm.inspection.bank.patch_bank import BankSearch, PatchBank, leave_out_each_fold
 from mm.inspection.features.backbone import Backbone
-from mm.inspection.features.framing import count_patches, cover_patches, extract_tiles
-from mm.inspection.scoring.heat_map import build_heat_map
+from mm.inspection.features.framing import count_patches, extract_tiles
 from mm.inspection.scoring.regions import find_regions
 from mm.inspection.scoring.score import mean_of_largest
 from mm.inspection.settings import FitSettings
 from mm.inspection.thresholds.conformal import Calibration
 from mm.inspection.types import Inspection, Mask, Threshold, Verdict
+from mm.inspection.view import View, create_view
 from mm.media.types import RGB
-from mm.models.inputs import require_image
 from mm.numerics import Float32
 
 
@@ -40,6 +41,10 @@ class FittedInspector:
     """Heat above which a pixel belongs to a region; infinite without held-out images."""
     backbone: Backbone = field(repr=False)
     backbone_digest: str
+    group_folds: Mapping[str, int]
+    """Fold of each group of good images."""
+    reference_HWC: RGB | None = None
+    """The image that others are aligned with, at the resolution of the inspector."""
 
     def __post_init__(self) -> None:
         if self.backbone.digest != self.backbone_digest:
@@ -63,21 +68,18 @@ class FittedInspector:
 
     def inspect(self, image_HWC: RGB, mask_HW: Mask | None = None) -> Inspection:
         """As `Inspector.inspect`."""
-        require_image(image_HWC)
-        scaled_HWC = self.settings.framing.scale(image_HWC)
-        inside_hw = _select_patches(mask_HW, image_HWC.shape[:2], scaled_HWC.shape[:2])
-        outside_hwF = leave_out_each_fold(self.measure_distances(scaled_HWC))
+        view = create_view(image_HWC, self.settings, self.reference_HWC)
+        inside_hw = view.select_patches(mask_HW)
+        outside_hwF = leave_out_each_fold(self.measure_distances(view.pixels_HWC))
         score_F = mean_of_largest(outside_hwF[inside_hw], self.settings.share)
         p_value = self.calibration.compute_p_value(score_F)
-        verdict = self._decide(p_value)
-        mean_hw = np.where(inside_hw, outside_hwF.mean(2), 0).astype(np.float32)
-        heat_HW = build_heat_map(mean_hw, scaled_HWC.shape[:2], image_HWC.shape[:2])
+        notes = [*self._describe_limits(), *self._describe_registration(view)]
+        verdict = self._decide(p_value, view)
+        heat_HW = view.build_heat_map(np.where(inside_hw, outside_hwF.mean(2), 0).astype(np.float32))
         if mask_HW is not None:
             heat_HW[~mask_HW] = 0
         regions = () if verdict == "pass" else find_regions(heat_HW, self.region_threshold)
-        return Inspection(
-            float(score_F.mean()), p_value, verdict, heat_HW, regions, self.name, self.version, self._describe_limits()
-        )
+        return Inspection(float(score_F.mean()), p_value, verdict, heat_HW, regions, self.name, self.version, tuple(notes))
 
     def measure_distances(self, scaled_HWC: RGB) -> Float32:
         """Distances (h, w, F) of the patches of a scaled image from each fold of the bank."""
@@ -87,38 +89,37 @@ class FittedInspector:
             distances_hwF[rows, columns] = found_NF.reshape(*vectors_hwC.shape[:2], -1)
         return distances_hwF
 
-    def _decide(self, p_value: float) -> Verdict:
+    def _decide(self, p_value: float, view: View) -> Verdict:
         """Compare a p-value with the requested rate.
 
-        If it is the smallest that the good images allow and above the rate, there is no verdict.
+        There is no verdict if the p-value is the smallest that the good images allow and above the
+        rate, or if the image could not be aligned.
         """
-        rate = self.settings.rate
+        rate, smallest = self.settings.rate, self.calibration.smallest_rate
+        if self.reference_HWC is not None and not view.is_aligned:
+            return "undecided"
         if p_value <= rate:
             return "fail"
-        return "undecided" if self.calibration.smallest_rate > rate and p_value <= self.calibration.smallest_rate else "pass"
+        return "undecided" if p_value <= smallest else "pass"
 
     def _describe_limits(self) -> tuple[str, ...]:
-        groups, smallest = self.calibration.num_groups, self.calibration.smallest_rate
+        groups, rate = self.calibration.num_groups, self.settings.rate
         if not groups:
             return (
                 "One group of good images has no held-out scores: every verdict is undecided. Add good images of further parts.",
             )
-        if smallest > self.settings.rate:
-            needed = int(np.ceil(1 / self.settings.rate - 1e-9)) - 1
-            return (
-                f"{groups} groups of good images allow a false-alarm rate of {smallest:.1%}, not {self.settings.rate:.1%}: "
-                f"that needs {needed} groups. A part with a higher score than all of them is undecided.",
-            )
-        return ()
+        if self.calibration.smallest_rate <= rate:
+            return ()
+        needed = math.ceil(1 / rate - 1e-9) - 1
+        return (
+            f"{groups} groups of good images allow a false-alarm rate of {self.calibration.smallest_rate:.1%}, not {rate:.1%}: "
+            f"that needs {needed} groups. A part with a higher score than all of them is undecided.",
+        )
 
-
-def _select_patches(mask_HW: Mask | None, size: tuple[int, ...], scaled: tuple[int, ...]) -> Mask:
-    """The patches (h, w) that a region of interest covers; all of them without one."""
-    if mask_HW is None:
-        return np.ones(count_patches(*scaled), np.bool_)
-    if mask_HW.shape != size or mask_HW.dtype != np.bool_:
-        raise InvalidInput(f"The region of interest must be bool {tuple(size)}, not {mask_HW.dtype} {mask_HW.shape}.")
-    inside_hw = cover_patches(mask_HW, (scaled[0], scaled[1]))
-    if not inside_hw.any():
-        raise InvalidInput("The region of interest covers no patch of the image: it is empty or too small.")
-    return inside_hw
+    def _describe_registration(self, view: View) -> tuple[str, ...]:
+        if view.registration is None or view.is_aligned:
+            return ()
+        return (
+            f"The image could not be aligned with the reference (correlation {view.registration.correlation:.2f}): "
+            "its verdict is undecided.",
+        )

@@ -22,6 +22,8 @@ class FitSettings:
     """Factors by which copies of the good images are made darker and lighter."""
     has_rotations: bool = False
     """Whether the part may lie in any of four directions, 90 degrees from each other."""
+    has_registration: bool = False
+    """Whether each image is aligned with the first good one, for parts that lie differently."""
     rate: float = 0.05
     """Share of good parts that may fail."""
     seed: int = 0

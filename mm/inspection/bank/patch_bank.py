@@ -39,11 +39,16 @@ class PatchBank:
     def num_folds(self) -> int:
         return int(self.fold_B.max()) + 1
 
-    def append(self, vectors_NC: Float32) -> PatchBank:
-        """The bank with a further fold of vectors. Raises `InvalidInput` for another length."""
+    def append(self, vectors_NC: Float32, fold: int) -> PatchBank:
+        """The bank with further vectors, in a fold that it has or in the next one.
+
+        Raises `InvalidInput` for vectors of another length and for another fold.
+        """
         if vectors_NC.ndim != 2 or vectors_NC.shape[1] != self.vectors_BC.shape[1]:
             raise InvalidInput(f"The bank holds vectors of {self.vectors_BC.shape[1]} numbers, not {vectors_NC.shape[1:]}.")
-        folds_N = np.full(len(vectors_NC), self.num_folds, np.int64)
+        if not 0 <= fold <= self.num_folds:
+            raise InvalidInput(f"The bank has {self.num_folds} folds: vectors cannot be added to fold {fold}.")
+        folds_N = np.full(len(vectors_NC), fold, np.int64)
         return PatchBank(np.concatenate([self.vectors_BC, vectors_NC.astype(np.float16)]), np.concatenate([self.fold_B, folds_N]))
 
 

@@ -43,11 +43,20 @@ def test_leave_out_each_fold_one_fold_is_kept() -> None:
 
 def test_patch_bank_append_adds_a_fold() -> None:
     bank = random_bank(1)
-    longer = bank.append(np.ones((5, 24), np.float32))
+    longer = bank.append(np.ones((5, 24), np.float32), bank.num_folds)
     assert (longer.num_folds, len(longer.vectors_BC)) == (bank.num_folds + 1, len(bank.vectors_BC) + 5)
     assert BankSearch(longer).search(np.ones((1, 24), np.float32))[0, -1] == 0
-    with pytest.raises(InvalidInput, match="24 numbers"):
-        bank.append(np.ones((5, 23), np.float32))
+
+
+def test_patch_bank_append_extends_a_fold() -> None:
+    longer = random_bank(1).append(np.ones((5, 24), np.float32), 2)
+    assert BankSearch(longer).search(np.ones((1, 24), np.float32))[0, 2] == 0
+
+
+@pytest.mark.parametrize(("length", "fold", "message"), [(23, 0, "24 numbers"), (24, 5, "fold 5"), (24, -1, "fold -1")])
+def test_patch_bank_append_invalid_vectors_are_refused(length: int, fold: int, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        random_bank(1).append(np.ones((5, length), np.float32), fold)
 
 
 @pytest.mark.parametrize(("rows", "folds"), [(0, []), (3, [0, 1]), (3, [0, 2, 2])])
