@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ Mask = npt.NDArray[np.bool_]
 
 MARKED = 128
 """Grey value from which a pixel of a mask file is marked; some are JPEGs with values between."""
+
+
+MarkedT = TypeVar("MarkedT", bound="MarkedImage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +79,25 @@ def read_mask(path: Path) -> Mask:
 
 
 def choose_good_images(images: Sequence[MarkedImage], count: int, seed: int) -> list[MarkedImage]:
-    """Choose good images at random, from as many groups as possible.
-
-    Every group gives one image before any gives a second: eight images are eight parts, not six
-    exposures of one. Raises `InvalidInput` when there are fewer good images.
-    """
-    random = np.random.default_rng(seed)
+    """Choose good images as `choose_images` does. Raises `InvalidInput` when there are fewer."""
     good = [image for image in images if image.is_good]
     if not 0 < count <= len(good):
         raise InvalidInput(f"{count} good images were requested, of {len(good)}.")
-    order = [good[index] for index in random.permutation(len(good))]
-    turn: dict[str, int] = {}
+    return choose_images(good, count, seed)
+
+
+def choose_images(images: Sequence[MarkedT], count: int, seed: int) -> list[MarkedT]:
+    """Choose images at random, from as many groups as possible.
+
+    Every group gives one image before any gives a second: eight images are eight parts, not six
+    exposures of one and two of another. Raises `InvalidInput` when there are fewer images.
+    """
+    if not 0 < count <= len(images):
+        raise InvalidInput(f"{count} images were requested, of {len(images)}.")
+    order = [images[index] for index in np.random.default_rng(seed).permutation(len(images))]
+    num_chosen: dict[str, int] = {}
     ranks = []
     for position, image in enumerate(order):
-        turn[image.group] = turn.get(image.group, 0) + 1
-        ranks.append((turn[image.group], position))
+        num_chosen[image.group] = num_chosen.get(image.group, 0) + 1
+        ranks.append((num_chosen[image.group], position))
     return [order[position] for _, position in sorted(ranks)[:count]]

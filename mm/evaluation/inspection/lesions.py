@@ -16,6 +16,7 @@ from mm.data.inspection.lesions import SequenceFrame, read_breast_ultrasound, re
 from mm.data.inspection.types import MarkedImage
 from mm.errors import InvalidInput
 from mm.evaluation.inspection.runs import Progress
+from mm.lesions.types import NOTICE
 from mm.media.types import RGB
 from mm.metrics.bootstrap import bootstrap, bootstrap_rows
 from mm.metrics.inspection.calibration import calibration_error
@@ -75,7 +76,7 @@ def evaluate_cvc_clinicdb(track: Track, root: Path, split: str, on_progress: Pro
         return np.array([2 * right / max(predicted + true, 1), right / max(predicted, 1), right / max(true, 1)])
 
     intervals = bootstrap_rows(len(scores), None, statistics)
-    of = f"CVC-ClinicDB, {len(scores)} sequences with {int(count_N3[:, 2].sum())} frames of {split}"
+    of = f"CVC-ClinicDB, {len(scores)} sequences with {int(count_N3[:, 2].sum())} frames of {split}. {NOTICE}"
     names = ("IDF1", "identity precision", "identity recall")
     return Report(of, tuple(Measure(name, interval) for name, interval in zip(names, intervals, strict=True)))
 
@@ -114,7 +115,7 @@ def _evaluate_stills(name: str, segment: Segment, images: Sequence[MarkedImage],
         Measure("Dice of images with a lesion", bootstrap(np.array(overlaps), np.unique(lesion_groups, return_inverse=True)[1]))
     ]
     measures += _report_candidates(candidates, groups)
-    return Report(f"{name}, {len(images)} images of {split}, {len(overlaps)} with a lesion", tuple(measures))
+    return Report(f"{name}, {len(images)} images of {split}, {len(overlaps)} with a lesion. {NOTICE}", tuple(measures))
 
 
 def _report_candidates(candidates: Sequence[Candidates], groups_N: npt.NDArray[np.int64]) -> list[Measure]:

@@ -17,6 +17,7 @@ from mm.evaluation.inspection.lesions import (
     evaluate_bus_bra,
     evaluate_cvc_clinicdb,
 )
+from mm.lesions.types import NOTICE
 from mm.media.types import RGB
 from mm.metrics.inspection.boxes import Boxes
 from mm.metrics.report import Report
@@ -81,7 +82,7 @@ def test_evaluate_breast_ultrasound_measures_masks_and_candidates(tmp_path: Path
 
     report = evaluate_breast_ultrasound(segment, tmp_path, "dev")
     measured = values(report)
-    assert report.of == "BUSI, 5 images of dev, 4 with a lesion"
+    assert report.of == f"BUSI, 5 images of dev, 4 with a lesion. {NOTICE}"
     assert measured["Dice of images with a lesion"] == 1.0
     assert measured["sensitivity at 0.5 false positives an image"] == 1.0
     assert measured["calibration error of confidences"] == pytest.approx((0.9 + 4 * 0.2 + 4 * 0.4) / 9)
@@ -102,7 +103,7 @@ def test_evaluate_cvc_clinicdb_counts_changes_of_identity(tmp_path: Path) -> Non
 
     report = evaluate_cvc_clinicdb(track, tmp_path, "dev")
     measured = values(report)
-    assert report.of == "CVC-ClinicDB, 2 sequences with 8 frames of dev"
+    assert report.of == f"CVC-ClinicDB, 2 sequences with 8 frames of dev. {NOTICE}"
     assert measured["identity recall"] == 0.5
     assert measured["identity precision"] == pytest.approx(4 / 6)
     assert measured["IDF1"] == pytest.approx(8 / 14)
