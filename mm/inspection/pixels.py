@@ -37,4 +37,4 @@ def convert_to_rgb(pixels: npt.NDArray[np.generic]) -> tuple[RGB, tuple[str, ...
 
 
 def _reduce(pixels: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    return np.rint(pixels * np.float32(255 / FULL_SCALE_16)).astype(np.uint8)
+    return np.asarray(np.rint(pixels * np.float32(255 / FULL_SCALE_16)), np.uint8)
