@@ -88,7 +88,7 @@ def test_eval_bus_bra_and_breast_ultrasound_print_the_notice(tmp_path: Path) -> 
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
     assert "Candidate for review, research use, not a diagnosis" in record["of"]
-    assert [measure["name"] for measure in record["measures"]][0] == "Dice of images with a lesion"
+    assert record["measures"][0]["name"] == "Dice of images with a lesion"
 
 
 def test_eval_cvc_clinicdb_trains_a_head_and_reports_tracks(tmp_path: Path) -> None:
