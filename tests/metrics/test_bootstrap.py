@@ -83,3 +83,19 @@ def test_bootstrap_rows_of_ratio_covers_it_as_often_as_stated() -> None:
 def test_bootstrap_rows_of_invalid_rows_raises_invalid_input(num_rows: int, groups: np.ndarray | None) -> None:
     with pytest.raises(InvalidInput):
         bootstrap_rows(num_rows, groups, lambda rows: np.ones(1))
+
+
+def test_bootstrap_rows_with_strata_keeps_the_groups_of_each_stratum() -> None:
+    strata = np.array([0] * 12 + [1] * 4)
+    groups = np.array([5] * 6 + [2] * 6 + [9] * 2 + [2] * 2)
+    counts: list[tuple[int, int]] = []
+
+    def statistic(rows: np.ndarray) -> np.ndarray:
+        counts.append((int((rows < 12).sum()), int((rows >= 12).sum())))
+        return np.array([float((rows >= 12).mean())])
+
+    (interval,) = bootstrap_rows(16, groups, statistic, strata_Q=strata)
+    assert set(counts) == {(12, 4)}
+    assert interval == Interval(0.25, 0.25, 0.25)
+    with pytest.raises(InvalidInput):
+        bootstrap_rows(16, groups, statistic, strata_Q=strata[1:])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.cli import options
-from mm.cli.commands import eval_answers, eval_language
+from mm.cli.commands import eval_answers, eval_inspection, eval_language, eval_lesions
 from mm.cli.commands.eval_language import split
 
 if TYPE_CHECKING:
@@ -38,6 +38,13 @@ command.add_command(eval_answers.answers)
 command.add_command(eval_answers.conversations)
 command.add_command(eval_language.routing)
 command.add_command(eval_language.expert_preference)
+command.add_command(eval_inspection.mvtec_transistor)
+command.add_command(eval_inspection.magnetic_tile)
+command.add_command(eval_inspection.aitex_fabric)
+command.add_command(eval_inspection.deep_pcb)
+command.add_command(eval_lesions.breast_ultrasound)
+command.add_command(eval_lesions.bus_bra)
+command.add_command(eval_lesions.cvc_clinicdb)
 
 
 root = click.option("--root", type=options.FOLDER, required=True, help="Folder of the data set, laid out as in its CARD.md.")

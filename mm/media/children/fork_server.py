@@ -44,7 +44,18 @@ LATE_IMPORTS = tuple(
 )
 """Modules that Pillow imports on first use, which the sandbox forbids. PyAV imports most of its
 modules that way too."""
-NOT_IMPORTED = ("av.__main__", "av.datasets")
+NOT_IMPORTED = ("av.__main__", "av.datasets", "mm.media.decoding.dicom_file")
+DICOM_IMPORTS = (
+    "mm.media.decoding.dicom_file",
+    "encodings.iso8859_1",
+    "PIL.Jpeg2KImagePlugin",
+    "PIL.JpegImagePlugin",
+    "pydicom.pixels.decoders.pillow",
+    "pydicom.pixels.decoders.rle",
+    "pydicom.pixels.decoders.pyjpegls",
+    "pydicom.pixels.decoders.pylibjpeg",
+)
+"""What the decoder "dicom" needs, which takes memory and is not loaded for other media."""
 
 
 class Config(TypedDict):
@@ -87,6 +98,9 @@ def load_libraries(decoder: str) -> None:
     )
     for module in (*(name for name in names if not name.startswith((*NOT_IMPORTED, __spec__.name))), *LATE_IMPORTS):
         importlib.import_module(module)
+    if decoder == "dicom":
+        for module in DICOM_IMPORTS:
+            importlib.import_module(module)
     if decoder == "decord":
         from mm.media.decoding.decord_decoder import require_decord
 

@@ -20,6 +20,10 @@ COMMANDS = {
     "hostile": ("mm.cli.commands.bench.hostile", "Read damaged and handmade hostile files, and count the outcomes."),
     "idle": ("mm.cli.commands.bench.idle", "Measure the processes of an idle service, and the delay until a new item is found."),
     "ingest": ("mm.cli.commands.bench.ingest", "Time the ingest of a video, compared with decoding alone and a naive method."),
+    "inspect": (
+        "mm.cli.commands.bench.inspect",
+        "Time an inspector on rendered parts, beside anomalib's PatchCore with the same backbone.",
+    ),
     "language": (
         "mm.cli.commands.bench.language",
         "Measure the language model in each weight format: size, load, decoding, memory, loss.",

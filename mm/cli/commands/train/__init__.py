@@ -26,6 +26,7 @@ COMMANDS = {
     "language": ("mm.cli.commands.train.language", "Train what the language model adds to SmolLM2."),
     "language-texts": ("mm.cli.commands.train.language_texts", "Embed captions without images, for `mm train language --texts`."),
     "languages": ("mm.cli.commands.train.languages", "Distill the text tower into other languages."),
+    "lesions": ("mm.cli.commands.train.lesions", "Train the network that marks candidates for review in ultrasound images."),
     "quantize": ("mm.cli.commands.train.quantize", "Quantize weights to 8 bits, and measure on dev the loss at 8 and 16 bits."),
     "sound": ("mm.cli.commands.train.sound", "Train the map from YAMNet's classes into the space."),
     "temporal": ("mm.cli.commands.train.temporal", "Train the temporal network, which finds the starts of shots and scenes."),

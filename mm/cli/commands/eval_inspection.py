@@ -1,0 +1,127 @@
+"""`mm eval` of parts and boards: mvtec_transistor, magnetic_tile, aitex_fabric, deep_pcb."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mm.cli import options
+from mm.cli.commands.eval_language import split
+
+if TYPE_CHECKING:
+    from mm.evaluation.inspection.runs import Fit
+    from mm.evaluation.inspection.sets import Reports
+    from mm.metrics.report import Report
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+root = click.option("--root", type=options.FOLDER, required=True, help="Folder of the data set, with its split.json.")
+num_good = click.option(
+    "--good", "num_good", type=click.IntRange(1), multiple=True, default=(8, 100), show_default=True,
+    help="Number of good images to fit on. Several are reported one after the other.",
+)  # fmt: skip
+num_seeds = click.option(
+    "--seeds", "num_seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Number of choices of good images."
+)
+
+
+def fit_options(longest: int | None, share: float | None = None) -> Callable[[F], F]:
+    """Add the options of a fit; `longest` is the default side in pixels, None the native size."""
+
+    side = click.option(
+        "--longest", type=click.IntRange(0), default=longest or 0, show_default=True,
+        help="Longer side in pixels that the network receives; 0 is the native size.",
+    )  # fmt: skip
+    backbone = click.option("--backbone", default="imagenet", show_default=True, help="Network of the patches: imagenet or lite.")
+    shares = click.option(
+        "--share", type=click.FloatRange(0, 1, min_open=True), default=share, help="Share of patches of a score."
+    )
+    bank = click.option("--bank", "bank_size", type=click.IntRange(2), help="Largest number of vectors of the bank.")
+    return lambda command: backbone(side(shares(bank(command))))
+
+
+@click.command("mvtec_transistor")
+@root
+@split
+@num_good
+@num_seeds
+@fit_options(256)
+@options.as_json
+def mvtec_transistor(root: Path, split: str, num_good: tuple[int, ...], num_seeds: int, as_json: bool, **fit: Any) -> None:
+    """Find defective transistors of MVTec AD after a fit on good ones of train."""
+    from mm.evaluation.inspection.sets import evaluate_mvtec_transistor
+
+    with load_fit(**fit) as method:
+        print_reports(evaluate_mvtec_transistor(method, root, split, num_good, num_seeds, print_progress), as_json)
+
+
+@click.command("magnetic_tile")
+@root
+@split
+@num_good
+@num_seeds
+@fit_options(None)
+@options.as_json
+def magnetic_tile(root: Path, split: str, num_good: tuple[int, ...], num_seeds: int, as_json: bool, **fit: Any) -> None:
+    """Find defective magnetic tiles after a fit on good ones of train."""
+    from mm.evaluation.inspection.sets import evaluate_magnetic_tile
+
+    with load_fit(**fit) as method:
+        print_reports(evaluate_magnetic_tile(method, root, split, num_good, num_seeds, print_progress), as_json)
+
+
+@click.command("aitex_fabric")
+@root
+@split
+@num_seeds
+@fit_options(None)
+@options.as_json
+def aitex_fabric(root: Path, split: str, num_seeds: int, as_json: bool, **fit: Any) -> None:
+    """Find defective strips of fabrics after a fit on the support strips of each."""
+    from mm.evaluation.inspection.sets import evaluate_aitex_fabric
+
+    with load_fit(**fit) as method:
+        print_reports(evaluate_aitex_fabric(method, root, split, num_seeds, print_progress), as_json)
+
+
+@click.command("deep_pcb")
+@root
+@split
+@options.as_json
+def deep_pcb(root: Path, split: str, as_json: bool) -> None:
+    """Find defects of boards beside their template by plain difference, the baseline."""
+    from mm.evaluation.inspection.board_baseline import subtract_template
+    from mm.evaluation.inspection.boards import evaluate_deep_pcb
+
+    print_reports(evaluate_deep_pcb(subtract_template, root, split, print_progress), as_json)
+
+
+@contextmanager
+def load_fit(backbone: str, longest: int, share: float | None, bank_size: int | None) -> Iterator[Fit]:
+    """The shipped method with these settings; its graph is built in a temporary folder."""
+    from mm.evaluation.inspection.inspectors import make_fit
+    from mm.inspection.features.framing import Framing
+    from mm.inspection.settings import FitSettings
+
+    settings = FitSettings(backbone=backbone, framing=Framing(longest=longest or None))
+    if share is not None:
+        settings = replace(settings, share=share)
+    if bank_size is not None:
+        settings = replace(settings, bank_size=bank_size)
+    with tempfile.TemporaryDirectory() as cache:
+        yield make_fit(settings, Path(cache))
+
+
+def print_progress(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def print_reports(report: Report | Reports, as_json: bool) -> None:
+    click.echo(json.dumps(report.record()) if as_json else report.table())

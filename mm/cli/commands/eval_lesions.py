@@ -1,0 +1,62 @@
+"""`mm eval` of lesions: breast_ultrasound, bus_bra, cvc_clinicdb.
+
+Candidates for review, research use, not a diagnosis.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from mm.cli import options
+from mm.cli.commands.eval_inspection import print_progress, print_reports, root
+from mm.cli.commands.eval_language import split
+
+weights = click.option("--weights", type=options.FILE, required=True, help="Weights of the lesion network.")
+
+
+@click.command("breast_ultrasound")
+@root
+@split
+@weights
+@options.as_json
+def breast_ultrasound(root: Path, split: str, weights: Path, as_json: bool) -> None:
+    """Outline lesions in ultrasound images, those without a lesion included."""
+    from mm.evaluation.inspection.lesion_methods import make_segment
+    from mm.evaluation.inspection.lesions import evaluate_breast_ultrasound
+
+    with tempfile.TemporaryDirectory() as cache:
+        print_reports(evaluate_breast_ultrasound(make_segment(weights, Path(cache)), root, split, print_progress), as_json)
+
+
+@click.command("bus_bra")
+@root
+@split
+@weights
+@options.as_json
+def bus_bra(root: Path, split: str, weights: Path, as_json: bool) -> None:
+    """Outline lesions in the ultrasound images of BUS-BRA, one in each."""
+    from mm.evaluation.inspection.lesion_methods import make_segment
+    from mm.evaluation.inspection.lesions import evaluate_bus_bra
+
+    with tempfile.TemporaryDirectory() as cache:
+        print_reports(evaluate_bus_bra(make_segment(weights, Path(cache)), root, split, print_progress), as_json)
+
+
+@click.command("cvc_clinicdb")
+@root
+@split
+@click.option("--frames", type=click.IntRange(1), default=20, show_default=True, help="Marked frames of train for the head.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Choice of these frames.")
+@options.as_json
+def cvc_clinicdb(root: Path, split: str, frames: int, seed: int, as_json: bool) -> None:
+    """Follow polyps through sequences with a head trained on a few marked frames."""
+    from mm.evaluation.inspection.lesion_methods import fit_head_of_cvc_clinicdb, make_track
+    from mm.evaluation.inspection.lesions import evaluate_cvc_clinicdb
+    from mm.inspection.features.backbone import LiteBackbone
+
+    with tempfile.TemporaryDirectory() as cache:
+        head = fit_head_of_cvc_clinicdb(root, LiteBackbone("imagenet", Path(cache)), frames, seed)
+        print_reports(evaluate_cvc_clinicdb(make_track(head), root, split, print_progress), as_json)

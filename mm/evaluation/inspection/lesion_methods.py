@@ -1,0 +1,65 @@
+"""The lesion network and the tracker as callables that evaluations run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mm.data.inspection.lesions import read_cvc_clinicdb
+from mm.data.inspection.types import choose_images
+from mm.errors import InvalidInput
+from mm.evaluation.inspection.lesions import MarkedRegions, Segment, Track
+from mm.evaluation.inspection.patch_head import PatchHead, fit_patch_head
+from mm.inspection.features.backbone import Backbone
+from mm.inspection.features.framing import Framing
+from mm.lesions.segmentation.confidence import RegionConfidence
+from mm.lesions.segmentation.regions import find_regions
+from mm.lesions.segmentation.segmenter import LesionSegmenter
+from mm.lesions.tracking.tracker import track_regions
+from mm.media.types import RGB
+from mm.metrics.inspection.regions import Mask
+
+THRESHOLD, WEAK_THRESHOLD = 0.5, 0.2
+"""Probabilities of the baseline head from which a pixel belongs to a region, and to a weak one."""
+
+
+def make_segment(weights: Path, graph_cache: Path) -> Segment:
+    """Segment with a weights file of the lesion network. Raises `Corrupt`."""
+    segmenter = LesionSegmenter.load(weights, graph_cache)
+
+    def segment(image_HWC: RGB) -> MarkedRegions:
+        grey_HW = np.rint(image_HWC.mean(2)).astype(np.uint8)  # as in training
+        (result,) = segmenter.segment([grey_HW])
+        mask_HW = np.asarray(result.probability_HW > segmenter.config.threshold)
+        regions = tuple(region.mask_HW for region in result.regions)
+        return MarkedRegions(mask_HW, regions, tuple(region.confidence for region in result.regions))
+
+    return segment
+
+
+def fit_head_of_cvc_clinicdb(root: Path, backbone: Backbone, num_frames: int, seed: int) -> PatchHead:
+    """Train a head on frames of train, from many sequences. Raises `InvalidInput`."""
+    frames = []
+    for frame in choose_images(read_cvc_clinicdb(root, "train"), num_frames, seed):
+        image = frame.read()
+        mask = frame.read_mask((image.shape[0], image.shape[1]))
+        if mask is None:
+            raise InvalidInput(f"{frame.path} has no marked pixel.")
+        frames.append((image, mask))
+    return fit_patch_head(frames, backbone, Framing(longest=None))
+
+
+def make_track(head: PatchHead) -> Track:
+    """Follow the regions of a head through a sequence."""
+
+    def track(images: Sequence[RGB]) -> list[list[tuple[int, Mask]]]:
+        regions = [find_regions(head.predict(image), 0.0, THRESHOLD, WEAK_THRESHOLD, RegionConfidence()) for image in images]
+        rows: list[list[tuple[int, Mask]]] = [[] for _ in images]
+        for candidate in track_regions(regions):
+            for frame, region in candidate.regions.items():
+                rows[frame].append((candidate.track_id, region.mask_HW))
+        return rows
+
+    return track

@@ -1,0 +1,130 @@
+"""Anomaly detection on parts: images, pixels and promised rates of false alarms.
+
+Names of arrays end in their axes: S seeds, N images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mm.data.inspection.types import MarkedImage
+from mm.errors import InvalidInput
+from mm.evaluation.inspection.runs import Run
+from mm.inspection.thresholds.binomial import clopper_pearson
+from mm.metrics.auc import auc
+from mm.metrics.bootstrap import Interval, bootstrap, bootstrap_rows
+from mm.metrics.report import Measure, Report
+from mm.numerics import Float64
+
+PROMISED_RATE = 0.05
+Rows = npt.NDArray[np.int64]
+Statistic = Callable[[Rows], float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartsTask:
+    """The images of an evaluation by good or defective, kind and group."""
+
+    images: tuple[MarkedImage, ...]
+    is_defective_N: npt.NDArray[np.bool_]
+    group_N: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, images: Sequence[MarkedImage]) -> PartsTask:
+        """Raises `InvalidInput` unless there are good and defective images."""
+        is_defective_N = np.array([not image.is_good for image in images])
+        if not len(images) or is_defective_N.all() or not is_defective_N.any():
+            raise InvalidInput(f"The {len(images)} images must be good and defective ones, both.")
+        return cls(tuple(images), is_defective_N, np.unique([image.group for image in images], return_inverse=True)[1])
+
+    def interval(self, rows_N: Rows, statistics: Callable[[Rows], Float64]) -> list[Interval]:
+        """Bootstrap over groups of these images, as many good and defective ones in each sample."""
+        strata = self.is_defective_N[rows_N].astype(np.int64)
+        return bootstrap_rows(len(rows_N), self.group_N[rows_N], lambda chosen: statistics(rows_N[chosen]), strata_Q=strata)
+
+
+def report_parts(of: str, images: Sequence[MarkedImage], runs: Sequence[Run], logical: str | None = None) -> Report:
+    """Measures of the runs, each a mean over the seeds.
+
+    `logical` is the kind whose images have no damage; without them the AUROC is reported too.
+    Raises `InvalidInput` unless there are good and defective images.
+    """
+    task = PartsTask.of(images)
+    measures = [*_report_images(task, runs, logical), *_report_pixels(task, runs), *_report_alarms(task, runs)]
+    notes = sorted({run.aupimo_note for run in runs if run.aupimo_note})
+    return Report(of + (f". AUPIMO is left out: {notes[0]}" if notes else ""), tuple(measures))
+
+
+def measure_image_auroc(scores_SN: Float64, is_defective_N: npt.NDArray[np.bool_]) -> float:
+    """Mean over the seeds of the area under the ROC curve of images."""
+    return float(np.mean([auc(score_N, is_defective_N) for score_N in scores_SN]))
+
+
+def _report_images(task: PartsTask, runs: Sequence[Run], logical: str | None) -> list[Measure]:
+    scores_SN = np.stack([run.score_N for run in runs])
+    brightness_N = np.array([image.read().mean() for image in task.images])
+    unusual_N = np.abs(brightness_N - np.median(brightness_N[~task.is_defective_N]))
+
+    def measure(name: str, scores: Float64, rows_N: Rows) -> Measure:
+        def statistic(chosen: Rows) -> Float64:
+            return np.array([measure_image_auroc(scores[:, chosen], task.is_defective_N[chosen])])
+
+        return Measure(name, task.interval(rows_N, statistic)[0])
+
+    all_N = np.arange(len(task.images))
+    kinds = np.array([image.kind for image in task.images])
+    measures = [measure("image AUROC", scores_SN, all_N)]
+    seeds = [auc(score_N, task.is_defective_N) for score_N in scores_SN]
+    measures.append(
+        Measure(f"image AUROC, lowest and highest of {len(runs)} seeds", Interval(float(np.mean(seeds)), min(seeds), max(seeds)))
+    )
+    if logical is not None:
+        measures.append(measure(f"image AUROC without {logical}", scores_SN, all_N[kinds != logical]))
+    for kind in sorted(set(kinds[task.is_defective_N])):
+        measures.append(measure(f"image AUROC, {kind}", scores_SN, all_N[(kinds == kind) | ~task.is_defective_N]))
+    return [*measures, measure("image AUROC of mean brightness (baseline)", unusual_N[None], all_N)]
+
+
+def _report_pixels(task: PartsTask, runs: Sequence[Run]) -> list[Measure]:
+    marked_M = runs[0].marked_M
+    if not task.is_defective_N[marked_M].any():
+        return []
+    position_N = np.full(len(task.images), -1)
+    position_N[marked_M] = np.arange(len(marked_M))
+
+    def statistics(rows_N: Rows) -> Float64:
+        rows_M = position_N[rows_N]
+        return np.asarray(np.mean([(run.pixels.auroc(rows_M), run.pixels.aupro(rows_M)) for run in runs], axis=0))
+
+    auroc, aupro = task.interval(marked_M, statistics)
+    measures = [Measure("pixel AUROC", auroc), Measure("PRO up to a false positive rate of 0.3", aupro)]
+    areas = [run.aupimo_D for run in runs if run.aupimo_D is not None]
+    if areas:
+        groups_D = task.group_N[marked_M[task.is_defective_N[marked_M]]]
+        measures.append(Measure("AUPIMO", bootstrap(np.mean(areas, axis=0), groups_D)))
+    return measures
+
+
+def _report_alarms(task: PartsTask, runs: Sequence[Run], rate: float = PROMISED_RATE) -> list[Measure]:
+    """Shares of good and of defective images with a p-value of at most the promised rate."""
+    alarm_N = np.mean([run.p_value_N <= rate for run in runs], axis=0)
+    return [
+        Measure(f"{name} at promised {rate:.0%}", estimate_share(alarm_N[rows_N], task.group_N[rows_N]))
+        for name, rows_N in (("false alarms", ~task.is_defective_N), ("defective parts found", task.is_defective_N))
+    ]
+
+
+def estimate_share(share_N: Float64, group_N: npt.NDArray[np.int64]) -> Interval:
+    """Mean of shares of 0 to 1 with its interval: a bootstrap over groups.
+
+    Where all are 0 or all are 1 every bootstrap sample is the same; then the interval is that of
+    Clopper and Pearson for the number of groups.
+    """
+    if share_N.min() < share_N.max():
+        return bootstrap(share_N, group_N)
+    num_groups = len(np.unique(group_N))
+    return Interval(float(share_N[0]), *clopper_pearson(round(float(share_N[0])) * num_groups, num_groups))

@@ -1,0 +1,42 @@
+"""`mm eval` of parts and boards, on rendered data sets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from mm.cli.main import main
+from tests.data.inspection.folders import write_split
+from tests.evaluation.inspection.test_parts import make_set
+
+
+def test_eval_mvtec_transistor_prints_a_report_for_each_number_of_good_images(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    arguments = ["eval", "mvtec_transistor", "--root", str(tmp_path), "--good", "2", "--good", "3", "--seeds", "1"]
+    result = CliRunner().invoke(main, [*arguments, "--longest", "64", "--bank", "50", "--json"])
+    assert result.exit_code == 0, result.output
+    few, many = json.loads(result.stdout)
+    assert "2 good images" in few["of"]
+    assert "3 good images" in many["of"]
+    names = [measure["name"] for measure in few["measures"]]
+    assert names[0] == "image AUROC"
+    assert "image AUROC without misplaced" in names
+    assert "seed 0" in result.stderr
+
+
+def test_eval_deep_pcb_prints_a_table(tmp_path: Path) -> None:
+    item: dict[str, object] = {"group": "1", "board": "b", "template": "1_temp.png", "annotation": "1.txt"}
+    write_split(tmp_path, "board", {"dev": ["1_test.png"]}, {"1_test.png": item})
+    (tmp_path / "1.txt").write_text("1 1 5 5 1\n")
+    result = CliRunner().invoke(main, ["eval", "deep_pcb", "--root", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "DeepPCB, 1 boards of 1 layouts with 1 defects of dev" in result.stdout
+    assert "| F1 at IoU 0.33 |" in result.stdout
+
+
+def test_eval_magnetic_tile_of_a_folder_without_split_fails_with_the_reason(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["eval", "magnetic_tile", "--root", str(tmp_path)])
+    assert result.exit_code != 0
+    assert "has no split.json" in f"{result.output}{result.exception}"
