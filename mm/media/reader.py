@@ -150,10 +150,20 @@ class MediaReader:
         early ends the child.
         """
         _check_span(span)
-        if not (isfinite(fps) and fps > 0):
-            raise InvalidInput(f"A rate of {fps} frames per second is invalid: it must be positive.")
+        _check_fps(fps)
         arguments: Head = {"span": [span.start, span.end], "fps": fps, "longest": _check_longest(longest)}
         return self._request_frames(Request("frames", path, name, arguments))
+
+    def every_frame(self, path: Path, name: str, span: Span, fps: float, longest: int | None = None) -> Iterator[Frame]:
+        """Every frame shown in [start, end), the first of each interval of 1 / `fps` seconds.
+
+        Unlike `frames` it includes repeated frames and detects no shots (`cut` is false). The same
+        frames are returned for any start: intervals count from 0 on the presentation clock.
+        """
+        _check_span(span)
+        _check_fps(fps)
+        arguments: Head = {"span": [span.start, span.end], "fps": fps, "longest": _check_longest(longest)}
+        return self._request_frames(Request("every_frame", path, name, arguments))
 
     def waveform(self, path: Path, name: str, span: Span, *, rate: int = SPEECH_RATE) -> Waveform:
         """Mono audio of [start, end), shape (round(end * rate) - round(start * rate),).
@@ -222,6 +232,11 @@ def _check_time(time: float) -> float:
     if not abs(time) <= MAX_TIME:
         raise InvalidInput(f"{time} s is not a valid time.")
     return time
+
+
+def _check_fps(fps: float) -> None:
+    if not (isfinite(fps) and fps > 0):
+        raise InvalidInput(f"A rate of {fps} frames per second is invalid: it must be positive.")
 
 
 def _check_longest(longest: int | None) -> int | None:
