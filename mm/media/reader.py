@@ -14,6 +14,7 @@ from mm.media.children.budget import MemoryBudget
 from mm.media.children.deadline import Deadline
 from mm.media.children.pool import ChildPool
 from mm.media.children.requests import Request, request_many, request_one
+from mm.media.children.wire import parse_image
 from mm.media.sandbox.layers import Sandbox
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaFile, MediaInfo, Span, Waveform
 
@@ -194,13 +195,13 @@ class MediaReader:
             for head, body in messages:
                 with _untrusted_response(request.name):
                     time, cut_time = float(head["time"]), float(head["cut_time"])  # type: ignore[arg-type]
-                    frame = Frame(time, _parse_image(head, body), bool(head["cut"]), cut_time)
+                    frame = Frame(time, parse_image(head, body), bool(head["cut"]), cut_time)
                 yield frame
 
     def _request_image(self, request: Request) -> RGB:
         head, body = self._request_one(request)
         with _untrusted_response(request.name):
-            return _parse_image(head, body)
+            return parse_image(head, body)
 
     def _request_one(self, request: Request) -> tuple[Head, bytearray]:
         with _untrusted_response(request.name):
@@ -214,13 +215,6 @@ def _untrusted_response(name: str) -> Iterator[None]:
         yield
     except (KeyError, TypeError, ValueError) as error:
         raise MediaError(name, "crashed", "the decoder sent an invalid response") from error
-
-
-def _parse_image(head: Head, body: bytearray) -> RGB:
-    height, width, channels = (int(side) for side in head["shape"])  # type: ignore[attr-defined]
-    if channels != 3:
-        raise ValueError(f"an image of {channels} channels")
-    return np.frombuffer(body, np.uint8).reshape(height, width, channels)
 
 
 def _check_span(span: Span) -> None:

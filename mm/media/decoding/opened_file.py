@@ -16,6 +16,7 @@ from mm.media.containers.streams import codec_name, to_seconds
 from mm.media.decoding import audio
 from mm.media.decoding.frame_skipping import max_delay_at
 from mm.media.decoding.key_frame import decode_key_frame
+from mm.media.decoding.live_stream import decode_live
 from mm.media.decoding.probe import MediaFacts, read_facts
 from mm.media.decoding.pyav_decoder import PyavDecoder
 from mm.media.decoding.sampling import EPSILON, sample_frames
@@ -129,6 +130,10 @@ class OpenedFile:
                 if frame.time >= span.start and tick != last_tick:
                     yield Frame(frame.time, frame.rgb(longest), False, span.start)
                 last_tick = tick
+
+    def live(self, codec: str, longest: int | None) -> Iterator[Frame]:
+        """Frames of a live stream; the file is a pipe, see `mm.media.live`."""
+        return decode_live(self.file, self.name, codec, self.limits.pixels, longest, self.heartbeat)
 
     def waveform(self, span: Span, rate: int) -> Iterator[Waveform]:
         if not self.facts.info.has_audio:
