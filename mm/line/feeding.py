@@ -101,7 +101,7 @@ class TrackedFeeder(Feeder):
     def feed(self, item: SourceItem, stop: threading.Event) -> None:
         """Process one item. Raises `InvalidInput` when the size of the frames changes."""
         if isinstance(item, Gap):
-            self._counts.reconnects += 1
+            self._counts.reconnects += item.is_over
             if item.seconds > self._config.max_gap_seconds:
                 self._end(self._tracker.end_all("interrupted"), item.time, time.monotonic())
             return
@@ -207,7 +207,7 @@ class IdFeeder(Feeder):
     def feed(self, item: SourceItem, stop: threading.Event) -> None:
         """Process one item; frames of parts that have their verdict are counted and ignored."""
         if isinstance(item, Gap):
-            self._counts.reconnects += 1
+            self._counts.reconnects += item.is_over
             return
         if isinstance(item, PartEnd):
             if self._book.is_inside(item.part):

@@ -54,7 +54,8 @@ class Gap:
     """The source was interrupted; parts inside before it may have left unseen."""
 
     time: float
-    seconds: float
+    seconds: float  # since the last frame
+    is_over: bool = True  # a frame follows; otherwise the source is still interrupted
 
 
 SourceItem = SourceFrame | PartEnd | UnreadableFrame | Gap

@@ -50,7 +50,7 @@ class LiveDecoder:
         self._limits = replace(limits or Limits(), output_bytes=1 << 62, wall_seconds=1e12, cpu_seconds=1 << 30)
         self._name = name
         self._pool = ChildPool(self._limits, "pyav", sandbox or Sandbox(), MemoryBudget())
-        self._reading, self._writing = -1, -1
+        self._reading, self._writing, self._is_closed = -1, -1, False
         try:
             self._child = self._pool.fork(name, NO_DEADLINE, min(MEMORY_BYTES, self._limits.memory_bytes))
             self._reading, self._writing = os.pipe2(os.O_CLOEXEC)
@@ -101,7 +101,10 @@ class LiveDecoder:
                 raise MediaError(self._name, "crashed", "the decoder sent an invalid response") from error
 
     def close(self) -> None:
-        """End the child. A thread in `write` receives `BrokenPipeError`."""
+        """End the child. A thread in `write` receives `BrokenPipeError`. May be called again."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         if self._reading >= 0:
             os.close(self._reading)
             self._reading = -1
