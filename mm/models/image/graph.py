@@ -18,6 +18,7 @@ from mm.models.image.efficientnet_lite import (
     OUTPUT,
     PIXEL_MEAN,
     PIXEL_SCALE,
+    Block,
     compute_map_side,
     list_blocks,
 )
@@ -39,14 +40,7 @@ def assemble_graph(graph: GraphBuilder, size: int, *, with_map: bool = False) ->
     """Build the tower from the layers of `graph`, whose class decides their precision."""
     x_NCHW = graph.layer(graph.pixels(), "stem", stride=2)
     for index, block in enumerate(list_blocks()):
-        input_NCHW = x_NCHW
-        name = f"blocks.{index}"
-        if block.has_expansion:
-            x_NCHW = graph.layer(x_NCHW, f"{name}.expand")
-        x_NCHW = graph.layer(x_NCHW, f"{name}.depthwise", block.stride, groups=block.channels_wide)
-        x_NCHW = graph.layer(x_NCHW, f"{name}.project", relu6=False)
-        if block.has_residual:
-            x_NCHW = graph.add_residual(x_NCHW, input_NCHW, name)
+        x_NCHW = graph.block(x_NCHW, index, block)
     x_NCHW = graph.layer(x_NCHW, "top")
     features_NC = graph.add("Flatten", [graph.add("GlobalAveragePool", [x_NCHW])])
     graph.normalize(graph.projection(features_NC), OUTPUT)
@@ -68,6 +62,15 @@ class GraphBuilder(OnnxBuilder):
         x_NHWC = self.add("Sub", [x_NHWC, self.constant(np.float32(PIXEL_MEAN))])
         x_NHWC = self.add("Mul", [x_NHWC, self.constant(np.float32(1 / PIXEL_SCALE))])
         return self.add("Transpose", [x_NHWC], perm=[0, 3, 1, 2])
+
+    def block(self, x_NCHW: str, index: int, block: Block) -> str:
+        """An inverted residual block of `list_blocks`. Returns the name of its output."""
+        input_NCHW, name = x_NCHW, f"blocks.{index}"
+        if block.has_expansion:
+            x_NCHW = self.layer(x_NCHW, f"{name}.expand")
+        x_NCHW = self.layer(x_NCHW, f"{name}.depthwise", block.stride, groups=block.channels_wide)
+        x_NCHW = self.layer(x_NCHW, f"{name}.project", relu6=False)
+        return self.add_residual(x_NCHW, input_NCHW, name) if block.has_residual else x_NCHW
 
     def layer(self, x: str, name: str, stride: int = 1, groups: int = 1, *, relu6: bool = True) -> str:
         """Convolution with its batch norm fused into it, then ReLU6 with `relu6`."""

@@ -1,0 +1,162 @@
+"""Fits an inspector on images of good parts.
+
+Two passes over the images: the first samples patches for the bank, the second computes the scores
+of the images with their own fold left out. Memory depends on the size of the bank and of one image,
+not on the number of images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mm.errors import InvalidInput
+from mm.inspection.bank.coreset import select_coreset
+from mm.inspection.bank.patch_bank import Folds, PatchBank, leave_out_each_fold
+from mm.inspection.features.backbone import Backbone
+from mm.inspection.features.framing import count_patches, extract_tiles
+from mm.inspection.inspector import FittedInspector
+from mm.inspection.scoring.score import mean_of_largest
+from mm.inspection.settings import FitSettings
+from mm.inspection.thresholds.conformal import Calibration
+from mm.inspection.thresholds.folds import assign_folds
+from mm.inspection.types import GoodImage
+from mm.inspection.view import create_view
+from mm.media.types import RGB
+from mm.numerics import Float32
+
+CANDIDATES = 10
+"""Sampled patches for each vector of the bank, from which the coreset is chosen."""
+REGION_RATE = 0.002
+"""Share of the patches of good parts that are hotter than the threshold of regions."""
+MAX_SAMPLES = 20_000
+"""Distances of one image that contribute to the threshold of regions."""
+MIN_CONTRAST = 2
+"""Smallest range of the pixels of a good image: less is one colour."""
+
+ReadImage = Callable[[Path], RGB]
+OnProgress = Callable[[str], None]
+
+
+def fit_inspector(
+    images: Sequence[GoodImage],
+    name: str,
+    backbone: Backbone,
+    settings: FitSettings | None = None,
+    read_image: ReadImage | None = None,
+    on_progress: OnProgress = lambda line: None,
+) -> FittedInspector:
+    """Fit version 1 of an inspector.
+
+    `read_image` decodes the images that are files, such as `MediaReader.image`. Raises
+    `InvalidInput` without images, for one of a single colour, for one that is not uint8 RGB, and
+    for files without `read_image`.
+    """
+    settings = settings or FitSettings()
+    if not images:
+        raise InvalidInput("An inspector needs at least one image of a good part; eight or more are usual.")
+    if settings.backbone != backbone.name:
+        raise InvalidInput(f"The settings name the backbone '{settings.backbone}', not '{backbone.name}'.")
+    fold_N = assign_folds([image.group for image in images], settings.seed)
+    goods = _GoodPixels(images, settings, read_image)
+    bank = _fill_bank(goods, fold_N, backbone, settings, on_progress)
+    inspector = FittedInspector(
+        name=name,
+        version=1,
+        settings=settings,
+        bank=bank,
+        calibration=Calibration(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64)),
+        region_threshold=float("inf"),
+        backbone=backbone,
+        backbone_digest=backbone.digest,
+        group_folds={image.group: int(fold) for image, fold in zip(images, fold_N, strict=True)},
+        reference_HWC=goods.reference_HWC,
+    )
+    return _calibrate(inspector, goods, fold_N, on_progress) if bank.num_folds > 1 else inspector
+
+
+class _GoodPixels:
+    """The good images as the network sees them, decoded at each access."""
+
+    def __init__(self, images: Sequence[GoodImage], settings: FitSettings, read_image: ReadImage | None) -> None:
+        self.images, self._settings, self._read_image = images, settings, read_image
+        self.reference_HWC = None
+        self.reference_HWC = self[0] if settings.has_registration else None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> RGB:
+        good = self.images[index]
+        if isinstance(good.image, Path) and self._read_image is None:
+            raise InvalidInput(f"{good.image.name} is a file, but no reader of images was passed.")
+        image_HWC = self._read_image(good.image) if isinstance(good.image, Path) and self._read_image else good.image
+        assert not isinstance(image_HWC, Path)
+        label = f"Good image {index + 1} of {len(self)} (group {good.group})"
+        view = create_view(image_HWC, self._settings, self.reference_HWC)
+        if int(view.pixels_HWC.max()) - int(view.pixels_HWC.min()) < MIN_CONTRAST:
+            raise InvalidInput(f"{label} has a single colour.")
+        if self.reference_HWC is not None and not view.is_aligned:
+            raise InvalidInput(f"{label} could not be aligned with the first one. Remove it, or fit without registration.")
+        return view.pixels_HWC
+
+
+def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:
+    """The image, its darker and lighter copies, and all of them in the directions allowed."""
+    for gain in (1.0, *settings.brightness):
+        lit_HWC = image_HWC if gain == 1 else np.clip(np.rint(image_HWC * np.float32(gain)), 0, 255).astype(np.uint8)
+        for turns in range(4 if settings.has_rotations else 1):
+            yield np.ascontiguousarray(np.rot90(lit_HWC, turns))
+
+
+def _fill_bank(
+    goods: _GoodPixels, fold_N: Folds, backbone: Backbone, settings: FitSettings, on_progress: OnProgress
+) -> PatchBank:
+    """The coreset of each fold, chosen without the others so that it does not depend on them."""
+    num_folds = int(fold_N.max()) + 1
+    per_fold = max(1, settings.bank_size // num_folds)
+    samples: list[list[Float32]] = [[] for _ in range(num_folds)]
+    random = np.random.default_rng(settings.seed)
+    for index, fold in enumerate(fold_N):
+        per_image = -(-per_fold * CANDIDATES // int((fold_N == fold).sum()))
+        copies = list(augment(goods[index], settings))
+        for copy_HWC in copies:
+            samples[fold].append(sample_patches(copy_HWC, backbone, -(-per_image // len(copies)), random))
+        on_progress(f"patches of {index + 1} of {len(goods)} images")
+    vectors, folds = [], []
+    for fold, parts in enumerate(samples):
+        pool_NC = np.concatenate(parts)
+        parts.clear()
+        chosen_KC = pool_NC[select_coreset(pool_NC, per_fold, settings.seed + fold)]
+        vectors.append(chosen_KC.astype(np.float16))
+        folds.append(np.full(len(chosen_KC), fold, np.int64))
+    return PatchBank(np.concatenate(vectors), np.concatenate(folds))
+
+
+def sample_patches(scaled_HWC: RGB, backbone: Backbone, count: int, random: np.random.Generator) -> Float32:
+    """About `count` vectors (N, C) of a scaled image, at random places of every tile."""
+    share = count / np.prod(count_patches(*scaled_HWC.shape[:2]))
+    samples = []
+    for _, _, vectors_hwC in extract_tiles(backbone, scaled_HWC):
+        vectors_NC = vectors_hwC.reshape(-1, vectors_hwC.shape[-1])
+        size = min(len(vectors_NC), int(np.ceil(share * len(vectors_NC))))
+        samples.append(vectors_NC[random.choice(len(vectors_NC), size, replace=False)])
+    return np.concatenate(samples)
+
+
+def _calibrate(inspector: FittedInspector, goods: _GoodPixels, fold_N: Folds, on_progress: OnProgress) -> FittedInspector:
+    """The inspector with the scores of its good images and the threshold of regions."""
+    _, group_N = np.unique(np.array([image.group for image in goods.images], dtype=object).astype(str), return_inverse=True)
+    random = np.random.default_rng(inspector.settings.seed)
+    scores, hot = [], []
+    for index, fold in enumerate(fold_N):
+        distances_hw = leave_out_each_fold(inspector.measure_distances(goods[index]))[..., fold]
+        scores.append(float(mean_of_largest(distances_hw.reshape(-1, 1), inspector.settings.share)[0]))
+        samples = random.choice(distances_hw.ravel(), min(distances_hw.size, MAX_SAMPLES), replace=False)
+        hot.append(float(np.quantile(samples, 1 - REGION_RATE)))
+        on_progress(f"held-out scores of {index + 1} of {len(goods)} images")
+    calibration = Calibration(np.array(scores), group_N.astype(np.int64), fold_N)
+    return replace(inspector, calibration=calibration, region_threshold=float(np.mean(hot)))

@@ -1,0 +1,125 @@
+"""An inspector that was fitted on images of good parts alone.
+
+PatchCore (Roth et al. 2022, arXiv:2106.08265) with folds: a part is compared with good parts by
+distances that were computed in the same manner, each without the fold of the good part. Names of
+arrays end in their axes: H height and W width in pixels, h and w in patches, N patches, F folds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from mm.errors import SpaceMismatch
+from mm.inspection.bank.patch_bank import BankSearch, PatchBank, leave_out_each_fold
+from mm.inspection.features.backbone import Backbone
+from mm.inspection.features.framing import count_patches, extract_tiles
+from mm.inspection.scoring.regions import find_regions
+from mm.inspection.scoring.score import mean_of_largest
+from mm.inspection.settings import FitSettings
+from mm.inspection.thresholds.conformal import Calibration
+from mm.inspection.types import Inspection, Mask, Threshold, Verdict
+from mm.inspection.view import View, create_view
+from mm.media.types import RGB
+from mm.numerics import Float32
+
+
+@dataclass(frozen=True, eq=False)
+class FittedInspector:
+    """Implements `mm.inspection.types.Inspector`. It is not changed; a new version is another."""
+
+    name: str
+    version: int
+    settings: FitSettings
+    bank: PatchBank
+    calibration: Calibration
+    region_threshold: float
+    """Heat above which a pixel belongs to a region; infinite without held-out images."""
+    backbone: Backbone = field(repr=False)
+    backbone_digest: str
+    group_folds: Mapping[str, int]
+    """Fold of each group of good images."""
+    reference_HWC: RGB | None = None
+    """The image that others are aligned with, at the resolution of the inspector."""
+
+    def __post_init__(self) -> None:
+        if self.backbone.digest != self.backbone_digest:
+            raise SpaceMismatch(
+                f"The inspector {self.name} was fitted with other weights of the backbone '{self.settings.backbone}' than those "
+                "that are installed. Fit it again."
+            )
+
+    @cached_property
+    def threshold(self) -> Threshold:
+        """The threshold for the rate of the settings."""
+        return self.calibration.compute_threshold(self.settings.rate)
+
+    @cached_property
+    def _search(self) -> BankSearch:
+        return BankSearch(self.bank)
+
+    def with_rate(self, rate: float) -> FittedInspector:
+        """The same inspector for another rate of false alarms. Raises `InvalidInput`."""
+        return replace(self, settings=replace(self.settings, rate=rate))
+
+    def inspect(self, image_HWC: RGB, mask_HW: Mask | None = None) -> Inspection:
+        """As `Inspector.inspect`."""
+        view = create_view(image_HWC, self.settings, self.reference_HWC)
+        inside_hw = view.select_patches(mask_HW)
+        outside_hwF = leave_out_each_fold(self.measure_distances(view.pixels_HWC))
+        score_F = mean_of_largest(outside_hwF[inside_hw], self.settings.share)
+        p_value = self.calibration.compute_p_value(score_F)
+        notes = [*self._describe_limits(), *self._describe_registration(view)]
+        verdict = self._decide(p_value, view)
+        heat_HW = view.build_heat_map(np.where(inside_hw, outside_hwF.mean(2), 0).astype(np.float32))
+        if mask_HW is not None:
+            heat_HW[~mask_HW] = 0
+        regions = () if verdict == "pass" else find_regions(heat_HW, self.region_threshold)
+        return Inspection(float(score_F.mean()), p_value, verdict, heat_HW, regions, self.name, self.version, tuple(notes))
+
+    def measure_distances(self, scaled_HWC: RGB) -> Float32:
+        """Distances (h, w, F) of the patches of a scaled image from each fold of the bank."""
+        distances_hwF = np.empty((*count_patches(*scaled_HWC.shape[:2]), self.bank.num_folds), np.float32)
+        for rows, columns, vectors_hwC in extract_tiles(self.backbone, scaled_HWC):
+            found_NF = self._search.search(vectors_hwC.reshape(-1, vectors_hwC.shape[-1]))
+            distances_hwF[rows, columns] = found_NF.reshape(*vectors_hwC.shape[:2], -1)
+        return distances_hwF
+
+    def _decide(self, p_value: float, view: View) -> Verdict:
+        """Compare a p-value with the requested rate.
+
+        There is no verdict if the p-value is the smallest that the good images allow and above the
+        rate, or if the image could not be aligned.
+        """
+        rate, smallest = self.settings.rate, self.calibration.smallest_rate
+        if self.reference_HWC is not None and not view.is_aligned:
+            return "undecided"
+        if p_value <= rate:
+            return "fail"
+        return "undecided" if p_value <= smallest else "pass"
+
+    def _describe_limits(self) -> tuple[str, ...]:
+        groups, rate = self.calibration.num_groups, self.settings.rate
+        if not groups:
+            return (
+                "One group of good images has no held-out scores: every verdict is undecided. Add good images of further parts.",
+            )
+        if self.calibration.smallest_rate <= rate:
+            return ()
+        needed = math.ceil(1 / rate - 1e-9) - 1
+        return (
+            f"{groups} groups of good images allow a false-alarm rate of {self.calibration.smallest_rate:.1%}, not {rate:.1%}: "
+            f"that needs {needed} groups. A part with a higher score than all of them is undecided.",
+        )
+
+    def _describe_registration(self, view: View) -> tuple[str, ...]:
+        if view.registration is None or view.is_aligned:
+            return ()
+        return (
+            f"The image could not be aligned with the reference (correlation {view.registration.correlation:.2f}): "
+            "its verdict is undecided.",
+        )

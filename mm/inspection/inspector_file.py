@@ -1,0 +1,132 @@
+"""The file of an inspector: safetensors with the settings as JSON.
+
+The file holds no pickles, so that one from another user is safe to open. It is written once and
+renamed; a new version is a new file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from mm.errors import Corrupt, InvalidInput, UnsupportedVersion
+from mm.files import write_atomic
+from mm.inspection.bank.patch_bank import PatchBank
+from mm.inspection.features.framing import Framing
+from mm.inspection.inspector import FittedInspector
+from mm.inspection.settings import FitSettings
+from mm.inspection.thresholds.conformal import Calibration
+from mm.models.inputs import require_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mm.inspection.features.backbone import Backbone
+
+Array = npt.NDArray[np.generic]
+
+SUFFIX = ".inspector"
+FORMAT = 1
+"""Version of the format; increase it when files of before cannot be read as they are."""
+METADATA = "inspector"
+REFERENCE = "reference"
+"""Name of the tensor of the reference image, which only inspectors with registration have."""
+TENSORS = ("vectors", "folds", "scores", "score_groups", "score_folds")
+
+
+def write_inspector(inspector: FittedInspector, path: Path) -> None:
+    """Write an inspector. A crash leaves the previous file or the new one. Raises `OSError`."""
+    calibration = inspector.calibration
+    arrays = (
+        inspector.bank.vectors_BC,
+        inspector.bank.fold_B.astype(np.int32),
+        calibration.score_N,
+        calibration.group_N.astype(np.int32),
+        calibration.fold_N.astype(np.int32),
+    )
+    stored = {
+        "format": FORMAT,
+        "name": inspector.name,
+        "version": inspector.version,
+        "settings": asdict(inspector.settings),
+        # JSON has no infinity.
+        "region_threshold": inspector.region_threshold if np.isfinite(inspector.region_threshold) else None,
+        "backbone_digest": inspector.backbone_digest,
+        "group_folds": dict(inspector.group_folds),
+    }
+    tensors = {name: np.ascontiguousarray(array) for name, array in zip(TENSORS, arrays, strict=True)}
+    if inspector.reference_HWC is not None:
+        tensors[REFERENCE] = np.ascontiguousarray(inspector.reference_HWC)
+    write_atomic(path, bytes(save(tensors, {METADATA: json.dumps(stored)})))
+
+
+def read_inspector(path: Path, load_backbone: Callable[[str], Backbone]) -> FittedInspector:
+    """Read an inspector; `load_backbone` returns the backbone of a name.
+
+    Raises `Corrupt` when the file is missing or no inspector, `UnsupportedVersion` when a later
+    version of the service wrote it, and `SpaceMismatch` when the installed weights of the backbone
+    are others than those it was fitted with.
+    """
+    try:
+        with safe_open(path, "np") as file:
+            stored = json.loads((file.metadata() or {})[METADATA])
+            number = int(stored["format"])
+            if number != FORMAT:
+                raise UnsupportedVersion(f"{path.name} has the inspector format {number}; this version reads format {FORMAT}.")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        return _build(stored, tensors, load_backbone)
+    except (OSError, SafetensorError, InvalidInput, KeyError, TypeError, ValueError) as error:
+        raise Corrupt(f"{path} is no inspector: {error}.") from error
+
+
+def _build(stored: dict[str, Any], tensors: dict[str, Array], load_backbone: Callable[[str], Backbone]) -> FittedInspector:
+    """The inspector of a file. Raises one of several errors when something is missing or wrong."""
+    vectors, folds, scores, groups, score_folds = (tensors[name] for name in TENSORS)
+    bank = PatchBank(vectors.astype(np.float16), folds.astype(np.int64))
+    calibration = Calibration(scores.astype(np.float64), groups.astype(np.int64), score_folds.astype(np.int64))
+    group_folds = {str(group): int(fold) for group, fold in stored["group_folds"].items()}
+    _check_arrays(bank, calibration, group_folds)
+    settings, threshold = _parse_settings(stored["settings"]), stored["region_threshold"]
+    reference_HWC = tensors[REFERENCE].astype(np.uint8) if settings.has_registration else None
+    if reference_HWC is not None:
+        require_image(reference_HWC)
+    return FittedInspector(
+        name=str(stored["name"]),
+        version=int(stored["version"]),
+        settings=settings,
+        bank=bank,
+        calibration=calibration,
+        region_threshold=float("inf") if threshold is None else float(threshold),
+        backbone=load_backbone(settings.backbone),
+        backbone_digest=str(stored["backbone_digest"]),
+        group_folds=group_folds,
+        reference_HWC=reference_HWC,
+    )
+
+
+def _parse_settings(stored: dict[str, object]) -> FitSettings:
+    """The settings from their JSON object. Raises `TypeError` for unknown or missing names."""
+    values = dict(stored)
+    framing = values.pop("framing")
+    brightness = values.pop("brightness")
+    if not isinstance(framing, dict) or not isinstance(brightness, list):
+        raise TypeError("its settings have another form")
+    settings: FitSettings = FitSettings(**values, framing=Framing(**framing), brightness=tuple(map(float, brightness)))  # type: ignore[arg-type]
+    return settings
+
+
+def _check_arrays(bank: PatchBank, calibration: Calibration, group_folds: dict[str, int]) -> None:
+    lengths = {len(calibration.score_N), len(calibration.group_N), len(calibration.fold_N)}
+    if bank.vectors_BC.ndim != 2 or len(lengths) != 1:
+        raise ValueError("its arrays have different lengths")
+    if not {*calibration.fold_N.tolist(), *group_folds.values()} <= set(range(bank.num_folds)):
+        raise ValueError("a score or a group belongs to a fold that the bank does not have")
+    if not np.isfinite(bank.vectors_BC).all() or not np.isfinite(calibration.score_N).all():
+        raise ValueError("it holds numbers that are not finite")

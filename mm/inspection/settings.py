@@ -1,0 +1,39 @@
+"""How an inspector is fitted. All of it is stored with the inspector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mm.errors import InvalidInput
+from mm.inspection.features.framing import Framing
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """Options of `fit_inspector`; the defaults are those of a part that fills the image."""
+
+    backbone: str = "imagenet"
+    framing: Framing = field(default_factory=Framing)
+    share: float = 0.03
+    """Share of the patches, those with the largest distances, whose mean is the score."""
+    bank_size: int = 4000
+    """Largest number of vectors of the bank, at most a tenth of the patches of many images."""
+    brightness: tuple[float, ...] = (0.8, 1.2)
+    """Factors by which copies of the good images are made darker and lighter."""
+    has_rotations: bool = False
+    """Whether the part may lie in any of four directions, 90 degrees from each other."""
+    has_registration: bool = False
+    """Whether each image is aligned with the first good one, for parts that lie differently."""
+    rate: float = 0.05
+    """Share of good parts that may fail."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise InvalidInput(f"The share of patches of a score is above 0 and at most 1, not {self.share:g}.")
+        if self.bank_size < 2:
+            raise InvalidInput(f"A bank holds at least 2 vectors, not {self.bank_size}.")
+        if not 0 < self.rate < 1:
+            raise InvalidInput(f"The rate of false alarms is between 0 and 1, not {self.rate:g}.")
+        if any(not 0 < gain <= 4 for gain in self.brightness):
+            raise InvalidInput("A factor of brightness is above 0 and at most 4.")
