@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import structlog
@@ -169,8 +170,8 @@ class Line:
             line=self._config.name,
             verdict=verdict,
             reason=reason,
-            score=float(worst.inspection.score) if worst else None,
-            p_value=float(worst.inspection.p_value) if worst else None,
+            score=_finite(worst.inspection.score) if worst else None,
+            p_value=_finite(worst.inspection.p_value) if worst else None,
             num_frames=state.num_frames,
             num_inspected=len(state.results),
             num_failed=sum(result.inspection.verdict == "fail" for result in state.results),
@@ -205,6 +206,11 @@ class Line:
         except BaseException as error:  # noqa: BLE001 - raised again in the thread of `run`
             self._error = error
             self._stop.set()
+
+
+def _finite(value: float) -> float | None:
+    """The value, None where JSON has no number for it."""
+    return float(value) if isfinite(value) else None
 
 
 def _regions_of(result: FrameResult) -> tuple[FoundRegion, ...]:
