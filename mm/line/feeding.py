@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mm.media.types import RGB
 
 BACKGROUND_FRAMES = 9  # of the start of a source, from which the empty region is learned
+EPOCH_SECONDS = 1e9  # later times are seconds since 1970, earlier ones those of a video file
 SAVE_FRAMES = 1000  # empty frames of a live source after which its background is saved
 FORCED: dict[EndReason, str] = {
     "left": "",
@@ -182,7 +183,7 @@ class TrackedFeeder(Feeder):
                 self._leave(part, left, FORCED[reason], due_from)
 
     def _make_id(self, track: Track) -> str:
-        if self._source.is_live:
+        if track.entered >= EPOCH_SECONDS:
             moment = datetime.fromtimestamp(track.entered, UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
         else:
             moment = f"{round(track.entered * 1000):09d}"

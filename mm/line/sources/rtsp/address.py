@@ -27,9 +27,14 @@ class CameraAddress:
     user: str = ""
     password: str = ""
 
+    @property
+    def name(self) -> str:
+        """The URL without its query, in which some cameras expect a password."""
+        return self.url.partition("?")[0]
+
     def __repr__(self) -> str:
-        """Without the password."""
-        return f"CameraAddress({self.url!r})"
+        """Without passwords."""
+        return f"CameraAddress({self.name!r})"
 
 
 def parse_address(url: str) -> CameraAddress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 import time
@@ -84,9 +85,9 @@ class RtspCamera:
             self._peer = str(socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)[0][4][0])
         except OSError as error:
             raise NotFound(f"The host {self._address.host} of the camera is not known.") from error
-        self.key = make_part_id(
-            f"{self._address.host}-{self._address.port}{self._address.url.partition(self._address.host)[2][-60:]}"
-        )
+        # The query distinguishes cameras of one recorder and may hold a password: it is hashed.
+        digest = hashlib.sha256(self._address.url.encode()).hexdigest()[:8]
+        self.key = make_part_id(f"{self._address.name.partition('://')[2]}-{digest}")
         self.num_dropped = 0
         """Frames that were lost before they were decoded, by the network or a slow decoder."""
 
@@ -112,7 +113,7 @@ class RtspCamera:
                         if stop.is_set():
                             return
             except OPEN_ERRORS as error:
-                log.warning("camera lost", camera=self._address.url, error=str(error))
+                log.warning("camera lost", camera=self._address.name, error=str(error))
             is_lost = True
             if stop.wait(delay):
                 return
@@ -124,7 +125,7 @@ class RtspCamera:
         """Frames of one connection."""
         with RtspSession(self._address, self._peer, self._timeout) as session:
             video = session.play()
-            with self._open_decoder(video.codec, self._address.url) as decoder:
+            with self._open_decoder(video.codec, self._address.name) as decoder:
                 queue, errors = UnitQueue(), list[Exception]()
                 receiving = threading.Thread(
                     target=self._receive, args=(session, video, queue, errors, stop), name="rtsp-receive"
@@ -141,13 +142,15 @@ class RtspCamera:
                     decoder.close()
                     writing.join()
                     self.num_dropped += queue.num_dropped
+                    if self.num_dropped:
+                        log.warning("camera frames dropped", camera=self._address.name, count=self.num_dropped)
             if errors:
                 raise errors[0]
 
     def _receive(
         self, session: RtspSession, video: VideoStream, queue: UnitQueue, errors: list[Exception], stop: threading.Event
     ) -> None:
-        depacketizer = Depacketizer(video.codec, self._address.url)
+        depacketizer = Depacketizer(video.codec, self._address.name)
         try:
             for data in session.packets():
                 if stop.is_set():

@@ -64,11 +64,11 @@ class RtspSession:
         """Start the first video stream and return its description."""
         description = self._request("DESCRIBE", self._address.url, {"Accept": "application/sdp"})
         base = description.first("content-base") or description.first("content-location") or self._address.url
-        video = parse_video(description.body.decode("utf-8", "replace"), base.strip(), self._address.url)
+        video = parse_video(description.body.decode("utf-8", "replace"), base.strip(), self._address.name)
         transport = {"Transport": f"RTP/AVP/TCP;unicast;interleaved={VIDEO_CHANNEL}-{VIDEO_CHANNEL + 1}"}
         setup = self._request("SETUP", video.control_url, transport)
         if "interleaved" not in setup.first("transport").lower():
-            raise MediaError(self._address.url, "unsupported", "it does not send video over the connection (RTP over TCP)")
+            raise MediaError(self._address.name, "unsupported", "it does not send video over the connection (RTP over TCP)")
         self._session, _, parameters = setup.first("session").partition(";")
         seconds = parameters.strip().removeprefix("timeout=")
         self._keep_alive_seconds = max(5.0, (int(seconds) if seconds.isdigit() else DEFAULT_SESSION_SECONDS) / 2)
@@ -116,7 +116,7 @@ class RtspSession:
                 continue
             break
         if response.status != 200:
-            raise MediaError(self._address.url, "forbidden" if response.status in {401, 403} else "unreadable",
+            raise MediaError(self._address.name, "forbidden" if response.status in {401, 403} else "unreadable",
                              f"the camera answers {method} with status {response.status}")  # fmt: skip
         return response
 
@@ -131,19 +131,19 @@ class RtspSession:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         text = "\r\n".join([*lines, "", ""])
         if any(ord(char) < 32 and char not in "\r\n" for char in text) or "\n" in url:
-            raise MediaError(self._address.url, "forbidden", "it sent an address with control characters")
+            raise MediaError(self._address.name, "forbidden", "it sent an address with control characters")
         try:
             self._socket.sendall(text.encode())
         except OSError as error:
-            raise ConnectionLost(f"The connection to the camera {self._address.url} was lost.") from error
+            raise ConnectionLost(f"The connection to the camera {self._address.name} was lost.") from error
 
     def _read(self, count: int) -> bytes:
         try:
             data = self._stream.read(count)
         except (OSError, ValueError) as error:
-            raise ConnectionLost(f"The camera {self._address.url} sent nothing for a while.") from error
+            raise ConnectionLost(f"The camera {self._address.name} sent nothing for a while.") from error
         if len(data) < count:
-            raise ConnectionLost(f"The camera {self._address.url} closed the connection.")
+            raise ConnectionLost(f"The camera {self._address.name} closed the connection.")
         return data
 
     def _read_interleaved(self) -> tuple[int, bytes]:
@@ -154,7 +154,7 @@ class RtspSession:
         line = first + self._read_line()
         words = line.split(b" ", 2)
         if not line.startswith(b"RTSP/") or len(words) < 2 or not words[1].strip().isdigit():
-            raise MediaError(self._address.url, "unreadable", "it does not speak RTSP")
+            raise MediaError(self._address.name, "unreadable", "it does not speak RTSP")
         headers: dict[str, list[str]] = {}
         for _ in range(MAX_LINES):
             text = self._read_line().decode("latin-1").strip()
@@ -163,17 +163,17 @@ class RtspSession:
             name, _, value = text.partition(":")
             headers.setdefault(name.strip().lower(), []).append(value.strip())
         else:
-            raise MediaError(self._address.url, "too-large", f"it sent more than {MAX_LINES} headers")
+            raise MediaError(self._address.name, "too-large", f"it sent more than {MAX_LINES} headers")
         length = headers.get("content-length", ["0"])[0]
         if not length.isdigit() or int(length) > MAX_BODY:
-            raise MediaError(self._address.url, "too-large", f"it sent a description of more than {MAX_BODY} bytes")
+            raise MediaError(self._address.name, "too-large", f"it sent a description of more than {MAX_BODY} bytes")
         return Response(int(words[1]), headers, self._read(int(length)))
 
     def _read_line(self) -> bytes:
         try:
             line = self._stream.readline(MAX_LINE)
         except (OSError, ValueError) as error:
-            raise ConnectionLost(f"The camera {self._address.url} sent nothing for a while.") from error
+            raise ConnectionLost(f"The camera {self._address.name} sent nothing for a while.") from error
         if not line.endswith(b"\n"):
-            raise ConnectionLost(f"The camera {self._address.url} closed the connection.")
+            raise ConnectionLost(f"The camera {self._address.name} closed the connection.")
         return line
