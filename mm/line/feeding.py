@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 BACKGROUND_FRAMES = 9  # of the start of a source, from which the empty region is learned
 EPOCH_SECONDS = 1e9  # later times are seconds since 1970, earlier ones those of a video file
 SAVE_FRAMES = 1000  # empty frames of a live source after which its background is saved
+MAX_AGE_SECONDS = 600.0  # of a background that a live source uses again; light changes
 FORCED: dict[EndReason, str] = {
     "left": "",
     "end of source": "",
@@ -90,7 +91,6 @@ class TrackedFeeder(Feeder):
         self._detector: PresenceDetector | None = None
         self._background_path, self._empty_image = background_path, empty_image
         self._first: list[SourceFrame] = []
-        self._ids: dict[int, str] = {}
         self._num_adapted = 0
         self._last_time = start
 
@@ -128,8 +128,8 @@ class TrackedFeeder(Feeder):
             return None
         image = self._first[0].image
         region = self._region_of(image)
-        background = self._load(region)
-        if background is None and self._empty_image is not None:
+        background = self._load(region) if self._empty_image is None else None
+        if self._empty_image is not None:
             if self._empty_image.shape != image.shape:
                 raise InvalidInput(
                     f"The image of the empty region has the shape {self._empty_image.shape}, the frames have {image.shape}."
@@ -158,16 +158,16 @@ class TrackedFeeder(Feeder):
         for track in update.entered:
             part = self._make_id(track)
             if self._enter(part, track.entered, track.idle_before):
-                self._ids[id(track)] = part
+                track.part = part
             else:
                 self._counts.repeated_parts += 1
         for track in update.visible:
-            if (part := self._ids.get(id(track), "")) and not track.is_decided:
-                self._book.saw(part, frame.received)
+            if track.part and not track.is_decided:
+                self._book.saw(track.part, frame.received)
                 if track.state == "inside":
                     box = region.box if self._config.crop == "region" else region.crop_part(track.box)
                     crop = np.ascontiguousarray(box.crop(frame.image))
-                    self._add(PendingFrame(part, frame.time, crop, region.mask_of(box), (box.left, box.top)), stop)
+                    self._add(PendingFrame(track.part, frame.time, crop, region.mask_of(box), (box.left, box.top)), stop)
         self._end(update.ended, frame.time, frame.received)
         if self._source.is_live and self._tracker.is_idle:
             detector.adapt(frame.image)
@@ -177,10 +177,9 @@ class TrackedFeeder(Feeder):
 
     def _end(self, ended: Sequence[tuple[Track, EndReason]], left: float, now: float) -> None:
         for track, reason in ended:
-            part = self._ids.get(id(track)) if reason == "stuck" else self._ids.pop(id(track), None)
-            if part is not None:
-                due_from = self._book.last_received(part) if reason == "left" else now
-                self._leave(part, left, FORCED[reason], due_from)
+            if track.part:
+                due_from = self._book.last_received(track.part) if reason == "left" else now
+                self._leave(track.part, left, FORCED[reason], due_from)
 
     def _make_id(self, track: Track) -> str:
         if track.entered >= EPOCH_SECONDS:
@@ -191,6 +190,9 @@ class TrackedFeeder(Feeder):
 
     def _load(self, region: Region) -> Background | None:
         try:
+            age = time.time() - self._background_path.stat().st_mtime
+            if self._source.is_live and age > MAX_AGE_SECONDS:
+                return None
             background = np.load(self._background_path, allow_pickle=False)
         except (OSError, ValueError):
             return None

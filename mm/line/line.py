@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from hashlib import sha256
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,8 @@ class Line:
         if source.has_part_ids:
             self._feeder = IdFeeder(config, source, self._book, ledger, self.counts)
         else:
-            background = folder / f"background-{source.key}.npy"
+            region = sha256(repr(config.region).encode()).hexdigest()[:8]
+            background = folder / f"background-{source.key}-{region}.npy"
             self._feeder = TrackedFeeder(
                 config, source, self._book, ledger, self.counts, background, self._start, empty_image
             )  # fmt: skip

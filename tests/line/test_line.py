@@ -208,3 +208,22 @@ def test_line_video_shorter_than_the_background_still_finds_its_part(tmp_path: P
     frames = [*(render(0, []) for _ in range(4)), render(20, [True]), render(21, [True])]
     items: list[SourceItem] = [SourceFrame(index / FPS, image, 0.0) for index, image in enumerate(frames)]
     assert run(tmp_path, ItemSource(items, has_part_ids=False)).verdicts == ["FAIL"]
+
+
+def test_line_stuck_part_is_undecided_once_and_the_next_part_is_decided(tmp_path: Path) -> None:
+    images = [*(render(0, []) for _ in range(9)), *(render(10 + step, [False]) for step in range(12))]
+    images += [render(21, [False])] * 60 + [render(0, [])] * 3 + [render(10 + step, [True]) for step in range(30)]
+    items: list[SourceItem] = [SourceFrame(index / FPS, image, 0.0) for index, image in enumerate(images)]
+    result = run(tmp_path, ItemSource(items, has_part_ids=False), config=replace(CONFIG, max_inside_seconds=2.0))
+    assert result.verdicts == ["UNDECIDED", "FAIL"]
+    assert "max_inside_seconds" in result.records[0].reason
+
+
+def test_line_image_of_the_empty_region_replaces_the_first_frames(tmp_path: Path) -> None:
+    """The first frames show a part, which would otherwise become the background."""
+    items: list[SourceItem] = [SourceFrame(step / FPS, render(20 + step, [True]), 0.0) for step in range(30)]
+    records: list[PartRecord] = []
+    with Ledger(tmp_path, []) as ledger:
+        source = ItemSource(items, has_part_ids=False)
+        Line(CONFIG, source, SpotInspector(), ledger, tmp_path, (), records.append, render(0, [])).run()
+    assert [record.verdict for record in records] == ["FAIL"]

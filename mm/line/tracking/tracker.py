@@ -32,6 +32,7 @@ class Track:
     state: State
     last_seen: float
     velocity: tuple[float, float] = (0.0, 0.0)  # pixels per frame
+    part: str = ""  # id of its part; empty when the part has its verdict from an earlier run
     num_absent: int = 0
     is_decided: bool = False  # its verdict was taken while it is still inside
 
