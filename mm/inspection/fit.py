@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -18,13 +17,13 @@ from mm.inspection.bank.coreset import select_coreset
 from mm.inspection.bank.patch_bank import Folds, PatchBank, leave_out_each_fold
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.framing import count_patches, extract_tiles
+from mm.inspection.good_pixels import GoodPixels, ReadImage
 from mm.inspection.inspector import FittedInspector
 from mm.inspection.scoring.score import mean_of_largest
 from mm.inspection.settings import FitSettings
 from mm.inspection.thresholds.conformal import Calibration
 from mm.inspection.thresholds.folds import assign_folds
 from mm.inspection.types import GoodImage
-from mm.inspection.view import create_view
 from mm.media.types import RGB
 from mm.numerics import Float32
 
@@ -34,10 +33,6 @@ REGION_RATE = 0.002
 """Share of the patches of good parts that are hotter than the threshold of regions."""
 MAX_SAMPLES = 20_000
 """Distances of one image that contribute to the threshold of regions."""
-MIN_CONTRAST = 2
-"""Smallest range of the pixels of a good image: less is one colour."""
-
-ReadImage = Callable[[Path], RGB]
 OnProgress = Callable[[str], None]
 
 
@@ -61,7 +56,7 @@ def fit_inspector(
     if settings.backbone != backbone.name:
         raise InvalidInput(f"The settings name the backbone '{settings.backbone}', not '{backbone.name}'.")
     fold_N = assign_folds([image.group for image in images], settings.seed)
-    goods = _GoodPixels(images, settings, read_image)
+    goods = GoodPixels(images, settings, read_image)
     bank = _fill_bank(goods, fold_N, backbone, settings, on_progress)
     inspector = FittedInspector(
         name=name,
@@ -78,32 +73,6 @@ def fit_inspector(
     return _calibrate(inspector, goods, fold_N, on_progress) if bank.num_folds > 1 else inspector
 
 
-class _GoodPixels:
-    """The good images as the network sees them, decoded at each access."""
-
-    def __init__(self, images: Sequence[GoodImage], settings: FitSettings, read_image: ReadImage | None) -> None:
-        self.images, self._settings, self._read_image = images, settings, read_image
-        self.reference_HWC = None
-        self.reference_HWC = self[0] if settings.has_registration else None
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> RGB:
-        good = self.images[index]
-        if isinstance(good.image, Path) and self._read_image is None:
-            raise InvalidInput(f"{good.image.name} is a file, but no reader of images was passed.")
-        image_HWC = self._read_image(good.image) if isinstance(good.image, Path) and self._read_image else good.image
-        assert not isinstance(image_HWC, Path)
-        label = f"Good image {index + 1} of {len(self)} (group {good.group})"
-        view = create_view(image_HWC, self._settings, self.reference_HWC)
-        if int(view.pixels_HWC.max()) - int(view.pixels_HWC.min()) < MIN_CONTRAST:
-            raise InvalidInput(f"{label} has a single colour.")
-        if self.reference_HWC is not None and not view.is_aligned:
-            raise InvalidInput(f"{label} could not be aligned with the first one. Remove it, or fit without registration.")
-        return view.pixels_HWC
-
-
 def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:
     """The image, its darker and lighter copies, and all of them in the directions allowed."""
     for gain in (1.0, *settings.brightness):
@@ -112,9 +81,7 @@ def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:
             yield np.ascontiguousarray(np.rot90(lit_HWC, turns))
 
 
-def _fill_bank(
-    goods: _GoodPixels, fold_N: Folds, backbone: Backbone, settings: FitSettings, on_progress: OnProgress
-) -> PatchBank:
+def _fill_bank(goods: GoodPixels, fold_N: Folds, backbone: Backbone, settings: FitSettings, on_progress: OnProgress) -> PatchBank:
     """The coreset of each fold, chosen without the others so that it does not depend on them."""
     num_folds = int(fold_N.max()) + 1
     per_fold = max(1, settings.bank_size // num_folds)
@@ -122,7 +89,7 @@ def _fill_bank(
     random = np.random.default_rng(settings.seed)
     for index, fold in enumerate(fold_N):
         per_image = -(-per_fold * CANDIDATES // int((fold_N == fold).sum()))
-        copies = list(augment(goods[index], settings))
+        copies = list(augment(goods.get_view_pixels(index), settings))
         for copy_HWC in copies:
             samples[fold].append(sample_patches(copy_HWC, backbone, -(-per_image // len(copies)), random))
         on_progress(f"patches of {index + 1} of {len(goods)} images")
@@ -147,13 +114,13 @@ def sample_patches(scaled_HWC: RGB, backbone: Backbone, count: int, random: np.r
     return np.concatenate(samples)
 
 
-def _calibrate(inspector: FittedInspector, goods: _GoodPixels, fold_N: Folds, on_progress: OnProgress) -> FittedInspector:
+def _calibrate(inspector: FittedInspector, goods: GoodPixels, fold_N: Folds, on_progress: OnProgress) -> FittedInspector:
     """The inspector with the scores of its good images and the threshold of regions."""
     _, group_N = np.unique(np.array([image.group for image in goods.images], dtype=object).astype(str), return_inverse=True)
     random = np.random.default_rng(inspector.settings.seed)
     scores, hot = [], []
     for index, fold in enumerate(fold_N):
-        distances_hw = leave_out_each_fold(inspector.measure_distances(goods[index]))[..., fold]
+        distances_hw = leave_out_each_fold(inspector.measure_distances(goods.get_view_pixels(index)))[..., fold]
         scores.append(float(mean_of_largest(distances_hw.reshape(-1, 1), inspector.settings.share)[0]))
         samples = random.choice(distances_hw.ravel(), min(distances_hw.size, MAX_SAMPLES), replace=False)
         hot.append(float(np.quantile(samples, 1 - REGION_RATE)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mm.inspection.scoring.run_length import encode_mask
+from mm.inspection.scoring.run_length import encode_window
 from mm.inspection.types import Mask, Region
 from mm.numerics import Float32
 
@@ -39,6 +39,5 @@ def describe_region(part_HW: Mask, left: int, top: int, size: tuple[int, ...], s
     outlines, _ = cv2.findContours(part_HW.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     largest = max(outlines, key=len)
     polygon_P2 = largest.reshape(-1, 2).astype(np.float32) + np.array([left, top], np.float32)
-    mask_HW = np.zeros(size, np.bool_)
-    mask_HW[top : top + part_HW.shape[0], left : left + part_HW.shape[1]] = part_HW
-    return Region(polygon_P2, encode_mask(mask_HW), float(part_HW.sum()), score, kind)
+    mask_rle = encode_window(part_HW, left, top, (size[0], size[1]))
+    return Region(polygon_P2, mask_rle, float(part_HW.sum()), score, kind)

@@ -21,10 +21,30 @@ _FIRST, _MORE, _SIGN = 48, 0x20, 0x10
 
 def encode_mask(mask_HW: Mask) -> str:
     """The compressed run lengths of a mask."""
-    flat = np.asarray(mask_HW, np.bool_).T.ravel()
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    runs = np.diff(np.concatenate([[0], edges, [flat.size]]))
-    return _encode_runs(np.concatenate([[0], runs]) if flat.size and flat[0] else runs)
+    return encode_window(mask_HW, 0, 0, (mask_HW.shape[0], mask_HW.shape[1]))
+
+
+def encode_window(window_HW: Mask, left: int, top: int, size: tuple[int, int]) -> str:
+    """As `encode_mask` for a mask of `size` (height, width) that is false outside a window.
+
+    The window begins at (left, top). Only its pixels are read.
+    """
+    height, width = size
+    window_WH = np.zeros((window_HW.shape[1], window_HW.shape[0] + 2), np.int8)
+    window_WH[:, 1:-1] = np.asarray(window_HW, np.bool_).T
+    changes_WH = np.diff(window_WH, axis=1)
+    column, first = np.nonzero(changes_WH == 1)
+    _, after = np.nonzero(changes_WH == -1)
+    if not len(column):
+        return _encode_runs(np.array([height * width]))
+    starts, ends = ((left + column) * height + top + row for row in (first, after))
+    # A run that ends with its column continues in the next one where that begins with it.
+    is_apart = starts[1:] != ends[:-1]
+    starts, ends = starts[np.append(True, is_apart)], ends[np.append(is_apart, True)]
+    edges = np.stack([starts, ends], 1).ravel()
+    # The last run is left out where the mask ends with true.
+    edges = edges if edges[-1] == height * width else np.append(edges, height * width)
+    return _encode_runs(np.diff(edges, prepend=0))
 
 
 def decode_mask(text: str, height: int, width: int) -> Mask:

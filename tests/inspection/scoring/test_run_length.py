@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from mm.errors import InvalidInput
-from mm.inspection.scoring.run_length import decode_mask, encode_mask
+from mm.inspection.scoring.run_length import decode_mask, encode_mask, encode_window
 
 MASKS = arrays(bool, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40))
 
@@ -16,6 +17,32 @@ MASKS = arrays(bool, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=4
 @given(MASKS)
 def test_encode_mask_is_reversed_by_decode_mask(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(decode_mask(encode_mask(mask), *mask.shape), mask)
+
+
+@given(MASKS, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
+def test_encode_window_equals_encode_mask(window: np.ndarray, left: int, top: int, right: int, bottom: int) -> None:
+    mask = np.pad(window, ((top, bottom), (left, right)))
+    assert encode_window(window, left, top, mask.shape) == encode_mask(mask) == encode_mask_reference(mask)
+
+
+def encode_mask_reference(mask: np.ndarray) -> str:
+    """Reference implementation: counts the pixels in turn."""
+    runs, value = [0], False
+    for pixel in mask.T.ravel().tolist():
+        if pixel != value:
+            runs.append(0)
+            value = pixel
+        runs[-1] += 1
+    text = ""
+    for index, run in enumerate(runs):
+        number = run - runs[index - 2] if index > 2 else run
+        while True:
+            bits, number = number % 32, number // 32
+            more = not (number == -1 and bits >= 16) and not (number == 0 and bits < 16)
+            text += chr(48 + bits + 32 * more)
+            if not more:
+                break
+    return text
 
 
 @given(MASKS)
