@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import av
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +23,7 @@ SPEED_SHARE = 0.01  # of the width, per frame
 PERIOD_FRAMES = 60  # from one part to the next: two parts may be visible at once
 LEAD_FRAMES = 15  # empty frames at the start, from which the empty region is learned
 NOISE = 3.0  # standard deviation of the camera's noise, of 255
+NOISE_FRAMES = 8  # different ones, which are repeated
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,6 @@ class Belt:
 
     def render_frame(self, index: int, parts: list[RGB]) -> RGB:
         """One frame with the noise of a camera."""
-        random = np.random.default_rng([self.seed, 2, index])
         frame = np.full((self.height, self.width, 3), (52, 54, 58), np.uint8)
         frame[:: self.height // 12] = (64, 66, 70)
         width, height = self.part_size
@@ -80,9 +82,7 @@ class Belt:
             if step >= 0 and left < self.width:
                 shown = slice(max(0, -left), min(width, self.width - left))
                 frame[top : top + height, left + shown.start : left + shown.stop] = part[:, shown]
-        grain = random.integers(0, 256, (self.height, self.width // 4), np.uint8)  # repeated: drawing all takes longer
-        noise = (np.tile(grain, (1, 5))[:, : self.width].astype(np.float32) - 127.5) * (NOISE / 73.9)
-        noisy: RGB = np.clip(frame + noise[..., None], 0, 255).astype(np.uint8)
+        noisy: RGB = cv2.add(frame, _noise(self.seed, index % NOISE_FRAMES, frame.shape), dtype=cv2.CV_8U)
         return noisy
 
     def write(self, path: Path) -> None:
@@ -95,3 +95,9 @@ class Belt:
                 frame = av.VideoFrame.from_ndarray(self.render_frame(index, parts), format="rgb24")
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
+
+
+@lru_cache(maxsize=NOISE_FRAMES)
+def _noise(seed: int, index: int, shape: tuple[int, ...]) -> npt.NDArray[np.int16]:
+    random = np.random.default_rng([seed, 2, index])
+    return np.rint(random.normal(0, NOISE, shape)).astype(np.int16)
