@@ -15,7 +15,7 @@ from mm.line.pending import PendingFrame
 from mm.line.region import Region
 from mm.line.tracking.presence import Background, PresenceDetector, background_of
 from mm.line.tracking.tracker import EndReason, PartTracker, Track
-from mm.line.types import Gap, PartEnd, SourceFrame, UnreadableFrame, make_part_id
+from mm.line.types import CaughtUp, Gap, PartEnd, SourceFrame, UnreadableFrame, make_part_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,6 +101,8 @@ class TrackedFeeder(Feeder):
 
     def feed(self, item: SourceItem, stop: threading.Event) -> None:
         """Process one item. Raises `InvalidInput` when the size of the frames changes."""
+        if isinstance(item, CaughtUp):
+            return
         if isinstance(item, Gap):
             self._counts.reconnects += item.is_over
             if item.seconds > self._config.max_gap_seconds:
@@ -209,6 +211,8 @@ class IdFeeder(Feeder):
 
     def feed(self, item: SourceItem, stop: threading.Event) -> None:
         """Process one item; frames of parts that have their verdict are counted and ignored."""
+        if isinstance(item, CaughtUp):
+            return
         if isinstance(item, Gap):
             self._counts.reconnects += item.is_over
             return

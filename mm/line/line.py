@@ -17,7 +17,7 @@ from mm.line.decision import decide, false_alarm_bound
 from mm.line.feeding import IdFeeder, TrackedFeeder
 from mm.line.part_book import FrameResult, PartBook, PartState
 from mm.line.records.outbox import Outbox
-from mm.line.types import MAX_REGIONS, FoundRegion, LineCounts, PartRecord
+from mm.line.types import MAX_REGIONS, CaughtUp, FoundRegion, LineCounts, PartRecord, SourceFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from mm.media.types import RGB
 
 log = structlog.get_logger()
-RECOVER_SECONDS = 30.0
-"""Time after the start in which a source with part ids delivers the parts of an earlier run."""
 INTERRUPTED = "The line was interrupted while the part was inside."
 MISSING = "The frames of the part are no longer at the source after an interruption."
 
@@ -105,13 +103,12 @@ class Line:
         return self.counts
 
     def _read_source(self) -> None:
-        recovering: set[str] = set(self._ledger.open_parts)
-        recover_until = time.monotonic() + RECOVER_SECONDS
+        recovering: set[str] = set(self._ledger.open_parts)  # of an earlier run
         with closing(self._source.items(self._start, self._stop, self._ledger.is_decided)) as items:  # type: ignore[type-var]
             for item in items:
-                self.counts.frames += 1
+                self.counts.frames += isinstance(item, SourceFrame)
                 self._feeder.feed(item, self._stop)
-                if recovering and self._source.has_part_ids and time.monotonic() > recover_until:
+                if isinstance(item, CaughtUp):
                     self._decide_missing(recovering)
         if not self._stop.is_set():
             self._feeder.finish("end of source")
@@ -163,7 +160,9 @@ class Line:
         elif verdict == "UNDECIDED" and state.errors:
             reason = f"{reason} {state.errors[0]}"
         elif verdict == "UNDECIDED" and state.num_dropped and len(state.results) < self._config.min_inspected:
-            reason = f"There was no verdict before the deadline of {self._config.deadline_seconds:g} s."
+            deadline = self._config.deadline_seconds
+            limit = "the line was stopped" if deadline is None else f"the deadline of {deadline:g} s"
+            reason = f"There was no verdict before {limit}."
         elif verdict == "UNDECIDED" and not state.num_frames:
             reason = "The part was never entirely inside the region."
         worst = max(state.results, key=lambda result: result.inspection.score, default=None)

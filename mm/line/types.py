@@ -58,7 +58,14 @@ class Gap:
     is_over: bool = True  # a frame follows; otherwise the source is still interrupted
 
 
-SourceItem = SourceFrame | PartEnd | UnreadableFrame | Gap
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """A source that can be read again has delivered everything that was there at the start."""
+
+    time: float
+
+
+SourceItem = SourceFrame | PartEnd | UnreadableFrame | Gap | CaughtUp
 
 
 @dataclass(frozen=True, slots=True)

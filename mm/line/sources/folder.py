@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mm.errors import InvalidInput, MMError, NotFound
 from mm.files import TEMPORARY, hash_file
-from mm.line.types import PartEnd, SourceFrame, UnreadableFrame, make_part_id
+from mm.line.types import CaughtUp, PartEnd, SourceFrame, UnreadableFrame, make_part_id
 
 if TYPE_CHECKING:
     import threading
@@ -83,12 +83,16 @@ class Folder:
         done: set[str] = set()
         waiting: dict[str, _Seen] = {}
         parts: dict[str, _Part] = {}
+        has_caught_up = False
         while not stop.is_set():
             for path in self._complete_files(done, waiting):
                 done.add(path.name)
-                yield from self._read(path, parts, is_decided)
+                yield from self._read(path, parts, is_decided, has_caught_up)
                 if stop.is_set():
                     return
+            if not has_caught_up:
+                has_caught_up = True
+                yield CaughtUp(time.time())
             now = time.monotonic()
             is_last = not self._follow and not waiting
             for part in [part for part, state in parts.items() if is_last or now - state.last >= self._part_seconds]:
@@ -123,13 +127,20 @@ class Folder:
             del waiting[name]
         return [self._path / name for _, name in sorted(complete)]
 
-    def _read(self, path: Path, parts: dict[str, _Part], is_decided: Callable[[str], bool]) -> Iterator[SourceItem]:
-        """The image of a file, and the end of its part if it is the last one."""
+    def _read(
+        self, path: Path, parts: dict[str, _Part], is_decided: Callable[[str], bool], has_caught_up: bool
+    ) -> Iterator[SourceItem]:
+        """The image of a file, and the end of its part if it is the last one.
+
+        Files of parts that were decided in an earlier run are not decoded again; an image that
+        comes too late for its part is, so that it is counted.
+        """
         try:
             part = self._part_of(path)
         except OSError:
             return  # removed or replaced since
-        if part is None or (is_decided(part) and part not in parts and self._images_per_part == 1):
+        is_late = has_caught_up and self._images_per_part != 1
+        if part is None or (is_decided(part) and part not in parts and not is_late):
             return
         now = time.time()
         try:

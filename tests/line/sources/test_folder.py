@@ -9,9 +9,13 @@ import pytest
 from PIL import Image
 
 from mm.errors import InvalidInput, NotFound
+from mm.line.config import LineConfig
+from mm.line.line import Line
+from mm.line.records.ledger import Ledger
 from mm.line.sources.folder import Folder
-from mm.line.types import PartEnd, SourceFrame, SourceItem, UnreadableFrame
+from mm.line.types import CaughtUp, Gap, PartEnd, PartRecord, SourceFrame, SourceItem, UnreadableFrame
 from mm.media import MediaReader
+from tests.line.conveyor import SpotInspector
 
 PATTERN = r"^(?P<part>[^_]+)_"
 
@@ -35,7 +39,7 @@ def read(
 
 def describe(items: list[SourceItem]) -> list[tuple[str, str]]:
     names: dict[type, str] = {SourceFrame: "frame", PartEnd: "end", UnreadableFrame: "unreadable"}
-    return [(names[type(item)], item.part) for item in items if not isinstance(item, tuple)]  # type: ignore[union-attr]
+    return [(names[type(item)], item.part) for item in items if not isinstance(item, CaughtUp | Gap)]
 
 
 def test_folder_each_image_is_a_part_by_name_and_content(reader: MediaReader, tmp_path: Path) -> None:
@@ -52,7 +56,7 @@ def test_folder_each_image_is_a_part_by_name_and_content(reader: MediaReader, tm
 def test_folder_decided_part_is_not_read_again(reader: MediaReader, tmp_path: Path) -> None:
     save(tmp_path / "a.png")
     (_, part), _ = describe(read(tmp_path, reader))
-    assert read(tmp_path, reader, frozenset({part})) == []
+    assert describe(read(tmp_path, reader, frozenset({part}))) == []
 
 
 def test_folder_pattern_groups_images_of_a_part(reader: MediaReader, tmp_path: Path) -> None:
@@ -87,7 +91,7 @@ def test_folder_unfinished_and_other_files_are_ignored(reader: MediaReader, tmp_
     (tmp_path / "b.png").rename(tmp_path / ".b.png")
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "sub.png").mkdir()
-    assert read(tmp_path, reader) == []
+    assert describe(read(tmp_path, reader)) == []
 
 
 def test_folder_file_that_still_grows_is_read_when_it_is_complete(reader: MediaReader, tmp_path: Path) -> None:
@@ -122,3 +126,24 @@ def test_folder_pattern_without_a_part_is_refused(reader: MediaReader, tmp_path:
 def test_folder_missing_is_refused(reader: MediaReader, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         Folder(tmp_path / "none", reader, follow=False)
+
+
+def test_line_over_a_folder_restarted_decides_removed_parts_before_it_ends(reader: MediaReader, tmp_path: Path) -> None:
+    """A folder that is followed has no end: the verdict comes after the files that are there."""
+    (tmp_path / "in").mkdir()
+    save(tmp_path / "in" / "b.png")
+    records: list[PartRecord] = []
+    with Ledger(tmp_path / "line", []) as ledger:
+        ledger.enter("a-0123", 5.0)
+
+        def add(record: PartRecord) -> None:
+            records.append(record)
+            if len(records) == 2:
+                line.stop()
+
+        source = Folder(tmp_path / "in", reader, follow=True, settle_seconds=0.0)
+        config = LineConfig("press", deadline_seconds=None)
+        line = Line(config, source, SpotInspector(), ledger, tmp_path / "line", on_verdict=add)
+        line.run()
+    verdicts = {record.part.partition("-")[0]: record.verdict for record in records}
+    assert verdicts == {"a": "UNDECIDED", "b": "PASS"}
