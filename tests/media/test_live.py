@@ -15,11 +15,14 @@ from tests.media_files import number_of, numbered
 NUM_FRAMES = 12
 
 
-def access_units() -> list[bytes]:
-    """H.264 in Annex B form, one unit a frame, without reordering."""
-    encoder = av.CodecContext.create("libx264", "w")
+def access_units(codec: str = "h264") -> list[bytes]:
+    """H.264 or H.265 in Annex B form, one unit a frame, without reordering."""
+    encoder = av.CodecContext.create({"h264": "libx264", "hevc": "libx265"}[codec], "w")
     encoder.width, encoder.height, encoder.pix_fmt = 160, 96, "yuv420p"
-    encoder.time_base, encoder.options = Fraction(1, 10), {"tune": "zerolatency", "g": "6", "threads": "1"}
+    encoder.time_base, encoder.options = (
+        Fraction(1, 10),
+        {"tune": "zerolatency", "g": "6", "threads": "1", "x265-params": "log-level=none:pools=none:frame-threads=1:bframes=0"},
+    )
     units = []
     for number in [*range(NUM_FRAMES), None]:
         frame = None
@@ -45,8 +48,9 @@ def decode(units: list[bytes], codec: str = "h264") -> list[tuple[float, int]]:
     return found
 
 
-def test_live_decoder_returns_every_frame_with_its_time() -> None:
-    assert decode(access_units()) == [(round(100 + index / 10, 3), index) for index in range(NUM_FRAMES)]
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_live_decoder_returns_every_frame_with_its_time(codec: str) -> None:
+    assert decode(access_units(codec), codec) == [(round(100 + index / 10, 3), index) for index in range(NUM_FRAMES)]
 
 
 def test_live_decoder_returns_a_frame_before_the_next_one_is_written() -> None:
