@@ -135,4 +135,4 @@ def describe_counts(counts: LineCounts) -> str:
 def _cells(record: PartRecord) -> list[str]:
     score, p_value = ("" if value is None else f"{value:.3g}" for value in (record.score, record.p_value))
     frames, milliseconds = f"{record.num_inspected}/{record.num_frames}", f"{1000 * record.latency_seconds:.0f}"
-    return [record.verdict, record.part, score, p_value, frames, milliseconds, clean(record.reason)]
+    return [record.verdict, clean(record.part), score, p_value, frames, milliseconds, clean(record.reason)]
