@@ -91,7 +91,7 @@ def test_watch_unknown_inspector_is_not_found(tmp_path: Path, video: Path, monke
     monkeypatch.setenv("MM_HOME", str(tmp_path))
     result = watch(video, "--inspector", "none")
     assert result.exit_code == 1
-    assert "There is no inspector 'none'" in result.stderr
+    assert "There is no inspector none" in result.stderr
 
 
 def test_watch_missing_source_is_not_found(home: Path) -> None:
