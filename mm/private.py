@@ -14,7 +14,8 @@ from pathlib import Path
 OTHERS_MASK = 0o077
 """Permission bits of the group and of other users."""
 HOME_CONTENT = (
-    "blobs", "broker", "cache", "catalog.db*", "index", "keys.json", "library.json", "locks", "log", "run", "shards", "spaces",
+    "blobs", "broker", "cache", "catalog.db*", "index", "inspectors", "keys.json", "library.json", "lines", "locks", "log", "run",
+    "shards", "spaces",
 )  # fmt: skip
 """What the service creates in a home folder. Other entries belong to the user; it leaves them."""
 

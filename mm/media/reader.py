@@ -14,6 +14,7 @@ from mm.media.children.budget import MemoryBudget
 from mm.media.children.deadline import Deadline
 from mm.media.children.pool import ChildPool
 from mm.media.children.requests import Request, request_many, request_one
+from mm.media.children.wire import parse_image
 from mm.media.sandbox.layers import Sandbox
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaFile, MediaInfo, Span, Waveform
 
@@ -150,10 +151,20 @@ class MediaReader:
         early ends the child.
         """
         _check_span(span)
-        if not (isfinite(fps) and fps > 0):
-            raise InvalidInput(f"A rate of {fps} frames per second is invalid: it must be positive.")
+        _check_fps(fps)
         arguments: Head = {"span": [span.start, span.end], "fps": fps, "longest": _check_longest(longest)}
         return self._request_frames(Request("frames", path, name, arguments))
+
+    def every_frame(self, path: Path, name: str, span: Span, fps: float, longest: int | None = None) -> Iterator[Frame]:
+        """Every frame shown in [start, end), the first of each interval of 1 / `fps` seconds.
+
+        Unlike `frames` it includes repeated frames and detects no shots (`cut` is false). The same
+        frames are returned for any start: intervals count from 0 on the presentation clock.
+        """
+        _check_span(span)
+        _check_fps(fps)
+        arguments: Head = {"span": [span.start, span.end], "fps": fps, "longest": _check_longest(longest)}
+        return self._request_frames(Request("every_frame", path, name, arguments))
 
     def waveform(self, path: Path, name: str, span: Span, *, rate: int = SPEECH_RATE) -> Waveform:
         """Mono audio of [start, end), shape (round(end * rate) - round(start * rate),).
@@ -184,13 +195,13 @@ class MediaReader:
             for head, body in messages:
                 with _untrusted_response(request.name):
                     time, cut_time = float(head["time"]), float(head["cut_time"])  # type: ignore[arg-type]
-                    frame = Frame(time, _parse_image(head, body), bool(head["cut"]), cut_time)
+                    frame = Frame(time, parse_image(head, body), bool(head["cut"]), cut_time)
                 yield frame
 
     def _request_image(self, request: Request) -> RGB:
         head, body = self._request_one(request)
         with _untrusted_response(request.name):
-            return _parse_image(head, body)
+            return parse_image(head, body)
 
     def _request_one(self, request: Request) -> tuple[Head, bytearray]:
         with _untrusted_response(request.name):
@@ -206,13 +217,6 @@ def _untrusted_response(name: str) -> Iterator[None]:
         raise MediaError(name, "crashed", "the decoder sent an invalid response") from error
 
 
-def _parse_image(head: Head, body: bytearray) -> RGB:
-    height, width, channels = (int(side) for side in head["shape"])  # type: ignore[attr-defined]
-    if channels != 3:
-        raise ValueError(f"an image of {channels} channels")
-    return np.frombuffer(body, np.uint8).reshape(height, width, channels)
-
-
 def _check_span(span: Span) -> None:
     if not 0 <= span.start <= span.end <= MAX_TIME:
         raise InvalidInput(f"{span.start} s to {span.end} s is not a valid time range.")
@@ -222,6 +226,11 @@ def _check_time(time: float) -> float:
     if not abs(time) <= MAX_TIME:
         raise InvalidInput(f"{time} s is not a valid time.")
     return time
+
+
+def _check_fps(fps: float) -> None:
+    if not (isfinite(fps) and fps > 0):
+        raise InvalidInput(f"A rate of {fps} frames per second is invalid: it must be positive.")
 
 
 def _check_longest(longest: int | None) -> int | None:

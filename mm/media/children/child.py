@@ -137,8 +137,8 @@ def _send_results(do: str, opened: OpenedFile, arguments: dict[str, object], res
             response.send({"what": "picture", "shape": image.shape}, image.data.cast("B"))
         case "keyframes":
             response.send({"what": "times", "times": opened.keyframes()})
-        case "frames":
-            for frame in opened.frames(**arguments):  # type: ignore[arg-type]
+        case "frames" | "every_frame" | "live":
+            for frame in getattr(opened, do)(**arguments):
                 head = {"what": "frame", "time": frame.time, "cut": frame.cut, "cut_time": frame.cut_time}
                 response.send({**head, "shape": frame.image.shape}, frame.image.data.cast("B"))
         case "waveform":

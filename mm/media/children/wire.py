@@ -9,8 +9,12 @@ import json
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from mm.media.types import RGB
 
 Head = dict[str, object]
 
@@ -29,6 +33,14 @@ def send(stream: BinaryIO, head: Mapping[str, object], body: bytes | memoryview 
     stream.write(LENGTHS.pack(len(text), len(body)) + text)
     stream.write(body)
     stream.flush()
+
+
+def parse_image(head: Mapping[str, object], body: bytearray) -> RGB:
+    """The image of a message whose head has its `shape`. Raises `ValueError` and `KeyError`."""
+    height, width, channels = (int(side) for side in head["shape"])  # type: ignore[attr-defined]
+    if channels != 3:
+        raise ValueError(f"an image of {channels} channels")
+    return np.frombuffer(body, np.uint8).reshape(height, width, channels)
 
 
 def receive(read: Callable[[int], bytearray], max_body: int) -> tuple[Head, bytearray]:

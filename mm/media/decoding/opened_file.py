@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import floor
 from typing import TYPE_CHECKING, BinaryIO
 
 from mm.errors import MediaError
@@ -15,9 +16,10 @@ from mm.media.containers.streams import codec_name, to_seconds
 from mm.media.decoding import audio
 from mm.media.decoding.frame_skipping import max_delay_at
 from mm.media.decoding.key_frame import decode_key_frame
+from mm.media.decoding.live_stream import decode_live
 from mm.media.decoding.probe import MediaFacts, read_facts
 from mm.media.decoding.pyav_decoder import PyavDecoder
-from mm.media.decoding.sampling import sample_frames
+from mm.media.decoding.sampling import EPSILON, sample_frames
 from mm.media.decoding.still_image import StillImage
 from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
 
@@ -109,6 +111,29 @@ class OpenedFile:
         with self._open_video() as media:
             info, decoder = self.facts.info, self._decoder(media, max_delay_at(fps))
             yield from sample_frames(decoder, span, info.duration, fps, longest, 1 / info.fps if info.fps else 0.0)
+
+    def every_frame(self, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
+        """Every frame shown in [start, end), the first of each interval of 1 / `fps` seconds.
+
+        Intervals count from 0 on the presentation clock: any start gives the same frames. Repeated
+        frames are included, shots are not detected and no frame is skipped.
+        """
+        if self.facts.info.kind == "image":
+            yield Frame(span.start, self.image(longest), False, span.start)
+            return
+        with self._open_video() as media:
+            last_tick: int | None = None
+            for frame in PyavDecoder(media, self.facts.origin).frames(span.start):
+                tick = floor(frame.time * fps + EPSILON)
+                if frame.time >= span.end:
+                    return
+                if frame.time >= span.start and tick != last_tick:
+                    yield Frame(frame.time, frame.rgb(longest), False, span.start)
+                last_tick = tick
+
+    def live(self, codec: str, longest: int | None) -> Iterator[Frame]:
+        """Frames of a live stream; the file is a pipe, see `mm.media.live`."""
+        return decode_live(self.file, self.name, codec, self.limits.pixels, longest, self.heartbeat)
 
     def waveform(self, span: Span, rate: int) -> Iterator[Waveform]:
         if not self.facts.info.has_audio:

@@ -28,6 +28,10 @@ COMMANDS = {
         "mm.cli.commands.bench.language",
         "Measure the language model in each weight format: size, load, decoding, memory, loss.",
     ),
+    "line": (
+        "mm.cli.commands.bench.line",
+        "Time the verdicts of a line of parts in real time, with and without dropping frames.",
+    ),
     "moments": ("mm.cli.commands.bench.moments", "Ingest a long video, and measure whether search finds its scenes."),
     "photos": (
         "mm.cli.commands.bench.photos",

@@ -1,0 +1,159 @@
+"""`mm inspect watch`: a line of parts in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mm.cli import options
+
+if TYPE_CHECKING:
+    from mm.line.line import Line
+    from mm.line.sinks.sink import Sink
+    from mm.line.sources.source import Source
+    from mm.media import MediaReader
+    from mm.settings import Settings
+
+CAMERA_SCHEMES = ("rtsp://", "rtsps://")
+
+
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--inspector", required=True, metavar="NAME", help="Inspector: its name in MM_HOME/inspectors, or its file.")
+@click.option("--line", "name", default="line", show_default=True, help="Name of the line; its journal is in MM_HOME/lines.")
+@click.option("--region", metavar="REGION", help="Region of interest in pixels: X,Y,WIDTH,HEIGHT or corners 'X,Y X,Y X,Y'.")
+@click.option("--crop", type=click.Choice(["region", "part"]), default="region", help="What is inspected; default: region.")
+@click.option("--background", type=options.FILE, help="Image of the empty region; default: the first frames.")
+@click.option("--min-area", type=float, default=0.01, show_default=True, help="Smallest part, as a share of the region.")
+@click.option("--fail-share", type=float, default=0.5, show_default=True, help="Share of frames that must fail for FAIL.")
+@click.option("--deadline", type=float, help="Seconds to the verdict, else UNDECIDED; default: 1, for a video none.")
+@click.option("--pattern", default="", help="Regular expression of file names with (?P<part>...), the id of the part.")
+@click.option("--images-per-part", type=click.IntRange(0), default=0, help="Images of a part in a folder; 0 waits 2 s.")
+@click.option("--once", is_flag=True, help="End after the images that are in the folder now.")
+@click.option("--pace", is_flag=True, help="Replay a video in real time, as a camera.")
+@click.option("--csv", "csv_path", type=click.Path(dir_okay=False, path_type=Path), help="Append verdicts to a CSV file.")
+@click.option("--webhook", metavar="URL", help="Post verdicts to this address, signed.")
+@click.option("--webhook-secret", type=options.FILE, help="File with the secret of the webhook: whsec_ and base64.")
+@click.option("--mqtt", metavar="URL", help="Publish verdicts: mqtt://USER:PASSWORD@HOST:PORT/TOPIC, or mqtts://.")
+@click.option("--opcua", nargs=2, metavar="URL NODE", help="Write verdicts below a node: opc.tcp://HOST:PORT 'ns=2;s=Line1'.")
+@options.as_json
+def command(
+    source: str,
+    inspector: str,
+    name: str,
+    region: str | None,
+    crop: str,
+    background: Path | None,
+    min_area: float,
+    fail_share: float,
+    deadline: float | None,
+    pattern: str,
+    images_per_part: int,
+    once: bool,
+    pace: bool,
+    csv_path: Path | None,
+    webhook: str | None,
+    webhook_secret: Path | None,
+    mqtt: str | None,
+    opcua: tuple[str, str] | None,
+    as_json: bool,
+) -> None:
+    """Inspect the parts of SOURCE: a video file, a folder that is being filled, or rtsp://ADDRESS.
+
+    Each part gets one verdict, PASS, FAIL or UNDECIDED; all but PASS are rejects. Prints a strip of
+    the parts on a terminal, one line for each part elsewhere, with --json as JSON. Ctrl+C ends it;
+    the next run of the same line continues where it ended.
+    """
+    from mm.cli.inspector_choice import open_inspector
+    from mm.cli.line_strip import open_strip
+    from mm.line.config import LineConfig, parse_region
+    from mm.line.line import Line
+    from mm.line.records.ledger import Ledger
+    from mm.media import MediaReader
+    from mm.settings import load_settings
+
+    settings = load_settings()
+    folder = settings.root / "lines" / name
+    is_video = not source.startswith(CAMERA_SCHEMES) and Path(source).is_file()
+    config = LineConfig(
+        name,
+        parse_region(region) if region else (),
+        "part" if crop == "part" else "region",
+        min_area,
+        fail_share=fail_share,
+        deadline_seconds=deadline if deadline is not None else None if is_video and not pace else 1.0,
+    )
+    sinks = _open_sinks(csv_path, webhook, webhook_secret, mqtt, opcua)
+    with MediaReader.from_settings(settings) as reader:
+        opened = _open_source(source, reader, settings, pattern, images_per_part, once=once, pace=pace)
+        empty = reader.image(background, background.name) if background else None
+        loaded = open_inspector(inspector, settings)
+        with Ledger(folder, [sink.name for sink in sinks]) as ledger, open_strip(as_json=as_json) as strip:
+            line = Line(config, opened, loaded, ledger, folder, sinks, strip.add, empty)
+            strip.start(line.counts, loaded.threshold, config)
+            _run(line)
+            strip.finish({sink.name: ledger.num_pending(sink.name) for sink in sinks})
+
+
+def _run(line: Line) -> None:
+    """Run until the end or the first Ctrl+C, which lets verdicts in progress be written."""
+    import signal
+    import threading
+
+    def stop(signum: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, previous)
+        # Not in the handler: an event may be locked by the code that the signal interrupted.
+        threading.Thread(target=line.stop).start()
+
+    previous = signal.signal(signal.SIGINT, stop)
+    try:
+        line.run()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _open_source(
+    source: str, reader: MediaReader, settings: Settings, pattern: str, images_per_part: int, *, once: bool, pace: bool
+) -> Source:
+    if source.startswith(CAMERA_SCHEMES):
+        from mm.line.sources.rtsp.camera import RtspCamera
+        from mm.media.live import LiveDecoder
+
+        return RtspCamera(source, lambda codec, name: LiveDecoder.from_settings(codec, name, settings))
+    path = Path(source)
+    if path.is_dir():
+        from mm.line.sources.folder import Folder
+
+        return Folder(path, reader, follow=not once, pattern=pattern, images_per_part=images_per_part)
+    from mm.line.sources.video_file import VideoFile
+
+    return VideoFile(path, reader, pace=pace)
+
+
+def _open_sinks(
+    csv_path: Path | None, webhook: str | None, secret: Path | None, mqtt: str | None, opcua: tuple[str, str] | None
+) -> list[Sink]:
+    from mm.errors import InvalidInput
+
+    sinks: list[Sink] = []
+    if csv_path is not None:
+        from mm.line.sinks.csv_file import CsvSink
+
+        sinks.append(CsvSink(csv_path))
+    if webhook is not None:
+        from mm.line.sinks.webhook import WebhookSink, parse_secret
+
+        if secret is None:
+            raise InvalidInput("A webhook needs --webhook-secret, a file with the secret that signs the verdicts.")
+        sinks.append(WebhookSink(webhook, parse_secret(secret.read_text())))
+    if mqtt is not None:
+        from mm.line.sinks.mqtt import MqttSink
+
+        sinks.append(MqttSink(mqtt))
+    if opcua is not None:
+        from mm.line.sinks.opcua import OpcuaSink
+
+        sinks.append(OpcuaSink(*opcua))
+    return sinks
