@@ -4,6 +4,7 @@ The budget of a length has these sources, each a standard uncertainty:
 
 - `scale`: the length times the relative uncertainty of the scale;
 - `edge`: noise moves each end of the length;
+- `extremes`: half of the correction for the extremes of noise, which assumes white noise;
 - `level`: noise of the level inside moves the line of half contrast, at both ends the same way;
 - `blur`: the correction for blur times the uncertainty of the blur;
 - `form`: the correction is exact for slits and discs, and other forms lie between and near them;
@@ -32,6 +33,10 @@ from mm.metrology.shape import deepest_point, measure_diameters, medial_widths
 PIXELATION_PX = 0.05
 """Half-width of the error of an edge by its position in the pixel; measured in `mm bench pod`."""
 LOW_CONTRAST = 5.0
+"""Contrast in multiples of the smoothed noise below which a note says so."""
+TIP_SLOPE = 0.7
+"""Slope of the edge at the tip of a thin region as a share of that at its sides: at half of its
+peak a blurred step has a slope of 0.40 a standard deviation, a blurred line one of 0.59."""
 RESOLVED_PX = 3.0
 """Width below which a region is noted as below resolution."""
 BELOW_RESOLUTION = "below resolution"
@@ -120,7 +125,8 @@ class _Sizes:
         widest_px, median_px = float(self.widths.max()), float(np.median(self.widths))
         # The axis of a round region is a point; noise adds branches to it that have no width.
         share = slit_share(self.aspect)
-        width_px = share * median_px + (1 - share) * widest_px - inscribed
+        middle_px = share * median_px + (1 - share) * widest_px
+        width_px = middle_px - inscribed
         axis = independent_points(edge.area_px2 / max(width_px, edge.step), edge.smoothing_px)
         notes = []
         if self._deblurred(width_px) < RESOLVED_PX:
@@ -129,12 +135,12 @@ class _Sizes:
             notes.append(f"contrast below {LOW_CONTRAST:g} times the noise")
         return RegionMeasures(
             area=self._area(),
-            length=self._length(pixels.long_side - largest, 1.0, ends=True),
-            breadth=self._length(pixels.short_side - smallest, 1.0),
-            feret_max=self._length(pixels.feret_max - largest, 1.0, ends=True),
-            feret_min=self._length(pixels.feret_min - smallest, 1.0),
-            width=self._length(width_px, 1 + share * (axis - 1)),
-            width_max=self._length(widest_px - inscribed, 1.0),
+            length=self._length(pixels.long_side, largest, ends=True),
+            breadth=self._length(pixels.short_side, smallest),
+            feret_max=self._length(pixels.feret_max, largest, ends=True),
+            feret_min=self._length(pixels.feret_min, smallest),
+            width=self._length(middle_px, inscribed, num_points=1 + share * (axis - 1)),
+            width_max=self._length(widest_px, inscribed),
             contrast_to_noise=edge.contrast / max(edge.noise, 1e-9),
             edge_P2=edge.points_P2,
             notes=tuple(notes),
@@ -159,19 +165,22 @@ class _Sizes:
     def _deblurred(self, length_px: float, blur: float | None = None) -> float:
         return deblur(length_px, self.blur if blur is None else blur, self.aspect)
 
-    def _length(self, observed_px: float, num_points: float, *, ends: bool = False) -> Measured:
+    def _length(self, observed_px: float, bias_px: float, *, num_points: float = 1.0, ends: bool = False) -> Measured:
         """A length whose two sides are each the mean of `num_points` independent points.
 
-        With `ends` it joins the ends of the region, which may be square or round.
+        `bias_px` is that of the extremes of noise. With `ends` the length joins the ends of the
+        region, which may be square or round.
         """
         edge = self.edge
-        observed_px = max(observed_px, edge.step)
+        observed_px = max(observed_px - bias_px, edge.step)
+        steepness = 1 - (1 - TIP_SLOPE) * slit_share(self.aspect) if ends else 1.0
         rounding = self._rounding() if ends else 0.0
         value_px = self._deblurred(observed_px) + rounding
         slope = self._slope(observed_px)
         form = abs(deblur_slit(observed_px, self.blur) - deblur_disc(observed_px, self.blur)) / 2
         budget_px = {
-            "edge": slope * math.sqrt(2 / num_points) * edge.location_px,
+            "edge": slope * math.sqrt(2 / num_points) * edge.location_px / steepness,
+            "extremes": slope * rectangular(abs(bias_px) / 2),
             "level": slope * 2 * edge.level_px,
             "blur": self._blur_effect(observed_px),
             "form": rectangular(math.hypot(form, rounding)),

@@ -8,7 +8,7 @@ from pathlib import Path
 from mm.bench.pod.detector import MatchedFilters
 from mm.bench.pod.report import PodReport, draw_chart, merge_false_calls, summarize
 from mm.bench.pod.run import Study, Trial, count_false_calls, fit_detector, run_trials, split
-from mm.bench.pod.surfaces import Surface, generate_surfaces, read_surfaces
+from mm.bench.pod.surfaces import generate_surfaces, read_surfaces
 from mm.metrics.chart import Chart
 
 
@@ -20,22 +20,16 @@ def run(study: Study, num_seeds: int, folder: Path | None = None) -> tuple[PodRe
     """
     trials: list[Trial] = []
     calls = []
+    read = None if folder is None else read_surfaces(folder, study.crop_px)
     for seed in range(study.seed, study.seed + num_seeds):
         seeded = replace(study, seed=seed)
-        surfaces = _surfaces(seeded, folder)
+        surfaces = read or generate_surfaces(2 * study.num_goods, study.crop_px, seed)  # each is used once in fitting
         fitting, testing = split(surfaces)
         detector = MatchedFilters()
         fit_detector(detector, fitting, seeded)
         for trial in run_trials(detector, testing, seeded):
             trials.append(replace(trial, response=trial.response / detector.threshold))
         calls.append(count_false_calls(detector, testing, seeded))
-    name = "generated surfaces" if folder is None else f"{len(surfaces)} images of {folder.name}"
+    name = "generated surfaces" if folder is None else f"{len(surfaces)} images of the folder {folder.name}"
     report = PodReport(MatchedFilters.name, name, study, num_seeds, merge_false_calls(calls), summarize(trials, study, 1.0))
     return report, draw_chart(trials, study)
-
-
-def _surfaces(study: Study, folder: Path | None) -> list[Surface]:
-    """Generated surfaces are independent, and each is used once in fitting."""
-    if folder is None:
-        return generate_surfaces(2 * study.num_goods, study.crop_px, study.seed)
-    return read_surfaces(folder, study.crop_px)
