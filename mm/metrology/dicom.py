@@ -82,8 +82,13 @@ def _reason_without_scale(item: RegionItem) -> str | None:
 def _region(item: RegionItem) -> UltrasoundRegion:
     left, top = int(item.RegionLocationMinX0), int(item.RegionLocationMinY0)
     right, bottom = int(item.RegionLocationMaxX1), int(item.RegionLocationMaxY1)
-    delta_x, delta_y = 10 * abs(float(item.PhysicalDeltaX)), 10 * abs(float(item.PhysicalDeltaY))  # signs are directions
-    mm_per_px = math.sqrt(delta_x * delta_y)
-    uncertainty = math.hypot(rectangular(DISTANCE_UNCERTAINTY) * mm_per_px, rectangular(abs(delta_x - delta_y) / 2))
-    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
-    return UltrasoundRegion(left, top, right, bottom, Scale(mm_per_px, uncertainty, corners, "dicom"))
+    spacing = (10 * abs(float(item.PhysicalDeltaX)), 10 * abs(float(item.PhysicalDeltaY)))  # signs are directions
+    return UltrasoundRegion(left, top, right, bottom, region_scale((left, top, right, bottom), spacing))
+
+
+def region_scale(box: tuple[int, int, int, int], spacing_mm: tuple[float, float]) -> Scale:
+    """The scale inside a box (left, top, right, bottom) of pixels with a spacing (x, y) in mm."""
+    left, top, right, bottom = box
+    mm_per_px = math.sqrt(spacing_mm[0] * spacing_mm[1])
+    uncertainty = math.hypot(rectangular(DISTANCE_UNCERTAINTY) * mm_per_px, rectangular(abs(spacing_mm[0] - spacing_mm[1]) / 2))
+    return Scale(mm_per_px, uncertainty, ((left, top), (right, top), (right, bottom), (left, bottom)), "dicom")

@@ -31,7 +31,7 @@ from mm.metrology.scale import ASSUMED_BLUR_PX, ASSUMED_BLUR_UNCERTAINTY_PX, Poi
 from mm.metrology.shape import deepest_point, measure_diameters, medial_widths
 
 PIXELATION_PX = 0.05
-"""Half-width of the error of an edge by its position in the pixel; measured in `mm bench pod`."""
+"""Half-width of the error of an edge by its position in the pixel; that of a disc is less."""
 LOW_CONTRAST = 5.0
 """Contrast in multiples of the smoothed noise below which a note says so."""
 TIP_SLOPE = 0.7
@@ -40,6 +40,7 @@ peak a blurred step has a slope of 0.40 a standard deviation, a blurred line one
 RESOLVED_PX = 3.0
 """Width below which a region is noted as below resolution."""
 BELOW_RESOLUTION = "below resolution"
+AT_BORDER = "reaches the border of the image: sizes are lower bounds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ def measure(
     edge = locate_edge(region_mask_HW.astype(bool), grey_levels(image_HWC), blur)
     if scale is not None:
         scale.check_inside(edge.points_P2)
-    return _Sizes(edge, scale, unit).measures()
+    border = (region_mask_HW[0], region_mask_HW[-1], region_mask_HW[:, 0], region_mask_HW[:, -1])
+    notes = (AT_BORDER,) if any(side.any() for side in border) else ()
+    return _Sizes(edge, scale, unit).measures(notes)
 
 
 def grey_levels(image_HWC: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> npt.NDArray[np.float64]:
@@ -116,10 +119,12 @@ class _Sizes:
         self.widths = medial_widths(edge.inside_hw, edge.step)
         self.perimeter = _perimeter(edge)
         self.noise = EdgeNoise(edge.points_P2, self.perimeter, edge.location_px, edge.smoothing_px)
+        # Through a lens, pixels have another size in each direction and place.
+        self.mapped = measure_diameters(self.scale.to_mm(edge.points_P2)) if self.scale else pixels
         self.local_mm_per_px = self._local_scale()
 
-    def measures(self) -> RegionMeasures:
-        edge, pixels = self.edge, self.pixels
+    def measures(self, notes: tuple[str, ...]) -> RegionMeasures:
+        edge, pixels, mapped = self.edge, self.pixels, self.mapped
         largest, smallest = self.noise.of_largest(), self.noise.of_smallest()
         inscribed = self.noise.of_inscribed(self._centre())
         widest_px, median_px = float(self.widths.max()), float(np.median(self.widths))
@@ -128,22 +133,21 @@ class _Sizes:
         middle_px = share * median_px + (1 - share) * widest_px
         width_px = middle_px - inscribed
         axis = independent_points(edge.area_px2 / max(width_px, edge.step), edge.smoothing_px)
-        notes = []
         if self._deblurred(width_px) < RESOLVED_PX:
-            notes.append(BELOW_RESOLUTION)
+            notes += (BELOW_RESOLUTION,)
         if edge.contrast < LOW_CONTRAST * edge.noise:
-            notes.append(f"contrast below {LOW_CONTRAST:g} times the noise")
+            notes += (f"contrast below {LOW_CONTRAST:g} times the noise",)
         return RegionMeasures(
             area=self._area(),
-            length=self._length(pixels.long_side, largest, ends=True),
-            breadth=self._length(pixels.short_side, smallest),
-            feret_max=self._length(pixels.feret_max, largest, ends=True),
-            feret_min=self._length(pixels.feret_min, smallest),
-            width=self._length(middle_px, inscribed, num_points=1 + share * (axis - 1)),
-            width_max=self._length(widest_px, inscribed),
+            length=self._length(pixels.long_side, largest, mapped.long_side, ends=True),
+            breadth=self._length(pixels.short_side, smallest, mapped.short_side),
+            feret_max=self._length(pixels.feret_max, largest, mapped.feret_max, ends=True),
+            feret_min=self._length(pixels.feret_min, smallest, mapped.feret_min),
+            width=self._length(middle_px, inscribed, middle_px * self.local_mm_per_px, num_points=1 + share * (axis - 1)),
+            width_max=self._length(widest_px, inscribed, widest_px * self.local_mm_per_px),
             contrast_to_noise=edge.contrast / max(edge.noise, 1e-9),
             edge_P2=edge.points_P2,
-            notes=tuple(notes),
+            notes=notes,
         )
 
     def _centre(self) -> tuple[float, float]:
@@ -165,13 +169,16 @@ class _Sizes:
     def _deblurred(self, length_px: float, blur: float | None = None) -> float:
         return deblur(length_px, self.blur if blur is None else blur, self.aspect)
 
-    def _length(self, observed_px: float, bias_px: float, *, num_points: float = 1.0, ends: bool = False) -> Measured:
+    def _length(
+        self, observed_px: float, bias_px: float, mapped: float, *, num_points: float = 1.0, ends: bool = False
+    ) -> Measured:
         """A length whose two sides are each the mean of `num_points` independent points.
 
-        `bias_px` is that of the extremes of noise. With `ends` the length joins the ends of the
-        region, which may be square or round.
+        `bias_px` is that of the extremes of noise; `mapped` is that length in the unit. With
+        `ends` the length joins the ends of the region, which may be square or round.
         """
         edge = self.edge
+        factor = mapped / observed_px if observed_px > 0 else self.local_mm_per_px
         observed_px = max(observed_px - bias_px, edge.step)
         steepness = 1 - (1 - TIP_SLOPE) * slit_share(self.aspect) if ends else 1.0
         rounding = self._rounding() if ends else 0.0
@@ -186,7 +193,7 @@ class _Sizes:
             "form": rectangular(math.hypot(form, rounding)),
             "pixelation": slope * math.sqrt(2) * rectangular(PIXELATION_PX),
         }
-        return self._in_unit(value_px, budget_px, self.local_mm_per_px, self.unit, 1)
+        return self._in_unit(value_px, budget_px, factor, self.unit, 1)
 
     def _rounding(self) -> float:
         """Half of what blur takes from both ends of a long region if they are round, in pixels.

@@ -14,7 +14,7 @@ from mm.bench.pod.run import PIXEL_APERTURE_PX
 from mm.errors import InvalidInput, MissingScale, NotMeasurable, OutsideScale
 from mm.metrology import Scale, measure
 from mm.metrology.edges import locate_edge
-from mm.metrology.measure import BELOW_RESOLUTION
+from mm.metrology.measure import AT_BORDER, BELOW_RESOLUTION
 from mm.metrology.scale import Lens
 
 MM_PER_PX, BLUR, NOISE = 0.02, 0.5, 4.0
@@ -131,6 +131,24 @@ def test_measure_through_a_lens_without_distortion_equals_the_plain_scale() -> N
     lens = Lens((1000.0, 0, 48, 0, 1000.0, 48, 0, 0, 1), (0.0,) * 5, tuple(np.diag([MM_PER_PX, MM_PER_PX, 1.0]).ravel().tolist()))
     mapped = Scale(MM_PER_PX, SCALE.standard_uncertainty, None, "charuco", SCALE.blur_px, SCALE.blur_uncertainty_px, 0.0, lens)
     assert measure(mask, image, mapped).length.value == pytest.approx(measure(mask, image, SCALE).length.value, rel=1e-6)
+
+
+def test_measure_through_a_tilted_lens_measures_along_each_direction() -> None:
+    """Pixels that are twice as high as wide on the plane: a disc of pixels is twice as long."""
+    image, mask, _ = render("pit", 0.4, 8, noise=0.2)
+    lens = Lens((1000.0, 0, 48, 0, 1000.0, 48, 0, 0, 1), (0.0,) * 5, (0.02, 0, 0, 0, 0.04, 0, 0, 0, 1))
+    scale = Scale(math.sqrt(0.02 * 0.04), 0.0, None, "charuco", SCALE.blur_px, SCALE.blur_uncertainty_px, 0.0, lens)
+    measures = measure(mask, image, scale)
+    assert measures.feret_max.value == pytest.approx(0.8, rel=0.03)
+    assert measures.feret_min.value == pytest.approx(0.4, rel=0.03)
+    assert measures.area.value == pytest.approx(math.pi * 0.2 * 0.4, rel=0.05)
+
+
+def test_measure_of_a_region_at_the_border_is_noted() -> None:
+    image, mask, _ = render("pit", 0.4, 9)
+    assert measure(mask, image, SCALE).notes == ()
+    cut = slice(48, None)
+    assert AT_BORDER in measure(mask[cut], image[cut], SCALE).notes
 
 
 @pytest.mark.parametrize(
