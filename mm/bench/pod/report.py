@@ -69,7 +69,7 @@ class PodReport:
         yield HEAD
         yield "|" + " --- |" * HEAD.count(" |")
         for row in self.rows:
-            yield _line(row)
+            yield _line(row, study.sizes_mm[1])
         yield ""
         yield (
             f"false calls: {calls.num_images_called} of {calls.num_images} images, rate requested {study.rate:.0%}; "
@@ -148,10 +148,11 @@ def _row(trials: Sequence[Trial], kind: str, contrast: float, study: Study, thre
     )
 
 
-def _line(row: Row) -> str:
+def _line(row: Row, largest: float) -> str:
+    """A row of the table; a curve says nothing about sizes above the largest one."""
     sizes = (row.a50, row.a90, row.a90_95, row.response_a90_95)
     shares = (row.size_bias, row.repeatability, row.length_coverage, row.area_coverage)
     cells = [row.kind, f"{row.contrast:g}", str(row.num), str(row.num_hits)]
-    cells += ["none" if size is None else f"{size:.3f}" for size in sizes]
+    cells += ["none" if size is None else f"{size:.3f}" if size <= largest else f"over {largest:g}" for size in sizes]
     cells += ["none" if share is None else f"{share:.1%}" for share in shares]
     return f"| {' | '.join(cells)} |"
