@@ -226,6 +226,30 @@ class MissingData(Corrupt):
     title = "Missing data"
 
 
+class MissingScale(MMError):
+    """A measurement in millimetres has no scale; the message says how to add one."""
+
+    slug = "missing-scale"
+    status = 422
+    title = "No scale"
+
+
+class OutsideScale(MMError):
+    """A region lies outside the area in which its scale holds."""
+
+    slug = "outside-scale"
+    status = 422
+    title = "Outside the area of the scale"
+
+
+class NotMeasurable(MMError):
+    """The region has no edge that can be located: no contrast, no pixels or no background."""
+
+    slug = "not-measurable"
+    status = 422
+    title = "Not measurable"
+
+
 ERRORS: dict[str, type[MMError]] = {
     error.slug: error
     for error in (
@@ -253,6 +277,9 @@ ERRORS: dict[str, type[MMError]] = {
         ChecksumMismatch,
         Corrupt,
         MissingData,
+        MissingScale,
+        OutsideScale,
+        NotMeasurable,
     )
 }
 """Errors by slug, without `MediaError`, which has further fields in the problem document."""

@@ -19,6 +19,7 @@ COMMANDS = {
     "embed": ("mm.cli.commands.embed", "Compute the vectors of texts and images."),
     "actions": ("mm.cli.commands.actions", "Recognize actions in videos, scene by scene."),
     "inspect": ("mm.cli.commands.inspect", "Inspect parts: one verdict for each, from images, a video or a camera."),
+    "scale": ("mm.cli.commands.scale", "Manage scale records, which turn pixels into millimetres."),
     "models": ("mm.cli.commands.models", "List the spaces, show their cards, and export the language model."),
     "space": ("mm.cli.commands.space", "Show the space of the library, or reindex it in another space."),
     "eval": ("mm.cli.commands.eval", "Reproduce the numbers of the cards from the shipped files."),

@@ -28,6 +28,7 @@ class Chart:
     xs: tuple[float, ...]
     lines: tuple[Line, ...]
     marked: float
+    marker_name: str = "floor"
 
     def to_svg(self) -> str:
         """The chart as an SVG document."""
@@ -64,7 +65,7 @@ class Chart:
     def _marker(self) -> list[str]:
         x = self._x(self.marked)
         dashed = f'<path d="M{x:.1f} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="#888888" stroke-dasharray="4 4"/>'
-        return [dashed, _text(x, _TOP - 6, f"floor {self.marked:.2g}", anchor="middle")]
+        return [dashed, _text(x, _TOP - 6, f"{self.marker_name} {self.marked:.2g}", anchor="middle")]
 
     def _line(self, line: Line, colour: str) -> list[str]:
         points = " ".join(f"{self._x(x):.1f},{self._y(y):.1f}" for x, y in zip(self.xs, line.ys, strict=True))

@@ -9,12 +9,13 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from mm.errors import InvalidInput, Unavailable
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from mm.errors import InvalidInput
 from mm.line.sinks.sink import DeliveryFailed
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client
-
     from mm.line.types import PartRecord
 
 TIMEOUT_SECONDS = 10.0
@@ -25,7 +26,7 @@ FORM = "write mqtt://USER:PASSWORD@HOST:PORT/TOPIC, or mqtts:// for TLS"
 class MqttSink:
     """Publishes to one topic and returns when the broker has acknowledged it.
 
-    Raises `InvalidInput` for another address, `Unavailable` when paho-mqtt is not installed.
+    Raises `InvalidInput` for another address.
     """
 
     def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS) -> None:
@@ -33,10 +34,6 @@ class MqttSink:
         self._topic = unquote(parts.path.lstrip("/"))
         if parts.scheme not in PORTS or not parts.hostname or not self._topic or set("+#\0") & set(self._topic):
             raise InvalidInput(f"The address of the MQTT sink is invalid: {FORM}, where the topic has no + or #.")
-        try:
-            import paho.mqtt.client  # noqa: F401
-        except ImportError as error:
-            raise Unavailable("MQTT needs the package paho-mqtt; install it with `pip install paho-mqtt`.") from error
         self._timeout = timeout
         self._host, self._port, self._is_tls = parts.hostname, parts.port or PORTS[parts.scheme], parts.scheme == "mqtts"
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
@@ -64,9 +61,6 @@ class MqttSink:
             client.loop_stop()
 
     def _connect(self) -> Client:
-        from paho.mqtt.client import Client
-        from paho.mqtt.enums import CallbackAPIVersion
-
         client = Client(CallbackAPIVersion.VERSION2, client_id="", clean_session=True)
         if self._user:
             client.username_pw_set(self._user, self._password)

@@ -37,6 +37,10 @@ COMMANDS = {
         "mm.cli.commands.bench.photos",
         "Time the ingest of 12-megapixel JPEGs, compared with decoding them at full size.",
     ),
+    "pod": (
+        "mm.cli.commands.bench.pod",
+        "Measure the probability of detection of rendered defects by size, and the errors of their sizes.",
+    ),
     "sandbox": (
         "mm.cli.commands.bench.sandbox",
         "Time files with all sandbox layers, with limits alone, and without a child process.",
