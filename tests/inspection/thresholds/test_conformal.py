@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from mm.errors import InvalidInput
+from mm.inspection.bank.patch_bank import BankSearch, PatchBank, leave_out_each_fold
 from mm.inspection.thresholds.conformal import Calibration
+from mm.inspection.thresholds.folds import assign_folds
 
 
 def independent(scores: list[float]) -> Calibration:
@@ -74,3 +76,18 @@ def test_false_alarms_of_new_groups_are_at_most_the_rate(images_per_group: int) 
         naive += (1 + np.sum(good >= scores[-1, 0])) / (len(good) + 1) <= rate
     assert alarms / trials <= rate + 3 * np.sqrt(rate * (1 - rate) / trials)
     assert naive >= alarms
+
+
+@pytest.mark.parametrize(("groups", "rate"), [(19, 0.05), (39, 0.1)])
+def test_false_alarms_with_folds_of_a_bank_are_at_most_the_rate(groups: int, rate: float) -> None:
+    """The distances come from a bank of the same good parts, as those of an inspector do."""
+    random = np.random.default_rng(groups)
+    folds = assign_folds([str(group) for group in range(groups)])
+    alarms, trials = 0, 600
+    for _ in range(trials):
+        parts = random.standard_normal((groups + 1, 6)).astype(np.float32)
+        bank = PatchBank(parts[:-1].astype(np.float16), folds)
+        outside = leave_out_each_fold(BankSearch(bank).search(parts)).astype(np.float64)
+        calibration = Calibration(outside[np.arange(groups), folds], np.arange(groups), folds)
+        alarms += calibration.compute_p_value(outside[-1]) <= rate
+    assert alarms / trials <= rate + 3 * np.sqrt(rate * (1 - rate) / trials)
