@@ -18,6 +18,7 @@ COMMANDS = {
     "chat": ("mm.cli.commands.chat", "Ask questions one after another."),
     "embed": ("mm.cli.commands.embed", "Compute the vectors of texts and images."),
     "actions": ("mm.cli.commands.actions", "Recognize actions in videos, scene by scene."),
+    "lesions": ("mm.cli.commands.lesions", "Mark candidates for review in ultrasound images; not a diagnosis."),
     "models": ("mm.cli.commands.models", "List the spaces, show their cards, and export the language model."),
     "space": ("mm.cli.commands.space", "Show the space of the library, or reindex it in another space."),
     "eval": ("mm.cli.commands.eval", "Reproduce the numbers of the cards from the shipped files."),

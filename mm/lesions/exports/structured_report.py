@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from mm.media.dicom import DicomIdentity
 
 
-def export_structured_report(analysis: LesionAnalysis, identity: DicomIdentity) -> bytes:
-    """A DICOM file with one region for each candidate and frame.
+def export_structured_report(analysis: LesionAnalysis, identity: DicomIdentity) -> bytes | None:
+    """A DICOM file with one region for each candidate and frame; None without candidates.
 
-    The report is neither complete nor verified, and its description is the notice. Raises
-    `InvalidInput` for a file without identifiers.
+    The report is neither complete nor verified, and its description is the notice. The template
+    has no report without a region. Raises `InvalidInput` for a file without identifiers.
     """
     from highdicom.sr import (
         ComprehensiveSR,
@@ -44,14 +44,16 @@ def export_structured_report(analysis: LesionAnalysis, identity: DicomIdentity) 
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    source = make_source(identity, analysis)
+    source, marks = make_source(identity, analysis), analysis.list_marks()
+    if not marks:
+        return None
     device = DeviceObserverIdentifyingAttributes(uid=generate_uid(), name=MANUFACTURER, model_name=f"network {analysis.network}")
     observer = ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
-    trackers = {key: generate_uid() for key in {_candidate_key(mark) for mark in analysis.list_marks()}}
+    trackers = {key: generate_uid() for key in {_candidate_key(mark) for mark in marks}}
     report = MeasurementReport(
         observation_context=ObservationContext(observer_device_context=observer),
         procedure_reported=make_code("25061-3", "US Unspecified body region", "LN"),
-        imaging_measurements=[_make_region(mark, source, trackers[_candidate_key(mark)]) for mark in analysis.list_marks()],
+        imaging_measurements=[_make_region(mark, source, trackers[_candidate_key(mark)]) for mark in marks],
     )
     document = ComprehensiveSR(
         evidence=[source],

@@ -87,7 +87,7 @@ def test_every_export_has_the_notice_and_no_diagnosis(analysed: tuple[LesionAnal
     analysis, identity, _ = analysed
     image = np.repeat(render_clip()[0][:, :, None], 3, 2)
     texts = [export_coco(analysis), export_candidates(analysis), export_regions(analysis)]
-    files = [*texts, export_overlay(analysis, 0, image), export_structured_report(analysis, identity)]
+    files = [*texts, export_overlay(analysis, 0, image), export_structured_report(analysis, identity) or b""]
     files += export_segmentations(analysis, identity).values()
     for data in files:
         assert NOTICE.encode() in data
@@ -137,7 +137,9 @@ def test_overlay_removes_text_outside_the_view(analysed: tuple[LesionAnalysis, D
 
 def test_structured_report_refers_to_frames_from_one(analysed: tuple[LesionAnalysis, DicomIdentity, Path]) -> None:
     analysis, identity, path = analysed
-    report, source = pydicom.dcmread(io.BytesIO(export_structured_report(analysis, identity))), pydicom.dcmread(path)
+    data = export_structured_report(analysis, identity)
+    assert data is not None
+    report, source = pydicom.dcmread(io.BytesIO(data)), pydicom.dcmread(path)
     assert report.PatientID == source.PatientID
     assert report.StudyInstanceUID == source.StudyInstanceUID
     assert (report.CompletionFlag, report.VerificationFlag) == ("PARTIAL", "UNVERIFIED")
@@ -160,3 +162,10 @@ def test_segmentation_of_the_best_frame_has_the_mask(analysed: tuple[LesionAnaly
 def test_dicom_export_without_identifiers_raises(analysed: tuple[LesionAnalysis, DicomIdentity, Path]) -> None:
     with pytest.raises(InvalidInput, match="SOPInstanceUID"):
         export_structured_report(analysed[0], DicomIdentity({"SOPClassUID": "1.2.3"}))
+
+
+def test_dicom_exports_of_no_candidates_are_none(analysed: tuple[LesionAnalysis, DicomIdentity, Path]) -> None:
+    _, identity, _ = analysed
+    empty = analyse_images("clip.dcm", [np.full((120, 160, 3), 120, np.uint8)], LesionSegmenter(CONFIG, find_dark))
+    assert export_segmentations(empty, identity) == {}
+    assert export_structured_report(empty, identity) is None

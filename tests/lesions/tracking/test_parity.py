@@ -40,9 +40,7 @@ def follow(clip: list[list[tuple[int, LesionRegion]]]) -> dict[tuple[int, int], 
     for frame, found in enumerate(clip):
         tracker.update(frame, [region for _, region in found])
     objects = {id(region): (frame, number) for frame, found in enumerate(clip) for number, region in found}
-    return {
-        objects[id(region)]: candidate.track_id for candidate in tracker.finish() for region in candidate.regions.values()
-    }
+    return {objects[id(region)]: candidate.track_id for candidate in tracker.finish() for region in candidate.regions.values()}
 
 
 def follow_by_trackers(clip: list[list[tuple[int, LesionRegion]]]) -> dict[tuple[int, int], int]:
