@@ -35,13 +35,16 @@ def project(line: str) -> str:
     return re.split(r"[=\[ ;]", line, maxsplit=1)[0]
 
 
+def read_pins(source: Path) -> list[str]:
+    return [line for line in source.read_text().splitlines() if not line.startswith("#")]
+
+
 def main() -> None:
-    pinned = [line for line in (HERE / "no-deps.in").read_text().splitlines() if not line.startswith("#")]
-    base = sorted(compile_lock(HERE / "base.in") + pinned)
+    base = sorted(compile_lock(HERE / "base.in") + read_pins(HERE / "no-deps.in"))
     BASE.write_text("\n".join(base) + "\n")
     known = {project(line) for line in base}
     extra = [line for line in compile_lock(HERE / "train.in") if project(line) not in known]
-    TRAIN.write_text("\n".join(extra) + "\n")
+    TRAIN.write_text("\n".join(sorted({*extra, *read_pins(HERE / "no-deps-train.in")})) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ COMMANDS = {
     "actions": ("mm.cli.commands.actions", "Recognize actions in videos, scene by scene."),
     "inspect": ("mm.cli.commands.inspect", "Inspect parts: one verdict for each, from images, a video or a camera."),
     "scale": ("mm.cli.commands.scale", "Manage scale records, which turn pixels into millimetres."),
+    "lesions": ("mm.cli.commands.lesions", "Mark candidates for review in ultrasound images; not a diagnosis."),
     "models": ("mm.cli.commands.models", "List the spaces, show their cards, and export the language model."),
     "space": ("mm.cli.commands.space", "Show the space of the library, or reindex it in another space."),
     "eval": ("mm.cli.commands.eval", "Reproduce the numbers of the cards from the shipped files."),

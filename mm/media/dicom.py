@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,17 @@ class DicomInfo:
     regions: tuple[UltrasoundRegion, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DicomIdentity:
+    """What DICOM objects about a file must repeat: patient, study, series and instance.
+
+    Only for exports in DICOM; it must not be logged or stored, and its `repr` is empty.
+    """
+
+    values: Mapping[str, str] = field(repr=False)
+    """By the keyword of the attribute."""
+
+
 class DicomReader:
     """Reads frames of untrusted DICOM files.
 
@@ -98,6 +109,11 @@ class DicomReader:
             return DicomInfo(**values, regions=regions)  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError) as error:
             raise MediaError(name, "crashed", "the decoder sent an invalid response") from error
+
+    def identity(self, path: Path, name: str) -> DicomIdentity:
+        """Patient, study and instance of a file, for exports in DICOM."""
+        head, _ = request_one(self._pool, Request("dicom_identity", path, name, {}))
+        return DicomIdentity({key: str(value) for key, value in head.items() if key != "what"})
 
     def frames(self, path: Path, name: str, indices: Sequence[int] | None = None) -> Iterator[RGB]:
         """Frames in order: all, or those with these numbers; one at a time is in memory here.

@@ -24,16 +24,34 @@ MIN_SHARE = 0.0008
 class LesionRegion:
     """An area of an image that may show a lesion: a candidate for review, not a diagnosis."""
 
-    mask_HW: npt.NDArray[np.bool_]
-    """Shape of the image; holes are filled."""
+    inner_HW: npt.NDArray[np.bool_]
+    """The mask within the box; holes are filled."""
     box: tuple[int, int, int, int]
-    """x, y, width and height in pixels."""
+    """x, y, width and height in pixels of the image."""
     features_F: Float64
     """As of `describe_region`."""
     confidence: float
     """Probability that a reader's outline of a lesion overlaps it by at least half (IoU)."""
     is_weak: bool
     """Whether no pixel is above the threshold."""
+
+    @property
+    def area_px(self) -> int:
+        """Number of pixels."""
+        return int(self.inner_HW.sum())
+
+    def place(self, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+        """The mask in an image of this shape (H, W)."""
+        x, y, width, height = self.box
+        mask_HW = np.zeros(shape, bool)
+        mask_HW[y : y + height, x : x + width] = self.inner_HW
+        return mask_HW
+
+    def outline(self) -> npt.NDArray[np.float32]:
+        """The outer boundary (P, 2), x and y in pixels of the image."""
+        contours, _ = cv2.findContours(self.inner_HW.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        longest = max(contours, key=len).reshape(-1, 2)
+        return np.asarray(longest + np.array(self.box[:2]), np.float32)
 
 
 def find_regions(
@@ -74,4 +92,5 @@ def _describe(
     x, y, width, height = cv2.boundingRect(mask_HW.astype(np.uint8))
     features_F = describe_region(probability_HW[mask_HW].astype(np.float64), float(mask_HW.mean()), presence)
     value = float(confidence.predict(features_F[None])[0])
-    return LesionRegion(mask_HW, (int(x), int(y), int(width), int(height)), features_F, value, is_weak)
+    inner_HW = mask_HW[y : y + height, x : x + width].copy()  # a clip has many regions, most of them small
+    return LesionRegion(inner_HW, (int(x), int(y), int(width), int(height)), features_F, value, is_weak)

@@ -45,9 +45,13 @@ class LogitMaps(Protocol):
 class LesionSegmenter:
     """Images to probabilities and regions, with the weights of one file."""
 
-    def __init__(self, config: LesionConfig, compute: LogitMaps, *, mirror: bool = True) -> None:
-        """With `mirror` the logits are the mean of those of the image and of its mirror image."""
-        self.config, self._compute, self._mirror = config, compute, mirror
+    def __init__(self, config: LesionConfig, compute: LogitMaps, version: str = "", *, mirror: bool = True) -> None:
+        """`version` identifies the weights.
+
+        With `mirror` the logits are the mean of those of the image and of its mirror image.
+        """
+        self.config, self.version = config, version
+        self._compute, self._mirror = compute, mirror
 
     @classmethod
     def load(cls, weights: Path, graph_cache: Path, runtime: str = "auto", threads: int = 0) -> LesionSegmenter:
@@ -56,9 +60,9 @@ class LesionSegmenter:
         Raises `Corrupt` when the file is missing or not a lesion network.
         """
         config, _ = read_lesions(weights)
-        key = f"lesions-{hash_file(weights, digits=16)}-{BUILDER_VERSION}"
-        path = ensure_graph(graph_cache, key, lambda: _build(weights))
-        return cls(config, GraphLogits(load_graph(path, find_float32_runtime(runtime).name, threads)))
+        digest = hash_file(weights, digits=16)
+        path = ensure_graph(graph_cache, f"lesions-{digest}-{BUILDER_VERSION}", lambda: _build(weights))
+        return cls(config, GraphLogits(load_graph(path, find_float32_runtime(runtime).name, threads)), digest)
 
     def segment(self, images: Sequence[Grey]) -> list[Segmentation]:
         """Segment grey images, uint8 (height, width), of any sizes.

@@ -144,7 +144,7 @@ def _send_results(do: str, opened: OpenedFile, arguments: dict[str, object], res
         case "waveform":
             for block in opened.waveform(**arguments):  # type: ignore[arg-type]
                 response.send({"what": "sound"}, np.ascontiguousarray(block).data.cast("B"))
-        case "dicom" | "dicom_frames":
+        case "dicom" | "dicom_identity" | "dicom_frames":
             _send_dicom(do, opened, arguments, response)
         case _:
             raise ValueError(f"unknown request: {do}")
@@ -154,8 +154,8 @@ def _send_dicom(do: str, opened: OpenedFile, arguments: dict[str, object], respo
     from mm.media.decoding.dicom_file import DicomFile  # loaded by the fork server of a DICOM reader only
 
     file = DicomFile(opened.file, opened.name, opened.limits)
-    if do == "dicom":
-        response.send({"what": "info", **file.attributes()})
+    if do != "dicom_frames":
+        response.send({"what": "info", **(file.attributes() if do == "dicom" else file.identity())})
         return
     for frame in file.frames(arguments["indices"]):  # type: ignore[arg-type]
         response.send({"what": "picture", "shape": frame.shape}, frame.data.cast("B"))

@@ -1,8 +1,8 @@
 """Reads DICOM files of images and ultrasound clips, as a decoding child executes it.
 
 Attributes by PS3.3 of the DICOM standard; regions are those of C.8.5.5. Only the attributes that
-are listed here leave the child: name, birth date and numbers of a patient do not. Imported by the
-fork server of a DICOM reader only, since pydicom takes memory.
+are listed here leave the child: name, birth date and numbers of a patient only for `identity`.
+Imported by the fork server of a DICOM reader only, since pydicom takes memory.
 """
 
 from __future__ import annotations
@@ -28,6 +28,22 @@ if TYPE_CHECKING:
 
 PREAMBLE, PREFIX = 128, b"DICM"
 MAX_REGIONS, MAX_FRAMES = 64, 100_000
+IDENTITY = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+)
+"""Attributes that DICOM objects about a file must repeat."""
 _REGION_NUMBERS = {
     "x0": "RegionLocationMinX0",
     "y0": "RegionLocationMinY0",
@@ -60,6 +76,10 @@ class DicomFile:
     def attributes(self) -> dict[str, object]:
         """What `mm.media.dicom.DicomInfo` holds, as JSON."""
         return self._attributes
+
+    def identity(self) -> dict[str, object]:
+        """The values of `IDENTITY`; empty where the file has none."""
+        return {name: str(self._header.get(name, "") or "") for name in IDENTITY}
 
     def frames(self, indices: Sequence[int] | None) -> Iterator[npt.NDArray[np.uint8]]:
         """Frames uint8 (H, W, 3) in order: all, or those with these numbers."""

@@ -60,7 +60,7 @@ def measure_sensitivity(images: Sequence[PredictedImage], regions: Sequence[Sequ
         num_lesions += len(lesions)
         is_marked = [False] * len(lesions)
         for region in found:
-            hits = [index for index, lesion in enumerate(lesions) if measure_iou(region.mask_HW, lesion) >= MIN_IOU]
+            hits = [index for index, lesion in enumerate(lesions) if measure_iou(region.place(lesion.shape), lesion) >= MIN_IOU]
             if not hits:
                 marks.append((region.confidence, False))
             elif not is_marked[hits[0]]:
@@ -86,7 +86,7 @@ def label_regions(
         lesions = split_lesions(image.truth_HW)
         for region in found:
             confidences.append(region.confidence)
-            labels.append(any(measure_iou(region.mask_HW, lesion) >= MIN_IOU for lesion in lesions))
+            labels.append(any(measure_iou(region.place(lesion.shape), lesion) >= MIN_IOU for lesion in lesions))
     return np.array(confidences, np.float64), np.array(labels, bool)
 
 
@@ -116,6 +116,6 @@ def _overlap(truth_HW: Mask, regions: Sequence[LesionRegion]) -> tuple[float, fl
     """Dice and IoU of the pixels of all regions that are not weak."""
     found_HW = np.zeros(truth_HW.shape, bool)
     for region in regions:
-        found_HW |= region.mask_HW & (not region.is_weak)
+        found_HW |= region.place(truth_HW.shape) & (not region.is_weak)
     common, total = int((truth_HW & found_HW).sum()), int(truth_HW.sum()) + int(found_HW.sum())
     return 2 * common / total, common / (total - common)

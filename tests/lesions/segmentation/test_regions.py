@@ -56,7 +56,9 @@ def test_regions_within_a_weak_area_replace_it() -> None:
 
 def test_regions_with_holes_are_filled_and_specks_left_out() -> None:
     found = find_regions(_map((5, 5, 20, 20, 0.8), (12, 12, 5, 5, 0.1), (50, 70, 1, 2, 0.9)), 0.0, 0.5, 0.15, RegionConfidence())
-    assert [int(region.mask_HW.sum()) for region in found] == [400]
+    assert [region.area_px for region in found] == [400]
+    assert found[0].place((60, 80))[5:25, 5:25].all()
+    assert set(map(tuple, found[0].outline()[[0, -1]].tolist())) <= {(x, y) for x in (5.0, 6.0, 24.0) for y in (5.0, 6.0)}
 
 
 def test_regions_of_an_empty_map_are_none() -> None:

@@ -17,9 +17,7 @@ from mm.lesions.tracking.tracker import LesionTracker, TrackerSettings, track_re
 
 
 def make_region(box: Box, confidence: float = 0.9) -> LesionRegion:
-    mask_HW = np.zeros((240, 320), bool)
-    mask_HW[box[1] : box[1] + box[3], box[0] : box[0] + box[2]] = True
-    return LesionRegion(mask_HW, box, np.zeros(5), confidence, False)
+    return LesionRegion(np.ones((box[3], box[2]), bool), box, np.zeros(5), confidence, False)
 
 
 def _filter_by_matrices(boxes: Sequence[Box | None]) -> list[np.ndarray]:
@@ -71,7 +69,7 @@ def test_filter_of_uniform_motion_predicts_the_next_box() -> None:
 
 def test_overlaps_of_boxes_equal_those_of_their_masks() -> None:
     boxes = [(0, 0, 10, 10), (5, 5, 10, 10), (50, 60, 20, 30)]
-    masks = [make_region(box).mask_HW for box in boxes]
+    masks = [make_region(box).place((240, 320)) for box in boxes]
     expected = [[(a & b).sum() / (a | b).sum() for b in masks] for a in masks]
     np.testing.assert_allclose(measure_overlaps(np.array(boxes, float), np.array(boxes, float)), expected)
 
