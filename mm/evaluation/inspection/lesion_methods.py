@@ -33,7 +33,7 @@ def make_segment(weights: Path, graph_cache: Path) -> Segment:
         grey_HW = np.rint(image_HWC.mean(2)).astype(np.uint8)  # as in training
         (result,) = segmenter.segment([grey_HW])
         mask_HW = np.asarray(result.probability_HW > segmenter.config.threshold)
-        regions = tuple(region.mask_HW for region in result.regions)
+        regions = tuple(region.place(mask_HW.shape) for region in result.regions)
         return MarkedRegions(mask_HW, regions, tuple(region.confidence for region in result.regions))
 
     return segment
@@ -59,7 +59,7 @@ def make_track(head: PatchHead) -> Track:
         rows: list[list[tuple[int, Mask]]] = [[] for _ in images]
         for candidate in track_regions(regions):
             for frame, region in candidate.regions.items():
-                rows[frame].append((candidate.track_id, region.mask_HW))
+                rows[frame].append((candidate.track_id, region.place(images[frame].shape[:2])))
         return rows
 
     return track
