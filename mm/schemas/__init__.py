@@ -50,7 +50,7 @@ from mm.schemas.chat import (
 )
 from mm.schemas.embeddings import Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage, ModelInfo, ModelList
 from mm.schemas.health import Check, Health, Problem, Readiness, Recovery
-from mm.schemas.jobs import FINAL_STATES, Job, JobEvent, JobList, JobState
+from mm.schemas.jobs import FINAL_STATES, Job, JobEvent, JobKind, JobList, JobState
 from mm.schemas.media import (
     ImportRequest,
     ImportResponse,
@@ -122,6 +122,7 @@ __all__ = [
     "ItemStatus",
     "Job",
     "JobEvent",
+    "JobKind",
     "JobList",
     "JobState",
     "KeyScope",
