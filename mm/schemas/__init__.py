@@ -51,6 +51,16 @@ from mm.schemas.chat import (
 from mm.schemas.embeddings import Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage, ModelInfo, ModelList
 from mm.schemas.health import Check, Health, Problem, Readiness, Recovery
 from mm.schemas.jobs import FINAL_STATES, Job, JobEvent, JobList, JobState
+from mm.schemas.lesions import (
+    LesionAnalysis,
+    LesionCandidate,
+    LesionList,
+    LesionRegion,
+    LesionRegionPage,
+    LesionRequest,
+    LesionResult,
+    LesionView,
+)
 from mm.schemas.media import (
     ImportRequest,
     ImportResponse,
@@ -126,6 +136,14 @@ __all__ = [
     "JobState",
     "KeyScope",
     "Kind",
+    "LesionAnalysis",
+    "LesionCandidate",
+    "LesionList",
+    "LesionRegion",
+    "LesionRegionPage",
+    "LesionRequest",
+    "LesionResult",
+    "LesionView",
     "LibrarySpace",
     "Like",
     "Line",
