@@ -50,6 +50,15 @@ from mm.schemas.chat import (
 )
 from mm.schemas.embeddings import Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage, ModelInfo, ModelList
 from mm.schemas.health import Check, Health, Problem, Readiness, Recovery
+from mm.schemas.inspections import (
+    InspectionRecord,
+    InspectionVerdict,
+    MeasuredValue,
+    MeasureUnit,
+    RegionRecord,
+    RegionSizes,
+    ThresholdRecord,
+)
 from mm.schemas.jobs import FINAL_STATES, Job, JobEvent, JobList, JobState
 from mm.schemas.media import (
     ImportRequest,
@@ -116,6 +125,8 @@ __all__ = [
     "ImportRequest",
     "ImportResponse",
     "InputAudio",
+    "InspectionRecord",
+    "InspectionVerdict",
     "Item",
     "ItemPage",
     "ItemSort",
@@ -129,6 +140,8 @@ __all__ = [
     "LibrarySpace",
     "Like",
     "Line",
+    "MeasureUnit",
+    "MeasuredValue",
     "MediaPart",
     "Model",
     "ModelInfo",
@@ -142,6 +155,8 @@ __all__ = [
     "PromptTokensDetails",
     "Readiness",
     "Recovery",
+    "RegionRecord",
+    "RegionSizes",
     "ResumeRequest",
     "Round",
     "SearchRequest",
@@ -161,6 +176,7 @@ __all__ = [
     "TagCount",
     "TagList",
     "TextPart",
+    "ThresholdRecord",
     "ToolCallDelta",
     "Upload",
     "Weights",

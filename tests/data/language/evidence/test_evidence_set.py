@@ -204,7 +204,7 @@ def test_draw_evidence_set_with_wordings_of_another_split_keeps_its_sources() ->
 
 def test_draw_evidence_set_with_wordings_of_a_file_uses_them(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    wordings = {kind: f"tell me now: {texts[0]}" for kind, texts in get_vocabulary("dev").questions.items()}
+    wordings = {kind: f"now, please: {texts[0]}" for kind, texts in get_vocabulary("dev").questions.items()}
     file.write_text("".join(f"{kind} = [{json.dumps(text)}]\n" for kind, text in wordings.items()), encoding="utf-8")
     for example in draw_evidence_set(make_pool("dev"), "dev", 24, 0, wordings=str(file)):
         assert example.template == wordings[example.kind.rpartition("/")[2]]
