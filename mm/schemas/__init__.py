@@ -50,7 +50,26 @@ from mm.schemas.chat import (
 )
 from mm.schemas.embeddings import Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage, ModelInfo, ModelList
 from mm.schemas.health import Check, Health, Problem, Readiness, Recovery
+from mm.schemas.inspections import (
+    InspectionRecord,
+    InspectionVerdict,
+    MeasuredValue,
+    MeasureUnit,
+    RegionRecord,
+    RegionSizes,
+    ThresholdRecord,
+)
 from mm.schemas.jobs import FINAL_STATES, Job, JobEvent, JobKind, JobList, JobState
+from mm.schemas.lesions import (
+    LesionAnalysis,
+    LesionCandidate,
+    LesionList,
+    LesionRegion,
+    LesionRegionPage,
+    LesionRequest,
+    LesionResult,
+    LesionView,
+)
 from mm.schemas.media import (
     ImportRequest,
     ImportResponse,
@@ -116,6 +135,8 @@ __all__ = [
     "ImportRequest",
     "ImportResponse",
     "InputAudio",
+    "InspectionRecord",
+    "InspectionVerdict",
     "Item",
     "ItemPage",
     "ItemSort",
@@ -127,9 +148,19 @@ __all__ = [
     "JobState",
     "KeyScope",
     "Kind",
+    "LesionAnalysis",
+    "LesionCandidate",
+    "LesionList",
+    "LesionRegion",
+    "LesionRegionPage",
+    "LesionRequest",
+    "LesionResult",
+    "LesionView",
     "LibrarySpace",
     "Like",
     "Line",
+    "MeasureUnit",
+    "MeasuredValue",
     "MediaPart",
     "Model",
     "ModelInfo",
@@ -143,6 +174,8 @@ __all__ = [
     "PromptTokensDetails",
     "Readiness",
     "Recovery",
+    "RegionRecord",
+    "RegionSizes",
     "ResumeRequest",
     "Round",
     "SearchRequest",
@@ -162,6 +195,7 @@ __all__ = [
     "TagCount",
     "TagList",
     "TextPart",
+    "ThresholdRecord",
     "ToolCallDelta",
     "Upload",
     "Weights",

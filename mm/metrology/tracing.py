@@ -1,0 +1,96 @@
+"""The pixels of a defect inside a loose region, such as one of a heat map of patches.
+
+`measure` needs a mask that is wrong by a few pixels at most; a region of patches is wrong by tens.
+The background is a median, which keeps the edges of a part and removes what is narrower than half
+of its window. Windows of several sizes are tried: a small one for a scratch beside a structure of
+the part, a large one for a spot that fills its region.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mm.errors import NotMeasurable
+from mm.metrology.edges import Float64, Mask
+
+REACH_PX = 16
+"""A defect may leave the region by this much: heat is smooth, and faint at its ends."""
+SMOOTHING_PX = 0.8
+SEED, GROWTH = 6.0, 3.0
+"""Contrast, in standard deviations of the background, at which a defect begins and ends."""
+MAX_KERNEL = 255
+"""Largest side of the window of the median, in pixels."""
+MIN_NOISE = 0.5
+"""Grey levels; the rounding to whole levels alone is 0.3."""
+MIN_BACKGROUND = 100
+"""Fewest pixels around the region that the noise is estimated from."""
+
+
+def trace(region_HW: Mask, grey_HW: npt.NDArray[np.uint8]) -> Mask:
+    """The mask (H, W) of the strongest connected contrast in a loose region of a grey image (H, W).
+
+    Raises `NotMeasurable` when nothing in the region stands out from its background, or when there
+    is no background around it.
+    """
+    if region_HW.shape != grey_HW.shape or not region_HW.any():
+        raise NotMeasurable("The region has no pixels in the image.")
+    rows, columns = np.flatnonzero(region_HW.any(1)), np.flatnonzero(region_HW.any(0))
+    kernels = _choose_kernels(region_HW)
+    around = kernels[-1] // 2 + REACH_PX
+    window = tuple(slice(max(0, int(places[0]) - around), int(places[-1]) + 1 + around) for places in (rows, columns))
+    traced_HW = np.zeros_like(region_HW)
+    traced_HW[window] = _trace(region_HW[window], np.ascontiguousarray(grey_HW[window]), kernels)
+    return traced_HW
+
+
+def _choose_kernels(region_HW: Mask) -> list[int]:
+    """Sides of the window of the median in pixels, ascending: odd, as `cv2.medianBlur` requires."""
+    points_P2 = np.argwhere(region_HW)[:, ::-1].astype(np.float32)
+    short, long = sorted(side + 1 for side in cv2.minAreaRect(points_P2)[1])
+    return sorted({min(max(int(side) | 1, 5), MAX_KERNEL) for side in (short, 1.5 * short, 1.5 * long)})
+
+
+def _trace(region_HW: Mask, grey_HW: npt.NDArray[np.uint8], kernels: list[int]) -> Mask:
+    near_HW = cv2.dilate(region_HW.astype(np.uint8), np.ones((2 * REACH_PX + 1,) * 2, np.uint8)).astype(bool)
+    if (~near_HW).sum() < MIN_BACKGROUND:
+        raise NotMeasurable("The region has too little background around it; the defect in it cannot be located.")
+    candidates = []
+    for kernel in kernels:
+        residual_HW = grey_HW.astype(np.float64) - cv2.medianBlur(grey_HW, kernel)
+        smooth_HW = np.asarray(cv2.GaussianBlur(residual_HW, (0, 0), SMOOTHING_PX), np.float64)
+        noise = max(1.4826 * float(np.median(np.abs(smooth_HW[~near_HW]))), MIN_NOISE)
+        candidates += [_find_strongest(sign * smooth_HW, region_HW, near_HW, noise) for sign in (1.0, -1.0)]
+    strength, mask_HW = max(candidates, key=lambda candidate: candidate[0])
+    if not strength:
+        raise NotMeasurable(f"Nothing in the region differs from its background by {SEED:g} times the noise.")
+    return mask_HW
+
+
+def _find_strongest(smooth_HW: Float64, region_HW: Mask, near_HW: Mask, noise: float) -> tuple[float, Mask]:
+    """The component with the most contrast in the region, and this contrast.
+
+    The sum of the contrast inside is weighted by its share of the whole, since a structure of the
+    part that the region touches lies mostly outside.
+    """
+    follow_HW = near_HW & (smooth_HW > GROWTH * noise)
+    _, labels_HW = cv2.connectedComponents(follow_HW.astype(np.uint8), connectivity=8)
+    seeds_HW = region_HW & (smooth_HW > SEED * noise)
+    if not seeds_HW.any():
+        return 0.0, follow_HW
+    sums, inside = (
+        np.bincount(labels_HW.ravel(), np.where(where_HW, smooth_HW, 0).ravel()) for where_HW in (follow_HW, region_HW)
+    )
+    numbers = np.unique(labels_HW[seeds_HW])
+    strengths = inside[numbers] ** 2 / sums[numbers]
+    component_HW = labels_HW == numbers[strengths.argmax()]
+    # Half of its own contrast: what is fainter is the foot of the blurred edge, or texture.
+    level = float(np.percentile(smooth_HW[component_HW], 90)) / 2
+    return float(strengths.max()), _largest(component_HW & (smooth_HW > level))
+
+
+def _largest(mask_HW: Mask) -> Mask:
+    _, labels_HW, stats, _ = cv2.connectedComponentsWithStats(mask_HW.astype(np.uint8), connectivity=8)
+    largest: Mask = labels_HW == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
+    return largest
