@@ -12,7 +12,7 @@ from api.library import dispatch_job
 from api.request_context import current_actor, current_client, current_request_id
 from api.serializers import serialize_job
 from indexes.catalog.audit import NewAudit
-from mm.errors import Conflict, NotFound, Unavailable
+from mm.errors import Conflict, InvalidInput, NotFound
 from mm.inspection.mode_settings import parse_fit_settings
 from mm.inspection.records import describe
 from mm.inspection.store import NAME, InspectorStore
@@ -41,7 +41,7 @@ def create_inspector(service: Service, request: InspectorRequest) -> Inspector:
 def check_settings(mode: str, settings: Mapping[str, object]) -> None:
     """Raise `InvalidInput` for settings that a mode does not have."""
     if mode != "patches":
-        raise Unavailable(f"The service fits inspectors of the mode `patches`; `mm inspect fit --mode {mode}` fits this one.")
+        raise InvalidInput(f"The service fits inspectors of the mode `patches`; `mm inspect fit --mode {mode}` fits this one.")
     parse_fit_settings(settings)
 
 
