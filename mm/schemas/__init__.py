@@ -59,7 +59,17 @@ from mm.schemas.inspections import (
     RegionSizes,
     ThresholdRecord,
 )
-from mm.schemas.jobs import FINAL_STATES, Job, JobEvent, JobList, JobState
+from mm.schemas.jobs import FINAL_STATES, Job, JobEvent, JobKind, JobList, JobState
+from mm.schemas.lesions import (
+    LesionAnalysis,
+    LesionCandidate,
+    LesionList,
+    LesionRegion,
+    LesionRegionPage,
+    LesionRequest,
+    LesionResult,
+    LesionView,
+)
 from mm.schemas.media import (
     ImportRequest,
     ImportResponse,
@@ -133,10 +143,19 @@ __all__ = [
     "ItemStatus",
     "Job",
     "JobEvent",
+    "JobKind",
     "JobList",
     "JobState",
     "KeyScope",
     "Kind",
+    "LesionAnalysis",
+    "LesionCandidate",
+    "LesionList",
+    "LesionRegion",
+    "LesionRegionPage",
+    "LesionRequest",
+    "LesionResult",
+    "LesionView",
     "LibrarySpace",
     "Like",
     "Line",
