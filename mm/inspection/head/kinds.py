@@ -1,4 +1,4 @@
-"""Tells the kinds of marked patches apart: multinomial logistic regression.
+"""Classifies marked patches by kind: multinomial logistic regression.
 
 Names of arrays end in their axes: N patches, D inputs, Q kinds.
 """

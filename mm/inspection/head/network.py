@@ -1,4 +1,4 @@
-"""A network with one hidden layer that tells patches apart, trained in numpy.
+"""A network with one hidden layer that classifies patches, trained in numpy.
 
 Adam (Kingma and Ba 2015, arXiv:1412.6980) with decoupled weight decay and a cosine schedule. Names
 of arrays end in their axes: N patches, D inputs, K hidden units.
