@@ -59,7 +59,7 @@ from mm.schemas.inspections import (
     RegionSizes,
     ThresholdRecord,
 )
-from mm.schemas.jobs import FINAL_STATES, Job, JobEvent, JobList, JobState
+from mm.schemas.jobs import FINAL_STATES, Job, JobEvent, JobKind, JobList, JobState
 from mm.schemas.lesions import (
     LesionAnalysis,
     LesionCandidate,
@@ -156,6 +156,7 @@ __all__ = [
     "ItemStatus",
     "Job",
     "JobEvent",
+    "JobKind",
     "JobList",
     "JobState",
     "KeyScope",
