@@ -34,7 +34,7 @@ NUM_GOOD = 24  # images of good parts; 19 is the fewest for a rate of 5 %
 EVERY_FRAME = 100_000  # waiting frames of a part: none is dropped
 PLACES = tuple(np.linspace(0.13, 0.87, 12))
 """Of the centre of a good part, as shares of the width: wherever a part is inspected. An inspector
-that is fitted at three places fails half of the frames at others, as the codec changes the grain."""
+that is fitted at three places fails half of the frames elsewhere: the codec changes the grain."""
 TIMED = 15  # inspections of the timing
 
 
