@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from mm.errors import InvalidInput, SpaceMismatch
 from mm.inspection.bank.patch_bank import BankSearch, PatchBank, leave_out_each_fold
+from mm.inspection.bank.relative import RelativeSearch
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.framing import count_patches, extract_patches, extract_tiles
 from mm.inspection.head.head import SegmentationHead
@@ -71,8 +72,12 @@ class FittedInspector:
         return self.calibration.compute_threshold(self.settings.rate)
 
     @cached_property
-    def _search(self) -> BankSearch:
+    def _plain_search(self) -> BankSearch:
         return BankSearch(self.bank)
+
+    @cached_property
+    def _relative_search(self) -> RelativeSearch:
+        return RelativeSearch(self.bank)
 
     def with_rate(self, rate: float) -> FittedInspector:
         """The same inspector for another rate of false alarms. Raises `InvalidInput`."""
@@ -115,13 +120,13 @@ class FittedInspector:
 
     def measure_patches(self, vectors_NC: Float32, inputs_ND: Float32) -> Float32:
         """Anomaly (N, F) of patches without each fold in turn; the inputs are those of the head."""
-        outside_NF = leave_out_each_fold(self._search.search(vectors_NC))
-        return outside_NF if self.head is None else self.head.combine(outside_NF, self.head.predict(inputs_ND))
+        distances_NF = self._search(vectors_NC)
+        return distances_NF if self.head is None else self.head.combine(distances_NF, self.head.predict(inputs_ND))
 
     def _measure_anomaly(self, scaled_HWC: RGB) -> tuple[Float32, Float32 | None]:
         """Anomaly (h, w, F) of the patches of a scaled image, and inputs (h, w, D) of a head."""
         if self.head is None:
-            return leave_out_each_fold(self.measure_distances(scaled_HWC)), None
+            return self.measure_distances(scaled_HWC), None
         vectors_hwC = extract_patches(self.backbone, scaled_HWC)
         inputs_hwD = build_inputs(scaled_HWC, vectors_hwC)
         height, width, _ = vectors_hwC.shape
@@ -129,12 +134,31 @@ class FittedInspector:
         return anomaly_NF.reshape(height, width, -1), inputs_hwD
 
     def measure_distances(self, scaled_HWC: RGB) -> Float32:
-        """Distances (h, w, F) of the patches of a scaled image from each fold of the bank."""
+        """Distances (h, w, F) of the patches of a scaled image from the bank without each fold.
+
+        They are relative ones if the settings say so (`mm.inspection.bank.relative`).
+        """
         distances_hwF = np.empty((*count_patches(*scaled_HWC.shape[:2]), self.bank.num_folds), np.float32)
         for rows, columns, vectors_hwC in extract_tiles(self.backbone, scaled_HWC):
-            found_NF = self._search.search(vectors_hwC.reshape(-1, vectors_hwC.shape[-1]))
+            found_NF = self._search(vectors_hwC.reshape(-1, vectors_hwC.shape[-1]))
             distances_hwF[rows, columns] = found_NF.reshape(*vectors_hwC.shape[:2], -1)
         return distances_hwF
+
+    def _search(self, vectors_NC: Float32) -> Float32:
+        """Distances (N, F) of vectors from the bank without each fold, as the settings say."""
+        if self.settings.has_relative_distances:
+            return self._relative_search.search(vectors_NC)
+        return leave_out_each_fold(self._plain_search.search(vectors_NC))
+
+    def measure_both_distances(self, scaled_HWC: RGB) -> tuple[Float32, Float32]:
+        """As `measure_distances`, plain and relative ones, whatever the settings say."""
+        size = (*count_patches(*scaled_HWC.shape[:2]), self.bank.num_folds)
+        both = np.empty(size, np.float32), np.empty(size, np.float32)
+        for rows, columns, vectors_hwC in extract_tiles(self.backbone, scaled_HWC):
+            found = self._relative_search.search_both(vectors_hwC.reshape(-1, vectors_hwC.shape[-1]))
+            for distances_hwF, found_NF in zip(both, found, strict=True):
+                distances_hwF[rows, columns] = found_NF.reshape(*vectors_hwC.shape[:2], -1)
+        return both
 
     def _decide(self, p_value: float, view: View) -> Verdict:
         """Compare a p-value with the requested rate.
