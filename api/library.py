@@ -14,6 +14,7 @@ from mm.errors import Conflict, NotFound, Unavailable
 from mm.schemas import Upload
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from api.thumbnails import Thumbnails
@@ -39,6 +40,12 @@ class Library:
         if row is None:
             raise NotFound(f"There is no item {item_id!r}.")
         return row
+
+    def require_items(self, item_ids: Sequence[str]) -> None:
+        """Raise `NotFound` unless all of these items exist; the error names one that does not."""
+        if unknown := self._store.catalog.find_unknown_items(item_ids):
+            rest = f" and {len(unknown) - 1:,} more of the ids" if len(unknown) > 1 else ""
+            raise NotFound(f"There is no item {unknown[0]!r:.80}{rest}.")
 
     def retry_item(self, item_id: str) -> Upload:
         """Process a failed, quarantined or cancelled item again; an item in process keeps its job.

@@ -70,6 +70,8 @@ class Settings(BaseSettings):
         "`decord` reads only videos of formats for which it is exact.",
     )
 
+    lesion_weights: Path | None = Field(None, description="Weights of the lesion network; unset uses the shipped ones.")
+
     language: str = Field(
         "auto",
         description="Language model: `builtin`, a folder or GGUF file, or its name in `MM_HOME/models`; `auto` is the "

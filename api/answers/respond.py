@@ -52,8 +52,7 @@ def prepare_answer(service: Service, request: AskRequest) -> AnswerComposer:
 
     Raises `NotFound` for an unknown item, `InvalidInput`, `TooLarge`, `Unavailable`.
     """
-    for item_id in request.items:
-        service.library.get_item(item_id)
+    service.library.require_items([*request.items, *request.filters.items])
     library = SearchLibrary(service, request.filters, request.items)
     rounds = [
         PastRound(past.query, past.answer, _STATE.validate_python(past.state.model_dump())) for past in request.conversation
@@ -97,6 +96,8 @@ class AnswerComposer:
     def finish(self, author: str, reason: str | None, notes: Sequence[str] = ()) -> Answer:
         """The whole answer of the sentences that were added; without any it is a refusal.
 
+        The text of the refusal of a command is its reason.
+
         Its state lists the moments that the sentences cite. Where code has answered, the prepared
         state has a selection already, which is kept.
         """
@@ -105,8 +106,9 @@ class AnswerComposer:
             state = list_cited(state, listed)
         elif listed:
             state = replace(state, listed=listed)
+        refusal = reason if self.prepared.is_command and reason else REFUSAL
         return Answer(
-            text=" ".join(sentence.text for sentence in self._sentences) or REFUSAL,
+            text=" ".join(sentence.text for sentence in self._sentences) or refusal,
             sentences=[CitedSentence(text=sentence.text, citations=sentence.citations) for sentence in self._sentences],
             citations=self._citations,
             refused=not self._sentences,

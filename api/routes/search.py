@@ -59,4 +59,9 @@ async def _run(request: Request, service: Service, limits: Limits, query: Search
     files = DecodedFiles()
     if query.files:
         files = await limits.query_files.run_cancellable(client, partial(decode_files, service, query))
-    return await limits.searches.run(client, run_search, service, query, files, arrived)
+    return await limits.searches.run(client, _search, service, query, files, arrived)
+
+
+def _search(service: Service, query: SearchInput, files: DecodedFiles, arrived: float) -> SearchResponse:
+    service.library.require_items(query.request.filters.items)
+    return run_search(service, query, files, arrived)

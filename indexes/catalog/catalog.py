@@ -9,6 +9,7 @@ from indexes.catalog.items import ItemRows
 from indexes.catalog.listing import ListingRows
 from indexes.catalog.queue.chunks import ChunkRows
 from indexes.catalog.queue.forecast import ForecastRows
+from indexes.catalog.queue.job_tasks import TaskRows
 from indexes.catalog.queue.jobs import JobRows
 from indexes.catalog.queue.reindex import ReindexRows
 from indexes.catalog.queue.scheduling import SchedulingRows
@@ -31,6 +32,7 @@ class Catalog(
     ReferenceRows,
     JobRows,
     ChunkRows,
+    TaskRows,
     SchedulingRows,
     ForecastRows,
     ReindexRows,
@@ -46,6 +48,6 @@ class Catalog(
     """All queries and changes of the catalog. Each method is one transaction.
 
     Safe to share between threads, not across a fork. Each method raises `Unavailable` when the
-    database does not respond. Transactions lock rows in the order reindex, flow, item, job, chunk,
-    library, which excludes deadlocks.
+    database does not respond. Transactions lock rows in the order reindex, flow, item, job, chunk
+    or task, library, which excludes deadlocks.
     """

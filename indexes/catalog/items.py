@@ -20,7 +20,7 @@ from indexes.catalog.base import (
 )
 from indexes.catalog.captions import read_first_captions
 from indexes.catalog.cursors import format_cursor, parse_cursor
-from indexes.catalog.queue.transitions import OPEN_STATES, insert_job, job_row, transition_job
+from indexes.catalog.queue.transitions import INGEST, OPEN_STATES, insert_job, job_row, transition_job
 from indexes.catalog.queue.unread_text import count_unread_by_item
 from indexes.catalog.records import Counts, ItemFilters, ItemRow, JobRow, NewItem
 from indexes.catalog.tables import Chunk, Evidence, Item, Job, Segment, Tag
@@ -147,7 +147,7 @@ class ItemRows(CatalogMixin):
                 session.execute(select(func.count()).select_from(table)).scalar_one() for table in (Item, Segment, Evidence)
             )
             jobs: dict[JobState, int] = dict.fromkeys(("queued", "running", "done", "failed", "quarantined", "cancelled"), 0)
-            by_state = select(Job.state, func.count()).where(Job.reindex_pk.is_(None)).group_by(Job.state)
+            by_state = select(Job.state, func.count()).where(Job.reindex_pk.is_(None), Job.kind == INGEST).group_by(Job.state)
             for state, num_jobs in session.execute(by_state):
                 jobs[cast(JobState, state)] = num_jobs
         return Counts(items, segments, evidence, jobs)

@@ -126,6 +126,13 @@ class SegmentRows(CatalogMixin):
             ids = sorted({item_id for item_id in filters.items if ITEM_ID.fullmatch(item_id)})
             return {pk for batch in batches(ids) for pk in session.scalars(query.where(Item.id.in_(batch)))}
 
+    def find_unknown_items(self, item_ids: Sequence[str]) -> list[str]:
+        """Return the ids of which there is no item, in their order."""
+        ids = sorted({item_id for item_id in item_ids if ITEM_ID.fullmatch(item_id)})
+        with self._database.read() as session:
+            known = {item_id for batch in batches(ids) for item_id in session.scalars(select(Item.id).where(Item.id.in_(batch)))}
+        return [item_id for item_id in dict.fromkeys(item_ids) if item_id not in known]
+
 
 def _delete_segments(session: Session, item_pk: int, space: str) -> set[str]:
     """Delete the segments of an item in a space. Returns the shards of their evidence."""

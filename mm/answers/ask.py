@@ -68,6 +68,9 @@ class Prepared:
     """For a model, which writes the answer in place of the quotations; None for an exact answer."""
     relevant: frozenset[str] = frozenset()
     """Ids of the moments of the prompt that are likely, or share a word with the question."""
+    is_command: bool = False
+    """Whether the message asks nothing of the library, as in 'the fifth one': its refusal is the
+    reason alone."""
 
 
 class Asker:
@@ -95,9 +98,7 @@ class Asker:
         named = self._library.find_items(message)
         last = rounds[-1].state if rounds else SearchState()
         if not named and (unknown := _ONLY_FILE.fullmatch(message.strip())) is not None:
-            reason = f"No item is named {unknown[1]}; the search is unchanged."
-            return Prepared(replace(last, listed=()), (), EXACT, reason)
-        last = rounds[-1].state if rounds else SearchState()
+            return _fail(last, f"No item is named {unknown[1]}; the search is unchanged.")
         if (found := answer_overview(message, named, last, self._library)) is not None:
             if found.question is not None:
                 return self._search(found.question, found.question.text, found.state, rounds)
@@ -106,7 +107,7 @@ class Asker:
         meaning = interpret(message, past, named, self._locate, self._is_found, self._classify)
         if meaning.question is not None and meaning.state is not None:
             return self._answer(meaning.question, message, meaning.state, rounds)
-        return self._obey(meaning, rounds)
+        return replace(self._obey(meaning, rounds), is_command=True)
 
     def _obey(self, meaning: Interpretation, rounds: Sequence[PastRound]) -> Prepared:
         """The result of a command."""
@@ -115,7 +116,7 @@ class Asker:
         if state is None:
             is_listed = operation == "select" and bool(rounds)
             reason = self._count_listed(rounds) if is_listed else NO_MEANING[operation]
-            return Prepared(replace(last, listed=()), (), EXACT, reason)
+            return _fail(last, reason)
         if operation in REPLIES:
             return Prepared(state, (Statement(REPLIES[operation]),), EXACT)
         if operation == "select" and state.selected is not None:
@@ -156,7 +157,7 @@ class Asker:
             reason = explain_refusal(question, moments[0])
             return _decide(states[-1], statements, EXACT, reason, selected=moments[0].id if is_kept else None)
         if is_outside_list(question, message, states):
-            return Prepared(replace(states[-1], listed=()), (), EXACT, self._count_listed(rounds))
+            return _fail(states[-1], self._count_listed(rounds))
         if question.kind in ("at_time", "in_range", "in_scene") and state.items:
             reason = REASON_NOTHING if question.attribute is None else NOT_STATED.format(question.attribute.name)
             return _decide(state, describe_place(question, state.items[0], self._library), EXACT, reason)
@@ -251,6 +252,11 @@ def list_cites(statements: Sequence[Statement]) -> tuple[str, ...]:
 def list_cited(state: SearchState, listed: tuple[str, ...]) -> SearchState:
     """The state after an answer that cites these moments, by number; a single one is selected."""
     return replace(state, listed=listed, selected=listed[0] if len(listed) == 1 else None)
+
+
+def _fail(last: SearchState, reason: str) -> Prepared:
+    """A command that has no meaning after the last state, which stays."""
+    return Prepared(replace(last, listed=()), (), EXACT, reason, is_command=True)
 
 
 def _decide(

@@ -19,13 +19,13 @@ def print_answer(answer: Answer, *, has_text: bool = False, known_notes: Collect
     """Print an answer; notes and what wrote it go to the standard error.
 
     `has_text` leaves out the text, which has been printed while it was written, and `known_notes`
-    the notes that have been printed before. A refusal is followed by the best hits.
+    the notes that have been printed before. A refusal is followed by its reason and the best hits.
     """
     if not has_text:
         click.echo(clean(answer.text))
     for citation in answer.citations:
         click.echo(f"  [{citation.n}] {format_citation(citation)}")
-    if answer.reason is not None:
+    if answer.reason is not None and answer.reason != answer.text:
         click.echo(clean(answer.reason), err=True)
     for hit in answer.hits[:MAX_UNLIKELY] if answer.refused else ():
         click.echo(f"  less likely: {clean(hit.item.name)} {format_span(hit.start, hit.end)}".rstrip())

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from mm.errors import NotMeasurable
+from mm.errors import InvalidInput, NotMeasurable
 from mm.metrology.scale import Points
 
 Float64 = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Float64
 Mask = npt.NDArray[np.bool_]
 
 GAP_PX, RING_PX = 3, 5
@@ -71,19 +72,19 @@ class Edge:
         return float(self.inside_hw.sum()) * self.step**2
 
 
-def locate_edge(mask_HW: Mask, grey_HW: Float64, blur_px: float) -> Edge:
-    """Locate the edge of the region of a mask (H, W) in a grey image (H, W).
+def locate_edge(mask_HW: Mask, image_HWC: Pixels, blur_px: float) -> Edge:
+    """Locate the edge of the region of a mask (H, W) in an image (H, W, 3), or (H, W) if grey.
 
     The mask may be wrong by up to `GAP_PX`. `blur_px` is the standard deviation of the point spread
     of the image. Raises `NotMeasurable` for an empty mask, a region without background around it,
     and a region without contrast.
     """
-    if mask_HW.shape != grey_HW.shape or mask_HW.ndim != 2:
-        raise NotMeasurable(f"A mask of shape {mask_HW.shape} does not fit an image of shape {grey_HW.shape}.")
+    if mask_HW.shape != image_HWC.shape[:2] or mask_HW.ndim != 2:
+        raise NotMeasurable(f"A mask of shape {mask_HW.shape} does not fit an image of shape {image_HWC.shape}.")
     if not mask_HW.any():
         raise NotMeasurable("The mask has no pixels.")
     window, corner = _crop(mask_HW, GAP_PX + RING_PX + 1)
-    mask, grey = mask_HW[window], grey_HW[window]
+    mask, grey = mask_HW[window], grey_levels(image_HWC[window])  # of the window only: images are large
     residual, ring = _subtract_background(mask, grey)
     residual *= 1.0 if residual[mask].mean() >= 0 else -1.0
     highest = float(np.percentile(residual[mask], 90))
@@ -104,6 +105,16 @@ def locate_edge(mask_HW: Mask, grey_HW: Float64, blur_px: float) -> Edge:
         raise NotMeasurable("The region has no closed line of half contrast.")
     shared = noise / math.sqrt(num_level) / 2 / slope
     return Edge(inside, corner, crossings + corner, step, level, noise, smoothing, noise / slope, shared)
+
+
+def grey_levels(image_HWC: Pixels) -> Float64:
+    """Grey levels (H, W), by the luma weights of BT.601. Raises `InvalidInput` for other shapes."""
+    if image_HWC.ndim == 2:
+        return image_HWC.astype(np.float64)
+    if image_HWC.ndim != 3 or image_HWC.shape[2] != 3:
+        raise InvalidInput(f"An image of shape {image_HWC.shape} is neither grey nor RGB.")
+    grey: Float64 = image_HWC.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    return grey
 
 
 def independent_points(length_px: float, smoothing_px: float) -> float:

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mm.errors import InvalidInput, MissingScale
+from mm.errors import MissingScale
 from mm.metrology.blur import deblur, deblur_disc, deblur_slit, slit_share
 from mm.metrology.budget import Measured, Unit, combine, rectangular
 from mm.metrology.edges import Edge, independent_points, locate_edge
@@ -82,22 +82,12 @@ def measure(
             "a calibration board or a DICOM region, or measure in pixels."
         )
     blur = scale.blur_px if scale else ASSUMED_BLUR_PX
-    edge = locate_edge(region_mask_HW.astype(bool), grey_levels(image_HWC), blur)
+    edge = locate_edge(region_mask_HW.astype(bool), image_HWC, blur)
     if scale is not None:
         scale.check_inside(edge.points_P2)
     border = (region_mask_HW[0], region_mask_HW[-1], region_mask_HW[:, 0], region_mask_HW[:, -1])
     notes = (AT_BORDER,) if any(side.any() for side in border) else ()
     return _Sizes(edge, scale, unit).measures(notes)
-
-
-def grey_levels(image_HWC: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> npt.NDArray[np.float64]:
-    """Grey levels (H, W), by the luma weights of BT.601. Raises `InvalidInput` for other shapes."""
-    if image_HWC.ndim == 2:
-        return image_HWC.astype(np.float64)
-    if image_HWC.ndim != 3 or image_HWC.shape[2] != 3:
-        raise InvalidInput(f"An image of shape {image_HWC.shape} is neither grey nor RGB.")
-    grey: npt.NDArray[np.float64] = image_HWC.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
-    return grey
 
 
 class _Sizes:

@@ -87,7 +87,9 @@ class Step(Model):
 class Answer(Model):
     """An answer from the library. Every citation is of a moment that was retrieved."""
 
-    text: str = Field(description="The sentences with their citations, as in `A dog runs [1].`")
+    text: str = Field(
+        description="The sentences with their citations, as in `A dog runs [1].`; of a command without a result, the reason."
+    )
     sentences: list[CitedSentence]
     citations: list[Citation] = Field(description="By number.")
     refused: bool = Field(description="Whether the retrieved moments do not hold an answer.")

@@ -65,7 +65,7 @@ class Filters(Model):
     """Restricts a search to some items. Exact, and applied before the best `k` are selected."""
 
     kinds: list[Kind] = Field(default=[], description="Any of these kinds; empty means all.")
-    items: list[str] = Field(default=[], description="Any of these item ids; empty means all.")
+    items: list[str] = Field(default=[], description="Any of these item ids, which must exist; empty means all.")
     tags: list[str] = Field(default=[], description="All of these tags.")
     uploaded_after: datetime | None = None
     uploaded_before: datetime | None = None

@@ -103,6 +103,7 @@ def test_prepare_of_a_position_outside_of_the_list_states_its_length(message: st
 
     assert prepared.statements == ()
     assert prepared.reason == "The last list has 2 moments."
+    assert prepared.is_command
 
 
 @pytest.mark.parametrize(

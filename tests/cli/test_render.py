@@ -99,6 +99,17 @@ def test_print_answer_of_a_refusal_lists_the_less_likely_hits(capsys: pytest.Cap
     assert "answered by" not in output.err
 
 
+@pytest.mark.parametrize("text", ["The library does not show that.", "The last list has 2 moments."])
+def test_print_answer_of_a_refusal_prints_its_reason_once(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    reason = "The last list has 2 moments."
+
+    print_answer(make_answer(refused=True).model_copy(update={"text": text, "reason": reason}))
+
+    output = capsys.readouterr()
+    assert output.out == f"{text}\n"
+    assert output.err == ("" if text == reason else f"{reason}\n")
+
+
 @pytest.mark.parametrize(("evidence", "is_stated"), [("caption", True), ("speech", False)])
 def test_print_answer_states_that_captions_are_written_by_a_model(
     evidence: EvidenceKind, is_stated: bool, capsys: pytest.CaptureFixture[str]

@@ -16,7 +16,7 @@ export function AnswerText({ answer, onRetry }) {
     <div class=${result?.refused ? "answer-text refused" : "answer-text"}>
       ${steps.length > 0 && html`<${Steps} steps=${steps} />`}
       ${result?.refused
-        ? html`<p>${result.text}</p>${result.reason && html`<p class="muted">${result.reason}</p>`}`
+        ? html`<p>${result.text}</p>${result.reason && result.reason !== result.text && html`<p class="muted">${result.reason}</p>`}`
         : sentences.length > 0 && html`
           <p>${sentences.map((sentence, i) => html`<${Sentence} key=${i} sentence=${sentence} citations=${citations} />`)}</p>`}
       ${isRunning && html`<p class="muted thinking">${sentences.length > 0 ? "Writing …" : "Reading the evidence …"}</p>`}

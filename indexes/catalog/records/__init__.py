@@ -30,6 +30,7 @@ from indexes.catalog.records.segments import (
     NewSegment,
     PublicationRow,
 )
+from indexes.catalog.records.tasks import NewTask, TaskRow
 
 __all__ = [
     "BrowseFilters",
@@ -52,10 +53,12 @@ __all__ = [
     "NewEvidence",
     "NewItem",
     "NewSegment",
+    "NewTask",
     "PublicationRow",
     "QueueStatus",
     "ReindexCounts",
     "ReindexRow",
+    "TaskRow",
     "UnreadSegment",
     "WorkHistogram",
     "WorkUnit",

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from mm.errors import InvalidInput, MediaError
 from mm.media import MediaReader
-from mm.metrology.measure import grey_levels
+from mm.metrology.edges import grey_levels
 
 Float64 = npt.NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
@@ -14,7 +14,7 @@ from mm.cli.commands.eval_language import root, split
 if TYPE_CHECKING:
     from mm.metrics.report import Report
 
-MODES = ("code", "model", "rest", "all")
+Mode = Literal["code", "model", "rest", "all"]
 
 
 @click.command("answers")
@@ -23,34 +23,37 @@ MODES = ("code", "model", "rest", "all")
 @click.option("--count", type=click.IntRange(1), default=600, show_default=True, help="Number of questions.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the questions.")
 @click.option(
-    "--by", type=click.Choice(MODES), default="code", show_default=True,
+    "--wordings", metavar="SPLIT|FILE",
+    help="Wordings of the questions: of a split, or a TOML file as mm/data/language/wording.toml has them for each split; "
+    "default: those of the split of images.",
+)  # fmt: skip
+@click.option(
+    "--by", type=click.Choice(get_args(Mode)), default="code", show_default=True,
     help="What answers: code and quotations; the language model of the settings where code does not decide exactly (model) or "
     "where it refuses (rest); or all of these.",
 )  # fmt: skip
 @options.as_json
-def answers(root: Path, split: str, count: int, seed: int, by: Literal["code", "model", "rest", "all"], as_json: bool) -> None:
+def answers(root: Path, split: str, count: int, seed: int, wordings: str | None, by: Mode, as_json: bool) -> None:
     """Answer questions over retrieved moments: right moment cited, refusals, support."""
     from mm.data.language.evidence.evidence_set import draw_evidence_set
     from mm.data.language.sources import read_source_pool
-    from mm.evaluation.language.answers import answer_with, answer_without_model, evaluate
+    from mm.evaluation.language.answers import answer_rest_with, answer_with, answer_without_model, evaluate
     from mm.generation.chat.models import ChatModels
     from mm.settings import load_settings
 
-    examples = draw_evidence_set(read_source_pool(root, split), split, count, seed)
+    examples = draw_evidence_set(read_source_pool(root, split), split, count, seed, wordings=wordings)
+    of = split if wordings in (None, split) else f"{split}, wordings {wordings}"
     reports: list[Report] = []
     if by in ("code", "all"):
-        reports.append(evaluate(examples, answer_without_model, f"{split}, code and quotations"))
+        reports.append(evaluate(examples, answer_without_model, f"{of}, code and quotations"))
     if by != "code":
         with ChatModels(load_settings()) as models:
             model = models.default
             write = answer_with(model)
             if by in ("model", "all"):
-                reports.append(evaluate(examples, write, f"{split}, {model.name}"))
+                reports.append(evaluate(examples, write, f"{of}, {model.name}"))
             if by in ("rest", "all"):
-                rest = evaluate(
-                    examples, lambda prepared: prepared.statements or write(prepared), f"{split}, code, then {model.name}"
-                )
-                reports.append(rest)
+                reports.append(evaluate(examples, answer_rest_with(write), f"{of}, code, then {model.name}"))
     _print(reports, as_json)
 
 

@@ -15,27 +15,35 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Mark candidates for review in ultrasound images. Research use, not a diagnosis."""
+    """Mark candidates for review in ultrasound. Research use, not a diagnosis."""
 
 
 @command.command()
 @click.argument("path", type=options.FILE, metavar="FILE")
 @click.option("--out", type=options.NEW_FOLDER, required=True, help="Folder for the exports.")
 @click.option("--weights", type=options.FILE, help="Weights of the network; default: the shipped ones.")
+@click.option(
+    "--fps", type=click.FloatRange(0.1, 120.0), default=30.0, show_default=True, help="Most frames a second of a video."
+)
 @options.as_json
-def run(path: Path, out: Path, weights: Path | None, as_json: bool) -> None:
-    """Analyse a DICOM or image FILE, and write COCO JSON, CSV, PNG, and of DICOM also SR and SEG.
+def run(path: Path, out: Path, weights: Path | None, fps: float, as_json: bool) -> None:
+    """Analyse FILE: a DICOM file, an image or a video.
 
-    Every export says: candidate for review, research use, not a diagnosis.
+    Writes COCO JSON, CSV, PNG, of a clip a video with tracks, and of DICOM also SR and SEG. Every
+    export says: candidate for review, research use, not a diagnosis.
     """
     from mm.cli.lesions import analyse_file
+    from mm.cli.progress import open_progress
     from mm.settings import load_settings
 
-    analysis, files = analyse_file(path, out, weights, load_settings())
+    with open_progress() as progress, progress.task(path.name) as report:
+        analysis, files = analyse_file(
+            path, out, weights, load_settings(), fps, lambda done, total: report(done / max(done, total), f"frame {done}")
+        )
     if as_json:
-        from mm.lesions.exports.coco import export_coco
+        from mm.lesions.records import to_result
 
-        click.echo(export_coco(analysis).decode())
+        click.echo(to_result(analysis).model_dump_json(indent=1))
         return
     click.echo(_describe(analysis))
     for note in (*analysis.notes, f"{analysis.notice}."):

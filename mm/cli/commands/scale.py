@@ -145,7 +145,7 @@ def _calibrate(
 
     from mm.media import MediaReader
     from mm.metrology.board import Board, calibrate
-    from mm.metrology.measure import grey_levels
+    from mm.metrology.edges import grey_levels
 
     board = Board(*squares, square_mm, marker_mm, dictionary)
     with MediaReader() as reader:

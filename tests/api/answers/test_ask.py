@@ -50,9 +50,10 @@ def test_ask_without_a_match_is_refused_with_a_reason(api: ApiServer, lecture: s
 
 
 def test_ask_in_an_unknown_item_is_not_found(api: ApiServer, lecture: str) -> None:
-    response = api.client.post("/v1/ask", json={"query": "a dog", "items": [lecture, "0" * 32]})
+    for body in ({"items": [lecture, "0" * 32]}, {"filters": {"items": [lecture, "0" * 32]}}):
+        response = api.client.post("/v1/ask", json={"query": "a dog", **body})
 
-    assert_problem(response, 404, "not-found")
+        assert_problem(response, 404, "not-found")
 
 
 def test_ask_for_a_colour_that_no_text_states_is_refused(api: ApiServer, lecture: str) -> None:
@@ -90,7 +91,7 @@ def test_ask_only_in_an_unknown_file_states_it_and_leaves_the_search_unchanged(a
     answer = ask(api, "only in nofile.mp4", [(LINES[1], first)])
 
     assert answer.refused
-    assert answer.reason == "No item is named nofile.mp4; the search is unchanged."
+    assert answer.text == answer.reason == "No item is named nofile.mp4; the search is unchanged."
     assert answer.state.text == first.state.text
 
 

@@ -127,11 +127,19 @@ def test_search_filters_restrict_hits(api: ApiServer, library: dict[str, str]) -
 
     assert items(tags=["kitchen"]) == {library["talk"]}
     assert items(kinds=["image"]) == {library["picture"]}
-    assert items(items=[library["picture"], "0" * 32]) == {library["picture"]}
+    assert items(items=[library["picture"]]) == {library["picture"]}
     assert items(uploaded_after="2999-01-01T00:00:00Z") == set()
     form = {"text": "apple cake", "floor": "0", "filters": json.dumps({"tags": ["kitchen"]})}
     hits = api.client.post("/v1/search", files={key: (None, value) for key, value in form.items()}).json()["hits"]
     assert {hit["item"]["id"] for hit in hits} == {library["talk"]}
+
+
+@pytest.mark.parametrize("unknown", ["0" * 32, "talk.mp4", ""])
+def test_search_in_an_unknown_item_is_not_found(api: ApiServer, library: dict[str, str], unknown: str) -> None:
+    body = {"text": "apple cake", "filters": {"items": [library["picture"], unknown, "1" * 32]}}
+    response = api.client.post("/v1/search", json=body)
+    assert_problem(response, 404, "not-found")
+    assert response.json()["detail"] == f"There is no item '{unknown}' and 1 more of the ids."
 
 
 @pytest.mark.parametrize(

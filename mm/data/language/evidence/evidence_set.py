@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from mm.answers.evidence import REFUSAL, Statement, Turn
 from mm.data.language.evidence.drafts import Draft, Maker
@@ -21,7 +23,7 @@ from mm.data.language.evidence.picture_questions import (
 from mm.data.language.evidence.word_questions import make_words
 from mm.data.language.sources import SourcePool
 from mm.data.language.typing_styles import draw_styles, type_text
-from mm.data.language.wording import get_vocabulary
+from mm.data.language.wording import SPLITS, get_vocabulary, read_questions
 from mm.errors import InvalidInput
 
 MAKERS: dict[str, Callable[[Maker, str], Draft | None]] = {
@@ -35,14 +37,26 @@ FOLLOW_UPS = 0.25
 _ATTEMPTS = 500
 
 
-def draw_evidence_set(pool: SourcePool, split: str, count: int, seed: int) -> list[EvidenceExample]:
-    """Draw examples from the sources of a split; an example depends on split, seed and index only.
+def draw_evidence_set(
+    pool: SourcePool, split: str, count: int, seed: int, *, wordings: str | None = None
+) -> list[EvidenceExample]:
+    """Draw examples from sources, worded as in a split.
 
-    Raises `InvalidInput` for an unknown split, and when the sources are too few or too similar.
+    An example depends on the sources, the wordings, the seed and its index only. `wordings` is a
+    split or the path of a file as `read_questions` reads it; default: `split`. Raises
+    `InvalidInput` for an unknown split or an unusable file, and when the sources are too few or
+    too similar.
     """
-    vocabulary = get_vocabulary(split)
+    name = split if wordings is None else wordings
+    if name in SPLITS:
+        vocabulary = get_vocabulary(name)
+    elif wordings is None or not Path(name).is_file():
+        raise InvalidInput(f"There are no wordings '{name}'; there are those of {', '.join(SPLITS)}, or a TOML file.")
+    else:
+        vocabulary = replace(get_vocabulary(split), questions=read_questions(Path(name)))
+        name = f"{split} with {Path(name).name}"
     return [
-        _draw_example(Maker(random.Random(f"evidence {seed} {split} {index}"), pool, vocabulary), split, index)
+        _draw_example(Maker(random.Random(f"evidence {seed} {name} {index}"), pool, vocabulary), split, index)
         for index in range(count)
     ]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections import Counter
 from functools import cache
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ from mm.data.language.evidence.evidence_set import MAKERS, draw_evidence_set
 from mm.data.language.evidence.examples import EvidenceExample
 from mm.data.language.evidence.follow_ups import MAX_ROUNDS
 from mm.data.language.sources import SourcePool
-from mm.data.language.wording import SPLITS, get_vocabulary
+from mm.data.language.wording import SPLITS, get_vocabulary, read_questions
 from mm.errors import InvalidInput
 from tests.data.language.made_captions import make_images, make_pool
 
@@ -189,6 +191,42 @@ def test_make_words_right_moment_has_the_topic_in_the_right_kind_of_words(kind: 
     having = [moment.id for moment in draft.moments if re.search(rf"\b{topic}\b", moment.get_text(wanted))]
     assert tuple(having) == draft.right
     assert any(moment.get_text(wanted) for moment in draft.moments), "there are other words of the kind"
+
+
+def test_draw_evidence_set_with_wordings_of_another_split_keeps_its_sources() -> None:
+    examples = draw_evidence_set(make_pool("dev"), "dev", 24, 0, wordings="test")
+    known = {source.id for source in make_pool("dev").sources}
+    for example in examples:
+        assert example.split == "dev"
+        assert example.template in get_vocabulary("test").questions[example.kind.rpartition("/")[2]]
+        assert {moment.source for moment in example.moments} <= known
+
+
+def test_draw_evidence_set_with_wordings_of_a_file_uses_them(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    wordings = {kind: f"now, please: {texts[0]}" for kind, texts in get_vocabulary("dev").questions.items()}
+    file.write_text("".join(f"{kind} = [{json.dumps(text)}]\n" for kind, text in wordings.items()), encoding="utf-8")
+    for example in draw_evidence_set(make_pool("dev"), "dev", 24, 0, wordings=str(file)):
+        assert example.template == wordings[example.kind.rpartition("/")[2]]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("when = 1", "these differ"),
+        ("when = [", "no TOML"),
+        ("NAMES\nwhen = []", "at least one text"),
+        ("NAMES\nwhen = ['a {', 'b']", "slots of 'a {'"),
+        ("NAMES\nwhen = ['where is {item}']", "slots of 'where is {item}'"),
+    ],
+)
+def test_read_questions_of_an_unusable_file_names_the_cause(tmp_path: Path, text: str, match: str) -> None:
+    questions = get_vocabulary("dev").questions
+    names = "\n".join(f"{kind} = {json.dumps(list(texts))}" for kind, texts in questions.items() if kind != "when")
+    file = tmp_path / "mine.toml"
+    file.write_text(text.replace("NAMES", names), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=match):
+        read_questions(file)
 
 
 def test_draw_evidence_set_of_an_unknown_split_or_unusable_captions_raises_invalid_input() -> None:

@@ -1,0 +1,21 @@
+"""The function that performs a task, for each kind of job that has tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from indexes.catalog.records import JobRow, TaskRow
+    from mm.schemas import JobKind
+    from workers.context import WorkerContext
+
+CheckLease = Callable[[], None]
+"""Raises `Interrupted` when the work on a task must end. Called between its steps."""
+TaskHandler = Callable[["WorkerContext", "JobRow", "TaskRow", CheckLease], bool]
+"""Performs a task, stores its result and ends it in one transaction of the catalog.
+
+Returns False if its lease was lost, and nothing stored. Repeating it gives the same result.
+"""
+
+HANDLERS: Mapping[JobKind, TaskHandler] = {}
