@@ -21,7 +21,12 @@ from mm.files import write_atomic
 from mm.inspection.bank.patch_bank import PatchBank
 from mm.inspection.features.framing import Framing
 from mm.inspection.inspector import FittedInspector
+from mm.inspection.logical.inspector import LogicalInspector
+from mm.inspection.logical.stored import restore_logical, store_logical
+from mm.inspection.modes import AnyInspector
 from mm.inspection.settings import FitSettings
+from mm.inspection.template.inspector import TemplateInspector
+from mm.inspection.template.stored import restore_template, store_template
 from mm.inspection.thresholds.conformal import Calibration
 from mm.models.inputs import require_image
 
@@ -33,16 +38,32 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.generic]
 
 SUFFIX = ".inspector"
-FORMAT = 1
-"""Version of the format; increase it when files of before cannot be read as they are."""
+FORMAT, MODES_FORMAT = 1, 2
+"""Version of the format; increase it when files of before cannot be read as they are. Inspectors of
+templates and of named regions have the second one, which earlier versions refuse."""
+TYPE = "type"
+"""Entry with the mode of the inspector; files without it are of patches."""
 METADATA = "inspector"
 REFERENCE = "reference"
 """Name of the tensor of the reference image, which only inspectors with registration have."""
 TENSORS = ("vectors", "folds", "scores", "score_groups", "score_folds")
 
 
-def write_inspector(inspector: FittedInspector, path: Path) -> None:
+def write_inspector(inspector: AnyInspector, path: Path) -> None:
     """Write an inspector. A crash leaves the previous file or the new one. Raises `OSError`."""
+    if isinstance(inspector, TemplateInspector):
+        (stored, tensors), number = store_template(inspector), MODES_FORMAT
+    elif isinstance(inspector, LogicalInspector):
+        (stored, tensors), number = store_logical(inspector), MODES_FORMAT
+    else:
+        (stored, tensors), number = _store(inspector), FORMAT
+    header = {"format": number, TYPE: inspector.mode, "name": inspector.name, "version": inspector.version, **stored}
+    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    write_atomic(path, bytes(save(contiguous, {METADATA: json.dumps(header)})))
+
+
+def _store(inspector: FittedInspector) -> tuple[dict[str, object], dict[str, Array]]:
+    """Settings of an inspector of patches as JSON values, and arrays by name."""
     calibration = inspector.calibration
     arrays = (
         inspector.bank.vectors_BC,
@@ -51,23 +72,20 @@ def write_inspector(inspector: FittedInspector, path: Path) -> None:
         calibration.group_N.astype(np.int32),
         calibration.fold_N.astype(np.int32),
     )
-    stored = {
-        "format": FORMAT,
-        "name": inspector.name,
-        "version": inspector.version,
+    stored: dict[str, object] = {
         "settings": asdict(inspector.settings),
         # JSON has no infinity.
         "region_threshold": inspector.region_threshold if np.isfinite(inspector.region_threshold) else None,
         "backbone_digest": inspector.backbone_digest,
         "group_folds": dict(inspector.group_folds),
     }
-    tensors = {name: np.ascontiguousarray(array) for name, array in zip(TENSORS, arrays, strict=True)}
+    tensors: dict[str, Array] = dict(zip(TENSORS, arrays, strict=True))
     if inspector.reference_HWC is not None:
-        tensors[REFERENCE] = np.ascontiguousarray(inspector.reference_HWC)
-    write_atomic(path, bytes(save(tensors, {METADATA: json.dumps(stored)})))
+        tensors[REFERENCE] = inspector.reference_HWC
+    return stored, tensors
 
 
-def read_inspector(path: Path, load_backbone: Callable[[str], Backbone]) -> FittedInspector:
+def read_inspector(path: Path, load_backbone: Callable[[str], Backbone]) -> AnyInspector:
     """Read an inspector; `load_backbone` returns the backbone of a name.
 
     Raises `Corrupt` when the file is missing or no inspector, `UnsupportedVersion` when a later
@@ -78,9 +96,18 @@ def read_inspector(path: Path, load_backbone: Callable[[str], Backbone]) -> Fitt
         with safe_open(path, "np") as file:
             stored = json.loads((file.metadata() or {})[METADATA])
             number = int(stored["format"])
-            if number != FORMAT:
-                raise UnsupportedVersion(f"{path.name} has the inspector format {number}; this version reads format {FORMAT}.")
+            if not FORMAT <= number <= MODES_FORMAT:
+                raise UnsupportedVersion(
+                    f"{path.name} has the inspector format {number}; this version reads formats {FORMAT} to {MODES_FORMAT}."
+                )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        mode = stored.get(TYPE, FittedInspector.mode)
+        if mode == TemplateInspector.mode:
+            return restore_template(stored, tensors)
+        if mode == LogicalInspector.mode:
+            return restore_logical(stored, tensors, load_backbone)
+        if mode != FittedInspector.mode:
+            raise UnsupportedVersion(f"{path.name} is an inspector of the type '{mode}', which this version does not have.")
         return _build(stored, tensors, load_backbone)
     except (OSError, SafetensorError, InvalidInput, KeyError, TypeError, ValueError) as error:
         raise Corrupt(f"{path} is no inspector: {error}.") from error

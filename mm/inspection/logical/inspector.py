@@ -5,7 +5,6 @@ Names of arrays end in their axes: H height, W width, C channels, F folds.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,6 +22,7 @@ from mm.inspection.logical.settings import LogicalSettings
 from mm.inspection.registration.register import Registration, register
 from mm.inspection.scoring.regions import describe_region
 from mm.inspection.thresholds.conformal import Calibration
+from mm.inspection.thresholds.statement import count_needed_groups
 from mm.inspection.types import Inspection, Mask, Region, Threshold, Verdict
 from mm.media.types import RGB
 from mm.models.inputs import require_image
@@ -179,9 +179,8 @@ class LogicalInspector:
         notes = []
         groups, rate = self.calibration.num_groups, self.settings.rate
         if self.banks and self.calibration.smallest_rate > rate:
-            needed = math.ceil(1 / rate - 1e-9) - 1
             notes.append(
-                f"{groups} held-out groups of good images do not allow a false-alarm rate of {rate:.1%}, which needs {needed}: "
+                f"{groups} held-out groups of good images do not allow a false-alarm rate of {rate:.1%}, which needs {count_needed_groups(rate)}: "
                 "a region that differs more than in all of them is undecided."
             )
         if self.match_limits:

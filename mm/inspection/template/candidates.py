@@ -70,6 +70,6 @@ def _join(extent_HW: Mask, start_HW: Mask, change: Change, settings: TemplateSet
             continue
         mask_hw = labels_HW[window] == label
         num_outside = int((start_HW[window] & mask_hw).sum())
-        if num_outside >= settings.min_area_px:
+        if num_outside >= settings.smallest_area_px:
             candidates.append(Candidate(window[1].start, window[0].start, mask_hw, change, num_outside))
     return candidates

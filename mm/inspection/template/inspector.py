@@ -5,7 +5,6 @@ Names of arrays end in their axes: H height, W width, C channels, h and w of a w
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Literal
@@ -19,9 +18,10 @@ from mm.inspection.template.alignment import Placement, place_equal, place_in_te
 from mm.inspection.template.board import Board, find_level
 from mm.inspection.template.candidates import Candidate, find_candidates
 from mm.inspection.template.settings import TemplateSettings
-from mm.inspection.template.topology import name_defect
-from mm.inspection.template.verifier import load_verifier
+from mm.inspection.template.topology import count_contacts, name_defect
+from mm.inspection.template.verifier import load_verifier, measure_features
 from mm.inspection.thresholds.conformal import Calibration
+from mm.inspection.thresholds.statement import describe_threshold
 from mm.inspection.types import Inspection, Mask, Region, Threshold, Verdict
 from mm.media.types import RGB
 from mm.models.inputs import require_image
@@ -64,12 +64,14 @@ class TemplateInspector:
         promised.
         """
         threshold = self.calibration.compute_threshold(self.settings.rate)
-        return threshold if threshold.is_reachable else replace(threshold, score=self.min_score, interval=(0.0, 1.0))
+        if threshold.is_reachable:
+            return replace(threshold, has_tolerance=True)
+        return replace(threshold, score=self.min_score, has_tolerance=True)
 
     @property
     def min_score(self) -> float:
         """Score from which a difference is a defect, whatever the rate."""
-        return MIN_PROBABILITY if self.settings.conductor else float(self.settings.min_area_px)
+        return MIN_PROBABILITY if self.settings.conductor else float(self.settings.smallest_area_px)
 
     def with_rate(self, rate: float) -> TemplateInspector:
         """The same inspector for another rate of false alarms. Raises `InvalidInput`."""
@@ -102,14 +104,30 @@ class TemplateInspector:
         if self.settings.conductor is None:
             found = [Difference(each, each.change, float(each.num_outside)) for each in candidates]
         else:
-            template_HWC = placement.sample(select_channels(self.template_HWC, self.settings))
-            board = Board.of(compared_HWC, template_HWC, inside_HW, self._level, self.settings.conductor)
-            probabilities = load_verifier().verify(candidates, board)
+            board = self.separate_copper(compared_HWC, inside_HW, placement)
+            contacts = [count_contacts(each, board) for each in candidates]
+            probability_N = load_verifier().verify(measure_features(candidates, contacts, board)).tolist()
             found = [
-                Difference(each, name_defect(each, board), probability)
-                for each, probability in zip(candidates, probabilities, strict=True)
+                Difference(each, name_defect(board.is_added(each), count), probability)
+                for each, count, probability in zip(candidates, contacts, probability_N, strict=True)
             ]
         return tuple(sorted((each for each in found if each.score >= self.min_score), key=lambda each: -each.score))
+
+    def list_candidates(self, image_HWC: RGB) -> tuple[tuple[Candidate, ...], Board] | None:
+        """Candidates of a board before they are verified; None where it cannot be aligned."""
+        placement, _ = self._place(image_HWC)
+        if placement is None:
+            return None
+        grey_HWC, inside_HW = select_channels(image_HWC, self.settings), placement.is_inside_HW
+        low_HWC, high_HWC = (placement.sample(limit_HWC) for limit_HWC in self.limits)
+        candidates = find_candidates(grey_HWC, low_HWC, high_HWC, inside_HW, self.settings)
+        return candidates, self.separate_copper(grey_HWC, inside_HW, placement)
+
+    def separate_copper(self, image_HWC: RGB, inside_HW: Mask, placement: Placement) -> Board:
+        """Copper of a grey image (H, W, 1) and of the template. Only for boards."""
+        assert self.settings.conductor is not None
+        template_HWC = placement.sample(select_channels(self.template_HWC, self.settings))
+        return Board.of(image_HWC, template_HWC, inside_HW, self._level, self.settings.conductor)
 
     @cached_property
     def _level(self) -> int:
@@ -143,12 +161,7 @@ class TemplateInspector:
     def _describe_limits(self) -> tuple[str, ...]:
         if self.threshold.is_reachable:
             return ()
-        needed, groups = math.ceil(1 / self.settings.rate - 1e-9) - 1, self.calibration.num_groups
-        held_out = f"{groups} held-out groups of good images" if groups else "One group of good images"
-        return (
-            f"No rate of false alarms is promised: {held_out} do not allow {self.settings.rate:.1%}, which needs {needed}. "
-            "The verdict rests on the tolerance band alone.",
-        )
+        return (describe_threshold(self.threshold),)
 
 
 def select_channels(image_HWC: RGB, settings: TemplateSettings) -> RGB:

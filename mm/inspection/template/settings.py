@@ -9,6 +9,8 @@ from mm.errors import InvalidInput
 
 Conductor = Literal["dark", "light"]
 
+BOARD_AREA_PX, PRINT_AREA_PX = 2, 9
+
 
 @dataclass(frozen=True, slots=True)
 class TemplateSettings:
@@ -23,8 +25,11 @@ class TemplateSettings:
     """Distance, in pixels, by which an edge may lie elsewhere than in every good image."""
     contrast: int = 64
     """Grey values by which a pixel must leave the tolerance band to differ, 1 to 254."""
-    min_area_px: int = 3
-    """Smallest number of connected differing pixels that is a candidate."""
+    min_area_px: int | None = None
+    """Smallest number of pixels outside the band that is a candidate.
+
+    None: 2 on boards, where candidates are verified, and 9 on prints.
+    """
     join_px: float = 8.0
     """Differing pixels closer than this are one candidate."""
     has_registration: bool = True
@@ -40,7 +45,14 @@ class TemplateSettings:
             raise InvalidInput(f"The tolerance is from 0 to 32 pixels, not {self.tolerance_px:g}.")
         if not 1 <= self.contrast <= 254:
             raise InvalidInput(f"The contrast of a difference is from 1 to 254 grey values, not {self.contrast}.")
-        if self.min_area_px < 1 or not 0 <= self.join_px <= 256:
+        if self.smallest_area_px < 1 or not 0 <= self.join_px <= 256:
             raise InvalidInput("A candidate has at least 1 pixel, and joins differences of at most 256 pixels.")
         if not 0 < self.rate < 1:
             raise InvalidInput(f"The rate of false alarms is between 0 and 1, not {self.rate:g}.")
+
+    @property
+    def smallest_area_px(self) -> int:
+        """Smallest number of pixels outside the band that is a candidate."""
+        if self.min_area_px is not None:
+            return self.min_area_px
+        return PRINT_AREA_PX if self.conductor is None else BOARD_AREA_PX
