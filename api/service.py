@@ -53,6 +53,7 @@ class Service:
     """Reads the files of queries, in child processes other than those of `reader`."""
     reader: MediaReader
     """Reads uploads."""
+    dispatcher: Dispatcher
     chat_models: ChatModels
     forecasts: Forecasts
     thumbnails: Thumbnails
@@ -104,6 +105,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             spaces=spaces,
             query_reader=query_reader,
             reader=reader,
+            dispatcher=dispatcher,
             chat_models=chat_models,
             forecasts=Forecasts(store.catalog, settings.chunk_seconds),
             thumbnails=thumbnails,

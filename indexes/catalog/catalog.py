@@ -5,6 +5,9 @@ from __future__ import annotations
 from indexes.catalog.audit import AuditRows
 from indexes.catalog.captions import CaptionRows
 from indexes.catalog.evidence import EvidenceRows
+from indexes.catalog.inspection.examples import ExampleRows
+from indexes.catalog.inspection.inspectors import InspectorRows
+from indexes.catalog.inspection.versions import VersionRows
 from indexes.catalog.items import ItemRows
 from indexes.catalog.listing import ListingRows
 from indexes.catalog.queue.chunks import ChunkRows
@@ -33,6 +36,9 @@ class Catalog(
     JobRows,
     ChunkRows,
     TaskRows,
+    InspectorRows,
+    ExampleRows,
+    VersionRows,
     SchedulingRows,
     ForecastRows,
     ReindexRows,

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from workers.inspection.fit import fit_version
+
 if TYPE_CHECKING:
     from indexes.catalog.records import JobRow, TaskRow
     from mm.schemas import JobKind
     from workers.context import WorkerContext
+    from workers.tasks.lease import CheckLease
 
-CheckLease = Callable[[], None]
-"""Raises `Interrupted` when the work on a task must end. Called between its steps."""
-TaskHandler = Callable[["WorkerContext", "JobRow", "TaskRow", CheckLease], bool]
+TaskHandler = Callable[["WorkerContext", "JobRow", "TaskRow", "CheckLease"], bool]
 """Performs a task, stores its result and ends it in one transaction of the catalog.
 
 Returns False if its lease was lost, and nothing stored. Repeating it gives the same result.
 """
 
-HANDLERS: Mapping[JobKind, TaskHandler] = {}
+HANDLERS: Mapping[JobKind, TaskHandler] = {"fit": fit_version}

@@ -23,6 +23,8 @@ MAX_HEARTBEAT_SECONDS = 3.0
 
 
 ExtendLease = Callable[[int, str, float], bool]
+CheckLease = Callable[[], None]
+"""Raises `Interrupted` when the work must end. Called between its steps."""
 
 
 class Interrupted(Exception):

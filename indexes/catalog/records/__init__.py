@@ -3,6 +3,7 @@
 Media times are seconds from the start of the item.
 """
 
+from indexes.catalog.records.inspection import ExampleRow, InspectorRow, VersionRow
 from indexes.catalog.records.items import BrowseFilters, Counts, ItemFilters, ItemRow, NewItem
 from indexes.catalog.records.jobs import (
     CaptionScene,
@@ -40,6 +41,8 @@ __all__ = [
     "ChunkRow",
     "Counts",
     "EvidenceRow",
+    "ExampleRow",
+    "InspectorRow",
     "ItemFilters",
     "ItemRow",
     "JobEventRow",
@@ -60,6 +63,7 @@ __all__ = [
     "ReindexRow",
     "TaskRow",
     "UnreadSegment",
+    "VersionRow",
     "WorkHistogram",
     "WorkUnit",
 ]

@@ -9,7 +9,8 @@ import click
 
 from mm.cli.render import print_rows
 from mm.embedded.terminal import clean
-from mm.schemas import InspectionRecord, InspectionVerdict, MeasuredValue
+from mm.inspection.report.parts import format_value
+from mm.schemas import InspectionRecord, InspectionVerdict
 
 VERDICTS: tuple[InspectionVerdict, ...] = ("pass", "fail", "undecided")
 COLUMNS = ("verdict", "p", "score", "image", "time", "regions", "largest region")
@@ -31,13 +32,6 @@ def count_verdicts(records: Sequence[InspectionRecord]) -> dict[InspectionVerdic
     """Number of records of each verdict, zeros included."""
     counts = Counter(record.verdict for record in records)
     return {verdict: counts[verdict] for verdict in VERDICTS}
-
-
-def format_value(measured: MeasuredValue) -> str:
-    """As `Measured.__str__`, for instance `0.312 ± 0.010 mm (k = 2)`."""
-    from mm.metrology import Measured
-
-    return str(Measured(measured.value, measured.expanded, measured.unit, {}, measured.k))
 
 
 def describe_regions(record: InspectionRecord) -> str:

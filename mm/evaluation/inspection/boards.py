@@ -52,8 +52,8 @@ def evaluate_deep_pcb(
             Measure("mean average precision, lowest and highest kind", Interval(float(np.mean(values)), min(values), max(values)))
         )
     num_layouts, num_defects = len({row.board for row in rows}), int(count_N5[:, 1].sum())
-    of = f"DeepPCB, {len(rows)} boards of {num_layouts} layouts with {num_defects} defects of {split}{f', {method}' if method else ''}"
-    return Report(of, tuple(measures))
+    of = f"DeepPCB, {len(rows)} boards of {num_layouts} layouts with {num_defects} defects of {split}"
+    return Report(f"{of}, {method}" if method else of, tuple(measures))
 
 
 def _measure_shares(counts_5: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -38,7 +38,7 @@ def list_matches(image_HWC: RGB, example_HWC: RGB, region_HW: Mask, limit: int) 
     centre_rows = np.arange(correlation_HW.shape[0]) + top + height // 2
     centre_columns = np.arange(correlation_HW.shape[1]) + left + width // 2
     correlation_HW[~region_HW[np.ix_(centre_rows, centre_columns)]] = -2
-    matches = []
+    matches: list[tuple[float, int, int]] = []
     reach = max(int(height * OVERLAP), 1), max(int(width * OVERLAP), 1)
     while len(matches) < limit:
         row, column = np.unravel_index(int(correlation_HW.argmax()), correlation_HW.shape)
@@ -72,7 +72,7 @@ def fit_limit(matches: Sequence[Sequence[tuple[float, int, int]]], count: int, n
         strongest_other = max([strongest_other, *(value for value, _, _ in found[count : count + 1])])
     if weakest - strongest_other < MIN_GAP:
         raise InvalidInput(
-            f"In the region {name} the {count} copies cannot be told from other places: the weakest copy correlates "
+            f"In the region {name} the {count} copies cannot be separated from other places: the weakest copy correlates "
             f"{weakest:.2f} with the example, another place {strongest_other:.2f}. Mark another example or another region."
         )
     return (weakest + strongest_other) / 2

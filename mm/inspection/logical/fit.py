@@ -13,7 +13,7 @@ from mm.inspection.features.backbone import Backbone
 from mm.inspection.good_pixels import MIN_CONTRAST, ReadImage, read_good_image
 from mm.inspection.logical.counting import fit_limit, list_matches
 from mm.inspection.logical.inspector import LogicalInspector, cut_example
-from mm.inspection.logical.presence import RegionBank, extract_region
+from mm.inspection.logical.presence import RegionBank, RegionPatches, choose_step, extract_region
 from mm.inspection.logical.regions import NamedRegion, check_regions
 from mm.inspection.logical.settings import LogicalSettings
 from mm.inspection.registration.register import register
@@ -22,7 +22,7 @@ from mm.inspection.thresholds.folds import assign_folds
 from mm.inspection.types import GoodImage
 from mm.media.types import RGB
 from mm.models.inputs import require_image
-from mm.numerics import Float32, Float64
+from mm.numerics import Float64
 
 OnProgress = Callable[[str], None]
 
@@ -53,8 +53,8 @@ def fit_logical(
     reference_HWC = aligned[0]
     for region in regions:
         region.require_inside((reference_HWC.shape[0], reference_HWC.shape[1]))
-    vectors: dict[str, list[Float32]] = {region.name: [] for region in compared}
-    copies: dict[str, list[Float32]] = {region.name: [] for region in compared}
+    own: dict[str, list[RegionPatches]] = {region.name: [] for region in compared}
+    copies: dict[str, list[list[RegionPatches]]] = {region.name: [] for region in compared}
     matches: dict[str, list[list[tuple[float, int, int]]]] = {region.name: [] for region in regions if region.count}
     for index in range(len(images)):
         aligned_HWC = reference_HWC if not index else _read(images, index, settings, read_image, reference_HWC)
@@ -63,12 +63,12 @@ def fit_logical(
                 example_HWC, inside_HW = cut_example(reference_HWC, region), region.draw(_size(reference_HWC))
                 matches[region.name].append(list_matches(aligned_HWC, example_HWC, inside_HW, region.count + 1))
             elif backbone is not None:
-                own_NC, augmented_NC = _extract(aligned_HWC, region, backbone, settings)
-                vectors[region.name].append(own_NC)
-                copies[region.name].append(augmented_NC)
+                augmented = _extract(aligned_HWC, region, backbone, settings)
+                own[region.name].append(augmented[0])
+                copies[region.name].append(augmented)
         on_progress(f"regions of {index + 1} of {len(images)} images")
     fold_N = assign_folds([image.group for image in images], settings.seed)
-    banks, calibration = _calibrate(vectors, copies, images, fold_N, settings)
+    banks, calibration = _calibrate(own, copies, images, fold_N, settings)
     limits = {region.name: fit_limit(matches[region.name], region.count, region.name) for region in regions if region.count}
     used = backbone if compared else None
     digest = used.digest if used is not None else None
@@ -96,20 +96,15 @@ def _read(
     return registration.align(image_HWC, _size(reference_HWC))
 
 
-def _extract(
-    aligned_HWC: RGB, region: NamedRegion, backbone: Backbone, settings: LogicalSettings
-) -> tuple[Float32, Float32]:
-    """Vectors (N, C) of a region, and those of it and its darker and lighter copies."""
-    own_NC = extract_region(aligned_HWC, region, backbone, settings.longest)
-    lit = [
-        np.clip(np.rint(aligned_HWC * np.float32(gain)), 0, 255).astype(np.uint8) for gain in settings.brightness
-    ]
-    return own_NC, np.concatenate([own_NC, *(extract_region(copy, region, backbone, settings.longest) for copy in lit)])
+def _extract(aligned_HWC: RGB, region: NamedRegion, backbone: Backbone, settings: LogicalSettings) -> list[RegionPatches]:
+    """Patches of a region, and those of its darker and lighter copies."""
+    lit = [np.clip(np.rint(aligned_HWC * np.float32(gain)), 0, 255).astype(np.uint8) for gain in settings.brightness]
+    return [extract_region(copy_HWC, region, backbone, settings.longest) for copy_HWC in (aligned_HWC, *lit)]
 
 
 def _calibrate(
-    vectors: dict[str, list[Float32]],
-    copies: dict[str, list[Float32]],
+    own: dict[str, list[RegionPatches]],
+    copies: dict[str, list[list[RegionPatches]]],
     images: Sequence[GoodImage],
     fold_N: Folds,
     settings: LogicalSettings,
@@ -119,14 +114,15 @@ def _calibrate(
     banks: dict[str, RegionBank] = {}
     largest_N: Float64 = np.zeros(len(images))
     for name, augmented in copies.items():
-        bank = _fill_bank(augmented, fold_N, max(1, settings.bank_size // num_folds), settings.seed)
-        unscaled = RegionBank(bank, 1.0)
+        step = choose_step(own[name])
+        bank = _fill_bank(augmented, step, fold_N, max(1, settings.bank_size // num_folds), settings.seed)
+        unscaled = RegionBank(bank, step, 1.0)
         if num_folds == 1:
             banks[name] = unscaled
             continue
-        score_N = np.array([unscaled.score(own_NC)[fold] for own_NC, fold in zip(vectors[name], fold_N, strict=True)])
+        score_N = np.array([unscaled.score(patches)[fold] for patches, fold in zip(own[name], fold_N, strict=True)])
         scale = max(float(np.median(score_N)), 1e-6)  # images that are equal have a distance of 0
-        banks[name] = RegionBank(bank, scale)
+        banks[name] = RegionBank(bank, step, scale)
         largest_N = np.maximum(largest_N, score_N / scale)
     if num_folds == 1 or not banks:
         return banks, Calibration(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -134,11 +130,12 @@ def _calibrate(
     return banks, Calibration(largest_N, group_N, fold_N)
 
 
-def _fill_bank(augmented: list[Float32], fold_N: Folds, per_fold: int, seed: int) -> PatchBank:
+def _fill_bank(augmented: list[list[RegionPatches]], step: float, fold_N: Folds, per_fold: int, seed: int) -> PatchBank:
     """The coreset of each fold, chosen without the others so that it does not depend on them."""
     parts, folds = [], []
     for fold in range(int(fold_N.max()) + 1):
-        pool_NC = np.concatenate([vectors for vectors, own in zip(augmented, fold_N, strict=True) if own == fold])
+        pool = [patches for image, own_fold in zip(augmented, fold_N, strict=True) if own_fold == fold for patches in image]
+        pool_NC = np.concatenate([patches.join(step) for patches in pool])
         chosen_KC = pool_NC[select_coreset(pool_NC, per_fold, seed + fold)].astype(np.float16)
         parts.append(chosen_KC)
         folds.append(np.full(len(chosen_KC), fold, np.int64))

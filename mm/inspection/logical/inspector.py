@@ -26,7 +26,7 @@ from mm.inspection.thresholds.statement import count_needed_groups
 from mm.inspection.types import Inspection, Mask, Region, Threshold, Verdict
 from mm.media.types import RGB
 from mm.models.inputs import require_image
-from mm.numerics import Float32, Float64
+from mm.numerics import Float64
 
 MIN_VISIBLE = 0.95
 """Share of a region that an image must show for a statement about it."""
@@ -140,14 +140,14 @@ class LogicalInspector:
 
     def _compare(self, aligned_HWC: RGB, region: NamedRegion) -> RegionResult:
         assert self.backbone is not None  # a region of presence is never fitted without one
-        vectors_NC = extract_region(aligned_HWC, region, self.backbone, self.settings.longest)
-        score_F = self.banks[region.name].score(vectors_NC)
+        patches = extract_region(aligned_HWC, region, self.backbone, self.settings.longest)
+        score_F = self.banks[region.name].score(patches)
         p_value = self.calibration.compute_p_value(score_F)
         verdict = self._decide(p_value)
         return RegionResult(region, verdict, f"missing: {region.name}" if verdict == "fail" else None, score_F, p_value)
 
     def _count(self, aligned_HWC: RGB, region: NamedRegion) -> RegionResult:
-        assert region.count is not None and region.example is not None
+        assert region.count is not None
         example_HWC = cut_example(self.reference_HWC, region)
         matches = list_matches(aligned_HWC, example_HWC, region.draw(self._size), region.count + EXTRA_MATCHES)
         count = sum(correlation >= self.match_limits[region.name] for correlation, _, _ in matches)
@@ -180,7 +180,8 @@ class LogicalInspector:
         groups, rate = self.calibration.num_groups, self.settings.rate
         if self.banks and self.calibration.smallest_rate > rate:
             notes.append(
-                f"{groups} held-out groups of good images do not allow a false-alarm rate of {rate:.1%}, which needs {count_needed_groups(rate)}: "
+                f"{groups} held-out groups of good images do not allow a false-alarm rate of {rate:.1%}, which needs "
+                f"{count_needed_groups(rate)}: "
                 "a region that differs more than in all of them is undecided."
             )
         if self.match_limits:
@@ -213,7 +214,9 @@ def _move_mask(mask_HW: Mask, registration: Registration | None, size: tuple[int
 
 def _align_mask(mask_HW: Mask, image_HWC: RGB, registration: Registration | None, size: tuple[int, int]) -> Mask:
     if mask_HW.shape != image_HWC.shape[:2] or mask_HW.dtype != np.bool_ or not mask_HW.any():
-        raise InvalidInput(f"The region of interest must be bool {image_HWC.shape[:2]} and not empty, not {mask_HW.dtype} {mask_HW.shape}.")
+        raise InvalidInput(
+            f"The region of interest must be bool {image_HWC.shape[:2]} and not empty, not {mask_HW.dtype} {mask_HW.shape}."
+        )
     if registration is None:
         return mask_HW
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP

@@ -53,7 +53,7 @@ class NamedRegion:
         return mask_HW > 0
 
     def require_inside(self, size: tuple[int, int]) -> None:
-        """Raise `InvalidInput` unless region and example lie in an image of this (height, width)."""
+        """Raise `InvalidInput` unless region and example lie in an image of (height, width)."""
         height, width = size
         corners = np.array(self.polygon)
         if (corners < -0.5).any() or (corners > np.array([width, height]) - 0.5).any():

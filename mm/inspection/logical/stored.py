@@ -41,6 +41,7 @@ def store_logical(inspector: LogicalInspector) -> tuple[dict[str, object], dict[
         "settings": asdict(inspector.settings),
         "regions": [asdict(region) for region in inspector.regions],
         "scales": {name: bank.scale for name, bank in inspector.banks.items()},
+        "steps": {name: bank.step for name, bank in inspector.banks.items()},
         "match_limits": dict(inspector.match_limits),
         "backbone_digest": inspector.backbone_digest,
     }
@@ -62,7 +63,7 @@ def restore_logical(
         region.require_inside((reference_HWC.shape[0], reference_HWC.shape[1]))
         if region.count is None:
             bank = PatchBank(tensors[f"vectors.{index}"].astype(np.float16), tensors[f"folds.{index}"].astype(np.int64))
-            banks[region.name] = RegionBank(bank, float(stored["scales"][region.name]))
+            banks[region.name] = RegionBank(bank, float(stored["steps"][region.name]), float(stored["scales"][region.name]))
     score_N = tensors[SCORES].astype(np.float64)
     calibration = Calibration(score_N, tensors[GROUPS].astype(np.int64), tensors[FOLDS].astype(np.int64))
     _check(banks, calibration)

@@ -1,9 +1,10 @@
 """Finds small shifts that differ from place to place, as those of a warped or stretched board.
 
 Lucas and Kanade 1981, "An iterative image registration technique with an application to stereo
-vision", with a Gaussian window that is much larger than a defect, and weights that decrease with
-the difference (iteratively reweighted least squares), so that a defect moves nothing. Where there
-is no texture the shift is 0. Names of arrays end in their axes: H height, W width, 2 x and y.
+vision", with a Gaussian window that is much larger than a defect, and weights (iteratively
+reweighted least squares) that decrease with the difference, and where only one of the images has
+edges: a defect, or a label that one of them lacks, moves nothing. Where there is no texture the
+shift is 0. Names of arrays end in their axes: H height, W width, 2 x and y.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ BLUR, WINDOW = 1.5, 10.0
 ITERATIONS = 4
 OUTLIER = 0.25
 """Difference, as a share of full scale, at which the weight of a pixel is one half."""
+NEAR, NO_EDGES = 4.0, 1e-4
+"""Standard deviation of the window in which both have edges, and squared gradients without any."""
 RIDGE = 2e-4
 """Added to the squared gradients: shifts without texture stay at 0."""
 MAX_SHIFT = 4.0
@@ -46,7 +49,7 @@ def find_shifts(image_HW: Grey, reference_HW: Grey) -> Float32:
     for _ in range(ITERATIONS):
         places = columns_hw + shifts_hw2[..., 0], rows_hw + shifts_hw2[..., 1]
         moved_hw = cv2.remap(reference_hw, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        shifts_hw2 += _solve(image_hw - moved_hw, np.asarray(moved_hw, np.float32))
+        shifts_hw2 += _solve(image_hw, np.asarray(moved_hw, np.float32))
         shifts_hw2 = np.clip(shifts_hw2, -MAX_SHIFT, MAX_SHIFT)
     scale = np.array([width / size[0], height / size[1]], np.float32)
     return np.asarray(cv2.resize(shifts_hw2, (width, height), interpolation=cv2.INTER_LINEAR) * scale, np.float32)
@@ -57,12 +60,23 @@ def _reduce(grey_HW: Grey, size: tuple[int, int]) -> Grey:
     return np.asarray(cv2.GaussianBlur(smaller_hw, (0, 0), BLUR), np.float32)
 
 
-def _solve(difference_hw: Grey, moved_hw: Grey) -> Float32:
+def _solve(image_hw: Grey, moved_hw: Grey) -> Float32:
     """One step (h, w, 2) of the least squares of every window."""
-    slope_x, slope_y = (cv2.Sobel(moved_hw, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
-    weight_hw = 1 / (1 + np.square(difference_hw / np.float32(OUTLIER)))
+    difference_hw = image_hw - moved_hw
+    slope_x, slope_y = _measure_slopes(moved_hw)
+    edges_hw, moved_edges_hw = (
+        cv2.GaussianBlur(x * x + y * y, (0, 0), NEAR) + NO_EDGES for x, y in (_measure_slopes(image_hw), (slope_x, slope_y))
+    )
+    weight_hw = np.minimum(edges_hw, moved_edges_hw) / np.maximum(edges_hw, moved_edges_hw)
+    weight_hw /= 1 + np.square(difference_hw / np.float32(OUTLIER))
     products = (slope_x * slope_x, slope_x * slope_y, slope_y * slope_y, slope_x * difference_hw, slope_y * difference_hw)
     xx, xy, yy, x_d, y_d = (cv2.GaussianBlur(weight_hw * product, (0, 0), WINDOW) for product in products)
     xx, yy = xx + RIDGE, yy + RIDGE
     determinant = xx * yy - xy * xy
     return np.stack([(yy * x_d - xy * y_d) / determinant, (xx * y_d - xy * x_d) / determinant], -1).astype(np.float32)
+
+
+def _measure_slopes(grey_hw: Grey) -> tuple[Grey, Grey]:
+    """Gradient in x and in y, for each pixel."""
+    x_hw, y_hw = (cv2.Sobel(grey_hw, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+    return np.asarray(x_hw, np.float32), np.asarray(y_hw, np.float32)

@@ -62,7 +62,9 @@ def _place(image_HWC: RGB, other_HWC: RGB, matrix_23: Float32) -> Placement:
     height, width = image_HWC.shape[:2]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved_HWC = cv2.warpAffine(other_HWC, matrix_23, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    image_HW, moved_HW = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(np.float32) for each in (image_HWC, np.asarray(moved_HWC)))
+    image_HW, moved_HW = (
+        cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(np.float32) for each in (image_HWC, np.asarray(moved_HWC))
+    )
     rows_HW, columns_HW = np.mgrid[:height, :width].astype(np.float32)
     shifted_HW2 = np.stack([columns_HW, rows_HW], -1) + find_shifts(image_HW, moved_HW)
     place_HW2 = cv2.transform(shifted_HW2, matrix_23.astype(np.float32))

@@ -60,11 +60,11 @@ class _Extreme:
         return self._first_HWC
 
     def leave_out(self, group: int) -> RGB:
-        return np.where(self._group_HWC == group, self._other_HWC, self._first_HWC)
+        return np.asarray(np.where(self._group_HWC == group, self._other_HWC, self._first_HWC), np.uint8)
 
 
 def leave_out_reference(images: Sequence[RGB], groups: Sequence[int], group: int) -> tuple[RGB, RGB]:
-    """Reference implementation of `BandBuilder.leave_out`: all images of the other groups at once."""
+    """Reference implementation of `BandBuilder.leave_out`: images of other groups."""
     others = np.stack([image for image, other in zip(images, groups, strict=True) if other != group])
     return others.min(0), others.max(0)
 
@@ -81,7 +81,7 @@ def make_disc(radius_px: float) -> RGB:
     """Mask (K, K) of the pixels whose centres are within a radius of the middle one."""
     reach = int(radius_px)
     rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    return (rows * rows + columns * columns <= radius_px * radius_px + 1e-9).astype(np.uint8)
+    return np.asarray(rows * rows + columns * columns <= radius_px * radius_px + 1e-9, np.uint8)
 
 
 def measure_excess(image_HWC: RGB, low_HWC: RGB, high_HWC: RGB) -> Float32:
@@ -96,4 +96,4 @@ def measure_excess(image_HWC: RGB, low_HWC: RGB, high_HWC: RGB) -> Float32:
         np.asarray(cv2.subtract(*pair)).reshape(image_HWC.shape).max(2).astype(np.float32)
         for pair in ((low_HWC, image_HWC), (image_HWC, high_HWC))
     )
-    return np.where(below_HW > above_HW, -below_HW, above_HW)
+    return np.asarray(np.where(below_HW > above_HW, -below_HW, above_HW), np.float32)

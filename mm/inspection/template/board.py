@@ -65,6 +65,13 @@ class Window:
 
 
 def find_level(grey_HWC: RGB) -> int:
-    """The grey value that separates the two classes of an image (H, W, 1) best (Otsu 1979)."""
-    level, _ = cv2.threshold(grey_HWC[..., 0], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return int(level)
+    """The grey value halfway between the two classes of an image (H, W, 1), after Otsu 1979.
+
+    The threshold of that method itself may be the darkest value of an image of two values.
+    """
+    grey_HW = grey_HWC[..., 0]
+    threshold, _ = cv2.threshold(grey_HW, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    is_light_HW = grey_HW > threshold
+    if is_light_HW.all() or not is_light_HW.any():
+        return int(threshold)
+    return int((float(grey_HW[is_light_HW].mean()) + float(grey_HW[~is_light_HW].mean())) / 2)

@@ -143,7 +143,9 @@ class TemplateInspector:
             )
         if image_HWC.shape != self.template_HWC.shape:
             sizes = [f"{each.shape[1]} x {each.shape[0]}" for each in (image_HWC, self.template_HWC)]
-            raise InvalidInput(f"The image has {sizes[0]} pixels, the template {sizes[1]}; without registration both must be equal.")
+            raise InvalidInput(
+                f"The image has {sizes[0]} pixels, the template {sizes[1]}; without registration both must be equal."
+            )
         return place_equal(image_HWC), ""
 
     def _decide(self, p_value: float, has_defects: bool) -> Verdict:
@@ -166,7 +168,9 @@ class TemplateInspector:
 
 def select_channels(image_HWC: RGB, settings: TemplateSettings) -> RGB:
     """What is compared: grey values (H, W, 1) of boards, all channels of prints."""
-    return image_HWC if settings.conductor is None else np.asarray(cv2.cvtColor(image_HWC, cv2.COLOR_RGB2GRAY), np.uint8)[..., None]
+    return (
+        image_HWC if settings.conductor is None else np.asarray(cv2.cvtColor(image_HWC, cv2.COLOR_RGB2GRAY), np.uint8)[..., None]
+    )
 
 
 def _check_mask(mask_HW: Mask | None, image_HWC: RGB) -> Mask:

@@ -14,7 +14,7 @@ BOARD_AREA_PX, PRINT_AREA_PX = 2, 9
 
 @dataclass(frozen=True, slots=True)
 class TemplateSettings:
-    """Options of `fit_template`; the defaults are those of a board of about 50 pixels a millimetre."""
+    """Options of `fit_template`; the defaults are for boards of about 50 pixels a millimetre."""
 
     conductor: Conductor | None = None
     """Whether copper is dark or light: defects are then named and verified as those of boards.

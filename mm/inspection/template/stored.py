@@ -17,15 +17,15 @@ from mm.models.inputs import require_image
 Array = npt.NDArray[np.generic]
 
 TEMPLATE, LOW, HIGH = "template", "low", "high"
-SCORES, GROUPS = "scores", "score_groups"
+SCORES, GROUPS, FOLDS = "scores", "score_groups", "score_folds"
 
 
 def store_template(inspector: TemplateInspector) -> tuple[dict[str, object], dict[str, Array]]:
     """Settings as JSON values, and arrays by name."""
     calibration = inspector.calibration
-    arrays = {
+    arrays: dict[str, Array] = {
         TEMPLATE: inspector.template_HWC, LOW: inspector.limits[0], HIGH: inspector.limits[1],
-        SCORES: calibration.score_N, GROUPS: calibration.group_N.astype(np.int32),
+        SCORES: calibration.score_N, GROUPS: calibration.group_N.astype(np.int32), FOLDS: calibration.fold_N.astype(np.int32),
     }  # fmt: skip
     return {"settings": asdict(inspector.settings)}, arrays
 

@@ -1,4 +1,4 @@
-"""Tells defects of boards from edges that lie a little elsewhere: a logistic model of few features.
+"""Separates defects of boards from shifted edges: a logistic model of few features.
 
 Its coefficients are in `verifier.json`, with a card that says on which boards they were fitted
 (`mm train boards`). Names of arrays end in their axes: N candidates, F features, h and w of a

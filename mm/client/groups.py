@@ -1,0 +1,54 @@
+"""Methods of both clients that are grouped by what they work on: `client.inspectors.fit`."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from mm.client.flows import inspectors as inspector_flows
+from mm.client.steps import AsyncDriver, Driver, Flow
+from mm.client.verbs import Verb
+
+T = TypeVar("T")
+
+
+class ClientGroup(Driver):
+    """Methods that run on the connections of a blocking client."""
+
+    def __init__(self, client: Driver) -> None:
+        self._client = client
+
+    def run(self, flow: Flow[T]) -> T:
+        return self._client.run(flow)
+
+
+class AsyncClientGroup(AsyncDriver):
+    """Methods that run on the connections of an asyncio client."""
+
+    def __init__(self, client: AsyncDriver) -> None:
+        self._client = client
+
+    async def run(self, flow: Flow[T]) -> T:
+        return await self._client.run(flow)
+
+
+class InspectorVerbs:
+    """Inspectors, as `client.inspectors`."""
+
+    create = Verb(inspector_flows.create)
+    list = Verb(inspector_flows.list_all)
+    get = Verb(inspector_flows.get)
+    delete = Verb(inspector_flows.delete)
+    add_examples = Verb(inspector_flows.add_examples)
+    examples = Verb(inspector_flows.examples)
+    remove_example = Verb(inspector_flows.remove_example)
+    fit = Verb(inspector_flows.fit)
+    versions = Verb(inspector_flows.versions)
+    make_current = Verb(inspector_flows.make_current)
+
+
+class Inspectors(InspectorVerbs, ClientGroup):
+    """Inspectors of a blocking client."""
+
+
+class AsyncInspectors(InspectorVerbs, AsyncClientGroup):
+    """Inspectors of an asyncio client."""
