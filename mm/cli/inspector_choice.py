@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mm.inspection.features.backbone import Backbone
-    from mm.inspection.modes import AnyInspector
+    from mm.inspection.inspector_file import AnyInspector
     from mm.settings import Settings
 
 

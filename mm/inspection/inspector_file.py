@@ -20,10 +20,10 @@ from mm.errors import Corrupt, InvalidInput, UnsupportedVersion
 from mm.files import write_atomic
 from mm.inspection.bank.patch_bank import PatchBank
 from mm.inspection.features.framing import Framing
+from mm.inspection.head.tensors import pack_head, unpack_head
 from mm.inspection.inspector import FittedInspector
 from mm.inspection.logical.inspector import LogicalInspector
 from mm.inspection.logical.stored import restore_logical, store_logical
-from mm.inspection.modes import AnyInspector
 from mm.inspection.settings import FitSettings
 from mm.inspection.template.inspector import TemplateInspector
 from mm.inspection.template.stored import restore_template, store_template
@@ -38,26 +38,33 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.generic]
 
 SUFFIX = ".inspector"
-FORMAT, MODES_FORMAT = 1, 2
-"""Version of the format; increase it when files of before cannot be read as they are. Inspectors of
-templates and of named regions have the second one, which earlier versions refuse."""
+FORMAT, LATER_FORMAT = 1, 2
+"""Versions of the format: of an inspector of patches that was fitted, and of every other one.
+
+Both are read. Versions of the service that know format 1 only must refuse the other: they have no
+templates and named regions, and without its head the scores of a taught inspector mean nothing.
+"""
 TYPE = "type"
 """Entry with the mode of the inspector; files without it are of patches."""
 METADATA = "inspector"
+AnyInspector = FittedInspector | TemplateInspector | LogicalInspector
+"""Inspectors that have files: of the modes `patches`, `template` and `logical`."""
 REFERENCE = "reference"
 """Name of the tensor of the reference image, which only inspectors with registration have."""
+SETTINGS_BEFORE: dict[str, object] = {"has_exposure_correction": False, "has_relative_distances": False}
+"""Settings of files that do not name them: the inspector was fitted without."""
 TENSORS = ("vectors", "folds", "scores", "score_groups", "score_folds")
 
 
 def write_inspector(inspector: AnyInspector, path: Path) -> None:
     """Write an inspector. A crash leaves the previous file or the new one. Raises `OSError`."""
     if isinstance(inspector, TemplateInspector):
-        (stored, tensors), number = store_template(inspector), MODES_FORMAT
+        stored, tensors = store_template(inspector)
     elif isinstance(inspector, LogicalInspector):
-        (stored, tensors), number = store_logical(inspector), MODES_FORMAT
+        stored, tensors = store_logical(inspector)
     else:
-        (stored, tensors), number = _store(inspector), FORMAT
-    header = {"format": number, TYPE: inspector.mode, "name": inspector.name, "version": inspector.version, **stored}
+        stored, tensors = _store(inspector)
+    header = {"format": LATER_FORMAT, TYPE: inspector.mode, "name": inspector.name, "version": inspector.version, **stored}
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     write_atomic(path, bytes(save(contiguous, {METADATA: json.dumps(header)})))
 
@@ -72,7 +79,9 @@ def _store(inspector: FittedInspector) -> tuple[dict[str, object], dict[str, Arr
         calibration.group_N.astype(np.int32),
         calibration.fold_N.astype(np.int32),
     )
+    is_taught = inspector.head is not None or inspector.comparison is not None
     stored: dict[str, object] = {
+        "format": LATER_FORMAT if is_taught else FORMAT,
         "settings": asdict(inspector.settings),
         # JSON has no infinity.
         "region_threshold": inspector.region_threshold if np.isfinite(inspector.region_threshold) else None,
@@ -80,6 +89,11 @@ def _store(inspector: FittedInspector) -> tuple[dict[str, object], dict[str, Arr
         "group_folds": dict(inspector.group_folds),
     }
     tensors: dict[str, Array] = dict(zip(TENSORS, arrays, strict=True))
+    if is_taught:
+        stored |= {"marked_folds": dict(inspector.marked_folds), "comparison": inspector.comparison, "head": None}
+    if inspector.head is not None:
+        head_tensors, stored["head"] = pack_head(inspector.head)
+        tensors |= head_tensors
     if inspector.reference_HWC is not None:
         tensors[REFERENCE] = inspector.reference_HWC
     return stored, tensors
@@ -96,9 +110,9 @@ def read_inspector(path: Path, load_backbone: Callable[[str], Backbone]) -> AnyI
         with safe_open(path, "np") as file:
             stored = json.loads((file.metadata() or {})[METADATA])
             number = int(stored["format"])
-            if not FORMAT <= number <= MODES_FORMAT:
+            if number not in (FORMAT, LATER_FORMAT):
                 raise UnsupportedVersion(
-                    f"{path.name} has the inspector format {number}; this version reads formats {FORMAT} to {MODES_FORMAT}."
+                    f"{path.name} has the inspector format {number}; this version reads formats {FORMAT} and {LATER_FORMAT}."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         mode = stored.get(TYPE, FittedInspector.mode)
@@ -135,12 +149,15 @@ def _build(stored: dict[str, Any], tensors: dict[str, Array], load_backbone: Cal
         backbone_digest=str(stored["backbone_digest"]),
         group_folds=group_folds,
         reference_HWC=reference_HWC,
+        head=unpack_head(tensors, stored["head"]) if stored.get("head") is not None else None,
+        marked_folds={str(group): int(fold) for group, fold in stored.get("marked_folds", {}).items()},
+        comparison=None if stored.get("comparison") is None else str(stored["comparison"]),
     )
 
 
 def _parse_settings(stored: dict[str, object]) -> FitSettings:
     """The settings from their JSON object. Raises `TypeError` for unknown or missing names."""
-    values = dict(stored)
+    values = {**SETTINGS_BEFORE, **stored}
     framing = values.pop("framing")
     brightness = values.pop("brightness")
     if not isinstance(framing, dict) or not isinstance(brightness, list):
@@ -157,3 +174,16 @@ def _check_arrays(bank: PatchBank, calibration: Calibration, group_folds: dict[s
         raise ValueError("a score or a group belongs to a fold that the bank does not have")
     if not np.isfinite(bank.vectors_BC).all() or not np.isfinite(calibration.score_N).all():
         raise ValueError("it holds numbers that are not finite")
+
+
+def require_patches(inspector: AnyInspector) -> FittedInspector:
+    """The inspector if it is one of patches, which alone can be taught by marks.
+
+    Raises `InvalidInput` for another mode.
+    """
+    if not isinstance(inspector, FittedInspector):
+        raise InvalidInput(
+            f"The inspector {inspector.name} is of the type '{inspector.mode}'; this needs one of the type 'patches'. "
+            "Fit another one with that mode."
+        )
+    return inspector

@@ -20,9 +20,8 @@ from mm.errors import Conflict, Corrupt, InvalidInput, NotFound
 from mm.files import TEMPORARY, hash_file, write_atomic
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.inspector import FittedInspector
-from mm.inspection.inspector_file import SUFFIX, read_inspector, write_inspector
+from mm.inspection.inspector_file import SUFFIX, AnyInspector, read_inspector, write_inspector
 from mm.inspection.logical.inspector import LogicalInspector
-from mm.inspection.modes import AnyInspector
 from mm.inspection.template.inspector import TemplateInspector
 
 FOLDER, CURRENT = "inspectors", "current"

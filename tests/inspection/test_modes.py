@@ -12,9 +12,8 @@ from safetensors.numpy import load_file, save_file
 
 from mm.errors import Corrupt, InvalidInput, UnsupportedVersion
 from mm.inspection.fit import fit_inspector
-from mm.inspection.inspector_file import METADATA, read_inspector, write_inspector
+from mm.inspection.inspector_file import METADATA, AnyInspector, read_inspector, require_patches, write_inspector
 from mm.inspection.logical.fit import fit_logical
-from mm.inspection.modes import AnyInspector, require_patches
 from mm.inspection.settings import FitSettings
 from mm.inspection.store import InspectorStore
 from mm.inspection.summary import read_summary

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mm.inspection.features.backbone import Backbone
-    from mm.inspection.modes import AnyInspector
+    from mm.inspection.inspector_file import AnyInspector
     from mm.settings import Settings
 
 LOADED_INSPECTORS = 4

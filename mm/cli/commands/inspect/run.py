@@ -13,7 +13,7 @@ from mm.cli import options
 
 if TYPE_CHECKING:
     from mm.cli.inspection.running import NamedScale
-    from mm.inspection.modes import AnyInspector
+    from mm.inspection.inspector_file import AnyInspector
     from mm.inspection.runs import RunInfo
     from mm.schemas import InspectionRecord
     from mm.settings import Settings
