@@ -12,6 +12,8 @@ from fastapi import Depends, Request
 from api.forecasts import Forecasts
 from api.library import Library
 from api.limits.coalesced_call import CoalescedCall
+from api.lines.lines import Lines
+from api.lines.supervisor import LineSupervisor
 from api.metrics import Metrics
 from api.readiness import ReadinessChecks
 from api.search.scratch import scratch_folder
@@ -59,6 +61,7 @@ class Service:
     thumbnails: Thumbnails
     ingest: Ingest
     library: Library
+    lines: Lines
     recognizer: SpeechRecognizer
     """Recognizes spoken questions."""
     readiness: CoalescedCall[list[Check]]
@@ -111,6 +114,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             thumbnails=thumbnails,
             ingest=Ingest(store, dispatcher, reader, metrics),
             library=Library(store, dispatcher, thumbnails),
+            lines=Lines(settings, store, stack.enter_context(LineSupervisor(settings))),
             recognizer=stack.enter_context(SpeechRecognizer()),
             readiness=stack.enter_context(closing(CoalescedCall(checks.run))),
             scratch=stack.enter_context(scratch_folder(settings.root)),
