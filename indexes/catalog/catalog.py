@@ -9,6 +9,7 @@ from indexes.catalog.inspection.examples import ExampleRows
 from indexes.catalog.inspection.inspectors import InspectorRows
 from indexes.catalog.inspection.versions import VersionRows
 from indexes.catalog.items import ItemRows
+from indexes.catalog.lesions import LesionRows
 from indexes.catalog.listing import ListingRows
 from indexes.catalog.queue.chunks import ChunkRows
 from indexes.catalog.queue.forecast import ForecastRows
@@ -39,6 +40,7 @@ class Catalog(
     InspectorRows,
     ExampleRows,
     VersionRows,
+    LesionRows,
     SchedulingRows,
     ForecastRows,
     ReindexRows,
