@@ -16,6 +16,7 @@ import numpy as np
 
 from mm.errors import SpaceMismatch
 from mm.inspection.bank.patch_bank import BankSearch, PatchBank, leave_out_each_fold
+from mm.inspection.bank.relative import RelativeSearch
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.framing import count_patches, extract_tiles
 from mm.inspection.scoring.regions import find_regions
@@ -59,8 +60,12 @@ class FittedInspector:
         return self.calibration.compute_threshold(self.settings.rate)
 
     @cached_property
-    def _search(self) -> BankSearch:
+    def _plain_search(self) -> BankSearch:
         return BankSearch(self.bank)
+
+    @cached_property
+    def _relative_search(self) -> RelativeSearch:
+        return RelativeSearch(self.bank)
 
     def with_rate(self, rate: float) -> FittedInspector:
         """The same inspector for another rate of false alarms. Raises `InvalidInput`."""
@@ -70,7 +75,7 @@ class FittedInspector:
         """As `Inspector.inspect`."""
         view = create_view(image_HWC, self.settings, self.reference_HWC)
         inside_hw = view.select_patches(mask_HW)
-        outside_hwF = leave_out_each_fold(self.measure_distances(view.pixels_HWC))
+        outside_hwF = self.measure_distances(view.pixels_HWC)
         score_F = mean_of_largest(outside_hwF[inside_hw], self.settings.share)
         p_value = self.calibration.compute_p_value(score_F)
         notes = [*self._describe_limits(), *self._describe_registration(view)]
@@ -82,12 +87,29 @@ class FittedInspector:
         return Inspection(float(score_F.mean()), p_value, verdict, heat_HW, regions, self.name, self.version, tuple(notes))
 
     def measure_distances(self, scaled_HWC: RGB) -> Float32:
-        """Distances (h, w, F) of the patches of a scaled image from each fold of the bank."""
+        """Distances (h, w, F) of the patches of a scaled image from the bank without each fold.
+
+        They are relative ones if the settings say so (`mm.inspection.bank.relative`).
+        """
         distances_hwF = np.empty((*count_patches(*scaled_HWC.shape[:2]), self.bank.num_folds), np.float32)
         for rows, columns, vectors_hwC in extract_tiles(self.backbone, scaled_HWC):
-            found_NF = self._search.search(vectors_hwC.reshape(-1, vectors_hwC.shape[-1]))
+            vectors_NC = vectors_hwC.reshape(-1, vectors_hwC.shape[-1])
+            if self.settings.has_relative_distances:
+                found_NF = self._relative_search.search(vectors_NC)
+            else:
+                found_NF = leave_out_each_fold(self._plain_search.search(vectors_NC))
             distances_hwF[rows, columns] = found_NF.reshape(*vectors_hwC.shape[:2], -1)
         return distances_hwF
+
+    def measure_both_distances(self, scaled_HWC: RGB) -> tuple[Float32, Float32]:
+        """As `measure_distances`, plain and relative ones, whatever the settings say."""
+        size = (*count_patches(*scaled_HWC.shape[:2]), self.bank.num_folds)
+        both = np.empty(size, np.float32), np.empty(size, np.float32)
+        for rows, columns, vectors_hwC in extract_tiles(self.backbone, scaled_HWC):
+            found = self._relative_search.search_both(vectors_hwC.reshape(-1, vectors_hwC.shape[-1]))
+            for distances_hwF, found_NF in zip(both, found, strict=True):
+                distances_hwF[rows, columns] = found_NF.reshape(*vectors_hwC.shape[:2], -1)
+        return both
 
     def _decide(self, p_value: float, view: View) -> Verdict:
         """Compare a p-value with the requested rate.

@@ -38,6 +38,8 @@ FORMAT = 1
 METADATA = "inspector"
 REFERENCE = "reference"
 """Name of the tensor of the reference image, which only inspectors with registration have."""
+SETTINGS_BEFORE: dict[str, object] = {"has_exposure_correction": False, "has_relative_distances": False}
+"""Settings of files that do not name them: the inspector was fitted without."""
 TENSORS = ("vectors", "folds", "scores", "score_groups", "score_folds")
 
 
@@ -113,7 +115,7 @@ def _build(stored: dict[str, Any], tensors: dict[str, Array], load_backbone: Cal
 
 def _parse_settings(stored: dict[str, object]) -> FitSettings:
     """The settings from their JSON object. Raises `TypeError` for unknown or missing names."""
-    values = dict(stored)
+    values = {**SETTINGS_BEFORE, **stored}
     framing = values.pop("framing")
     brightness = values.pop("brightness")
     if not isinstance(framing, dict) or not isinstance(brightness, list):

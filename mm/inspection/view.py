@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from mm.errors import InvalidInput
+from mm.inspection.features.exposure import correct_exposure
 from mm.inspection.features.framing import count_patches, cover_patches
 from mm.inspection.registration.register import Registration, register
 from mm.inspection.scoring.heat_map import build_heat_map
@@ -81,6 +82,8 @@ def create_view(image_HWC: RGB, settings: FitSettings, reference_HWC: RGB | None
     """
     require_image(image_HWC)
     scaled_HWC = settings.framing.scale(image_HWC)
+    if settings.has_exposure_correction:
+        scaled_HWC = correct_exposure(scaled_HWC)
     if reference_HWC is None:
         return View(scaled_HWC, _size(image_HWC), _size(scaled_HWC))
     registration = register(scaled_HWC, reference_HWC)

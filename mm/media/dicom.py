@@ -54,8 +54,8 @@ class UltrasoundRegion:
     @property
     def mm_per_px(self) -> tuple[float, float] | None:
         """Millimetres of a pixel in x and y; None unless the file states them in centimetres."""
-        has_scale = self.units_x == self.units_y == CENTIMETRES and self.delta_x > 0 and self.delta_y > 0
-        return (10 * self.delta_x, 10 * self.delta_y) if has_scale else None
+        has_scale = self.units_x == self.units_y == CENTIMETRES and self.delta_x != 0 and self.delta_y != 0
+        return (10 * abs(self.delta_x), 10 * abs(self.delta_y)) if has_scale else None  # signs are directions
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,20 +27,25 @@ LENS_BLUR_PX = 0.5
 class DemoParts:
     """The rendered files."""
 
-    good: Path
-    new: Path
+    good: tuple[Path, ...]
+    new: tuple[Path, ...]
+    """Further good parts, and the scratched one."""
     scratched: Path
 
 
 def write_parts(folder: Path, seed: int = 0) -> DemoParts:
-    """Write the pictures `good/part-NN.png`, `new/part-NN.png` and `new/scratch.png`."""
-    parts = DemoParts(folder / "good", folder / "new", folder / "new" / "scratch.png")
-    for number in range(NUM_GOOD + NUM_NEW):
-        target = parts.good if number < NUM_GOOD else parts.new
-        _write(target / f"part-{number + 1:02}.png", render_part(np.random.default_rng((seed, number))))
+    """Write the pictures `good/part-NN.png`, `new/part-NN.png` and `new/scratch.png`.
+
+    Other files of the folder stay.
+    """
+    names = [f"{'good' if number < NUM_GOOD else 'new'}/part-{number + 1:02}.png" for number in range(NUM_GOOD + NUM_NEW)]
+    paths = [folder / name for name in names]
+    for number, path in enumerate(paths):
+        _write(path, render_part(np.random.default_rng((seed, number))))
+    scratched = folder / "new" / "scratch.png"
     random = np.random.default_rng((seed, NUM_GOOD + NUM_NEW))
-    _write(parts.scratched, render_part(random, create_defect("scratch", SCRATCH_MM, random)))
-    return parts
+    _write(scratched, render_part(random, create_defect("scratch", SCRATCH_MM, random)))
+    return DemoParts(tuple(paths[:NUM_GOOD]), (*paths[NUM_GOOD:], scratched), scratched)
 
 
 def render_part(random: np.random.Generator, scratch: Defect | None = None) -> Float64:

@@ -36,6 +36,11 @@ def make_slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._")[:SLUG_LENGTH] or "part"
 
 
+def make_name(record: InspectionRecord, number: int) -> str:
+    """The name of a file of a record without suffix: its number and the name of its image."""
+    return f"{number:05}-{make_slug(record.image.rsplit('/', 1)[-1].rsplit('.', 1)[0])}"
+
+
 def find_main_kind(record: InspectionRecord) -> str:
     """Kind of the region with the highest score; `anomaly` if none was determined."""
     return next((region.kind for region in record.regions if region.kind), ANOMALY)

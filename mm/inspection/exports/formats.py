@@ -9,10 +9,11 @@ from mm.inspection.exports.coco import export_coco
 from mm.inspection.exports.files import ExportedFile, OpenHeat, OpenImage
 from mm.inspection.exports.heat import export_heat_maps
 from mm.inspection.exports.mvtec import export_mvtec
+from mm.inspection.exports.overlay import export_overlays
 from mm.inspection.exports.table import export_table
 from mm.schemas import InspectionRecord
 
-FORMATS = ("coco", "csv", "mvtec", "png16")
+FORMATS = ("coco", "csv", "mvtec", "png16", "overlay")
 SINGLE_FILE = frozenset({"coco", "csv"})
 """Formats of one file; the others have one or more for each image."""
 
@@ -33,5 +34,7 @@ def export(
             yield from export_mvtec(records, open_image)
         case "png16":
             yield from export_heat_maps(records, open_heat)
+        case "overlay":
+            yield from export_overlays(records, open_image, open_heat)
         case _:
             raise InvalidInput(f"There is no export format {export_format!r}. Formats are: {', '.join(FORMATS)}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mm.inspection.exports.files import ExportedFile, OpenHeat, make_slug, write_csv
+from mm.inspection.exports.files import ExportedFile, OpenHeat, make_name, write_csv
 from mm.inspection.heat_maps import LEVELS, encode_heat_map
 from mm.schemas import InspectionRecord
 
@@ -20,7 +20,7 @@ def export_heat_maps(records: Sequence[InspectionRecord], open_heat: OpenHeat) -
     highest = max((float(open_heat(record).max()) for record in records), default=0.0)
     rows: list[list[object]] = []
     for number, record in enumerate(records):
-        name = f"heat/{number:05}-{make_slug(record.image.rsplit('/', 1)[-1].rsplit('.', 1)[0])}.png"
+        name = f"heat/{make_name(record, number)}.png"
         start = "" if record.start is None else record.start
         rows.append([name, record.image, start, record.verdict, record.p_value, record.score, highest / LEVELS or 1.0])
         yield ExportedFile(name, encode_heat_map(open_heat(record), highest or None))

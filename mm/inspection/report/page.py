@@ -8,10 +8,10 @@ from datetime import datetime
 from html import escape
 
 from mm.errors import MMError
+from mm.inspection.exports.drawing import draw_pair, shrink
 from mm.inspection.exports.files import OpenHeat, OpenImage
 from mm.inspection.report.charts import draw_scores
 from mm.inspection.report.outcomes import MarkVerdict, Outcomes, count_outcomes
-from mm.inspection.report.overlay import draw_pair, shrink
 from mm.inspection.report.parts import format_region, format_table, make_data_url
 from mm.inspection.report.style import STYLE
 from mm.media.types import RGB

@@ -6,14 +6,12 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-import cv2
 import numpy as np
 
+from mm.inspection.exports.drawing import encode_jpeg
 from mm.media.types import RGB
 from mm.metrology import Measured
 from mm.schemas import MeasuredValue, RegionRecord
-
-JPEG_QUALITY = 85
 
 
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -42,6 +40,5 @@ def format_value(measured: MeasuredValue) -> str:
 def make_data_url(content: RGB | bytes, media_type: str = "image/jpeg") -> str:
     """Bytes of a media type, or an image as JPEG, as an address that holds its data."""
     if isinstance(content, np.ndarray):
-        parameters = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        content = cv2.imencode(".jpg", np.ascontiguousarray(content[..., ::-1]), parameters)[1].tobytes()
+        content = encode_jpeg(content)
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

@@ -124,14 +124,20 @@ def test_heat_maps_have_one_step_for_all_images(records: list[InspectionRecord])
         assert np.allclose(decode_heat_map(files[row["file"]]), find_heat(record), atol=1e-4)
 
 
+def test_overlays_are_images_beside_their_heat_maps(records: list[InspectionRecord]) -> None:
+    files = run_export("overlay", records)
+    assert sorted(files) == ["overlay/00000-good.jpg", "overlay/00001-scratch.jpg", "overlay/00002-parts.jpg"]
+    assert cv2.imdecode(np.frombuffer(files["overlay/00001-scratch.jpg"], np.uint8), cv2.IMREAD_COLOR).shape == (96, 192, 3)
+
+
 def test_exports_without_records_are_valid_files() -> None:
     assert json.loads(run_export("coco", [])["coco.json"])["images"] == []
     assert run_export("csv", [])["regions.csv"].startswith(b"image,")
-    assert [len(run_export(name, [])) for name in FORMATS] == [1, 1, 1, 1]
+    assert [len(run_export(name, [])) for name in FORMATS] == [1, 1, 1, 1, 0]
 
 
 def test_export_of_another_format_is_refused(records: list[InspectionRecord]) -> None:
-    with pytest.raises(InvalidInput, match="coco, csv, mvtec, png16"):
+    with pytest.raises(InvalidInput, match="coco, csv, mvtec, png16, overlay"):
         run_export("xml", records)
 
 

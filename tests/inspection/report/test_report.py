@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mm.errors import NotFound
+from mm.inspection.exports.drawing import draw_overlay, draw_pair, shrink
 from mm.inspection.records import create_record, describe
 from mm.inspection.report.outcomes import Share, count_outcomes
-from mm.inspection.report.overlay import draw_overlay, draw_pair, shrink
 from mm.inspection.report.page import MAX_ROWS, Report, build_report
 from mm.inspection.scoring.regions import find_regions
 from mm.inspection.types import Inspection, Threshold, Verdict

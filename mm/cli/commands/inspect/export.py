@@ -9,18 +9,19 @@ import click
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--format", "export_format", type=click.Choice(["coco", "csv", "mvtec", "png16"]), required=True)
+@click.option("--format", "export_format", type=click.Choice(["coco", "csv", "mvtec", "png16", "overlay"]), required=True)
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="File, or new folder of mvtec and png16; without it a file is printed.",
+    help="File, or new folder for mvtec, png16 and overlay; without it a file is printed.",
 )
 def command(run: str, export_format: str, out: Path | None) -> None:
     """Export a run of `mm inspect run`: its id, or its folder.
 
     coco: regions as polygons and run lengths. csv: a row for each region with its sizes. mvtec:
-    folders of images and masks as in MVTec AD. png16: heat maps with one scale for all.
+    folders of images and masks as in MVTec AD. png16: heat maps with one scale for all. overlay:
+    images beside the same with heat in colours, to look at.
     """
     from mm.errors import Conflict, InvalidInput
     from mm.files import write_atomic
