@@ -13,7 +13,7 @@ import numpy as np
 
 from mm.errors import InvalidInput
 from mm.inspection.features.exposure import correct_exposure
-from mm.inspection.features.framing import count_patches, cover_patches
+from mm.inspection.features.framing import count_patches, cover_patches, share_patches
 from mm.inspection.registration.register import Registration, register
 from mm.inspection.scoring.heat_map import build_heat_map
 from mm.inspection.settings import FitSettings
@@ -53,6 +53,10 @@ class View:
             if not inside_hw.any():
                 raise InvalidInput("The region of interest covers no patch of the image: it is empty or too small.")
         return inside_hw
+
+    def share_patches(self, mask_HW: Mask) -> Float32:
+        """Share of each patch (h, w) that is in a mask of the image. Raises `InvalidInput`."""
+        return share_patches(self._align_mask(mask_HW), _size(self.pixels_HWC))
 
     def build_heat_map(self, distances_hw: Float32) -> Float32:
         """The heat map (H, W) of the image from the distances of the patches."""
