@@ -21,10 +21,10 @@ import numpy as np
 from mm.errors import Corrupt, InvalidInput, TooLarge
 from mm.generation.blocks import BlockManager
 from mm.generation.runner import build_batch
-from mm.generation.sampler import select_top
 from mm.generation.scheduler import Chunk
 from mm.generation.sequence import Sequence
 from mm.generation.text_stream import TextStream
+from mm.numerics import select_top
 
 if TYPE_CHECKING:
     from mm.generation.request import Request
@@ -197,13 +197,13 @@ class BeamSearch:
         row = 0
         for prompt in prompts:
             num_rows = sum(hypothesis.sequence is not None for hypothesis in prompt.hypotheses)
-            self._extend(prompt, _log_softmax(logits_BV[row : row + num_rows]))
+            self._extend(prompt, logits_BV[row : row + num_rows])
             row += num_rows
 
-    def _extend(self, prompt: _Prompt, logprobs_BV: Float64) -> None:
+    def _extend(self, prompt: _Prompt, logits_BV: Float32) -> None:
         """Replace the hypotheses by their best continuations."""
         parents, eos_token_ids = prompt.hypotheses, self._vocabulary.eos_token_ids
-        selected = _select(parents, logprobs_BV, self._width)
+        selected = _select(parents, logits_BV, self._width)
         last_use = {index: place for place, (_, index, token) in enumerate(selected) if token not in (None, *eos_token_ids)}
         for index, parent in enumerate(parents):
             if parent.sequence is not None and index not in last_use:
@@ -242,28 +242,33 @@ class BeamSearch:
         return BeamOutput(prompt.request.request_id, candidates)
 
 
-def _select(parents: list[_Hypothesis], logprobs_BV: Float64, width: int) -> list[tuple[float, int, int | None]]:
+def _select(parents: list[_Hypothesis], logits_BV: Float32, width: int) -> list[tuple[float, int, int | None]]:
     """The best continuations: total, index of the hypothesis, token; None for one that has ended.
 
     Of equal totals, the one of the earlier hypothesis and of the smaller token comes first.
     """
     candidates: list[tuple[float, int, int | None]] = []
-    rows = iter(logprobs_BV)
+    rows = zip(logits_BV, _log_normalizers(logits_BV).tolist(), strict=True)
     for index, parent in enumerate(parents):
         if parent.sequence is None:
             candidates.append((parent.logprob, index, None))
         else:
-            logprobs_V = next(rows)
-            candidates += [(parent.logprob + float(logprobs_V[token]), index, token) for token in select_top(logprobs_V, width)]
+            logits_V, normalizer = next(rows)
+            tokens = select_top(logits_V, width)
+            candidates += [(parent.logprob + float(logits_V[token]) - normalizer, index, token) for token in tokens]
     candidates.sort(key=lambda candidate: (-candidate[0], candidate[1], candidate[2] or 0))
     return candidates[:width]
 
 
-def _log_softmax(logits_BV: Float32) -> Float64:
-    """Raises `Corrupt` for a row whose maximum is not a number."""
-    highest = logits_BV.max(axis=1, keepdims=True, initial=-np.inf)
-    if not np.isfinite(highest).all():
+def _log_normalizers(logits_BV: Float32) -> Float64:
+    """The logarithm (B,) of the sum of the exponentials of each row, to about 1e-7.
+
+    Raises `Corrupt` for a row whose maximum is not a number.
+    """
+    highest_B = logits_BV.max(axis=1, initial=-np.inf)
+    if not np.isfinite(highest_B).all():
         raise Corrupt("The logits of the language model are not finite.")
-    shifted = logits_BV.astype(np.float64) - highest
-    logprobs: Float64 = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return logprobs
+    exponentials_BV = np.subtract(logits_BV, highest_B[:, None])
+    np.exp(exponentials_BV, out=exponentials_BV)
+    normalizers_B: Float64 = highest_B + np.log(exponentials_BV.sum(axis=1, dtype=np.float64))
+    return normalizers_B

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mm.generation.beam_search import BeamSearch
 from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS, Captioner, clean_caption
 from mm.generation.request import Request, SamplingParams
-from mm.generation.runners.builtin import make_runner
+from mm.generation.runners.onnx_runner import OnnxRunner
 from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.caption_prompt import CAPTION_REQUEST
 from mm.models.language.chat_template import Message, encode_chat
@@ -30,7 +30,12 @@ MAX_NUM_PROMPTS = 8
 BLOCK_SIZE = 1
 """A hypothesis that branches off computes no token again, so that all have one token in a step."""
 NUM_BLOCKS = 1920
-"""Of the key-value cache: 8 prompts of 80 tokens with 5 hypotheses of 32 tokens each, 265 MB."""
+"""Of the key-value cache: 8 prompts of 65 tokens with 5 hypotheses of 32 tokens each, 88 MB."""
+NUM_STARTING = 4
+"""Prompts that begin in a step while others are in progress, without that rows are copied again."""
+ROW_TOKENS = 96
+"""Of the contiguous copy of a hypothesis: a prompt of 65 tokens, and all tokens but the last one,
+which is not computed. All rows of a step then have one length, and are computed together."""
 
 
 def load_captioner(
@@ -73,6 +78,9 @@ def _make_search(settings: Settings, additions: Path | None, tokenizer: Language
     # Nothing else is to be done while captions are written, but searches go on: they keep half of
     # the cores.
     threads = settings.threads or max(1, count_usable_cores() // 2)
-    runner = make_runner(model, NUM_BLOCKS, BLOCK_SIZE, threads)
+    # A row for each hypothesis, and those of a few prompts that begin.
+    num_rows = MAX_NUM_PROMPTS * width + NUM_STARTING
+    lane_tokens = max(num_rows * ROW_TOKENS, 2 * NUM_BLOCKS * BLOCK_SIZE)
+    runner = OnnxRunner(model.load(threads), NUM_BLOCKS, BLOCK_SIZE, lane_tokens, ROW_TOKENS)
     vocabulary = make_vocabulary(tokenizer)
     return BeamSearch(runner, vocabulary, NUM_BLOCKS, BLOCK_SIZE, width=width, max_num_prompts=MAX_NUM_PROMPTS)

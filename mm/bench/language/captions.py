@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import count as count_from
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from mm.bench.meter import Meter
 from mm.generation.builtin_captioner import MAX_NUM_PROMPTS, load_captioner
@@ -57,8 +60,9 @@ def measure(settings: Settings, additions: Path, num_photos: int, num_alone: int
     """Caption decoded photos: `num_photos` queued ones, and `num_alone` one at a time.
 
     First as the library captions them, with the candidates of the search ranked by the image, then
-    without ranking for each width of the search. The photos are those of scikit-image, again and
-    again. Raises as `load_captioner`.
+    without ranking for each width of the search. The photos are crops of those of scikit-image,
+    each another one: the keys and values of an equal image would be in the cache. Raises as
+    `load_captioner`.
     """
     photos, space = load_sample_photos(), load_space("lite", settings)
     tower, ranking = space.image_maps, CaptionRanking(space.text, space.caption_heads)
@@ -77,7 +81,7 @@ def measure(settings: Settings, additions: Path, num_photos: int, num_alone: int
 def _measure_alone(name: str, captioner: ImageCaptioner, tower: ImageMapTower, photos: Sequence[RGB], count: int) -> Row:
     texts, latencies = [], []
     with Meter() as meter:
-        for photo in islice(cycle(photos), count):
+        for photo in islice(_crop(photos), count):
             started = time.perf_counter()
             texts.append(_caption_alone(captioner, tower, photo))
             latencies.append(time.perf_counter() - started)
@@ -86,7 +90,7 @@ def _measure_alone(name: str, captioner: ImageCaptioner, tower: ImageMapTower, p
 
 def _measure_queued(name: str, captioner: ImageCaptioner, tower: ImageMapTower, photos: Sequence[RGB], count: int) -> Row:
     with Meter() as meter:
-        texts = [caption.text for _, caption in captioner.caption(_encode(tower, islice(cycle(photos), count)))]
+        texts = [caption.text for _, caption in captioner.caption(_encode(tower, islice(_crop(photos), count)))]
     return Row(name, count, sum(map(bool, texts)), meter.seconds, meter.cpu, meter.peak)
 
 
@@ -98,3 +102,11 @@ def _caption_alone(captioner: ImageCaptioner, tower: ImageMapTower, photo: RGB) 
 def _encode(tower: ImageMapTower, photos: Iterator[RGB]) -> Iterator[ImageFeatures]:
     for photo in photos:
         yield tower.encode([photo])[0]
+
+
+def _crop(photos: Sequence[RGB]) -> Iterator[RGB]:
+    """All photos, then all without their first row and column, and so on."""
+    for number in count_from():
+        for photo in photos:
+            offset = number % (min(photo.shape[:2]) // 2)
+            yield np.ascontiguousarray(photo[offset:, offset:])

@@ -26,14 +26,6 @@ powers of two."""
 _MAX_NUM_SEQS, _MAX_NUM_BATCHED_TOKENS = 64, 256
 
 
-def make_runner(model: BuiltinModel, num_blocks: int, block_size: int, threads: int = 0) -> OnnxRunner:
-    """A runner over `num_blocks * block_size` tokens; `threads` 0 uses all cores.
-
-    Raises what `BuiltinModel.load` raises.
-    """
-    return OnnxRunner(model.load(threads or count_usable_cores()), num_blocks, block_size, COPIES * num_blocks * block_size)
-
-
 def plan_engine(config: LanguageConfig, cache_bytes: int) -> EngineConfig:
     """The sizes of an engine whose keys and values take at most `cache_bytes`, copies included.
 
