@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mm.generation.beam_search import BeamSearch
+from mm.generation.caption_search import make_search
 from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS, Captioner, clean_caption
 from mm.generation.request import Request, SamplingParams
 from mm.generation.runners.onnx_runner import OnnxRunner
@@ -23,19 +24,11 @@ from mm.runtimes.cpu_features import has_dot_products, read_cpu_flags
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mm.generation.beam.search import BeamSearch
     from mm.generation.caption_ranking import CaptionRanking
     from mm.settings import Settings
 
 MAX_NUM_PROMPTS = 8
-BLOCK_SIZE = 1
-"""A hypothesis that branches off computes no token again, so that all have one token in a step."""
-NUM_BLOCKS = 1920
-"""Of the key-value cache: 8 prompts of 65 tokens with 5 hypotheses of 32 tokens each, 88 MB."""
-NUM_STARTING = 4
-"""Prompts that begin in a step while others are in progress, without that rows are copied again."""
-ROW_TOKENS = 96
-"""Of the contiguous copy of a hypothesis: a prompt of 65 tokens, and all tokens but the last one,
-which is not computed. All rows of a step then have one length, and are computed together."""
 
 
 def load_captioner(
@@ -78,9 +71,4 @@ def _make_search(settings: Settings, additions: Path | None, tokenizer: Language
     # Nothing else is to be done while captions are written, but searches go on: they keep half of
     # the cores.
     threads = settings.threads or max(1, count_usable_cores() // 2)
-    # A row for each hypothesis, and those of a few prompts that begin.
-    num_rows = MAX_NUM_PROMPTS * width + NUM_STARTING
-    lane_tokens = max(num_rows * ROW_TOKENS, 2 * NUM_BLOCKS * BLOCK_SIZE)
-    runner = OnnxRunner(model.load(threads), NUM_BLOCKS, BLOCK_SIZE, lane_tokens, ROW_TOKENS)
-    vocabulary = make_vocabulary(tokenizer)
-    return BeamSearch(runner, vocabulary, NUM_BLOCKS, BLOCK_SIZE, width=width, max_num_prompts=MAX_NUM_PROMPTS)
+    return make_search(partial(OnnxRunner, model.load(threads)), make_vocabulary(tokenizer), width, MAX_NUM_PROMPTS)

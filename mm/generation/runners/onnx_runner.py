@@ -60,6 +60,12 @@ class OnnxRunner:
         """Tokens for which the lanes have room."""
         return sum(lane.num_rows * capacity for (_, capacity), lane in self._lanes.items())
 
+    def make_sibling(self, num_blocks: int, block_size: int, max_lane_tokens: int, min_capacity: int) -> OnnxRunner:
+        """A runner of the same decoder, and of the one that may replace it, with another cache."""
+        sibling = OnnxRunner(self.decoder, num_blocks, block_size, max_lane_tokens, min_capacity)
+        sibling._next = self._next
+        return sibling
+
     def replace_decoder(self, loading: Future[OnnxDecoder]) -> None:
         """Use another session of the same model from the first step on that begins after its load.
 

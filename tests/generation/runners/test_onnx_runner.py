@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mm.errors import Corrupt, InvalidInput
 from mm.generation import Engine, EngineConfig, Request, SamplingParams, Vocabulary
-from mm.generation.beam_search import BeamSearch
+from mm.generation.beam.search import BeamSearch
 from mm.generation.runners.onnx_runner import OnnxRunner
 from mm.generation.runners.paged_cache import PagedCache
 from mm.generation.runners.reference_runner import ReferenceRunner
