@@ -29,10 +29,10 @@ def judge_captions(service: Service, plan: CaptionPlan, captions: Sequence[Plann
     kept: list[Caption] = []
     num_hidden = plan.num_hidden
     with service.spaces.acquire() as served:
-        ranking = CaptionRanking(served.space.text, served.space.caption_heads)
         for entry, planned in zip(plan.entries, captions, strict=True):
             caption, logprob = planned.caption, planned.logprob
             if isinstance(entry, Uncaptioned) and planned.candidates:
+                ranking = CaptionRanking(served.space.text, served.space.caption_heads)
                 selected = ranking.select(planned.candidates, entry.image.vector_D)
                 caption, logprob = caption.model_copy(update={"text": selected.text}), selected.logprob
             if not caption.text:
