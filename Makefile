@@ -15,7 +15,7 @@ TESTS ?= tests
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-demo: $(BASE)  ## ingest real media, search, print a table, write demo/index.html
+demo: $(BASE)  ## ingest real media, search, inspect parts, print tables, write demo/
 	$(BIN)/python -m mm.cli.demo
 
 serve: $(BASE)  ## run the service and its web page in the foreground

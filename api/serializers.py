@@ -40,6 +40,7 @@ def serialize_item(row: ItemRow) -> Item:
 def serialize_job(row: JobRow, forecast: Forecast | None = None) -> Job:
     return Job(
         id=row.id,
+        kind=row.kind,
         item_id=row.item_id,
         state=row.state,
         progress=row.progress,

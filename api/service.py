@@ -12,6 +12,8 @@ from fastapi import Depends, Request
 from api.forecasts import Forecasts
 from api.library import Library
 from api.limits.coalesced_call import CoalescedCall
+from api.lines.lines import Lines
+from api.lines.supervisor import LineSupervisor
 from api.metrics import Metrics
 from api.readiness import ReadinessChecks
 from api.search.scratch import scratch_folder
@@ -53,11 +55,13 @@ class Service:
     """Reads the files of queries, in child processes other than those of `reader`."""
     reader: MediaReader
     """Reads uploads."""
+    dispatcher: Dispatcher
     chat_models: ChatModels
     forecasts: Forecasts
     thumbnails: Thumbnails
     ingest: Ingest
     library: Library
+    lines: Lines
     recognizer: SpeechRecognizer
     """Recognizes spoken questions."""
     readiness: CoalescedCall[list[Check]]
@@ -104,11 +108,13 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             spaces=spaces,
             query_reader=query_reader,
             reader=reader,
+            dispatcher=dispatcher,
             chat_models=chat_models,
             forecasts=Forecasts(store.catalog, settings.chunk_seconds),
             thumbnails=thumbnails,
             ingest=Ingest(store, dispatcher, reader, metrics),
             library=Library(store, dispatcher, thumbnails),
+            lines=Lines(settings, store, stack.enter_context(LineSupervisor(settings))),
             recognizer=stack.enter_context(SpeechRecognizer()),
             readiness=stack.enter_context(closing(CoalescedCall(checks.run))),
             scratch=stack.enter_context(scratch_folder(settings.root)),

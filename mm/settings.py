@@ -70,6 +70,8 @@ class Settings(BaseSettings):
         "`decord` reads only videos of formats for which it is exact.",
     )
 
+    lesion_weights: Path | None = Field(None, description="Weights of the lesion network; unset uses the shipped ones.")
+
     language: str = Field(
         "auto",
         description="Language model: `builtin`, a folder or GGUF file, or its name in `MM_HOME/models`; `auto` is the "
@@ -110,6 +112,8 @@ class Settings(BaseSettings):
     import_root: Path | None = Field(None, description="Folder from which the server may import files; unset disables imports.")
 
     max_waiting_jobs: int = Field(10_000, gt=0, description="Unfinished jobs at which new uploads are refused.")
+    max_examples: int = Field(5000, gt=0, description="Largest number of examples of an inspector.")
+    max_inspected: int = Field(10_000, gt=0, description="Largest number of items of one inspection.")
     caller_share: float = Field(
         0.25,
         gt=0,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from mm.bench.package_files import PackageFile
-from mm.cli.demo import video
+from mm.cli.demo import parts, video
 from mm.cli.demo.dataset import AUDIO, CLIPS, PHOTOS, QUERIES, RECORDINGS, SCENES, VIDEO
 from mm.cli.demo.ground_truth import ImageVariant, Recording, Scene, Target, VideoGroundTruth, build_ground_truth, is_match
 from mm.cli.demo.questions import QUESTIONS
@@ -141,6 +141,16 @@ def test_locate_of_a_missing_file_names_file_and_package() -> None:
         PackageFile("skimage", "none").locate()
 
 
+def test_rendered_parts_are_reproducible_and_only_one_is_scratched(tmp_path: Path) -> None:
+    first, second = (parts.write_parts(tmp_path / name) for name in ("first", "second"))
+    assert (len(first.good), len(first.new)) == (parts.NUM_GOOD, parts.NUM_NEW + 1)
+    files = [[path.read_bytes() for path in (*written.good, *written.new)] for written in (first, second)]
+    assert files[0] == files[1]
+    assert len(set(files[0])) == len(files[0])
+    brightest = [int(np.asarray(Image.open(path)).max()) for path in first.new]
+    assert brightest[-1] > max(brightest[:-1])
+
+
 @pytest.mark.timeout(SECONDS + 10)
 def test_demo_runs_with_every_result_correct(tmp_path: Path) -> None:
     done = subprocess.run(
@@ -149,6 +159,8 @@ def test_demo_runs_with_every_result_correct(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(QUERIES)} of {len(QUERIES)} results are correct" in done.stdout
     assert f"{len(QUESTIONS)} of {len(QUESTIONS)} answers are correct" in done.stdout
+    assert re.search(r"✓ scratch.png +fail +p = 0.048 +scratch of 1.\d+ ± 0.0\d+ mm \(k = 2\), rendered 1.2 mm", done.stdout)
+    assert "scratch.png" in (tmp_path / "demo" / "inspection" / "report.html").read_text()
     page = (tmp_path / "demo" / "index.html").read_text()
     for query in QUERIES:
         if query.text:

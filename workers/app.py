@@ -11,7 +11,7 @@ from workers.messaging.acknowledgements import patch_kombu_acknowledgements
 from workers.messaging.broker import create_broker
 from workers.messaging.messages import CAPTION, PING, READ, WORK
 from workers.tasks import read_text, write_captions
-from workers.tasks.work_unit import run_work_unit
+from workers.work_unit import run_work_unit
 
 if TYPE_CHECKING:
     from celery import Celery

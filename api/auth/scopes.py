@@ -22,6 +22,8 @@ IMPORT_PREFIX = "/v1/media/import"
 """Reads folders of the server."""
 SPACE_PREFIX = "/v1/space"
 """Its changes affect all items, and load weights from the disk of the server."""
+LINES_PREFIX = "/v1/lines"
+"""Its changes read folders of the server, and connect to cameras and webhooks in its network."""
 UPLOADS_PREFIX = "/v1/uploads"
 """HEAD interrupts another request that writes to the same upload."""
 ADMIN_PREFIXES = ("/v1/audit", "/v1/sessions")
@@ -35,7 +37,8 @@ def required_scope(method: str, path: str) -> Scope | None:
     """
     if path in PUBLIC_PATHS or path.startswith(PUBLIC_PREFIX):
         return None
-    if path.startswith((IMPORT_PREFIX, *ADMIN_PREFIXES)) or (path.startswith(SPACE_PREFIX) and method not in SAFE_METHODS):
+    is_change = method not in SAFE_METHODS
+    if path.startswith((IMPORT_PREFIX, *ADMIN_PREFIXES)) or (is_change and path.startswith((SPACE_PREFIX, LINES_PREFIX))):
         return "admin"
     if path.startswith(UPLOADS_PREFIX) and method != "OPTIONS":
         return "write"

@@ -14,7 +14,7 @@ from api.request_context import current_actor, get_client_id
 from api.serializers import serialize_event, serialize_job
 from api.service import Service, ServiceDep
 from mm.errors import Conflict, InvalidInput, NotFound
-from mm.schemas import FINAL_STATES, Job, JobEvent, JobList
+from mm.schemas import FINAL_STATES, Job, JobEvent, JobKind, JobList
 
 if TYPE_CHECKING:
     from indexes.catalog.queue.forecast import Forecast
@@ -26,9 +26,13 @@ EVENTS_PER_READ = 200
 
 
 @router.get("", summary="List the latest jobs", responses=responses(), dependencies=[hold_while_processing("catalog")])
-def list_jobs(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> JobList:
+def list_jobs(
+    service: ServiceDep,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    kind: Annotated[JobKind, Query(description="Only jobs of this kind.")] = "ingest",
+) -> JobList:
     """Newest first."""
-    return JobList(data=[_serialize(service, row) for row in service.store.catalog.list_jobs(limit)])
+    return JobList(data=[_serialize(service, row) for row in service.store.catalog.list_jobs(limit, kind)])
 
 
 @router.get(

@@ -28,7 +28,7 @@ def import_folder(ingest: Ingest, root: Path | None, folder: str, tags: list[str
     Raises `Forbidden` outside `root`, `NotFound`, `InvalidInput` for more than `MAX_FILES` files,
     and `Unauthorized` when the key of the client was revoked meanwhile.
     """
-    start = _resolve(root, folder)
+    start = resolve_folder(root, folder)
     tags = clean_tags(tags)
     paths = sorted(_list_files(start))
     if len(paths) > MAX_FILES:
@@ -47,7 +47,8 @@ def import_folder(ingest: Ingest, root: Path | None, folder: str, tags: list[str
     return ImportResponse(uploads=uploads, refused=refused)
 
 
-def _resolve(root: Path | None, folder: str) -> Path:
+def resolve_folder(root: Path | None, folder: str) -> Path:
+    """The path of a folder below `root`. Raises `Forbidden`, `NotFound` and `InvalidInput`."""
     if root is None:
         raise Forbidden(
             "Import from folders of the server is disabled; set MM_IMPORT_ROOT to the folder below which it may read."

@@ -5,10 +5,17 @@ from __future__ import annotations
 from indexes.catalog.audit import AuditRows
 from indexes.catalog.captions import CaptionRows
 from indexes.catalog.evidence import EvidenceRows
+from indexes.catalog.inspection.examples import ExampleRows
+from indexes.catalog.inspection.inspectors import InspectorRows
+from indexes.catalog.inspection.results import ResultRows
+from indexes.catalog.inspection.runs import RunRows
+from indexes.catalog.inspection.versions import VersionRows
 from indexes.catalog.items import ItemRows
+from indexes.catalog.lesions import LesionRows
 from indexes.catalog.listing import ListingRows
 from indexes.catalog.queue.chunks import ChunkRows
 from indexes.catalog.queue.forecast import ForecastRows
+from indexes.catalog.queue.job_tasks import TaskRows
 from indexes.catalog.queue.jobs import JobRows
 from indexes.catalog.queue.reindex import ReindexRows
 from indexes.catalog.queue.scheduling import SchedulingRows
@@ -31,6 +38,13 @@ class Catalog(
     ReferenceRows,
     JobRows,
     ChunkRows,
+    TaskRows,
+    InspectorRows,
+    ExampleRows,
+    VersionRows,
+    RunRows,
+    ResultRows,
+    LesionRows,
     SchedulingRows,
     ForecastRows,
     ReindexRows,
@@ -46,6 +60,6 @@ class Catalog(
     """All queries and changes of the catalog. Each method is one transaction.
 
     Safe to share between threads, not across a fork. Each method raises `Unavailable` when the
-    database does not respond. Transactions lock rows in the order reindex, flow, item, job, chunk,
-    library, which excludes deadlocks.
+    database does not respond. Transactions lock rows in the order reindex, flow, item, job, chunk
+    or task, library, which excludes deadlocks.
     """

@@ -1,77 +1,59 @@
-"""Runs the analysis of lesions on one file, and writes its exports."""
+"""Runs the analysis of lesions on one file or item, and writes its exports."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import mm
-from mm.errors import InvalidInput, Unavailable
+from mm.errors import InvalidInput, NotFound
 from mm.files import write_atomic
-from mm.lesions.analysis import analyse_dicom, analyse_images
-from mm.lesions.exports.coco import export_coco
-from mm.lesions.exports.dicom_segmentation import export_segmentations
-from mm.lesions.exports.overlay import export_overlay
-from mm.lesions.exports.structured_report import export_structured_report
-from mm.lesions.exports.table import export_candidates, export_regions
-from mm.lesions.segmentation.segmenter import LesionSegmenter
-from mm.media import MediaReader
-from mm.media.dicom import DicomReader
+from mm.lesions.analysis import analyse_clip
+from mm.lesions.clips.clip import is_dicom
+from mm.lesions.clips.open import open_clip
+from mm.lesions.exports.files import write_exports
+from mm.lesions.segmentation.shipped import open_segmenter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from mm.cli.progress import ProgressCallback
+    from mm.client import Client
+    from mm.lesions.analysis import OnFrames
     from mm.lesions.types import LesionAnalysis
+    from mm.schemas import LesionResult
     from mm.settings import Settings
 
-WEIGHTS = Path(mm.__file__).parent / "weights" / "lesions" / "lesions.safetensors"
-PREAMBLE, PREFIX = 128, b"DICM"
 
+def analyse_file(
+    path: Path, out: Path, weights: Path | None, settings: Settings, max_fps: float, on_frames: OnFrames
+) -> tuple[LesionAnalysis, list[Path]]:
+    """Analyse a DICOM file, an image or a video; return the result and the files in `out`.
 
-def analyse_file(path: Path, out: Path, weights: Path | None, settings: Settings) -> tuple[LesionAnalysis, list[Path]]:
-    """Analyse a DICOM file or an image; return the result and the files that were written.
-
-    Raises `Unavailable` without weights, `InvalidInput` for a video, and as the readers.
+    Raises `Unavailable` without weights, and as `open_clip`, `analyse_clip` and `write_exports`.
     """
-    weights = weights or WEIGHTS
-    if not weights.is_file():
-        raise Unavailable(
-            "This installation has no weights of the lesion network: `mm train lesions` makes them, --weights names them."
-        )
-    segmenter = LesionSegmenter.load(weights, settings.root / "cache" / "graphs", settings.runtime, settings.threads)
-    analysis, exports = _analyse_dicom(path, segmenter) if is_dicom(path) else _analyse_image(path, segmenter, settings)
+    segmenter = open_segmenter(settings, weights)
+    with open_clip(path, path.name, settings, max_fps) as clip:
+        analysis = analyse_clip(clip, segmenter, on_frames=on_frames)
+        return analysis, write_exports(analysis, clip, out)
+
+
+def analyse_by_service(client: Client, target: str, out: Path, report: ProgressCallback) -> tuple[LesionResult, list[Path]]:
+    """Send a file, or name an item of the library; wait, and write the exports to `out`.
+
+    A DICOM file becomes no item of the library. Raises `NotFound`, `InvalidInput` with the reason
+    of a failed analysis, and as the client.
+    """
+    path = Path(target)
+    if path.is_file() and is_dicom(path):
+        analysis = client.lesions.analyse_dicom(path, on_progress=report)
+    else:
+        item_id = client.add(path, on_progress=report).item.id if path.is_file() else target
+        try:
+            (analysis,) = client.lesions.analyse([item_id])
+        except NotFound as error:
+            raise NotFound(f"There is no file and no item {target!r}.") from error
+    analysis = client.lesions.wait(analysis.id, on_progress=report)
+    if analysis.result is None:
+        raise InvalidInput(f"The analysis is {analysis.state}: {analysis.error or analysis.stage}")
     out.mkdir(parents=True, exist_ok=True)
-    texts = {"candidates.csv": export_candidates(analysis), "regions.csv": export_regions(analysis)}
-    files = {"coco.json": export_coco(analysis), **texts, **exports}
-    for name, data in files.items():
-        write_atomic(out / name, data)
-    return analysis, [out / name for name in files]
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM files do (PS3.10)."""
-    with path.open("rb") as file:
-        return file.read(PREAMBLE + len(PREFIX))[PREAMBLE:] == PREFIX
-
-
-def _analyse_dicom(path: Path, segmenter: LesionSegmenter) -> tuple[LesionAnalysis, Mapping[str, bytes]]:
-    with DicomReader() as reader:
-        analysis = analyse_dicom(path, path.name, reader, segmenter)
-        identity = reader.identity(path, path.name)
-        best = sorted({mark.frame for mark in analysis.list_marks() if mark.is_best}) or [0]
-        frames = zip(best, reader.frames(path, path.name, best), strict=True)
-        exports = {f"frame-{frame:05d}.png": export_overlay(analysis, frame, image) for frame, image in frames}
-    if (report := export_structured_report(analysis, identity)) is not None:
-        exports["report.dcm"] = report
-    for frame, data in export_segmentations(analysis, identity).items():
-        exports[f"segmentation-{frame:05d}.dcm"] = data
-    return analysis, exports
-
-
-def _analyse_image(path: Path, segmenter: LesionSegmenter, settings: Settings) -> tuple[LesionAnalysis, Mapping[str, bytes]]:
-    with MediaReader.from_settings(settings) as reader:
-        if reader.probe(path, path.name).kind != "image":
-            raise InvalidInput(f"{path.name} is neither an image nor a DICOM file.")
-        image = reader.image(path, path.name)
-    analysis = analyse_images(path.name, [image], segmenter)
-    return analysis, {"frame-00000.png": export_overlay(analysis, 0, image)}
+    for name in analysis.exports:
+        write_atomic(out / name, client.lesions.export(analysis.id, name))
+    return analysis.result, [out / name for name in analysis.exports]

@@ -18,7 +18,7 @@ COMMANDS = {
     "chat": ("mm.cli.commands.chat", "Ask questions one after another."),
     "embed": ("mm.cli.commands.embed", "Compute the vectors of texts and images."),
     "actions": ("mm.cli.commands.actions", "Recognize actions in videos, scene by scene."),
-    "inspect": ("mm.cli.commands.inspect", "Inspect parts of a line: one verdict for each part."),
+    "inspect": ("mm.cli.commands.inspect", "Fit inspectors on good parts, and find what is wrong with others."),
     "scale": ("mm.cli.commands.scale", "Manage scale records, which turn pixels into millimetres."),
     "lesions": ("mm.cli.commands.lesions", "Mark candidates for review in ultrasound images; not a diagnosis."),
     "models": ("mm.cli.commands.models", "List the spaces, show their cards, and export the language model."),

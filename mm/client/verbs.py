@@ -10,6 +10,7 @@ from mm.client.flows import answers as answer_flows
 from mm.client.flows import captions as caption_flows
 from mm.client.flows import chat as chat_flows
 from mm.client.flows import jobs as job_flows
+from mm.client.flows import lines as line_flows
 from mm.client.flows import media as media_flows
 from mm.client.flows import search as search_flows
 from mm.client.flows import service as service_flows
@@ -72,6 +73,13 @@ class Verbs:
     captions = Verb(caption_flows.captions)
     models = Verb(search_flows.models)
     chat = Verb(chat_flows.chat)
+    create_line = Verb(line_flows.create_line)
+    lines = Verb(line_flows.lines)
+    line = Verb(line_flows.line)
+    start_line = Verb(line_flows.start_line)
+    stop_line = Verb(line_flows.stop_line)
+    delete_line = Verb(line_flows.delete_line)
+    line_parts = Verb(line_flows.line_parts)
     space = Verb(space_flows.space)
     move_space = Verb(space_flows.move_space)
     stop_move = Verb(space_flows.stop_move)

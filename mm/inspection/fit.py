@@ -14,12 +14,14 @@ import numpy as np
 
 from mm.errors import InvalidInput
 from mm.inspection.bank.coreset import select_coreset
-from mm.inspection.bank.patch_bank import Folds, PatchBank, leave_out_each_fold
+from mm.inspection.bank.patch_bank import Folds, PatchBank
 from mm.inspection.features.backbone import Backbone
+from mm.inspection.features.exposure import measure_exposure, varies
 from mm.inspection.features.framing import count_patches, extract_tiles
 from mm.inspection.good_pixels import GoodPixels, ReadImage
 from mm.inspection.inspector import FittedInspector
 from mm.inspection.scoring.score import mean_of_largest
+from mm.inspection.selection.separation import prefers_relative
 from mm.inspection.settings import FitSettings
 from mm.inspection.thresholds.conformal import Calibration
 from mm.inspection.thresholds.folds import assign_folds
@@ -33,6 +35,8 @@ REGION_RATE = 0.002
 """Share of the patches of good parts that are hotter than the threshold of regions."""
 MAX_SAMPLES = 20_000
 """Distances of one image that contribute to the threshold of regions."""
+MAX_EXPOSURES = 24
+"""Good images whose exposures are compared."""
 OnProgress = Callable[[str], None]
 
 
@@ -55,6 +59,7 @@ def fit_inspector(
         raise InvalidInput("An inspector needs at least one image of a good part; eight or more are usual.")
     if settings.backbone != backbone.name:
         raise InvalidInput(f"The settings name the backbone '{settings.backbone}', not '{backbone.name}'.")
+    settings = _decide_exposure(images, settings, read_image)
     fold_N = assign_folds([image.group for image in images], settings.seed)
     goods = GoodPixels(images, settings, read_image)
     bank = _fill_bank(goods, fold_N, backbone, settings, on_progress)
@@ -70,12 +75,27 @@ def fit_inspector(
         group_folds={image.group: int(fold) for image, fold in zip(images, fold_N, strict=True)},
         reference_HWC=goods.reference_HWC,
     )
+    if settings.has_relative_distances is None:
+        # Parts that are seen under several lights differ in texture, too.
+        is_relative = bool(settings.has_exposure_correction) or prefers_relative(inspector, goods)
+        on_progress(f"distances are {'relative' if is_relative else 'plain'}")
+        inspector = replace(inspector, settings=replace(settings, has_relative_distances=is_relative))
     return _calibrate(inspector, goods, fold_N, on_progress) if bank.num_folds > 1 else inspector
+
+
+def _decide_exposure(images: Sequence[GoodImage], settings: FitSettings, read_image: ReadImage | None) -> FitSettings:
+    """The settings with a decision on exposure, from up to `MAX_EXPOSURES` of the good images."""
+    if settings.has_exposure_correction is not None:
+        return settings
+    goods = GoodPixels(images, settings, read_image)
+    rows = np.unique(np.linspace(0, len(images) - 1, MAX_EXPOSURES).round().astype(int))
+    exposures = [measure_exposure(goods.read(int(row))) for row in rows]
+    return replace(settings, has_exposure_correction=varies(exposures))
 
 
 def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:
     """The image, its darker and lighter copies, and all of them in the directions allowed."""
-    for gain in (1.0, *settings.brightness):
+    for gain in (1.0, *(() if settings.has_exposure_correction else settings.brightness)):
         lit_HWC = image_HWC if gain == 1 else np.clip(np.rint(image_HWC * np.float32(gain)), 0, 255).astype(np.uint8)
         for turns in range(4 if settings.has_rotations else 1):
             yield np.ascontiguousarray(np.rot90(lit_HWC, turns))
@@ -120,7 +140,7 @@ def _calibrate(inspector: FittedInspector, goods: GoodPixels, fold_N: Folds, on_
     random = np.random.default_rng(inspector.settings.seed)
     scores, hot = [], []
     for index, fold in enumerate(fold_N):
-        distances_hw = leave_out_each_fold(inspector.measure_distances(goods.get_view_pixels(index)))[..., fold]
+        distances_hw = inspector.measure_distances(goods.get_view_pixels(index))[..., fold]
         scores.append(float(mean_of_largest(distances_hw.reshape(-1, 1), inspector.settings.share)[0]))
         samples = random.choice(distances_hw.ravel(), min(distances_hw.size, MAX_SAMPLES), replace=False)
         hot.append(float(np.quantile(samples, 1 - REGION_RATE)))

@@ -46,7 +46,9 @@ class GoodPixels:
         Raises `InvalidInput`, which names the image, when it has a single colour or cannot be
         aligned.
         """
-        label = f"Good image {index + 1} of {len(self)} (group {self.images[index].group})"
+        image = self.images[index]
+        name = image.image if isinstance(image.image, Path) else f"group {image.group}"
+        label = f"Good image {index + 1} of {len(self)} ({name})"
         view = create_view(self.read(index), self._settings, self.reference_HWC)
         if int(view.pixels_HWC.max()) - int(view.pixels_HWC.min()) < MIN_CONTRAST:
             raise InvalidInput(f"{label} has a single colour.")

@@ -20,6 +20,7 @@ from mm.errors import Corrupt, InvalidInput, UnsupportedVersion
 from mm.files import write_atomic
 from mm.inspection.bank.patch_bank import PatchBank
 from mm.inspection.features.framing import Framing
+from mm.inspection.head.tensors import pack_head, unpack_head
 from mm.inspection.inspector import FittedInspector
 from mm.inspection.settings import FitSettings
 from mm.inspection.thresholds.conformal import Calibration
@@ -33,11 +34,17 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.generic]
 
 SUFFIX = ".inspector"
-FORMAT = 1
-"""Version of the format; increase it when files of before cannot be read as they are."""
+FORMAT, TAUGHT_FORMAT = 1, 2
+"""Versions of the format: of an inspector that was fitted, and of one that was taught by marks.
+
+Both are read. Versions of the service that know format 1 only must refuse the other: without the
+head its scores mean nothing.
+"""
 METADATA = "inspector"
 REFERENCE = "reference"
 """Name of the tensor of the reference image, which only inspectors with registration have."""
+SETTINGS_BEFORE: dict[str, object] = {"has_exposure_correction": False, "has_relative_distances": False}
+"""Settings of files that do not name them: the inspector was fitted without."""
 TENSORS = ("vectors", "folds", "scores", "score_groups", "score_folds")
 
 
@@ -51,8 +58,9 @@ def write_inspector(inspector: FittedInspector, path: Path) -> None:
         calibration.group_N.astype(np.int32),
         calibration.fold_N.astype(np.int32),
     )
-    stored = {
-        "format": FORMAT,
+    is_taught = inspector.head is not None or inspector.comparison is not None
+    stored: dict[str, object] = {
+        "format": TAUGHT_FORMAT if is_taught else FORMAT,
         "name": inspector.name,
         "version": inspector.version,
         "settings": asdict(inspector.settings),
@@ -61,7 +69,12 @@ def write_inspector(inspector: FittedInspector, path: Path) -> None:
         "backbone_digest": inspector.backbone_digest,
         "group_folds": dict(inspector.group_folds),
     }
-    tensors = {name: np.ascontiguousarray(array) for name, array in zip(TENSORS, arrays, strict=True)}
+    tensors: dict[str, Array] = {name: np.ascontiguousarray(array) for name, array in zip(TENSORS, arrays, strict=True)}
+    if is_taught:
+        stored |= {"marked_folds": dict(inspector.marked_folds), "comparison": inspector.comparison, "head": None}
+    if inspector.head is not None:
+        head_tensors, stored["head"] = pack_head(inspector.head)
+        tensors |= head_tensors
     if inspector.reference_HWC is not None:
         tensors[REFERENCE] = np.ascontiguousarray(inspector.reference_HWC)
     write_atomic(path, bytes(save(tensors, {METADATA: json.dumps(stored)})))
@@ -78,8 +91,10 @@ def read_inspector(path: Path, load_backbone: Callable[[str], Backbone]) -> Fitt
         with safe_open(path, "np") as file:
             stored = json.loads((file.metadata() or {})[METADATA])
             number = int(stored["format"])
-            if number != FORMAT:
-                raise UnsupportedVersion(f"{path.name} has the inspector format {number}; this version reads format {FORMAT}.")
+            if number not in (FORMAT, TAUGHT_FORMAT):
+                raise UnsupportedVersion(
+                    f"{path.name} has the inspector format {number}; this version reads formats {FORMAT} and {TAUGHT_FORMAT}."
+                )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         return _build(stored, tensors, load_backbone)
     except (OSError, SafetensorError, InvalidInput, KeyError, TypeError, ValueError) as error:
@@ -108,12 +123,15 @@ def _build(stored: dict[str, Any], tensors: dict[str, Array], load_backbone: Cal
         backbone_digest=str(stored["backbone_digest"]),
         group_folds=group_folds,
         reference_HWC=reference_HWC,
+        head=unpack_head(tensors, stored["head"]) if stored.get("head") is not None else None,
+        marked_folds={str(group): int(fold) for group, fold in stored.get("marked_folds", {}).items()},
+        comparison=None if stored.get("comparison") is None else str(stored["comparison"]),
     )
 
 
 def _parse_settings(stored: dict[str, object]) -> FitSettings:
     """The settings from their JSON object. Raises `TypeError` for unknown or missing names."""
-    values = dict(stored)
+    values = {**SETTINGS_BEFORE, **stored}
     framing = values.pop("framing")
     brightness = values.pop("brightness")
     if not isinstance(framing, dict) or not isinstance(brightness, list):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from mm.errors import MissingScale, NotMeasurable, OutsideScale
 from mm.inspection.thresholds.statement import describe_threshold
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mm.inspection.types import Inspection, Mask, Region, Threshold
     from mm.media.types import RGB
     from mm.metrology import Measured, RegionMeasures
+    from mm.numerics import Float32
 
 MAX_MEASURED = 20
 """Regions of an image that are measured, those with the highest scores."""
@@ -54,7 +56,7 @@ def create_record(
     grey_HW = np.asarray(cv2.cvtColor(image_HWC, cv2.COLOR_RGB2GRAY), np.uint8)
     regions = []
     for number, region in enumerate(inspection.regions):
-        sizes, notes = measure_region(region, grey_HW, scale, unit) if number < MAX_MEASURED else (None, ())
+        sizes, notes = measure_region(region, grey_HW, inspection.heat_HW, scale, unit) if number < MAX_MEASURED else (None, ())
         regions.append(_describe_region(region, sizes, notes))
     return InspectionRecord(
         image=name,
@@ -89,11 +91,11 @@ def describe(threshold: Threshold) -> ThresholdRecord:
 
 
 def measure_region(
-    region: Region, grey_HW: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], scale: Scale | None, unit: Literal["mm", "px"]
+    region: Region, grey_HW: npt.NDArray[np.uint8], heat_HW: Float32, scale: Scale | None, unit: Literal["mm", "px"]
 ) -> tuple[RegionMeasures | None, tuple[str, ...]]:
-    """Sizes of the strongest contrast in a region of a grey image (H, W), and what limits them."""
+    """Sizes of the hottest contrast in a region of a grey image (H, W), and what limits them."""
     try:
-        sizes = measure(trace(fill_region(region, grey_HW.shape), grey_HW), grey_HW, scale, unit)
+        sizes = measure(trace(fill_region(region, grey_HW.shape), grey_HW, heat_HW), grey_HW, scale, unit)
     except (NotMeasurable, OutsideScale) as error:
         return None, (str(error),)
     return sizes, sizes.notes

@@ -18,8 +18,16 @@ class FitSettings:
     """Share of the patches, those with the largest distances, whose mean is the score."""
     bank_size: int = 4000
     """Largest number of vectors of the bank, at most a tenth of the patches of many images."""
+    has_exposure_correction: bool | None = None
+    """Whether each image is brought to one brightness and contrast. None: if the good images vary
+    in it (`mm.inspection.features.exposure.varies`)."""
+    has_relative_distances: bool | None = None
+    """Whether distances are divided by those that are usual between good parts of that texture.
+    None: with correction of the exposure, and if that separates rendered defects better, judged on
+    held-out good images (`mm.inspection.selection.separation`)."""
     brightness: tuple[float, ...] = (0.8, 1.2)
-    """Factors by which copies of the good images are made darker and lighter."""
+    """Factors by which copies of the good images are made darker and lighter; not with correction
+    of the exposure, which makes them equal again."""
     has_rotations: bool = False
     """Whether the part may lie in any of four directions, 90 degrees from each other."""
     has_registration: bool = False

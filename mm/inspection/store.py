@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mm.errors import Conflict, Corrupt, InvalidInput, NotFound
-from mm.files import TEMPORARY, write_atomic
+from mm.files import TEMPORARY, hash_file, write_atomic
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.inspector import FittedInspector
 from mm.inspection.inspector_file import SUFFIX, read_inspector, write_inspector
@@ -25,6 +25,7 @@ FOLDER, CURRENT = "inspectors", "current"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 LoadBackbone = Callable[[str], Backbone]
+OnStaged = Callable[[int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,11 @@ class InspectorStore:
     def __init__(self, home: Path) -> None:
         self._folder = home / FOLDER
 
-    def add(self, inspector: FittedInspector, *, make_current: bool = True) -> FittedInspector:
+    def add(self, inspector: FittedInspector, *, make_current: bool = True, on_staged: OnStaged | None = None) -> FittedInspector:
         """Store an inspector as the next version of its name. Returns it with that version.
+
+        `on_staged` is called with the version and the SHA-256 of its file before the file appears;
+        if it raises, nothing is stored.
 
         Raises `InvalidInput` for a name that is no file name, and `Conflict` when another process
         stored the same version at the same time.
@@ -55,6 +59,8 @@ class InspectorStore:
         temporary = folder / f".{secrets.token_hex(8)}{TEMPORARY}"
         write_inspector(numbered, temporary)
         try:
+            if on_staged is not None:
+                on_staged(numbered.version, hash_file(temporary))
             os.link(temporary, _get_path(folder, numbered.version))  # unlike a rename, it replaces nothing
         except FileExistsError as error:
             raise Conflict(f"Version {numbered.version} of the inspector {inspector.name} was just stored. Try again.") from error
@@ -90,6 +96,14 @@ class InspectorStore:
         except ValueError as error:
             raise Corrupt(f"{folder / CURRENT} does not hold the number of a version.") from error
         return StoredInspector(name, tuple(versions), current)
+
+    def list_versions(self, name: str) -> tuple[int, ...]:
+        """Versions whose files exist, in ascending order; none of an unknown inspector."""
+        return tuple(self._list_versions(self._get_folder(name)))
+
+    def get_path(self, name: str, version: int) -> Path:
+        """The file of a version, existing or not. Raises `InvalidInput` for the name."""
+        return _get_path(self._get_folder(name), version)
 
     def list_all(self) -> list[StoredInspector]:
         """All inspectors, by name."""

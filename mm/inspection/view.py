@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from mm.errors import InvalidInput
-from mm.inspection.features.framing import count_patches, cover_patches
+from mm.inspection.features.exposure import correct_exposure
+from mm.inspection.features.framing import count_patches, cover_patches, share_patches
 from mm.inspection.registration.register import Registration, register
 from mm.inspection.scoring.heat_map import build_heat_map
 from mm.inspection.settings import FitSettings
@@ -53,6 +54,10 @@ class View:
                 raise InvalidInput("The region of interest covers no patch of the image: it is empty or too small.")
         return inside_hw
 
+    def share_patches(self, mask_HW: Mask) -> Float32:
+        """Share of each patch (h, w) that is in a mask of the image. Raises `InvalidInput`."""
+        return share_patches(self._align_mask(mask_HW), _size(self.pixels_HWC))
+
     def build_heat_map(self, distances_hw: Float32) -> Float32:
         """The heat map (H, W) of the image from the distances of the patches."""
         view = _size(self.pixels_HWC)
@@ -81,6 +86,8 @@ def create_view(image_HWC: RGB, settings: FitSettings, reference_HWC: RGB | None
     """
     require_image(image_HWC)
     scaled_HWC = settings.framing.scale(image_HWC)
+    if settings.has_exposure_correction:
+        scaled_HWC = correct_exposure(scaled_HWC)
     if reference_HWC is None:
         return View(scaled_HWC, _size(image_HWC), _size(scaled_HWC))
     registration = register(scaled_HWC, reference_HWC)

@@ -61,6 +61,14 @@ class LesionAnalysis:
     """Version of the weights that found the regions."""
     notes: tuple[str, ...] = ()
     notice: str = NOTICE
+    times: tuple[float, ...] = ()
+    """Seconds of each frame of a video; empty where frames are `frame_seconds` apart."""
+
+    def seconds_of(self, frame: int) -> float | None:
+        """The time of a frame; None for an image, or where it is not known."""
+        if self.times:
+            return self.times[frame]
+        return frame * self.frame_seconds if self.frame_seconds else None
 
     def list_marks(self) -> list[Mark]:
         """All regions of all candidates, by view, candidate and frame."""

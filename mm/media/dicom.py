@@ -14,11 +14,14 @@ from mm.errors import InvalidInput, MediaError
 from mm.media.children.budget import MemoryBudget
 from mm.media.children.pool import ChildPool
 from mm.media.children.requests import Request, request_many, request_one
+from mm.media.limits import read_limits
 from mm.media.sandbox.layers import Sandbox
 from mm.media.types import RGB, Limits
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from mm.settings import Settings
 
 DECODER = "dicom"
 """What the fork server loads instead of a video decoder."""
@@ -51,8 +54,8 @@ class UltrasoundRegion:
     @property
     def mm_per_px(self) -> tuple[float, float] | None:
         """Millimetres of a pixel in x and y; None unless the file states them in centimetres."""
-        has_scale = self.units_x == self.units_y == CENTIMETRES and self.delta_x > 0 and self.delta_y > 0
-        return (10 * self.delta_x, 10 * self.delta_y) if has_scale else None
+        has_scale = self.units_x == self.units_y == CENTIMETRES and self.delta_x != 0 and self.delta_y != 0
+        return (10 * abs(self.delta_x), 10 * abs(self.delta_y)) if has_scale else None  # signs are directions
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,12 @@ class DicomReader:
 
     def __init__(self, limits: Limits | None = None, sandbox: Sandbox | None = None, budget: MemoryBudget | None = None) -> None:
         self._pool = ChildPool(limits or Limits(), DECODER, sandbox or Sandbox(), budget or MemoryBudget())
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> DicomReader:
+        """Return a reader with the limits of the settings."""
+        sandbox = Sandbox(settings.sandbox_minimum, settings.sandbox_allow_known_holes)
+        return cls(read_limits(settings), sandbox, MemoryBudget(settings.sandbox_total_memory))
 
     def __enter__(self) -> DicomReader:
         return self

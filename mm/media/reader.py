@@ -15,6 +15,7 @@ from mm.media.children.deadline import Deadline
 from mm.media.children.pool import ChildPool
 from mm.media.children.requests import Request, request_many, request_one
 from mm.media.children.wire import parse_image
+from mm.media.limits import read_limits
 from mm.media.sandbox.layers import Sandbox
 from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaFile, MediaInfo, Span, Waveform
 
@@ -64,15 +65,7 @@ class MediaReader:
 
         `budget` is by default its own, of `settings.sandbox_total_memory` bytes.
         """
-        limits = Limits(
-            memory_bytes=settings.sandbox_memory,
-            silent_seconds=settings.sandbox_seconds,
-            wall_seconds=settings.sandbox_request_seconds,
-            requests=settings.sandbox_requests,
-            pixels=settings.media_pixels,
-            gif_pixels=settings.media_gif_pixels,
-            duration=settings.media_seconds,
-        )
+        limits = read_limits(settings)
         sandbox = Sandbox(settings.sandbox_minimum, settings.sandbox_allow_known_holes)
         return cls(limits, settings.decoder, sandbox, budget or MemoryBudget(settings.sandbox_total_memory))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from mm.errors import MissingScale
@@ -24,71 +23,65 @@ DISTANCE_UNCERTAINTY = 0.02
 this much from the 1540 m/s that devices assume."""
 
 
-class RegionItem(Protocol):
-    """An item of SequenceOfUltrasoundRegions, as pydicom reads it."""
+class Region(Protocol):
+    """A region of a frame, as `mm.media.dicom.UltrasoundRegion`; borders are inclusive."""
 
-    RegionSpatialFormat: int
-    RegionLocationMinX0: int
-    RegionLocationMinY0: int
-    RegionLocationMaxX1: int
-    RegionLocationMaxY1: int
-    PhysicalUnitsXDirection: int
-    PhysicalUnitsYDirection: int
-    PhysicalDeltaX: float
-    PhysicalDeltaY: float
-
-
-@dataclass(frozen=True, slots=True)
-class UltrasoundRegion:
-    """A region of a frame: its corners in pixels, borders included, and its scale."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    scale: Scale
+    @property
+    def x0(self) -> int: ...
+    @property
+    def y0(self) -> int: ...
+    @property
+    def x1(self) -> int: ...
+    @property
+    def y1(self) -> int: ...
+    @property
+    def spatial_format(self) -> int: ...
+    @property
+    def units_x(self) -> int: ...
+    @property
+    def units_y(self) -> int: ...
+    @property
+    def delta_x(self) -> float: ...
+    @property
+    def delta_y(self) -> float: ...
 
 
-def read_regions(items: Iterable[RegionItem]) -> list[UltrasoundRegion]:
-    """The regions that have a length. Raises `MissingScale` when there is none."""
-    regions, reasons = [], []
-    for item in items:
-        reason = _reason_without_scale(item)
+def list_region_scales(regions: Iterable[Region]) -> list[Scale]:
+    """The scales of the regions that have a length, each with its region as the area.
+
+    Raises `MissingScale` when there is none.
+    """
+    scales, reasons = [], []
+    for region in regions:
+        reason = _reason_without_scale(region)
         if reason is None:
-            regions.append(_region(item))
+            scales.append(_make_scale(region))
         else:
             reasons.append(reason)
-    if not regions:
+    if not scales:
         detail = "; ".join(reasons) or "it has no SequenceOfUltrasoundRegions"
         raise MissingScale(f"The DICOM image has no region with a spacing in centimetres: {detail}.")
-    return regions
+    return scales
 
 
-def _reason_without_scale(item: RegionItem) -> str | None:
-    if item.RegionSpatialFormat != FORMAT_2D:
-        return f"a region has the spatial format {item.RegionSpatialFormat}, not 2D"
-    if (item.PhysicalUnitsXDirection, item.PhysicalUnitsYDirection) != (UNIT_CM, UNIT_CM):
-        return f"a region has the units {item.PhysicalUnitsXDirection} and {item.PhysicalUnitsYDirection}, not centimetres"
-    delta_x, delta_y = abs(float(item.PhysicalDeltaX)), abs(float(item.PhysicalDeltaY))
+def _reason_without_scale(region: Region) -> str | None:
+    if region.spatial_format != FORMAT_2D:
+        return f"a region has the spatial format {region.spatial_format}, not 2D"
+    if (region.units_x, region.units_y) != (UNIT_CM, UNIT_CM):
+        return f"a region has the units {region.units_x} and {region.units_y}, not centimetres"
+    delta_x, delta_y = abs(region.delta_x), abs(region.delta_y)
     if not (math.isfinite(delta_x + delta_y) and min(delta_x, delta_y) > 0):
         return f"a region has the spacing {delta_x:g} x {delta_y:g} cm"
     if abs(delta_x - delta_y) > MAX_ANISOTROPY * max(delta_x, delta_y):
         return f"the pixels of a region are not square: {delta_x:g} x {delta_y:g} cm"
-    if item.RegionLocationMaxX1 <= item.RegionLocationMinX0 or item.RegionLocationMaxY1 <= item.RegionLocationMinY0:
+    if region.x1 <= region.x0 or region.y1 <= region.y0:
         return "a region is empty"
     return None
 
 
-def _region(item: RegionItem) -> UltrasoundRegion:
-    left, top = int(item.RegionLocationMinX0), int(item.RegionLocationMinY0)
-    right, bottom = int(item.RegionLocationMaxX1), int(item.RegionLocationMaxY1)
-    spacing = (10 * abs(float(item.PhysicalDeltaX)), 10 * abs(float(item.PhysicalDeltaY)))  # signs are directions
-    return UltrasoundRegion(left, top, right, bottom, region_scale((left, top, right, bottom), spacing))
-
-
-def region_scale(box: tuple[int, int, int, int], spacing_mm: tuple[float, float]) -> Scale:
-    """The scale inside a box (left, top, right, bottom) of pixels with a spacing (x, y) in mm."""
-    left, top, right, bottom = box
-    mm_per_px = math.sqrt(spacing_mm[0] * spacing_mm[1])
-    uncertainty = math.hypot(rectangular(DISTANCE_UNCERTAINTY) * mm_per_px, rectangular(abs(spacing_mm[0] - spacing_mm[1]) / 2))
-    return Scale(mm_per_px, uncertainty, ((left, top), (right, top), (right, bottom), (left, bottom)), "dicom")
+def _make_scale(region: Region) -> Scale:
+    x_mm, y_mm = 10 * abs(region.delta_x), 10 * abs(region.delta_y)  # signs are directions
+    mm_per_px = math.sqrt(x_mm * y_mm)
+    uncertainty = math.hypot(rectangular(DISTANCE_UNCERTAINTY) * mm_per_px, rectangular(abs(x_mm - y_mm) / 2))
+    x0, y0, x1, y1 = region.x0, region.y0, region.x1, region.y1
+    return Scale(mm_per_px, uncertainty, ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), "dicom")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from mm.cli.main import main
 from mm.metrology.board import Board
+from tests.lesions.dicom_files import make_region, write_dicom
 from tests.metrology.boards import render_board
 
 
@@ -74,3 +76,19 @@ def test_scale_add_of_incomplete_options_is_a_usage_error(arguments: tuple[str, 
     result = scale("add", "bench", *(str(image) if argument == "BOARD" else argument for argument in arguments))
     assert result.exit_code == 2
     assert scale("list").stdout == ""
+
+
+def test_scale_add_of_a_dicom_file_reads_the_spacing_of_the_region(tmp_path: Path) -> None:
+    regions = [make_region((0, 0, 31, 31)), make_region((32, 0, 63, 31), delta=0.01), make_region((0, 32, 63, 63), data_type=3)]
+    file = write_dicom(tmp_path / "clip.dcm", np.zeros((1, 64, 64), np.uint8), regions)
+    assert scale("add", "probe", "--dicom", str(file), "--region", "2").stdout.startswith("probe\t0.1 ± ")
+    (record,) = json.loads(scale("list", "--json").stdout)
+    assert (record["source"], record["area"][0], record["area"][2]) == ("dicom", [32, 0], [63, 31])
+    assert "there is no region 3" in scale("add", "other", "--dicom", str(file), "--region", "3").stderr
+
+
+def test_scale_add_of_a_dicom_file_without_a_spacing_fails(tmp_path: Path) -> None:
+    file = write_dicom(tmp_path / "clip.dcm", np.zeros((1, 64, 64), np.uint8))
+    failed = scale("add", "probe", "--dicom", str(file))
+    assert failed.exit_code == 1
+    assert "no region with a spacing in centimetres" in failed.stderr

@@ -161,3 +161,17 @@ def test_augment_rotations_give_four_directions_of_each_brightness() -> None:
 def test_fit_settings_invalid_values_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(InvalidInput):
         FitSettings(**values)  # type: ignore[arg-type]
+
+
+def test_fit_inspector_images_of_several_exposures_are_corrected() -> None:
+    goods = render_good_images(12)
+    darker = [
+        GoodImage((good.image * np.float32(0.5)).astype(np.uint8), good.group)
+        for good in goods
+        if not isinstance(good.image, Path)
+    ]
+    plain = fit_inspector(goods, "disc", CellBackbone(), SETTINGS)
+    corrected = fit_inspector([*goods, *darker], "disc", CellBackbone(), SETTINGS)
+    assert (plain.settings.has_exposure_correction, corrected.settings.has_exposure_correction) == (False, True)
+    dark = (render_part(300) * np.float32(0.7)).astype(np.uint8)
+    assert corrected.inspect(dark).p_value > plain.inspect(dark).p_value

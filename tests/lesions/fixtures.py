@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
+from mm.data.ultrasound_sweeps import SweepSettings, render_sweep
 from mm.lesions.segmentation.architecture import DECODER_CHANNELS, list_taps
 from mm.lesions.segmentation.confidence import RegionConfidence
 from mm.lesions.segmentation.weights import LesionConfig
@@ -54,6 +56,19 @@ def render_lesion(seed: int, *, has_lesion: bool = True) -> tuple[np.ndarray, np
         cv2.ellipse(mask_HW, centre, axes, 0, 0, 360, 1, -1)
         grey_HW[mask_HW > 0] *= 0.35
     return grey_HW.clip(0, 255).astype(np.uint8), mask_HW.astype(bool)
+
+
+def write_clip(path: Path, num_frames: int) -> None:
+    """Write an H.264 video of 25 frames a second: a window moves over a lesion."""
+    grey_HW, mask_HW = render_lesion(3)
+    grey_HW, mask_HW = cv2.resize(grey_HW, (160, 120)), cv2.resize(mask_HW.astype(np.uint8), (160, 120)) > 0
+    sweep = render_sweep(grey_HW, mask_HW, 0, SweepSettings(num_frames=num_frames, window=0.8, num_lost=0))
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
+        for frame in sweep:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(np.repeat(frame.grey_HW[:, :, None], 3, 2), "rgb24")))
+        output.mux(stream.encode(None))
 
 
 def write_data_set(folder: Path, name: str, num_images: int, seed: int) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mm.errors import Conflict, Corrupt, InvalidInput, MissingScale, NotFound, OutsideScale
+from mm.media.dicom import UltrasoundRegion
 from mm.metrology import Scale, scale_of_length
 from mm.metrology.budget import combine, rectangular
-from mm.metrology.dicom import DISTANCE_UNCERTAINTY, read_regions
+from mm.metrology.dicom import DISTANCE_UNCERTAINTY, list_region_scales
 from mm.metrology.extremes import EdgeNoise, expected_maximum
 from mm.metrology.scale import Lens
 from mm.metrology.store import ScaleStore
@@ -65,53 +65,38 @@ def test_combine_adds_contributions_as_squares_and_covers_twice_their_root() -> 
     assert str(combine(12.0, "px2", {})) == "12.00 ± 0.00 px² (k = 2)"
 
 
-def region(**fields: object) -> SimpleNamespace:
-    """An item of SequenceOfUltrasoundRegions."""
-    return SimpleNamespace(
-        **{
-            "RegionSpatialFormat": 1,
-            "RegionLocationMinX0": 100,
-            "RegionLocationMinY0": 50,
-            "RegionLocationMaxX1": 500,
-            "RegionLocationMaxY1": 400,
-            "PhysicalUnitsXDirection": 3,
-            "PhysicalUnitsYDirection": 3,
-            "PhysicalDeltaX": 0.005,
-            "PhysicalDeltaY": 0.005,
-            **fields,
-        }
-    )
+def region(**fields: float) -> UltrasoundRegion:
+    values = {"x0": 100, "y0": 50, "x1": 500, "y1": 400, "units_x": 3, "units_y": 3, "delta_x": 0.005, "delta_y": 0.005}
+    return UltrasoundRegion(**{**values, "spatial_format": 1, "data_type": 1, **fields})  # type: ignore[arg-type]
 
 
-def test_read_regions_has_a_scale_for_each_region() -> None:
-    regions = read_regions(
-        [region(), region(PhysicalDeltaX=-0.01, PhysicalDeltaY=0.01, RegionLocationMinX0=510, RegionLocationMaxX1=600)]
-    )
-    assert [item.scale.mm_per_px for item in regions] == pytest.approx([0.05, 0.1])
-    assert regions[0].scale.relative_uncertainty == pytest.approx(DISTANCE_UNCERTAINTY / math.sqrt(3))
-    regions[0].scale.check_inside(np.array([(100.0, 50.0), (500.0, 400.0)]))
+def test_list_region_scales_has_a_scale_for_each_region() -> None:
+    scales = list_region_scales([region(), region(delta_x=-0.01, delta_y=0.01, x0=510, x1=600)])
+    assert [scale.mm_per_px for scale in scales] == pytest.approx([0.05, 0.1])
+    assert scales[0].relative_uncertainty == pytest.approx(DISTANCE_UNCERTAINTY / math.sqrt(3))
+    scales[0].check_inside(np.array([(100.0, 50.0), (500.0, 400.0)]))
     with pytest.raises(OutsideScale):
-        regions[1].scale.check_inside(np.array([(300.0, 200.0)]))
+        scales[1].check_inside(np.array([(300.0, 200.0)]))
 
 
-def test_read_regions_leaves_out_spectra_beside_an_image() -> None:
-    assert len(read_regions([region(RegionSpatialFormat=3), region()])) == 1
+def test_list_region_scales_leaves_out_spectra_beside_an_image() -> None:
+    assert len(list_region_scales([region(spatial_format=3), region()])) == 1
 
 
 @pytest.mark.parametrize(
-    ("items", "message"),
+    ("regions", "message"),
     [
         ([], "no SequenceOfUltrasoundRegions"),
-        ([region(RegionSpatialFormat=3)], "spatial format 3"),
-        ([region(PhysicalUnitsXDirection=4)], "units 4 and 3"),
-        ([region(PhysicalDeltaX=0.0)], "spacing 0 x"),
-        ([region(PhysicalDeltaX=0.006)], "not square"),
-        ([region(RegionLocationMaxX1=100)], "empty"),
+        ([region(spatial_format=3)], "spatial format 3"),
+        ([region(units_x=4)], "units 4 and 3"),
+        ([region(delta_x=0.0)], "spacing 0 x"),
+        ([region(delta_x=0.006)], "not square"),
+        ([region(x1=100)], "empty"),
     ],
 )
-def test_read_regions_without_a_length_raises_missing_scale(items: list[SimpleNamespace], message: str) -> None:
+def test_list_region_scales_without_a_length_raises_missing_scale(regions: list[UltrasoundRegion], message: str) -> None:
     with pytest.raises(MissingScale, match=message):
-        read_regions(items)
+        list_region_scales(regions)
 
 
 def test_scale_store_returns_the_stored_scale(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from workers.reindex import continue_reindex
 from workers.tasks.encode import encode_chunk
 from workers.tasks.finish import finish_job
 from workers.tasks.plan import plan_job
-from workers.tasks.work_unit import run_work_unit
+from workers.work_unit import run_work_unit
 
 LATER = 1000.0
 """Seconds after which all delayed work is due."""

@@ -83,7 +83,7 @@ def _encode_with_lease(context: WorkerContext, chunk: ChunkRow, reader: TimedRea
     if item is None:
         raise Interrupted("item deleted")
     path = context.store.blobs.path(item.sha256)
-    with Lease(catalog, [chunk.pk], context.owner, settings.lease_seconds, context.stop) as lease:
+    with Lease(catalog.extend_lease, [chunk.pk], context.owner, settings.lease_seconds, context.stop) as lease:
         progress = ChunkProgress(catalog, chunk, lease.check, context.record_progress)
         progress(0.0)
         span = Span(chunk.start, chunk.end)

@@ -46,7 +46,9 @@ def encode_image_jobs(context: WorkerContext, job_ids: Sequence[str]) -> None:
     if not leased_images:
         return
     started, leased_at = time.monotonic(), time.time()
-    with Lease(catalog, [leased.chunk.pk for leased in leased_images], context.owner, seconds, context.stop) as lease:
+    with Lease(
+        catalog.extend_lease, [leased.chunk.pk for leased in leased_images], context.owner, seconds, context.stop
+    ) as lease:
         timed = TimedReader(context.reader)
         space, outcomes = _encode(context, leased_images, timed, lease)
         done = sum(

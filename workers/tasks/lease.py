@@ -1,8 +1,9 @@
-"""Leases on chunks: extended by heartbeats, lost without them."""
+"""Leases on chunks and tasks: extended by heartbeats, lost without them."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -13,7 +14,6 @@ from mm.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from indexes.catalog.catalog import Catalog
     from workers.stop import StopFlag
 
 HEARTBEATS_PER_LEASE = 5
@@ -22,8 +22,13 @@ MAX_HEARTBEAT_SECONDS = 3.0
 """Maximum interval of heartbeats, after which a cancelled job stops."""
 
 
+ExtendLease = Callable[[int, str, float], bool]
+CheckLease = Callable[[], None]
+"""Raises `Interrupted` when the work must end. Called between its steps."""
+
+
 class Interrupted(Exception):
-    """Raised to end the work on a chunk for a reason other than the chunk."""
+    """Raised to end the work on a chunk or a task for a reason other than it."""
 
     def __init__(self, reason: str, *, is_shutdown: bool = False) -> None:
         super().__init__(reason)
@@ -32,14 +37,15 @@ class Interrupted(Exception):
 
 
 class Lease:
-    """Extends the leases on chunks in a thread while its `with` block runs.
+    """Extends the leases on chunks or tasks in a thread while its `with` block runs.
 
     The block calls `check` regularly.
     """
 
-    def __init__(self, catalog: Catalog, chunk_pks: Sequence[int], owner: str, seconds: float, stop: StopFlag) -> None:
-        self._catalog = catalog
-        self._leased_pks = set(chunk_pks)
+    def __init__(self, extend: ExtendLease, pks: Sequence[int], owner: str, seconds: float, stop: StopFlag) -> None:
+        """`extend` extends the lease of one key, and returns whether it is still held."""
+        self._extend = extend
+        self._leased_pks = set(pks)
         self._owner = owner
         self._seconds = seconds
         self._stop = stop
@@ -69,9 +75,9 @@ class Lease:
         interval = min(self._seconds / HEARTBEATS_PER_LEASE, MAX_HEARTBEAT_SECONDS)
         while not self._done.wait(interval):
             try:
-                self._leased_pks = {pk for pk in self._leased_pks if self._catalog.extend_lease(pk, self._owner, self._seconds)}
+                self._leased_pks = {pk for pk in self._leased_pks if self._extend(pk, self._owner, self._seconds)}
             except Unavailable as error:  # the lease lasts longer than a few heartbeats
-                structlog.get_logger().warning("heartbeat missed", chunks=sorted(self._leased_pks), detail=str(error))
+                structlog.get_logger().warning("heartbeat missed", leases=sorted(self._leased_pks), detail=str(error))
                 continue
             if not self._leased_pks:
                 self._interrupted = "lease lost or job cancelled"

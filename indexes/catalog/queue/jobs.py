@@ -8,10 +8,10 @@ from sqlalchemy import func, select, update
 
 from indexes.catalog.audit import LOCAL, Actor, add_audit
 from indexes.catalog.base import CatalogMixin
-from indexes.catalog.queue.transitions import OPEN_STATES, job_row, lock_job, transition_job
+from indexes.catalog.queue.transitions import INGEST, OPEN_STATES, job_row, lock_job, transition_job
 from indexes.catalog.records import JobEventRow, JobRow
-from indexes.catalog.tables import Chunk, Job, JobEvent
-from mm.schemas import JobState
+from indexes.catalog.tables import Chunk, Job, JobEvent, Task
+from mm.schemas import JobKind, JobState
 
 
 class JobRows(CatalogMixin):
@@ -21,14 +21,16 @@ class JobRows(CatalogMixin):
             job = session.scalar(select(Job).where(Job.id == job_id))
             return None if job is None else job_row(job)
 
-    def list_jobs(self, limit: int) -> list[JobRow]:
-        """Return the latest jobs of uploads, newest first."""
+    def list_jobs(self, limit: int, kind: JobKind | None = INGEST) -> list[JobRow]:
+        """Return the latest jobs of a kind, None for any, newest first; none of a reindex."""
         latest = select(Job).where(Job.reindex_pk.is_(None)).order_by(Job.pk.desc()).limit(limit)
+        if kind is not None:
+            latest = latest.where(Job.kind == kind)
         with self._database.read() as session:
             return [job_row(job) for job in session.scalars(latest)]
 
     def count_waiting_jobs(self) -> int:
-        """Count the jobs of uploads that are queued or running."""
+        """Count the jobs that are queued or running, without those of a reindex."""
         with self._database.read() as session:
             waiting = select(func.count()).where(Job.state.in_(OPEN_STATES), Job.reindex_pk.is_(None))
             return session.execute(waiting).scalar_one()
@@ -109,6 +111,8 @@ class JobRows(CatalogMixin):
             update(Chunk).where(Chunk.changed_at > now, Chunk.job_pk.in_(open_jobs)).values(changed_at=now),
             update(Chunk).where(Chunk.due_at > latest, Chunk.done.is_(False)).values(due_at=latest),
             update(Chunk).where(Chunk.leased_until > latest, Chunk.done.is_(False)).values(leased_until=latest),
+            update(Task).where(Task.due_at > latest, Task.done.is_(False)).values(due_at=latest),
+            update(Task).where(Task.leased_until > latest, Task.done.is_(False)).values(leased_until=latest),
         ]
         with self._database.write() as session:
             for statement in statements:

@@ -22,9 +22,10 @@ from sqlalchemy.exc import IntegrityError
 from indexes.catalog.base import CatalogMixin
 from indexes.catalog.items import item_rows
 from indexes.catalog.queue.chunks import chunk_row, lease_locked_chunk
-from indexes.catalog.queue.transitions import OPEN_STATES, is_runnable, job_row, transition_job
+from indexes.catalog.queue.job_tasks import claim_tasks, is_task_due
+from indexes.catalog.queue.transitions import INGEST, OPEN_STATES, is_runnable, job_row, transition_job
 from indexes.catalog.records import LeasedImage, WorkUnit
-from indexes.catalog.tables import Chunk, Flow, Item, Job
+from indexes.catalog.tables import Chunk, Flow, Item, Job, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,14 +62,15 @@ class SchedulingRows(CatalogMixin):
         return None
 
     def count_due_work(self, seconds: float) -> int:
-        """Count the chunks and jobs that can be claimed now, each up to `MAX_DUE_COUNT`.
+        """Count the chunks, tasks and jobs that can be claimed now, each up to `MAX_DUE_COUNT`.
 
         `seconds` is the duration of a claim.
         """
         now = self._clock()
         chunks = select(Chunk.pk).join(Job, Job.pk == Chunk.job_pk).where(_is_open(), is_runnable(), _is_chunk_due(now))
         jobs = select(Job.pk).where(_is_open(), is_runnable(), or_(_is_plan_due(now), _is_finish_due(now, seconds)))
-        due = [query.limit(MAX_DUE_COUNT).subquery() for query in (chunks, jobs)]
+        tasks = select(Task.pk).join(Job, Job.pk == Task.job_pk).where(_is_open(), is_task_due(now))
+        due = [query.limit(MAX_DUE_COUNT).subquery() for query in (chunks, tasks, jobs)]
         with self._database.read() as session:
             return sum(session.execute(select(func.count()).select_from(rows)).scalar_one() for rows in due)
 
@@ -120,7 +122,7 @@ def _is_chunk_due(now: float) -> ColumnElement[bool]:
 
 
 def _is_plan_due(now: float) -> ColumnElement[bool]:
-    return and_(Job.due_at <= now, ~_is_planned())
+    return and_(Job.kind == INGEST, Job.due_at <= now, ~_is_planned())
 
 
 def _is_finish_due(now: float, seconds: float) -> ColumnElement[bool]:
@@ -155,7 +157,8 @@ def _flows_in_order(session: Session) -> list[FlowKey]:
 def _first_due_job(session: Session, conditions: Sequence[ColumnElement[bool]], now: float, seconds: float) -> Job | None:
     """Return the least recently served job with due work, locked; None if there is none."""
     chunk_due = exists().where(Chunk.job_pk == Job.pk, _is_chunk_due(now))
-    due = or_(_is_plan_due(now), chunk_due, _is_finish_due(now, seconds))
+    task_due = exists().where(Task.job_pk == Job.pk, is_task_due(now))
+    due = or_(_is_plan_due(now), chunk_due, task_due, _is_finish_due(now, seconds))
 
     def in_state(state: str) -> Select[tuple[Job]]:  # one query per state, so that an index gives the order
         return select(Job).where(Job.state == state, *conditions, due).order_by(Job.served_at, Job.pk).limit(1)
@@ -171,6 +174,8 @@ def _claim(
 
     None if another worker claimed it first.
     """
+    if job.kind != INGEST:
+        return _claim_tasks(session, job, owner, now, seconds)
     chunks = select(Chunk).where(Chunk.job_pk == job.pk)
     chunk = session.scalar(chunks.where(_is_chunk_due(now)).order_by(Chunk.index).limit(1).with_for_update())
     if chunk is not None:
@@ -184,6 +189,15 @@ def _claim(
         unit, cost = _claim_unplanned(session, job, now, seconds, chunk_seconds)
     job.served_at, job.due_at = now, now + seconds
     return unit, max(cost, IMAGE_COST)
+
+
+def _claim_tasks(session: Session, job: Job, owner: str, now: float, seconds: float) -> tuple[WorkUnit, float] | None:
+    """Claim due tasks of a locked job: several that read images, or one other."""
+    tasks, cost = claim_tasks(session, job, owner, now, seconds, MAX_IMAGES)
+    if not tasks:
+        return None
+    job.served_at = now
+    return WorkUnit("tasks", [job.id], tasks=tasks), max(cost, IMAGE_COST)
 
 
 def _claim_unplanned(session: Session, job: Job, now: float, seconds: float, chunk_seconds: float) -> tuple[WorkUnit, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -10,7 +11,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 
 from indexes.catalog.records import JobRow
 from indexes.catalog.tables import Item, Job, JobEvent, Reindex
-from mm.schemas import FINAL_STATES, ItemStatus, JobState
+from mm.schemas import FINAL_STATES, ItemStatus, JobKind, JobState
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -25,6 +26,8 @@ STATUS_OF: dict[JobState, ItemStatus] = {
     "cancelled": "cancelled",
 }
 """Status of an item by the state of its upload job."""
+INGEST: JobKind = "ingest"
+"""Kind of the jobs that have chunks; those of other kinds have tasks."""
 WAITING = "waiting"
 """Stage of a job that no worker has begun."""
 SHORT_SECONDS = 30.0
@@ -78,7 +81,8 @@ def insert_job(
 ) -> Job:
     """Insert a queued job on an item; with `reindex_pk`, as a job of that reindex."""
     job = Job(
-        id=f"job_{secrets.token_hex(12)}",
+        id=create_job_id(),
+        kind=INGEST,
         item_pk=item.pk,
         item_id=item.id,
         state="queued",
@@ -97,6 +101,11 @@ def insert_job(
     session.add(job)
     insert_job_event(session, job)
     return job
+
+
+def create_job_id() -> str:
+    """Create a random id of a job."""
+    return f"job_{secrets.token_hex(12)}"
 
 
 def size_class_of(duration: float) -> int:
@@ -119,6 +128,7 @@ def job_row(job: Job) -> JobRow:
     """Return the values of a job."""
     return JobRow(
         id=job.id,
+        kind=cast(JobKind, job.kind),
         item_id=job.item_id,
         state=cast(JobState, job.state),
         progress=job.progress,
@@ -128,4 +138,5 @@ def job_row(job: Job) -> JobRow:
         updated_at=job.updated_at,
         request_id=job.request_id,
         reindex_pk=job.reindex_pk,
+        payload={} if job.payload is None else json.loads(job.payload),
     )

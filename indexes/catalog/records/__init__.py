@@ -3,6 +3,7 @@
 Media times are seconds from the start of the item.
 """
 
+from indexes.catalog.records.inspection import ExampleRow, InspectorRow, NewResult, ResultFilters, ResultRow, RunRow, VersionRow
 from indexes.catalog.records.items import BrowseFilters, Counts, ItemFilters, ItemRow, NewItem
 from indexes.catalog.records.jobs import (
     CaptionScene,
@@ -30,6 +31,7 @@ from indexes.catalog.records.segments import (
     NewSegment,
     PublicationRow,
 )
+from indexes.catalog.records.tasks import NewTask, TaskRow
 
 __all__ = [
     "BrowseFilters",
@@ -39,6 +41,8 @@ __all__ = [
     "ChunkRow",
     "Counts",
     "EvidenceRow",
+    "ExampleRow",
+    "InspectorRow",
     "ItemFilters",
     "ItemRow",
     "JobEventRow",
@@ -51,12 +55,19 @@ __all__ = [
     "NewCaption",
     "NewEvidence",
     "NewItem",
+    "NewResult",
     "NewSegment",
+    "NewTask",
     "PublicationRow",
     "QueueStatus",
     "ReindexCounts",
     "ReindexRow",
+    "ResultFilters",
+    "ResultRow",
+    "RunRow",
+    "TaskRow",
     "UnreadSegment",
+    "VersionRow",
     "WorkHistogram",
     "WorkUnit",
 ]

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from mm.schemas import FINAL_STATES, JobState, MoveState
+from mm.schemas import FINAL_STATES, JobKind, JobState, MoveState
 
 if TYPE_CHECKING:
     from indexes.catalog.records.items import ItemRow
     from indexes.catalog.records.segments import CaptionRow
+    from indexes.catalog.records.tasks import TaskRow
     from mm.spaces.types import SpaceId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
-    """The work on one upload. It outlives its item, so that clients can read how it ended."""
+    """The work on one upload, or of another kind. It outlives its item, so that clients can read
+    how it ended."""
 
     id: str
+    kind: JobKind
     item_id: str
     state: JobState
     progress: float
@@ -31,6 +34,8 @@ class JobRow:
     """Id of the request that created it."""
     reindex_pk: int | None
     """The reindex that it belongs to; None for the work on an upload."""
+    payload: Mapping[str, object]
+    """Parameters of a job that has tasks."""
 
     @property
     def is_final(self) -> bool:
@@ -92,11 +97,13 @@ class WorkUnit:
     | `images` | encode the items of all these jobs together |
     | `encode` | encode the chunk, which is leased |
     | `finish` | finish the job: all chunks are done, and the last worker did not finish it |
+    | `tasks` | perform the tasks, which are leased, of a job of another kind than `ingest` |
     """
 
-    kind: Literal["plan", "images", "encode", "finish"]
+    kind: Literal["plan", "images", "encode", "finish", "tasks"]
     job_ids: Sequence[str]
     chunk: ChunkRow | None = None
+    tasks: Sequence[TaskRow] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,14 @@ than its column, `mapped_column` names the column.
 
 from indexes.catalog.tables.access import Audit, Session
 from indexes.catalog.tables.base import Table
+from indexes.catalog.tables.inspection import (
+    Example,
+    InspectionRegion,
+    InspectionResult,
+    InspectionRun,
+    Inspector,
+    InspectorVersion,
+)
 from indexes.catalog.tables.library import (
     Caption,
     Evidence,
@@ -25,6 +33,7 @@ from indexes.catalog.tables.queue import (
     Reindex,
     SandboxReport,
     Speed,
+    Task,
     Uncaptioned,
     UnreadText,
     Worker,
@@ -36,7 +45,13 @@ __all__ = [
     "Caption",
     "Chunk",
     "Evidence",
+    "Example",
     "Flow",
+    "InspectionRegion",
+    "InspectionResult",
+    "InspectionRun",
+    "Inspector",
+    "InspectorVersion",
     "Item",
     "Job",
     "JobEvent",
@@ -50,6 +65,7 @@ __all__ = [
     "Speed",
     "Table",
     "Tag",
+    "Task",
     "Tombstone",
     "Uncaptioned",
     "UnreadText",

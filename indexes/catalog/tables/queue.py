@@ -1,17 +1,17 @@
-"""Tables of the work queue: jobs, their chunks, scheduling, and reports of the workers."""
+"""Tables of the work queue: jobs, their chunks and tasks, scheduling, reports of the workers."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, String
+from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from indexes.catalog.tables.base import AUTOINCREMENT, Key, Table, Utc
 
 
 class Job(Table):
-    """The work on one upload, or on one item of a reindex."""
+    """The work on one upload, on one item of a reindex, or of another kind that has tasks."""
 
     __tablename__ = "jobs"
     __table_args__ = (Index(None, "state", "move_pk", "key_id", "lane", "turn_at", "pk"), AUTOINCREMENT)
@@ -19,6 +19,10 @@ class Job(Table):
     id: Mapped[str] = mapped_column(String(64), unique=True)
     item_pk: Mapped[int | None] = mapped_column(ForeignKey("items.pk", ondelete="SET NULL"), index=True)
     item_id: Mapped[str] = mapped_column(String(32))
+    """Empty for another kind than `ingest`."""
+    kind: Mapped[str] = mapped_column(String(16), server_default="ingest")
+    payload: Mapped[str | None] = mapped_column(Text)
+    """JSON object with the parameters of a job that has tasks."""
     state: Mapped[str] = mapped_column(String(16), index=True)
     progress: Mapped[float] = mapped_column(Double)
     stage: Mapped[str]
@@ -72,6 +76,33 @@ class Chunk(Table):
     """Seconds of `time.time()`; 0 without a lease."""
     changed_at: Mapped[float] = mapped_column("moved_at", Double)
     """Time of the last lease, heartbeat or end of a lease."""
+    due_at: Mapped[float] = mapped_column(Double)
+    """Not leased before this time."""
+
+
+class Task(Table):
+    """A step of a job of another kind than `ingest`, with the lease of the worker on it."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (Index(None, "job_pk", "index", unique=True), AUTOINCREMENT)
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    job_pk: Mapped[int] = mapped_column(ForeignKey("jobs.pk", ondelete="CASCADE"))
+    index: Mapped[int]
+    item_pk: Mapped[int | None] = mapped_column(ForeignKey("items.pk", ondelete="SET NULL"), index=True)
+    item_id: Mapped[str] = mapped_column(String(32))
+    """Item that it reads, also after its deletion; empty without one."""
+    start: Mapped[float] = mapped_column(Double)
+    end: Mapped[float] = mapped_column(Double)
+    """Seconds of the item; both 0 for an image or without an item."""
+    cost: Mapped[float] = mapped_column(Double)
+    """Cost in the scheduling order, in seconds of video that take as long."""
+    attempts: Mapped[int]
+    done: Mapped[bool] = mapped_column(Boolean)
+    error: Mapped[str | None]
+    """Reason of the last failed attempt; of a done task, why it has no result."""
+    owner: Mapped[str | None]
+    leased_until: Mapped[float] = mapped_column(Double)
+    """Seconds of `time.time()`; 0 without a lease."""
     due_at: Mapped[float] = mapped_column(Double)
     """Not leased before this time."""
 

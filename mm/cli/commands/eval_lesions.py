@@ -14,7 +14,9 @@ from mm.cli import options
 from mm.cli.commands.eval_inspection import print_progress, print_reports, root
 from mm.cli.commands.eval_language import split
 
-weights = click.option("--weights", type=options.FILE, required=True, help="Weights of the lesion network.")
+weights = click.option(
+    "--weights", type=options.FILE, help="Weights of the lesion network; else MM_LESION_WEIGHTS or the shipped ones."
+)
 
 
 @click.command("breast_ultrasound")
@@ -22,13 +24,18 @@ weights = click.option("--weights", type=options.FILE, required=True, help="Weig
 @split
 @weights
 @options.as_json
-def breast_ultrasound(root: Path, split: str, weights: Path, as_json: bool) -> None:
+def breast_ultrasound(root: Path, split: str, weights: Path | None, as_json: bool) -> None:
     """Outline lesions in ultrasound images, those without a lesion included."""
     from mm.evaluation.inspection.lesion_methods import make_segment
     from mm.evaluation.inspection.lesions import evaluate_breast_ultrasound
+    from mm.lesions.segmentation.shipped import find_weights
+    from mm.settings import Settings
 
     with tempfile.TemporaryDirectory() as cache:
-        print_reports(evaluate_breast_ultrasound(make_segment(weights, Path(cache)), root, split, print_progress), as_json)
+        print_reports(
+            evaluate_breast_ultrasound(make_segment(find_weights(Settings(), weights), Path(cache)), root, split, print_progress),
+            as_json,
+        )
 
 
 @click.command("bus_bra")
@@ -36,13 +43,17 @@ def breast_ultrasound(root: Path, split: str, weights: Path, as_json: bool) -> N
 @split
 @weights
 @options.as_json
-def bus_bra(root: Path, split: str, weights: Path, as_json: bool) -> None:
+def bus_bra(root: Path, split: str, weights: Path | None, as_json: bool) -> None:
     """Outline lesions in the ultrasound images of BUS-BRA, one in each."""
     from mm.evaluation.inspection.lesion_methods import make_segment
     from mm.evaluation.inspection.lesions import evaluate_bus_bra
+    from mm.lesions.segmentation.shipped import find_weights
+    from mm.settings import Settings
 
     with tempfile.TemporaryDirectory() as cache:
-        print_reports(evaluate_bus_bra(make_segment(weights, Path(cache)), root, split, print_progress), as_json)
+        print_reports(
+            evaluate_bus_bra(make_segment(find_weights(Settings(), weights), Path(cache)), root, split, print_progress), as_json
+        )
 
 
 @click.command("cvc_clinicdb")

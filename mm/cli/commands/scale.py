@@ -66,6 +66,8 @@ def command() -> None:
 @click.option("--square-mm", type=float, help="Side of a square of the board.")
 @click.option("--marker-mm", type=float, help="Side of a marker; the board is then a ChArUco board.")
 @click.option("--dictionary", default="DICT_4X4_50", show_default=True, help="Dictionary of the markers.")
+@click.option("--dicom", type=options.FILE, help="DICOM ultrasound file whose regions state their spacing.")
+@click.option("--region", type=click.IntRange(1), default=1, show_default=True, help="Which of its regions with a spacing.")
 @click.option("--area", multiple=True, type=POINT, metavar="X,Y", help="Corner of the area where the scale holds; repeatable.")
 @click.option("--tilt-degrees", type=float, default=0.0, show_default=True, help="Largest tilt of a measured surface.")
 @click.option("--blur-px", type=float, help="Blur of the image, as a standard deviation; a board measures it.")
@@ -83,18 +85,22 @@ def add(
     square_mm: float | None,
     marker_mm: float | None,
     dictionary: str,
+    dicom: Path | None,
+    region: int,
     area: tuple[tuple[float, float], ...],
     tilt_degrees: float,
     blur_px: float | None,
     is_replacement: bool,
     as_json: bool,
 ) -> None:
-    """Add the scale NAME, from a known length or from images of a calibration board."""
+    """Add the scale NAME, from a known length, images of a calibration board, or a DICOM file."""
     from mm.metrology.scale import scale_of_length
 
-    if bool(images) == (length_mm is not None):
-        raise click.UsageError("Use either --length-mm with --from and --to, or --board with --squares and --square-mm.")
-    if length_mm is not None:
+    if bool(images) + (length_mm is not None) + (dicom is not None) != 1:
+        raise click.UsageError("Use one of --length-mm with --from and --to, --board with --squares and --square-mm, or --dicom.")
+    if dicom is not None:
+        scale = _read_dicom(dicom, region)
+    elif length_mm is not None:
         if start is None or end is None:
             raise click.UsageError("--length-mm needs --from and --to.")
         scale = scale_of_length(
@@ -151,6 +157,19 @@ def _calibrate(
     with MediaReader() as reader:
         greys = [np.rint(grey_levels(reader.image(path, path.name))).astype(np.uint8) for path in images]
     return calibrate(greys, board)
+
+
+def _read_dicom(path: Path, number: int) -> Scale:
+    from mm.errors import MissingScale
+    from mm.media.dicom import DicomReader
+    from mm.metrology.dicom import list_region_scales
+    from mm.settings import load_settings
+
+    with DicomReader.from_settings(load_settings()) as reader:
+        scales = list_region_scales(reader.info(path, path.name).regions)
+    if number > len(scales):
+        raise MissingScale(f"{path.name} has {len(scales)} regions with a spacing; there is no region {number}.")
+    return scales[number - 1]
 
 
 def _store() -> ScaleStore:

@@ -1,4 +1,4 @@
-"""`python -m mm.cli.demo`: ingest real media, search, and check the results.
+"""`python -m mm.cli.demo`: ingest real media, search, inspect parts, and check the results.
 
 The exit code is 1 when a result is wrong.
 """
@@ -17,6 +17,7 @@ from mm.cli.demo.dataset import AUDIO, QUERIES, SCENES, VIDEO
 from mm.cli.demo.fixtures import make_fixtures
 from mm.cli.demo.ground_truth import build_ground_truth
 from mm.cli.demo.ingest import ingest
+from mm.cli.demo.inspection import inspect_parts, print_parts
 from mm.cli.demo.page import write_page
 from mm.cli.demo.queries import run_queries
 from mm.cli.demo.questions import QUESTIONS, ask_questions, print_answers
@@ -28,6 +29,8 @@ from mm.errors import MMError
 from mm.settings import Settings
 
 PAGE = Path("demo/index.html")
+INSPECTION = "inspection"
+"""Folder of the rendered parts, beside the page."""
 
 
 def run(page: Path) -> int:
@@ -53,8 +56,10 @@ def run(page: Path) -> int:
             answers = ask_questions(client, QUESTIONS, item_names, build_ground_truth(VIDEO, SCENES, AUDIO))
             write_page(page, results, captions, answers, client)
             print_progress("stopping")
+        parts = inspect_parts(page.parent / INSPECTION, settings, print_progress)
     print_results(results)
     print_answers(answers, item_names)
+    print_parts(parts, page.parent / INSPECTION)
     num_wrong = sum(not result.is_correct for result in results)
     num_wrong_answers = sum(not answer.is_correct for answer in answers)
     click.echo(f"{len(results) - num_wrong} of {len(results)} results are correct.")
@@ -62,7 +67,7 @@ def run(page: Path) -> int:
     if captions:
         click.echo(describe_captions(captions))
     click.echo(f"The page is {page}.")
-    return num_wrong + num_wrong_answers
+    return num_wrong + num_wrong_answers + sum(not part.is_correct for part in parts)
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from mm.client.events import EventStream
 from mm.client.paths import job_path
 from mm.client.responses import parse_body
 from mm.client.steps import Flow, Send
-from mm.schemas import Job, JobEvent, JobList
+from mm.schemas import Job, JobEvent, JobKind, JobList
 
 OnProgress = Callable[[float, str], None]
 """Called with the progress of the current stage, 0 to 1, and a description of the stage."""
@@ -19,9 +19,9 @@ def job(job_id: str) -> Flow[Job]:
     return parse_body((yield from Send("GET", job_path(job_id))), Job)
 
 
-def jobs(*, limit: int = 50) -> Flow[list[Job]]:
-    """List the latest jobs, newest first."""
-    return parse_body((yield from Send("GET", "/v1/jobs", params={"limit": limit})), JobList).data
+def jobs(*, limit: int = 50, kind: JobKind = "ingest") -> Flow[list[Job]]:
+    """List the latest jobs of a kind, newest first."""
+    return parse_body((yield from Send("GET", "/v1/jobs", params={"limit": limit, "kind": kind})), JobList).data
 
 
 def cancel(job_id: str) -> Flow[Job]:

@@ -18,6 +18,7 @@ from mm.errors import InvalidInput
 from mm.numerics import Float32
 
 Folds = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,19 +57,25 @@ class BankSearch:
     """Searches a bank. Safe to use from several threads."""
 
     def __init__(self, bank: PatchBank) -> None:
+        self._rows = [np.flatnonzero(bank.fold_B == fold) for fold in range(bank.num_folds)]
         self._indexes = []
-        for fold in range(bank.num_folds):
+        for rows in self._rows:
             index = faiss.IndexFlatL2(bank.vectors_BC.shape[1])
-            index.add(np.ascontiguousarray(bank.vectors_BC[bank.fold_B == fold].astype(np.float32)))
+            index.add(np.ascontiguousarray(bank.vectors_BC[rows].astype(np.float32)))
             self._indexes.append(index)
 
     def search(self, vectors_NC: Float32) -> Float32:
         """Euclidean distances (N, F) from the nearest vector of each fold."""
+        return self.search_rows(vectors_NC)[0]
+
+    def search_rows(self, vectors_NC: Float32) -> tuple[Float32, Rows]:
+        """As `search`, with the row of the bank (N, F) of each nearest vector."""
         queries_NC = np.ascontiguousarray(vectors_NC, np.float32)
-        squares_FN = [index.search(queries_NC, 1)[0][:, 0] for index in self._indexes]
+        found = [index.search(queries_NC, 1) for index in self._indexes]
         # FAISS computes squares as differences of products, which may be slightly negative.
-        distances_NF: Float32 = np.sqrt(np.maximum(np.stack(squares_FN, 1), 0))
-        return distances_NF
+        distances_NF: Float32 = np.sqrt(np.maximum(np.stack([squares[:, 0] for squares, _ in found], 1), 0))
+        rows_NF: Rows = np.stack([rows[places[:, 0]] for rows, (_, places) in zip(self._rows, found, strict=True)], 1)
+        return distances_NF, rows_NF
 
 
 def search_reference(bank: PatchBank, vectors_NC: Float32) -> Float32:

@@ -106,12 +106,17 @@ def count_patches(height: int, width: int) -> tuple[int, int]:
 
 def cover_patches(mask_HW: Mask, size: tuple[int, int]) -> Mask:
     """Which patches (h, w) of an image, scaled to `size` (height, width), are half in a mask."""
+    return np.asarray(share_patches(mask_HW, size) >= 0.5, np.bool_)
+
+
+def share_patches(mask_HW: Mask, size: tuple[int, int]) -> Float32:
+    """Share of each patch (h, w) of an image, scaled to `size`, that is in a mask, 0 to 1."""
     scaled_HW = cv2.resize(mask_HW.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
     rows, columns = count_patches(*size)
     bottom, right = rows * STRIDE - size[0], columns * STRIDE - size[1]
     padded_HW = cv2.copyMakeBorder(scaled_HW, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
-    share_hw = padded_HW.reshape(rows, STRIDE, columns, STRIDE).mean((1, 3))
-    return np.asarray(share_hw >= 0.5, np.bool_)
+    share_hw: Float32 = padded_HW.reshape(rows, STRIDE, columns, STRIDE).mean((1, 3))
+    return share_hw
 
 
 def _split(count: int) -> Iterator[tuple[int, int]]:

@@ -12,18 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mm.errors import InvalidInput
-from mm.inspection.bank.patch_bank import leave_out_each_fold
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.fit import OnProgress, fit_inspector
 from mm.inspection.good_pixels import GoodPixels, ReadImage
 from mm.inspection.inspector import FittedInspector
 from mm.inspection.scoring.score import mean_of_largest
-from mm.inspection.selection.rendered_defects import DEFECTS
+from mm.inspection.selection.separation import measure_auc, score_defects
 from mm.inspection.settings import FitSettings
 from mm.inspection.types import GoodImage
-from mm.inspection.view import create_view
-from mm.media.types import RGB
-from mm.metrics.auc import auc
+from mm.inspection.view import View
 from mm.numerics import Float64
 
 SHARES = (0.003, 0.01, 0.03, 0.1)
@@ -60,7 +57,7 @@ def choose_settings(
     trials: list[Trial] = []
     for candidate in candidates:
         inspector = fit_inspector(images, "trial", load_backbone(candidate.backbone), candidate, read_image)
-        good, defective = _score(inspector, GoodPixels(images, candidate, read_image))
+        good, defective = _score(inspector, GoodPixels(images, inspector.settings, read_image))
         for column, share in enumerate(SHARES):
             trials.append(_compare(replace(candidate, share=share), good[:, column], defective[:, column]))
         best = max(trials[-len(SHARES) :], key=_rank)
@@ -74,26 +71,15 @@ def _rank(trial: Trial) -> tuple[float, float]:
 
 def _score(inspector: FittedInspector, goods: GoodPixels) -> tuple[Float64, Float64]:
     """Held-out scores by share, of the good images (N, S) and of their copies (N * defects, S)."""
-    random = np.random.default_rng(inspector.settings.seed)
-    chosen = np.sort(random.permutation(len(goods))[:MAX_IMAGES])
-    good, defective = [], []
-    for index in chosen:
-        fold = inspector.group_folds[goods.images[index].group]
-        image_HWC = goods.read(int(index))
-        good.append(_score_image(inspector, image_HWC, fold))
-        defective += [_score_image(inspector, draw(image_HWC, random), fold) for draw in DEFECTS]
-    return np.stack(good), np.stack(defective)
 
+    def measure(view: View, fold: int) -> Float64:
+        distances_hw = inspector.measure_distances(view.pixels_HWC)[..., fold]
+        inside_N1 = distances_hw[view.select_patches(None)][:, None]
+        return np.array([mean_of_largest(inside_N1, share)[0] for share in SHARES])
 
-def _score_image(inspector: FittedInspector, image_HWC: RGB, fold: int) -> Float64:
-    view = create_view(image_HWC, inspector.settings, inspector.reference_HWC)
-    distances_hw = leave_out_each_fold(inspector.measure_distances(view.pixels_HWC))[..., fold]
-    inside_N1 = distances_hw[view.select_patches(None)][:, None]
-    return np.array([mean_of_largest(inside_N1, share)[0] for share in SHARES])
+    return score_defects(inspector, goods, measure, MAX_IMAGES)
 
 
 def _compare(settings: FitSettings, good_N: Float64, defective_M: Float64) -> Trial:
-    labels = np.concatenate([np.zeros(len(good_N), bool), np.ones(len(defective_M), bool)])
-    area = auc(np.concatenate([good_N, defective_M]), labels)
     spread = max(float(good_N.std()), 1e-9)
-    return Trial(settings, area, float(defective_M.mean() - good_N.mean()) / spread)
+    return Trial(settings, measure_auc(good_N, defective_M), float(defective_M.mean() - good_N.mean()) / spread)

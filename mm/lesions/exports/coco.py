@@ -18,7 +18,7 @@ def export_coco(analysis: LesionAnalysis) -> bytes:
             "id": frame + 1,
             "file_name": analysis.name,
             "frame": frame,
-            "seconds": round(frame * analysis.frame_seconds, 4),
+            "seconds": round(analysis.seconds_of(frame) or 0.0, 4),
             "width": analysis.width,
             "height": analysis.height,
         }

@@ -30,17 +30,22 @@ def export_regions(analysis: LesionAnalysis) -> bytes:
 
 
 def _candidate_row(analysis: LesionAnalysis, mark: Mark) -> list[object]:
-    candidate, seconds = mark.candidate, analysis.frame_seconds
+    candidate = mark.candidate
     span = candidate.start_frame, candidate.end_frame
-    times = [f"{frame * seconds:.3f}" if seconds else "" for frame in span]
+    times = [_format_seconds(analysis, frame) for frame in span]
     start = [analysis.name, mark.view_number, candidate.track_id, *span, *times, candidate.best_frame, len(candidate.regions)]
     return [*start, f"{candidate.confidence:.4f}", mark.region.area_px, _format_area(mark), NOTICE]
 
 
 def _region_row(analysis: LesionAnalysis, mark: Mark) -> list[object]:
-    seconds = f"{mark.frame * analysis.frame_seconds:.3f}" if analysis.frame_seconds else ""
+    seconds = _format_seconds(analysis, mark.frame)
     start = [analysis.name, mark.view_number, mark.candidate.track_id, mark.frame, seconds, *mark.box]
     return [*start, f"{mark.region.confidence:.4f}", mark.region.area_px, _format_area(mark), int(mark.is_best), NOTICE]
+
+
+def _format_seconds(analysis: LesionAnalysis, frame: int) -> str:
+    seconds = analysis.seconds_of(frame)
+    return "" if seconds is None else f"{seconds:.3f}"
 
 
 def _format_area(mark: Mark) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from mm.errors import StorageFull
 from mm.line.sinks.sink import DeliveryFailed, DeliveryRefused
 
 if TYPE_CHECKING:
@@ -74,17 +75,21 @@ class Outbox:
 
     def _deliver(self, sink: Sink, record: PartRecord) -> bool:
         """Return whether the sink is done with the record."""
+        refusal = ""
         try:
             sink.deliver(record)
         except DeliveryRefused as error:
             log.error("verdict refused", sink=sink.name, part=record.part, error=str(error))
-            self._ledger.accept(sink.name, record.sequence, str(error))
-            return True
+            refusal = str(error)
         except DeliveryFailed as error:
             log.warning("delivery failed", sink=sink.name, part=record.part, error=str(error))
             return False
         except Exception as error:  # noqa: BLE001 - a sink must not end the line; the record stays in the outbox
             log.error("delivery failed", sink=sink.name, part=record.part, error=repr(error))
             return False
-        self._ledger.accept(sink.name, record.sequence)
+        try:
+            self._ledger.accept(sink.name, record.sequence, refusal)
+        except StorageFull as error:  # the same verdict is sent again, with the same id
+            log.error("delivery not recorded", sink=sink.name, part=record.part, error=str(error))
+            return False
         return True

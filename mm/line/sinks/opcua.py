@@ -33,7 +33,7 @@ class OpcuaSink:
     def __init__(self, url: str, prefix: str, timeout: float = TIMEOUT_SECONDS) -> None:
         parts = urlsplit(url)
         if parts.scheme != "opc.tcp" or not parts.hostname:
-            raise InvalidInput(f"{url!r} is not an address of OPC UA; write opc.tcp://HOST:PORT.")
+            raise InvalidInput("The address of OPC UA is invalid: write opc.tcp://HOST:PORT.")
         if ";s=" not in f";{prefix}":
             raise InvalidInput(f"{prefix!r} is not a node id with a string, such as ns=2;s=Line1.")
         try:

@@ -59,7 +59,7 @@ class WebhookSink:
 
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise InvalidInput(f"{url!r} is not an address of a webhook; it starts with https:// or http://.")
+            raise InvalidInput("The address of the webhook is invalid: write https://HOST/PATH, or http://.")
         self._url, self._secret, self._clock = url, secret, clock
         self._client = httpx2.Client(timeout=timeout, follow_redirects=False)
         self._errors = httpx2.HTTPError

@@ -164,6 +164,11 @@ class Folder:
         return make_part_id(match["part"]) if match and match["part"] else None
 
 
+def check_pattern(pattern: str) -> None:
+    """Raises `InvalidInput` for a pattern that is no regular expression or has no group `part`."""
+    _compile(pattern)
+
+
 def _compile(pattern: str) -> re.Pattern[str] | None:
     if not pattern:
         return None

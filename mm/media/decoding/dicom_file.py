@@ -100,6 +100,8 @@ class DicomFile:
                 raise
             detail = f"frame {count if indices is None else indices[count]} cannot be decoded ({type(error).__name__})"
             raise MediaError(self._name, "unreadable", detail) from error
+        if count != (expected := self._attributes["num_frames"] if indices is None else len(indices)):
+            raise MediaError(self._name, "unreadable", f"it has {count} of {expected} frames")
 
     def _require_pixels(self) -> None:
         header, attributes = self._header, self._attributes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mm.errors import StorageFull
 from mm.line.records.ledger import Ledger
 from mm.line.records.outbox import Outbox
 from mm.line.sinks.sink import DeliveryFailed, DeliveryRefused
@@ -78,3 +79,24 @@ def test_outbox_unexpected_error_of_a_sink_is_retried(tmp_path: Path) -> None:
     sink = Broken()
     run(tmp_path / "press", [sink], "a")
     assert sink.parts == ["error", "a"]
+
+
+def test_outbox_delivery_that_cannot_be_recorded_is_sent_again(tmp_path: Path) -> None:
+    class FullOnce(Ledger):
+        is_full = True
+
+        def accept(self, sink: str, sequence: int, refusal: str = "") -> None:
+            is_full, self.is_full = self.is_full, False
+            if is_full:
+                raise StorageFull("The journal cannot be written.")
+            super().accept(sink, sequence, refusal)
+
+    sink = ListSink()
+    with FullOnce(tmp_path / "press", [sink.name]) as ledger:
+        outbox = Outbox(ledger, [sink], first_retry=0.001, max_retry=0.002)
+        outbox.start()
+        for part in "ab":
+            ledger.decide(record(part))
+        outbox.stop(30.0)
+        assert ledger.num_pending(sink.name) == 0
+    assert sink.parts == ["a", "a", "b"]

@@ -90,6 +90,16 @@ def test_file_that_ends_early_raises_at_the_damaged_frame(reader: DicomReader, t
     assert not any(secret in str(raised.value) for secret in SECRETS)
 
 
+def test_file_with_fewer_frames_than_it_states_raises(reader: DicomReader, tmp_path: Path) -> None:
+    frames = np.random.default_rng(2).integers(0, 255, (2, 40, 60), np.uint8)
+    path = write_dicom(tmp_path / "clip.dcm", frames, syntax=RLELossless)
+    data = pydicom.dcmread(path)
+    data.NumberOfFrames = 3
+    data.save_as(path)
+    with pytest.raises(MediaError, match=r"frame 2 cannot be decoded|2 of 3 frames"):
+        list(reader.frames(path, "clip.dcm"))
+
+
 def test_frame_numbers_that_are_negative_raise(reader: DicomReader, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="numbered from 0"):
         list(reader.frames(write_dicom(tmp_path / "a.dcm", GREY), "a.dcm", [-1]))

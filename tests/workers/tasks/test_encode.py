@@ -188,7 +188,7 @@ def test_lease_taken_by_another_owner_interrupts_the_work(home: Home, context: W
     assert catalog.lease_chunk(pk, "other", LEASE_SECONDS) is None
     expire_lease()
     assert catalog.lease_chunk(pk, "other", 60.0) is not None
-    with Lease(catalog, [pk], "stalled", LEASE_SECONDS, context.stop) as lease:
+    with Lease(catalog.extend_lease, [pk], "stalled", LEASE_SECONDS, context.stop) as lease:
         wait_for(lambda: interrupted(lease), "the lease is lost")
     assert not catalog.finish_chunk(pk, "stalled", "0" * 64)
     catalog.release_chunk(pk, "stalled", "too late")
@@ -208,7 +208,7 @@ def test_lease_is_extended_while_its_owner_works(home: Home, context: WorkerCont
     plan_job(context, job_id)
     pk = home.chunk(job_id).pk
     assert home.store.catalog.lease_chunk(pk, "slow", LEASE_SECONDS) is not None
-    with Lease(home.store.catalog, [pk], "slow", LEASE_SECONDS, context.stop) as lease:
+    with Lease(home.store.catalog.extend_lease, [pk], "slow", LEASE_SECONDS, context.stop) as lease:
         expire_lease()
         lease.check()
         encode_chunk(context, pk)

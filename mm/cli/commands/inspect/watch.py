@@ -12,11 +12,6 @@ from mm.cli import options
 if TYPE_CHECKING:
     from mm.line.line import Line
     from mm.line.sinks.sink import Sink
-    from mm.line.sources.source import Source
-    from mm.media import MediaReader
-    from mm.settings import Settings
-
-CAMERA_SCHEMES = ("rtsp://", "rtsps://")
 
 
 @click.command()
@@ -70,6 +65,7 @@ def command(
     from mm.cli.line_strip import open_strip
     from mm.line.config import LineConfig, parse_region
     from mm.line.line import Line
+    from mm.line.open import CAMERA_SCHEMES, open_source
     from mm.line.records.ledger import Ledger
     from mm.media import MediaReader
     from mm.settings import load_settings
@@ -87,7 +83,7 @@ def command(
     )
     sinks = _open_sinks(csv_path, webhook, webhook_secret, mqtt, opcua)
     with MediaReader.from_settings(settings) as reader:
-        opened = _open_source(source, reader, settings, pattern, images_per_part, once=once, pace=pace)
+        opened = open_source(source, reader, settings, pattern, images_per_part, once=once, pace=pace)
         empty = reader.image(background, background.name) if background else None
         loaded = open_inspector(inspector, settings)
         with Ledger(folder, [sink.name for sink in sinks]) as ledger, open_strip(as_json=as_json) as strip:
@@ -114,46 +110,21 @@ def _run(line: Line) -> None:
         signal.signal(signal.SIGINT, previous)
 
 
-def _open_source(
-    source: str, reader: MediaReader, settings: Settings, pattern: str, images_per_part: int, *, once: bool, pace: bool
-) -> Source:
-    if source.startswith(CAMERA_SCHEMES):
-        from mm.line.sources.rtsp.camera import RtspCamera
-        from mm.media.live import LiveDecoder
-
-        return RtspCamera(source, lambda codec, name: LiveDecoder.from_settings(codec, name, settings))
-    path = Path(source)
-    if path.is_dir():
-        from mm.line.sources.folder import Folder
-
-        return Folder(path, reader, follow=not once, pattern=pattern, images_per_part=images_per_part)
-    from mm.line.sources.video_file import VideoFile
-
-    return VideoFile(path, reader, pace=pace)
-
-
 def _open_sinks(
     csv_path: Path | None, webhook: str | None, secret: Path | None, mqtt: str | None, opcua: tuple[str, str] | None
 ) -> list[Sink]:
     from mm.errors import InvalidInput
+    from mm.line import open as line_open
 
+    if webhook is not None and secret is None:
+        raise InvalidInput("A webhook needs --webhook-secret, a file with the secret that signs the verdicts.")
     sinks: list[Sink] = []
     if csv_path is not None:
-        from mm.line.sinks.csv_file import CsvSink
-
-        sinks.append(CsvSink(csv_path))
-    if webhook is not None:
-        from mm.line.sinks.webhook import WebhookSink, parse_secret
-
-        if secret is None:
-            raise InvalidInput("A webhook needs --webhook-secret, a file with the secret that signs the verdicts.")
-        sinks.append(WebhookSink(webhook, parse_secret(secret.read_text())))
+        sinks.append(line_open.open_csv(csv_path))
+    if webhook is not None and secret is not None:
+        sinks.append(line_open.open_webhook(webhook, secret.read_text()))
     if mqtt is not None:
-        from mm.line.sinks.mqtt import MqttSink
-
-        sinks.append(MqttSink(mqtt))
+        sinks.append(line_open.open_mqtt(mqtt))
     if opcua is not None:
-        from mm.line.sinks.opcua import OpcuaSink
-
-        sinks.append(OpcuaSink(*opcua))
+        sinks.append(line_open.open_opcua(*opcua))
     return sinks

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from mm.errors import MediaError, NotFound
+from mm.errors import MediaError, Unavailable
 from mm.line.sources.rtsp.address import parse_address
 from mm.line.sources.rtsp.packets import AccessUnit, Depacketizer, parse_packet
 from mm.line.sources.rtsp.session import ConnectionLost, RtspSession
@@ -75,7 +75,7 @@ class RtspCamera:
     """Frames of an RTSP address, with the times of their arrival in seconds since 1970.
 
     `open_decoder` makes the decoder of a codec, for a stream of a name. Raises `InvalidInput` and
-    `NotFound` for the address; a camera that drops or is off is tried again until `stop` is set.
+    `Unavailable` for the host; a camera that drops or is off is tried again until `stop` is set.
     """
 
     def __init__(self, url: str, open_decoder: Callable[[LiveCodec, str], LiveDecoder], timeout: float = 10.0) -> None:
@@ -84,10 +84,11 @@ class RtspCamera:
         try:
             self._peer = str(socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)[0][4][0])
         except OSError as error:
-            raise NotFound(f"The host {self._address.host} of the camera is not known.") from error
+            raise Unavailable(f"The host {self._address.host} of the camera is not known.") from error
         # The query distinguishes cameras of one recorder and may hold a password: it is hashed.
         digest = hashlib.sha256(self._address.url.encode()).hexdigest()[:8]
         self.key = make_part_id(f"{self._address.name.partition('://')[2]}-{digest}")
+        self._last_time = 0.0
         self.num_dropped = 0
         """Frames that were lost before they were decoded, by the network or a slow decoder."""
 
@@ -147,6 +148,14 @@ class RtspCamera:
             if errors:
                 raise errors[0]
 
+    def _next_time(self) -> float:
+        """The time of a frame that arrives now, at least a millisecond after the one before.
+
+        Ids of parts have milliseconds, and frames that waited in the network arrive together.
+        """
+        self._last_time = max(time.time(), self._last_time + 0.001)
+        return self._last_time
+
     def _receive(
         self, session: RtspSession, video: VideoStream, queue: UnitQueue, errors: list[Exception], stop: threading.Event
     ) -> None:
@@ -161,7 +170,7 @@ class RtspCamera:
                     continue
                 for unit in depacketizer.push(packet):
                     sets = video.parameter_sets if unit.is_key else b""
-                    queue.put(time.time(), AccessUnit(sets + unit.data, unit.is_key))
+                    queue.put(self._next_time(), AccessUnit(sets + unit.data, unit.is_key))
         except OPEN_ERRORS as error:
             errors.append(error)
         finally:

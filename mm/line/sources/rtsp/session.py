@@ -50,7 +50,7 @@ class RtspSession:
             if address.is_tls:
                 self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=address.host)
         except OSError as error:
-            raise ConnectionLost(f"The camera {address.url} does not respond: {error.strerror or error}.") from error
+            raise ConnectionLost(f"The camera {address.name} does not respond: {error.strerror or error}.") from error
         self._stream: BinaryIO = self._socket.makefile("rb")
 
     def __enter__(self) -> RtspSession:

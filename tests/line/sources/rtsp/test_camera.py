@@ -91,6 +91,13 @@ def test_line_over_a_camera_decides_each_part(tmp_path: Path) -> None:
     assert "se" + "cret" not in str(records)
 
 
+def test_camera_frames_that_arrive_together_have_times_of_their_own() -> None:
+    camera = RtspCamera("rtsp://127.0.0.1:9/a", LiveDecoder)
+    milliseconds = [round(camera._next_time() * 1000) for _ in range(500)]
+    assert len(set(milliseconds)) == 500
+    assert milliseconds == sorted(milliseconds)
+
+
 def test_unit_queue_slow_decoder_keeps_whole_recent_frames() -> None:
     queue = UnitQueue(limit=4)
     for number in range(12):

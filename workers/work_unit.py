@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.jobs.run import run_tasks
 from workers.tasks.encode import encode_chunk, encode_leased_chunk
 from workers.tasks.finish import finish_job
 from workers.tasks.images import encode_image_jobs
@@ -21,6 +22,8 @@ def run_work_unit(context: WorkerContext) -> None:
         return
     if unit.kind == "images":
         encode_image_jobs(context, unit.job_ids)
+    elif unit.kind == "tasks":
+        run_tasks(context, unit.job_ids[0], unit.tasks)
     elif unit.chunk is not None:
         encode_leased_chunk(context, unit.chunk)
     elif unit.kind == "finish":

@@ -10,7 +10,7 @@ from tests.workers.conftest import LEASE_SECONDS, Home, open_context
 from tests.workers.videos import create_video
 from workers.context import WorkerContext
 from workers.tasks.images import encode_image_jobs
-from workers.tasks.work_unit import run_work_unit
+from workers.work_unit import run_work_unit
 
 
 def stages(home: Home, job_id: str) -> list[tuple[str, str]]:

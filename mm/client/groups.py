@@ -1,0 +1,101 @@
+"""Methods of both clients that are grouped by what they work on: `client.inspectors.fit`."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from mm.client.flows import inspections as inspection_flows
+from mm.client.flows import inspectors as inspector_flows
+from mm.client.flows import lesions as lesion_flows
+from mm.client.steps import AsyncDriver, Driver, Flow
+from mm.client.verbs import Verb
+
+T = TypeVar("T")
+
+
+class ClientGroup(Driver):
+    """Methods that run on the connections of a blocking client."""
+
+    def __init__(self, client: Driver) -> None:
+        self._client = client
+
+    def run(self, flow: Flow[T]) -> T:
+        return self._client.run(flow)
+
+
+class AsyncClientGroup(AsyncDriver):
+    """Methods that run on the connections of an asyncio client."""
+
+    def __init__(self, client: AsyncDriver) -> None:
+        self._client = client
+
+    async def run(self, flow: Flow[T]) -> T:
+        return await self._client.run(flow)
+
+
+class InspectorVerbs:
+    """Inspectors, as `client.inspectors`."""
+
+    create = Verb(inspector_flows.create)
+    list = Verb(inspector_flows.list_all)
+    get = Verb(inspector_flows.get)
+    delete = Verb(inspector_flows.delete)
+    add_examples = Verb(inspector_flows.add_examples)
+    examples = Verb(inspector_flows.examples)
+    remove_example = Verb(inspector_flows.remove_example)
+    fit = Verb(inspector_flows.fit)
+    versions = Verb(inspector_flows.versions)
+    make_current = Verb(inspector_flows.make_current)
+
+
+class Inspectors(InspectorVerbs, ClientGroup):
+    """Inspectors of a blocking client."""
+
+
+class AsyncInspectors(InspectorVerbs, AsyncClientGroup):
+    """Inspectors of an asyncio client."""
+
+
+class InspectionVerbs:
+    """Inspections, as `client.inspections`."""
+
+    start = Verb(inspection_flows.start)
+    list = Verb(inspection_flows.list_all)
+    get = Verb(inspection_flows.get)
+    cancel = Verb(inspection_flows.cancel)
+    delete = Verb(inspection_flows.delete)
+    results = Verb(inspection_flows.results)
+    result = Verb(inspection_flows.result)
+    heat_map = Verb(inspection_flows.heat_map)
+    overlay = Verb(inspection_flows.overlay)
+    failures = Verb(inspection_flows.failures)
+    export = Verb(inspection_flows.export)
+
+
+class Inspections(InspectionVerbs, ClientGroup):
+    """Inspections of a blocking client."""
+
+
+class AsyncInspections(InspectionVerbs, AsyncClientGroup):
+    """Inspections of an asyncio client."""
+
+
+class LesionVerbs:
+    """Analyses of ultrasound, as `client.lesions`. Research use, not a diagnosis."""
+
+    analyse = Verb(lesion_flows.analyse)
+    analyse_dicom = Verb(lesion_flows.analyse_dicom)
+    get = Verb(lesion_flows.get)
+    list = Verb(lesion_flows.list_all)
+    regions = Verb(lesion_flows.regions)
+    export = Verb(lesion_flows.export)
+    delete = Verb(lesion_flows.delete)
+    wait = Verb(lesion_flows.wait)
+
+
+class Lesions(LesionVerbs, ClientGroup):
+    """Analyses of a blocking client."""
+
+
+class AsyncLesions(LesionVerbs, AsyncClientGroup):
+    """Analyses of an asyncio client."""

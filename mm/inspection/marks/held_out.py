@@ -1,0 +1,119 @@
+"""Results of images from what was learned without them, and how much the head counts.
+
+An image of fold f is judged by the bank without fold f and by the member that did not see fold f.
+How much the head counts for fold f is chosen with the images of the other folds only, so these
+results stay comparable with those of a new part. Names of arrays end in their axes: N patches, E
+examples, F folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mm.inspection.head.head import combine
+from mm.inspection.scoring.score import mean_of_largest
+from mm.metrics.auc import auc
+from mm.metrics.partial_auc import partial_auc
+from mm.numerics import Float32, Float64
+
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 0.9)
+"""Shares of the head that are compared. The bank always counts, for defects that nobody marked."""
+SHARES = (0.003, 0.01)
+"""Shares of the patches of a score that are compared, beside that of the settings."""
+HOT = 0.998
+"""Quantile of the patches of good parts that is 1 in the unit of the head."""
+MAX_SAMPLES = 2000
+"""Patches of an image that contribute to the units."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOutImage:
+    """What was measured of the patches of one image, without its fold."""
+
+    fold: int
+    is_of_fit: bool
+    is_defective: bool
+    distance_N: Float32
+    logit_N: Float32 | None
+    """None without a head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What is 0 and 1 for distances and for log odds; see `SegmentationHead`."""
+
+    distance_zero: float
+    distance_unit: float
+    logit_zero: float
+    logit_unit: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """How much the head counts, and the share of the score, for each fold that is left out."""
+
+    weight_F: Float32
+    share_F: Float32
+
+    def get(self, fold: int) -> tuple[float, float]:
+        """Weight and share without this fold."""
+        return float(self.weight_F[fold]), float(self.share_F[fold])
+
+
+def measure_units(images: Sequence[HeldOutImage], seed: int) -> Units:
+    """The units from patches of good images of the fit."""
+    random = np.random.default_rng(seed)
+    distances, logits = [], []
+    for image in images:
+        if image.is_of_fit and image.logit_N is not None:
+            rows = random.permutation(len(image.distance_N))[:MAX_SAMPLES]
+            distances.append(image.distance_N[rows])
+            logits.append(image.logit_N[rows])
+    return Units(*_zero_and_unit(np.concatenate(distances)), *_zero_and_unit(np.concatenate(logits)))
+
+
+def score(image: HeldOutImage, units: Units, weight: float, share: float) -> float:
+    """The score of an image, as an inspector with this head computes it."""
+    anomaly_N = measure_anomaly(image, units, weight)
+    return float(mean_of_largest(anomaly_N[:, None], share)[0])
+
+
+def measure_anomaly(image: HeldOutImage, units: Units, weight: float) -> Float32:
+    """The anomaly (N,) of the patches of an image with log odds."""
+    assert image.logit_N is not None
+    distance_N = (image.distance_N - np.float32(units.distance_zero)) / np.float32(units.distance_unit)
+    logit_N = (image.logit_N - np.float32(units.logit_zero)) / np.float32(units.logit_unit)
+    return combine(distance_N, logit_N, weight)
+
+
+def choose(images: Sequence[HeldOutImage], units: Units, num_folds: int, share: float, rate: float) -> Choice:
+    """For each fold, the choice that separates good from defective images of the other folds best.
+
+    Measured by the mean of the area under the ROC curve and of its part up to the requested rate.
+    The smallest weight wins a tie.
+    """
+    grid = [(weight, each) for weight in WEIGHTS for each in dict.fromkeys((share, *SHARES))]
+    fold_E = np.array([image.fold for image in images])
+    is_used_E = np.array([image.is_of_fit or image.is_defective for image in images])
+    is_defective_E = np.array([image.is_defective for image in images])
+    scores_GE = np.array([[score(image, units, *option) for image in images] for option in grid])
+    best = [_choose(scores_GE, is_defective_E, is_used_E & (fold_E != fold), rate) for fold in range(num_folds)]
+    return Choice(*(np.array([grid[option][part] for option in best], np.float32) for part in (0, 1)))
+
+
+def _choose(scores_GE: Float64, is_defective_E: npt.NDArray[np.bool_], is_used_E: npt.NDArray[np.bool_], rate: float) -> int:
+    """The best row of the grid; the first, which is the bank alone, if there is no comparison."""
+    labels = is_defective_E[is_used_E]
+    if labels.all() or not labels.any():
+        return 0
+    quality = [auc(scores_E[is_used_E], labels) + partial_auc(scores_E[is_used_E], labels, rate) for scores_E in scores_GE]
+    return int(np.argmax(np.round(quality, 6)))
+
+
+def _zero_and_unit(values: Float32) -> tuple[float, float]:
+    zero, hot = np.quantile(values, [0.5, HOT])
+    return float(zero), max(float(hot - zero), 1e-6)

@@ -1,0 +1,1 @@
+"""Tests of teaching an inspector by marks."""
