@@ -7,8 +7,11 @@ from indexes.catalog.captions import CaptionRows
 from indexes.catalog.evidence import EvidenceRows
 from indexes.catalog.inspection.examples import ExampleRows
 from indexes.catalog.inspection.inspectors import InspectorRows
+from indexes.catalog.inspection.results import ResultRows
+from indexes.catalog.inspection.runs import RunRows
 from indexes.catalog.inspection.versions import VersionRows
 from indexes.catalog.items import ItemRows
+from indexes.catalog.lesions import LesionRows
 from indexes.catalog.listing import ListingRows
 from indexes.catalog.queue.chunks import ChunkRows
 from indexes.catalog.queue.forecast import ForecastRows
@@ -39,6 +42,9 @@ class Catalog(
     InspectorRows,
     ExampleRows,
     VersionRows,
+    RunRows,
+    ResultRows,
+    LesionRows,
     SchedulingRows,
     ForecastRows,
     ReindexRows,
