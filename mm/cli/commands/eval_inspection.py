@@ -103,11 +103,15 @@ def aitex_fabric(root: Path, split: str, num_seeds: int, as_json: bool, **fit: A
 @split
 @options.as_json
 def deep_pcb(root: Path, split: str, as_json: bool) -> None:
-    """Find defects of boards beside their template by plain difference, the baseline."""
+    """Find defects of boards beside their template, and by plain difference, the baseline."""
     from mm.evaluation.inspection.board_baseline import subtract_template
+    from mm.evaluation.inspection.board_method import compare_with_template
     from mm.evaluation.inspection.boards import evaluate_deep_pcb
+    from mm.evaluation.inspection.sets import Reports
 
-    print_reports(evaluate_deep_pcb(subtract_template, root, split, print_progress), as_json)
+    methods = (("template inspector", compare_with_template), ("plain difference, the baseline", subtract_template))
+    reports = [evaluate_deep_pcb(compare, root, split, print_progress, method) for method, compare in methods]
+    print_reports(Reports(tuple(reports)), as_json)
 
 
 @contextmanager

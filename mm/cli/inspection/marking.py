@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mm.cli.inspector_choice import open_inspector
 from mm.errors import InvalidInput, NotFound
 from mm.inspection.good_list import read_good_list
+from mm.inspection.inspector_file import require_patches
 from mm.inspection.marks.promote import Promotion, promote
 from mm.inspection.marks.store import MarkStore
 from mm.inspection.marks.teach import teach
@@ -77,7 +78,7 @@ class Marking:
         Raises as `teach` and `read_good_list`.
         """
         settings = self._settings
-        inspector = open_inspector(self.inspector, settings)
+        inspector = require_patches(open_inspector(self.inspector, settings))
         good = read_good_list(settings.root, self.inspector, inspector.version)
         marks = MarkStore(settings.root).list_marks(self.inspector)
         with MediaReader.from_settings(settings) as reader:
