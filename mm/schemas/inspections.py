@@ -81,10 +81,10 @@ class InspectionRecord(Model):
 class InspectionFilter(Model):
     """Conditions on results of inspections. Those on kind and size hold for one region together."""
 
-    inspector: str | None = Field(None, description="Name of the inspector.")
-    inspection: str | None = Field(None, description="Id of one inspection.")
+    inspector: str | None = Field(None, max_length=64, pattern=r"^[^\x00]*$", description="Name of the inspector.")
+    inspection: str | None = Field(None, max_length=64, pattern=r"^[^\x00]*$", description="Id of one inspection.")
     verdict: InspectionVerdict | None = None
-    kind: str | None = Field(None, description="Kind of defect of a region, in any case.")
+    kind: str | None = Field(None, max_length=64, pattern=r"^[^\x00]*$", description="Kind of defect of a region, in any case.")
     min_length_mm: float | None = Field(None, ge=0, allow_inf_nan=False)
     max_length_mm: float | None = Field(None, ge=0, allow_inf_nan=False)
     min_width_mm: float | None = Field(None, ge=0, allow_inf_nan=False)
@@ -164,6 +164,23 @@ class InspectionPage(Model):
     next: str | None = Field(None, description="`cursor` of the next page; null on the last.")
 
 
+class InspectionMark(Model):
+    """A mark in force."""
+
+    id: str
+    verdict: Literal["accept", "reject"]
+    polygons: list[list[tuple[float, float]]]
+    kind: str | None
+    author: str = Field(description="Id of the API key, or `local`.")
+    at: str = Field(description="ISO 8601.")
+
+
+class InspectionMarkList(Model):
+    """Marks in force, the earliest first."""
+
+    data: list[InspectionMark]
+
+
 class InspectionResult(Model):
     """The verdict on an image, or on a time range of a video in which the verdict is the same."""
 
@@ -177,6 +194,7 @@ class InspectionResult(Model):
     overlay: str | None = Field(description="Path of the heat map in colours with opacity, to lay over the image.")
     media: str = Field(description="Path of the stored file.")
     thumbnail: str
+    marks: list[InspectionMark] = Field(default=[], description="In force, the earliest first.")
 
 
 class InspectionResultPage(Model):
@@ -205,3 +223,13 @@ class InspectionFailurePage(Model):
 
 
 ExportFormat = Literal["coco", "csv", "mvtec", "png16"]
+
+
+class InspectionMarkRequest(Model):
+    """What a person says of a result: the part is good, or it is defective, and where."""
+
+    verdict: Literal["accept", "reject"]
+    polygons: list[list[tuple[float, float]]] = Field(
+        default=[], max_length=200, description="Outlines of the defect in pixels of the image; only with `reject`."
+    )
+    kind: str | None = Field(None, min_length=1, max_length=64, description="Kind of defect; only with `reject`.")
