@@ -8,6 +8,7 @@ Layout below `MM_HOME`:
 | `blobs/aa/<sha256>`, `.json` | the bytes of each item, and its description |
 | `shards/aa/<sha256>.safetensors` | vectors of the chunks of an item |
 | `index/<space>/` | the search index, a cache that is built from the shards |
+| `heat/aa/<sha256>.png` | heat maps of results of inspections |
 | `cache/` | thumbnails and graphs, built again when needed |
 | `library.json`, also in `blobs/` and `shards/` | identity of the catalog of the folder |
 | `locks/`, `run/` | locks between processes, and files of the running service |
@@ -43,6 +44,7 @@ from indexes.integrity.stale_files import (
 from indexes.storage.blobs import BlobStore
 from indexes.storage.descriptions import DescriptionStore, EncodedItem
 from indexes.storage.files import hold_lock, translate_disk_errors
+from indexes.storage.heat_maps import HeatMapStore
 from indexes.storage.resumable import ResumableUploads
 from indexes.storage.shards import ShardStore
 from mm.errors import WrongLibrary
@@ -73,6 +75,7 @@ class Store:
     catalog: Catalog
     blobs: BlobStore
     shards: ShardStore
+    heat_maps: HeatMapStore
     uploads: ResumableUploads
     descriptions: DescriptionStore
     identity: LibraryIdentity
@@ -134,8 +137,11 @@ class Store:
             write_report(root, [str(error)])
             return removed
         removed += self.uploads.sweep() + self.blobs.sweep(older_than) + self.shards.sweep(older_than)
+        removed += self.heat_maps.sweep(older_than)
         removed += remove_orphaned_thumbnails(root, self.catalog.find_missing_items, older_than)
-        emptied = sum(files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files))
+        emptied = sum(
+            files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files, self.heat_maps.files)
+        )
         if emptied:
             new = NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied})
             self.catalog.record_audit(WORKER, new)
@@ -144,7 +150,7 @@ class Store:
         return removed + self.collect_garbage(older_than)
 
     def collect_garbage(self, older_than: float, *, force: bool = False) -> int:
-        """Collect blobs and shards older than `older_than` seconds without a row. Returns how many.
+        """Collect files older than `older_than` seconds without a row. Returns how many.
 
         `force` is for `mm doctor --collect`: it lifts the limit of
         `MM_SWEEP_SHARE` and also moves the files of items that the catalog lost to the trash.
@@ -155,7 +161,9 @@ class Store:
         )
         shard_age = min(older_than, SHARD_SECONDS)
         shards = CollectedFolder("shards", self.shards.files, self.catalog.find_unreferenced_shards, lambda _: False, shard_age)
-        removed = collector.collect(blobs) + collector.collect(shards)
+        find_heat_maps = self.catalog.find_unreferenced_heat_maps
+        heat_maps = CollectedFolder("heat maps", self.heat_maps.files, find_heat_maps, lambda _: False, shard_age)
+        removed = sum(collector.collect(folder) for folder in (blobs, shards, heat_maps))
         write_report(self.settings.root, collector.refused)
         return removed
 
@@ -208,6 +216,7 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
         catalog=Catalog(database, clock),
         blobs=blobs,
         shards=ShardStore(root / "shards", locks / "shards.lock"),
+        heat_maps=HeatMapStore(root / "heat", locks / "heat.lock"),
         uploads=ResumableUploads(
             root / "blobs" / "uploads",
             blobs,

@@ -30,6 +30,8 @@ CATALOG_SLOTS, CATALOG_QUEUE, CATALOG_SECONDS = 16, 256, 15.0
 """Requests that read or write the catalog concurrently; the queue; the maximum wait."""
 DECODERS = 2
 """Files that are opened concurrently: of queries, and of uploads, each."""
+EXPORTS = 2
+"""Exports of inspections that are written concurrently."""
 SEARCH_SECONDS = 60.0
 """Maximum wait of a query in the queue."""
 ACCEPT_SECONDS = 600.0
@@ -104,6 +106,9 @@ class Limits:
             setting="max_uploads",
         )
         self.imports = LimitedThreadPool("imports", Quota(1, 1), retry_after=QUEUE_SECONDS)
+        self.exports = LimitedThreadPool(
+            "exports of inspections", self._all_but_one(EXPORTS), queue=self._with_share(16), wait_seconds=SEARCH_SECONDS
+        )
         self.event_streams = Limiter("event streams", self._with_share(settings.max_event_streams), setting="max_event_streams")
         self.downloads = Limiter("downloads", self._with_share(settings.max_downloads), setting="max_downloads")
         largest = max(settings.query_bytes, SMALL_BODIES_BYTES)
@@ -122,7 +127,7 @@ class Limits:
 
     @property
     def pools(self) -> tuple[LimitedThreadPool, ...]:
-        return (self.catalog, self.thumbnails, self.searches, self.query_files, self.accepted, self.imports)
+        return (self.catalog, self.thumbnails, self.searches, self.query_files, self.accepted, self.imports, self.exports)
 
     @property
     def all(self) -> dict[str, Limiter | ByteBudget]:

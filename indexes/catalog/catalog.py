@@ -7,6 +7,8 @@ from indexes.catalog.captions import CaptionRows
 from indexes.catalog.evidence import EvidenceRows
 from indexes.catalog.inspection.examples import ExampleRows
 from indexes.catalog.inspection.inspectors import InspectorRows
+from indexes.catalog.inspection.results import ResultRows
+from indexes.catalog.inspection.runs import RunRows
 from indexes.catalog.inspection.versions import VersionRows
 from indexes.catalog.items import ItemRows
 from indexes.catalog.listing import ListingRows
@@ -39,6 +41,8 @@ class Catalog(
     InspectorRows,
     ExampleRows,
     VersionRows,
+    RunRows,
+    ResultRows,
     SchedulingRows,
     ForecastRows,
     ReindexRows,

@@ -23,7 +23,7 @@ from indexes.catalog.cursors import format_cursor, parse_cursor
 from indexes.catalog.queue.transitions import INGEST, OPEN_STATES, insert_job, job_row, transition_job
 from indexes.catalog.queue.unread_text import count_unread_by_item
 from indexes.catalog.records import Counts, ItemFilters, ItemRow, JobRow, NewItem
-from indexes.catalog.tables import Chunk, Evidence, Item, Job, Segment, Tag
+from indexes.catalog.tables import Chunk, Evidence, InspectionResult, Item, Job, Segment, Tag
 from mm.errors import InvalidInput
 from mm.schemas import ItemStatus, JobState, Kind
 
@@ -118,8 +118,8 @@ class ItemRows(CatalogMixin):
     def delete_item(self, item_id: str, by: Actor = LOCAL) -> bool:
         """Delete an item with its segments, cancel its job, and add tombstones.
 
-        Returns False if there is no such item. Its jobs and their events stay. Its blob and its
-        shards are marked as released; the caller may delete the blob at once, and garbage
+        Returns False if there is no such item. Its jobs and their events stay. Its blob, shards and
+        heat maps are marked as released; the caller may delete the blob at once, and garbage
         collection deletes the rest. The deletion is recorded for `by` in the audit log.
         """
         with self._database.write() as session:
@@ -131,13 +131,14 @@ class ItemRows(CatalogMixin):
                 if job.state in OPEN_STATES:
                     transition_job(session, job, self._now(), state="cancelled", stage="the item was deleted")
             shards = shards_of_segments(session, Segment.item_pk == item.pk) | shards_of_jobs(session, Job.item_pk == item.pk)
+            heat_maps = set(session.scalars(select(InspectionResult.heat).where(InspectionResult.item_pk == item.pk)))
             session.execute(delete(Chunk).where(Chunk.job_pk.in_([job.pk for job in jobs])))
             add_tombstones(session, item.pk)
             session.execute(delete(Item).where(Item.pk == item.pk))
             detail: AuditDetail = {"name": item.name, "sha256": item.sha256, "size": item.size, "status": item.status}
             add_audit(session, self._now(), by, "item.delete", item.id, detail)
             next_revision(session)
-            mark_released(session, [item.sha256, *shards])
+            mark_released(session, [item.sha256, *shards, *heat_maps])
             return True
 
     def count_rows(self) -> Counts:

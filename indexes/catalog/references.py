@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from indexes.catalog.base import ROWS_PER_STATEMENT, CatalogMixin
 from indexes.catalog.items import item_rows
 from indexes.catalog.records import ItemRow
-from indexes.catalog.tables import Chunk, Evidence, Item, ReleasedFile
+from indexes.catalog.tables import Chunk, Evidence, InspectionResult, Item, ReleasedFile
 
 
 class ReferenceRows(CatalogMixin):
@@ -24,6 +24,12 @@ class ReferenceRows(CatalogMixin):
             referenced = set(session.scalars(select(Evidence.shard_id).where(Evidence.shard_id.in_(shard_ids))))
             referenced |= set(session.scalars(select(Chunk.shard_id).where(Chunk.shard_id.in_(shard_ids))))
         return set(shard_ids) - referenced
+
+    def find_unreferenced_heat_maps(self, digests: Sequence[str]) -> set[str]:
+        """Return the heat maps that belong to no result."""
+        with self._database.read() as session:
+            referenced = select(InspectionResult.heat).where(InspectionResult.heat.in_(digests))
+            return set(digests) - {digest for digest in session.scalars(referenced) if digest is not None}
 
     def find_missing_items(self, ids: Sequence[str]) -> set[str]:
         """Return the ids that are no item."""

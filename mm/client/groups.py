@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from mm.client.flows import inspections as inspection_flows
 from mm.client.flows import inspectors as inspector_flows
 from mm.client.steps import AsyncDriver, Driver, Flow
 from mm.client.verbs import Verb
@@ -52,3 +53,27 @@ class Inspectors(InspectorVerbs, ClientGroup):
 
 class AsyncInspectors(InspectorVerbs, AsyncClientGroup):
     """Inspectors of an asyncio client."""
+
+
+class InspectionVerbs:
+    """Inspections, as `client.inspections`."""
+
+    start = Verb(inspection_flows.start)
+    list = Verb(inspection_flows.list_all)
+    get = Verb(inspection_flows.get)
+    cancel = Verb(inspection_flows.cancel)
+    delete = Verb(inspection_flows.delete)
+    results = Verb(inspection_flows.results)
+    result = Verb(inspection_flows.result)
+    heat_map = Verb(inspection_flows.heat_map)
+    overlay = Verb(inspection_flows.overlay)
+    failures = Verb(inspection_flows.failures)
+    export = Verb(inspection_flows.export)
+
+
+class Inspections(InspectionVerbs, ClientGroup):
+    """Inspections of a blocking client."""
+
+
+class AsyncInspections(InspectionVerbs, AsyncClientGroup):
+    """Inspections of an asyncio client."""

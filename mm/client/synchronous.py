@@ -10,7 +10,7 @@ import httpx2
 
 from mm.client.events import EventStream
 from mm.client.flows.chat import Media, TextStream, build_prompt_body, complete
-from mm.client.groups import Inspectors
+from mm.client.groups import Inspections, Inspectors
 from mm.client.steps import Close, Driver, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
     DEFAULT_SECONDS,
@@ -118,6 +118,7 @@ class Client(Verbs, HTTPDriver):
         super().__init__(Address.parse(url, timeout, api_key))
         self.url = self._address.url
         self.inspectors = Inspectors(self)
+        self.inspections = Inspections(self)
 
     def __enter__(self) -> Self:
         return self

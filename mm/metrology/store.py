@@ -43,6 +43,11 @@ class ScaleRecord(BaseModel):
     tilt_degrees: float
     lens: LensRecord | None
 
+    @classmethod
+    def from_scale(cls, scale: Scale) -> ScaleRecord:
+        """The stored form of a scale."""
+        return cls.model_validate(asdict(scale))
+
     def to_scale(self) -> Scale:
         """The scale. Raises `InvalidInput` for values that no scale has."""
         fields = self.model_dump(exclude={"version", "lens"})
@@ -60,7 +65,7 @@ class ScaleStore:
         path = self._path(name)
         if path.exists() and not replace:
             raise Conflict(f"A scale named {name!r} exists; choose another name, or replace it with --replace.")
-        record = ScaleRecord.model_validate(asdict(scale))
+        record = ScaleRecord.from_scale(scale)
         write_atomic(path, (json.dumps(record.model_dump(mode="json"), indent=1) + "\n").encode())
 
     def load(self, name: str) -> Scale:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
 from mm.schemas.base import Model
+from mm.schemas.jobs import Job, JobState
 
 InspectionVerdict = Literal["pass", "fail", "undecided"]
 MeasureUnit = Literal["mm", "px", "mm2", "px2"]
@@ -74,3 +76,105 @@ class InspectionRecord(Model):
     scale: str | None = Field(None, description="Name of the scale record of the measures.")
     notes: list[str] = Field(default=[], description="Full sentences: conversions, an unreachable rate, a refused registration.")
     threshold: ThresholdRecord
+
+
+class InspectionRequest(Model):
+    """Items to be inspected."""
+
+    inspector: str = Field(max_length=64)
+    version: int | None = Field(None, ge=1, description="The current version by default.")
+    items: list[str] = Field(min_length=1, description="Ids of images and videos.")
+    scale: str | None = Field(None, max_length=64, description="Name of a scale, for sizes in millimetres.")
+    region: list[tuple[float, float]] | None = Field(
+        None,
+        min_length=3,
+        max_length=1000,
+        description="Polygon that is inspected: shares of the width and the height, 0 to 1.",
+    )
+    rate: float | None = Field(None, gt=0, lt=1, description="Share of good parts that may fail; that of the version by default.")
+    fps: float = Field(1.0, gt=0, le=10, description="Frames of a video that are inspected, per second.")
+
+
+class InspectionCounts(Model):
+    """Results of an inspection by verdict."""
+
+    passed: int = Field(alias="pass")
+    fail: int
+    undecided: int
+    failed: int = Field(description="Items, or ranges of videos, that could not be inspected: see `failures`.")
+
+
+class InspectionRun(Model):
+    """A run of a version of an inspector over items of the library."""
+
+    id: str
+    inspector: str
+    version: int
+    state: JobState
+    progress: float = Field(ge=0, le=1)
+    error: str | None = None
+    job_id: str
+    created_at: datetime
+    scale: str | None
+    region: list[tuple[float, float]] | None
+    rate: float
+    fps: float
+    num_items: int
+    counts: InspectionCounts
+
+
+class StartedInspection(Model):
+    """An inspection and its job. Follow it under `/v1/jobs`."""
+
+    inspection: InspectionRun
+    job: Job
+
+
+class InspectionPage(Model):
+    """Inspections, newest first."""
+
+    inspections: list[InspectionRun]
+    next: str | None = Field(None, description="`cursor` of the next page; null on the last.")
+
+
+class InspectionResult(Model):
+    """The verdict on an image, or on a time range of a video in which the verdict is the same."""
+
+    id: str
+    inspection_id: str
+    item_id: str
+    item_name: str
+    frame_time: float | None = Field(description="Seconds of the frame that the record describes; null for an image.")
+    record: InspectionRecord
+    heat: str | None = Field(description="Path of the heat map, a grey PNG of 16 bits; null if none is stored.")
+    overlay: str | None = Field(description="Path of the heat map in colours with opacity, to lay over the image.")
+    media: str = Field(description="Path of the stored file.")
+    thumbnail: str
+
+
+class InspectionResultPage(Model):
+    """Results by ascending p-value."""
+
+    results: list[InspectionResult]
+    total: int
+    next: str | None = Field(None, description="`cursor` of the next page; null on the last.")
+
+
+class InspectionFailure(Model):
+    """An item, or a range of a video, that could not be inspected."""
+
+    item: str
+    start: float
+    end: float = Field(description="Seconds; both 0 for an image.")
+    attempts: int
+    error: str
+
+
+class InspectionFailurePage(Model):
+    """Items and ranges that could not be inspected."""
+
+    failures: list[InspectionFailure]
+    next: str | None = Field(None, description="`cursor` of the next page; null on the last.")
+
+
+ExportFormat = Literal["coco", "csv", "mvtec", "png16"]

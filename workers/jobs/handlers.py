@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from workers.inspection.fit import fit_version
+from workers.inspection.inspect import inspect_item
 
 if TYPE_CHECKING:
     from indexes.catalog.records import JobRow, TaskRow
@@ -19,4 +20,4 @@ TaskHandler = Callable[["WorkerContext", "JobRow", "TaskRow", "CheckLease"], boo
 Returns False if its lease was lost, and nothing stored. Repeating it gives the same result.
 """
 
-HANDLERS: Mapping[JobKind, TaskHandler] = {"fit": fit_version}
+HANDLERS: Mapping[JobKind, TaskHandler] = {"fit": fit_version, "inspect": inspect_item}

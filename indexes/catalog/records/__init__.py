@@ -3,7 +3,7 @@
 Media times are seconds from the start of the item.
 """
 
-from indexes.catalog.records.inspection import ExampleRow, InspectorRow, VersionRow
+from indexes.catalog.records.inspection import ExampleRow, InspectorRow, NewResult, ResultFilters, ResultRow, RunRow, VersionRow
 from indexes.catalog.records.items import BrowseFilters, Counts, ItemFilters, ItemRow, NewItem
 from indexes.catalog.records.jobs import (
     CaptionScene,
@@ -55,12 +55,16 @@ __all__ = [
     "NewCaption",
     "NewEvidence",
     "NewItem",
+    "NewResult",
     "NewSegment",
     "NewTask",
     "PublicationRow",
     "QueueStatus",
     "ReindexCounts",
     "ReindexRow",
+    "ResultFilters",
+    "ResultRow",
+    "RunRow",
     "TaskRow",
     "UnreadSegment",
     "VersionRow",

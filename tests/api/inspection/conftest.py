@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image
 
@@ -16,7 +17,7 @@ from mm.media.types import RGB
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
-from tests.inspection.parts import render_part
+from tests.inspection.parts import add_scratch, render_part
 from workers.context import WorkerContext, create_owner_name
 from workers.jobs.run import run_tasks
 from workers.loaded_spaces import LoadedSpaces
@@ -32,6 +33,19 @@ def encode_png(image: RGB) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG")
     return file.getvalue()
+
+
+def encode_video(images: Sequence[RGB], fps: int = 4) -> bytes:
+    """H.264 in MP4, without loss."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264rgb", rate=fps, options={"qp": "0"})
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "rgb24"
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -85,3 +99,9 @@ def disc(server: InspectionServer, good: list[str]) -> str:
     server.client.inspectors.fit("disc")
     assert server.work() == 1
     return "disc"
+
+
+@pytest.fixture(scope="session")
+def scratched(server: InspectionServer) -> str:
+    """Id of the image of a part with a scratch."""
+    return server.add(encode_png(add_scratch(render_part(50), 40, 30)), "scratched.png")

@@ -40,6 +40,7 @@ def run_worker(settings: Settings, clock_offset: float, connection: Connection) 
         setattr(owner, name, call)
 
     wrap(os, "link", "version staged", "version stored")
+    wrap(Catalog, "add_results", "results computed", "results committed")
     wrap(Catalog, "finish_version", "version current", "version committed")
     with open_store(settings, lambda: time.time() + clock_offset) as store, MediaReader.from_settings(settings) as reader:
         home = Home(settings, store, reader, None)  # type: ignore[arg-type]  # it is not used
