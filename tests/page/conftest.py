@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHROMIUM = shutil.which("chromium")
-expect.set_options(timeout=8_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,4 +1,4 @@
-"""Scripted inspections: rendered parts with scratches, their records, heat maps and marks, served to the page."""
+"""Scripted inspections: rendered parts, their records, heat maps and marks, served to the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mm.schemas import InspectionRecord, MeasuredValue, RegionRecord, RegionSize
 from tests.inspection.parts import add_scratch, render_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from playwright.sync_api import Page, Route
 
@@ -66,7 +66,10 @@ def make_record(number: int, unit: str = "mm") -> InspectionRecord:
         return MeasuredValue.model_validate({"value": value, "expanded": expanded, "unit": unit + suffix, "k": 2})
 
     sizes = RegionSizes(
-        length=measure(1.342, 0.028), width=measure(0.0412, 0.0061), area=measure(0.0561, 0.0089, "2"), feret_max=measure(1.35, 0.03)
+        length=measure(1.342, 0.028),
+        width=measure(0.0412, 0.0061),
+        area=measure(0.0561, 0.0089, "2"),
+        feret_max=measure(1.35, 0.03),
     )
     right, low = COLUMN + LENGTH, ROW + LENGTH // 2
     outline = [(COLUMN - 6, ROW), (COLUMN, ROW - 6), (right + 6, low), (right, low + 6)]
@@ -87,9 +90,10 @@ class ScriptedInspections:
 
     marks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Marks in force by result."""
-    requests: list[dict[str, Any]] = field(default_factory=list)
-    """Bodies of the inspections that the page starts."""
-    is_started: bool = True
+
+    def list_marks(self, result: str) -> list[tuple[str, list[list[list[float]]]]]:
+        """Verdict and polygons of the marks of a result."""
+        return [(mark["verdict"], mark["polygons"]) for mark in self.marks.get(result, [])]
 
     def install(self, page: Page) -> None:
         """Serve all requests for inspections, and the images of the parts."""
@@ -105,27 +109,28 @@ class ScriptedInspections:
         page.route(re.compile("/v1/media/0{30}.*/(content|thumbnail)"), serve_image)
 
     def _serve(self, route: Route) -> None:
-        path, method = route.request.url.split("/v1/inspections")[1].partition("?")[0], route.request.method
+        path = route.request.url.split("/v1/inspections")[1].partition("?")[0]
         if match := re.fullmatch(r"/run/results/(\d+)/marks(/\w+)?", path):
-            return self._serve_marks(route, match[1], match[2])
+            self._serve_marks(route, match[1], match[2])
+            return
         run = {
             "id": "run", "inspector": "disc", "version": 1, "state": "done", "progress": 1.0, "error": None, "job_id": "job_1",
             "created_at": NOW, "scale": "camera 1", "region": None, "rate": RATE, "fps": 1.0, "num_items": len(PARTS),
             "counts": {"pass": 3, "fail": 2, "undecided": 1, "failed": 1},
         }  # fmt: skip
-        if method == "POST":
-            self.requests.append(json.loads(route.request.post_data or "{}"))
-            self.is_started = True
-            return route.fulfill(json={"inspection": run, "job": {"id": "job_1"}}, status=202)
-        failures = [{"item": "f" * 32, "start": 0.0, "end": 0.0, "attempts": 3, "error": "torn.png cannot be decoded: no JPEG marker."}]
+        failures = [
+            {"item": "f" * 32, "start": 0.0, "end": 0.0, "attempts": 3, "error": "torn.png cannot be decoded: no JPEG marker."}
+        ]
         responses: dict[str, object] = {
-            "": {"inspections": [run] if self.is_started else [], "next": None},
+            "": {"inspections": [run], "next": None},
             "/run": run,
-            "/run/results": {"results": [self._result(number) for number in range(len(PARTS))], "total": len(PARTS), "next": None},
+            "/run/results": {
+                "results": [self._result(number) for number in range(len(PARTS))],
+                "total": len(PARTS),
+                "next": None,
+            },
             "/run/failures": {"failures": failures, "next": None},
         }
-        if path.endswith("/overlay"):
-            return route.fallback()
         route.fulfill(json=responses[path])
 
     def _result(self, number: int) -> dict[str, object]:
@@ -141,7 +146,8 @@ class ScriptedInspections:
         marks = self.marks.setdefault(result, [])
         if route.request.method == "DELETE":
             self.marks[result] = [other for other in marks if f"/{other['id']}" != mark]
-            return route.fulfill(status=204)
+            route.fulfill(status=204)
+            return
         body = json.loads(route.request.post_data or "{}")
         marks.append({"id": f"mark{len(marks)}", "kind": None, "author": "", "at": NOW, **body})
         route.fulfill(json=marks[-1], status=201)
@@ -162,28 +168,32 @@ def make_parts(verdicts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def serve_line(page: Page, verdicts: Sequence[str], later: Sequence[str]) -> list[str]:
-    """Serve the line `press`: verdicts that are there, and later ones as events. Returns a list that receives the actions."""
+    """Serve the line `press`: verdicts that are there, and later ones as events.
+
+    Returns a list that receives the paths of actions.
+    """
     parts = make_parts([*verdicts, *later])
     actions: list[str] = []
-    line = {
-        "name": "press", "inspector": "disc", "source": {"camera": "rtsp://camera.local/stream"}, "region": None, "crop": "region",
-        "min_area": 0.01, "fail_share": 0.5, "deadline": 1.0, "state": "running", "error": None, "created_at": NOW,
-        "num_parts": len(parts), "verdicts": {verdict: [*verdicts, *later].count(verdict) for verdict in ("PASS", "FAIL", "UNDECIDED")},
-        "frames": 400, "dropped": 2, "reconnects": 0, "sinks": [],
+    counts = {verdict: [*verdicts, *later].count(verdict) for verdict in ("PASS", "FAIL", "UNDECIDED")}
+    line: dict[str, Any] = {
+        "name": "press", "inspector": "disc", "source": {"camera": "rtsp://camera.local/stream"}, "region": None,
+        "crop": "region", "min_area": 0.01, "fail_share": 0.5, "deadline": 1.0, "state": "running", "error": None,
+        "created_at": NOW, "num_parts": len(parts), "verdicts": counts, "frames": 400, "dropped": 2, "reconnects": 0, "sinks": [],
     }  # fmt: skip
     events = "".join(f"id: {part['sequence']}\nevent: part\ndata: {json.dumps(part)}\n\n" for part in parts[len(verdicts) :])
 
     def serve(route: Route) -> None:
         path = route.request.url.split("/v1/lines")[1].partition("?")[0]
         if path.endswith("/events"):
-            return route.fulfill(body=f"retry: 100000\n\n{events}", content_type="text/event-stream")
-        if path.endswith("/parts"):
-            return route.fulfill(json={"parts": parts[: len(verdicts)], "next": None, "total": len(parts)})
-        if route.request.method == "POST":
+            route.fulfill(body=f"retry: 100000\n\n{events}", content_type="text/event-stream")
+        elif path.endswith("/parts"):
+            route.fulfill(json={"parts": parts[: len(verdicts)], "next": None, "total": len(parts)})
+        elif route.request.method == "POST":
             actions.append(path)
             line["state"] = "stopped" if path.endswith("/stop") else "running"
-            return route.fulfill(json=line)
-        route.fulfill(json={"data": [line]})
+            route.fulfill(json=line)
+        else:
+            route.fulfill(json={"data": [line]})
 
     page.route(re.compile("/v1/lines"), serve)
     return actions

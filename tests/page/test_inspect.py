@@ -1,4 +1,4 @@
-"""The view of inspectors: good parts, the gallery of results, one result, marks and the measured rate."""
+"""The view of inspectors: good parts, gallery of results, one result, marks, measured rate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mm.settings import Settings
 from tests.api.conftest import run_server
 from tests.api.inspection.conftest import SETTINGS, InspectionServer, encode_png
 from tests.graphs import with_graphs
-from tests.inspection.parts import render_part
+from tests.inspection.parts import add_scratch, render_part
 from tests.page.inspections import PARTS, SIDE, ScriptedInspections, serve_line
 from tests.page.page_driver import PageDriver, open_page
 from tests.page.test_layout import assert_accessible
@@ -38,7 +38,7 @@ GALLERY = "/#view=inspect&inspector=disc"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[InspectionServer]:
-    """A service with the inspector `disc`, which is not fitted; its worker performs tasks in the test."""
+    """A service without a worker process: the test performs its tasks."""
     settings = Settings(home=with_graphs(tmp_path_factory.mktemp("inspect"), graphs))
     with run_server(settings) as api, mm.Client(api.url) as client, MediaReader.from_settings(settings) as reader:
         store = api.service.store
@@ -113,20 +113,26 @@ def test_fitted_inspector_states_its_threshold_in_plain_words(driver: PageDriver
     expect(facts).to_contain_text("16.7\u00a0%")
 
 
-def test_inspection_is_started_with_items_of_library(driver: PageDriver) -> None:
-    page, scripted = driver.page, ScriptedInspections(is_started=False)
-    scripted.install(page)
+def test_inspection_of_item_of_library_shows_scratch_in_heat_map(driver: PageDriver, fitted: InspectionServer) -> None:
+    page = driver.page
+    fitted.add(encode_png(add_scratch(render_part(50), 40, 30)), "scratched.png")
     page.goto(page.url.rstrip("/") + GALLERY)
     expect(page.locator(".gallery .empty")).to_contain_text("No part is inspected yet.")
     page.click("#pick-parts")
-    page.fill("#picker-name", "good 1")
+    page.fill("#picker-name", "scratched")
     expect(page.locator("#picker-items li")).to_have_count(1)
     page.locator("#picker-items label").click()
-    page.get_by_role("button", name="Inspect 1 item").click()
-    expect(cards(driver)).to_have_count(len(PARTS))
-    (request,) = scripted.requests
-    assert request["inspector"] == "disc"
-    assert len(request["items"]) == 1
+    with page.expect_response(re.compile("/v1/inspections$")):
+        page.get_by_role("button", name="Inspect 1 item").click()
+    assert fitted.work() == 1
+    expect(cards(driver)).to_have_count(1)
+    expect(cards(driver)).to_have_attribute("aria-label", re.compile("^Fail, scratched.png, p 0.167"))
+    with page.expect_response("**/overlay") as overlay:
+        cards(driver).click()
+    assert overlay.value.ok
+    expect(page.locator("#regions .line").first).to_be_visible()
+    expect(page.locator("#origin")).to_contain_text("disc, version 1. Sizes in pixels: no scale was given.")
+    driver.screenshot("inspect-real-result")
 
 
 def test_gallery_lists_results_by_p_value_and_filters_by_verdict(driver: PageDriver, inspections: ScriptedInspections) -> None:
@@ -153,9 +159,8 @@ def test_result_shows_image_beside_heat_map_of_same_size_and_sizes_of_regions(
     cards(driver).first.click()
     panels = page.locator("#result svg.panel-picture")
     expect(panels).to_have_count(2)
-    boxes = [panel.bounding_box() for panel in panels.all()]
-    assert boxes[0] is not None and boxes[1] is not None
-    assert abs(boxes[0]["width"] - boxes[1]["width"]) < 1 and boxes[0]["height"] == boxes[1]["height"]
+    sizes = panels.evaluate_all("(all) => all.map((one) => [one.clientWidth, one.clientHeight])")
+    assert sizes[0] == pytest.approx(sizes[1], abs=1)
     assert panels.nth(1).locator("image.heat").get_attribute("href") == "/v1/inspections/run/results/0/overlay"
     expect(page.locator("#regions")).to_contain_text("1.342 ± 0.028 mm")
     expect(page.locator("#regions")).to_contain_text("0.0561 ± 0.0089 mm²")
@@ -170,7 +175,7 @@ def test_result_shows_image_beside_heat_map_of_same_size_and_sizes_of_regions(
 
 
 def test_keys_accept_reject_outline_and_undo(driver: PageDriver, inspections: ScriptedInspections) -> None:
-    page, marks = driver.page, page_marks(inspections)
+    page, marks = driver.page, inspections.list_marks
     cards(driver).first.click()
     page.keyboard.press("a")
     expect(page.locator("#marks")).to_contain_text("Accepted")
@@ -191,7 +196,7 @@ def test_keys_accept_reject_outline_and_undo(driver: PageDriver, inspections: Sc
 
 
 def test_outline_by_mouse_is_in_pixels_of_image(driver: PageDriver, inspections: ScriptedInspections) -> None:
-    page, marks = driver.page, page_marks(inspections)
+    page, marks = driver.page, inspections.list_marks
     cards(driver).first.click()
     page.click("#draw")
     matrix = page.locator("#result svg.drawing").evaluate("(svg) => { const m = svg.getScreenCTM(); return [m.a, m.e, m.f]; }")
@@ -213,11 +218,6 @@ def test_refused_mark_shows_problem_of_service(driver: PageDriver, inspections: 
     page.keyboard.press("a")
     expect(page.locator("#result .error")).to_have_text(detail)
     expect(page.locator("#marks")).to_have_count(0)
-
-
-def page_marks(inspections: ScriptedInspections):  # type: ignore[no-untyped-def]
-    """A function that lists verdict and polygons of the marks of a result."""
-    return lambda result: [(mark["verdict"], mark["polygons"]) for mark in inspections.marks.get(result, [])]
 
 
 def test_slider_measures_false_alarms_and_catches_by_marks(driver: PageDriver, inspections: ScriptedInspections) -> None:
@@ -243,7 +243,10 @@ def test_slider_measures_false_alarms_and_catches_by_marks(driver: PageDriver, i
 
 def test_bounds_of_page_equal_those_of_library(driver: PageDriver) -> None:
     pairs = [(0, 1), (0, 0), (1, 1), (3, 7), (0, 40), (39, 40), (200, 2000)]
-    script = "async (pairs) => { const m = await import('/static/inspect/rates.js'); return pairs.map(([a, b]) => m.boundProportion(a, b)); }"
+    script = """async (pairs) => {
+        const { boundProportion } = await import('/static/inspect/rates.js');
+        return pairs.map(([hits, trials]) => boundProportion(hits, trials));
+    }"""
     for bounds, (hits, trials) in zip(driver.page.evaluate(script, pairs), pairs, strict=True):
         assert bounds == pytest.approx(clopper_pearson(hits, trials), abs=1e-9)
 
