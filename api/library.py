@@ -11,6 +11,7 @@ from api.serializers import serialize_item, serialize_job
 from indexes.storage.files import hold_lock
 from indexes.store import LIBRARY_LOCK
 from mm.errors import Conflict, NotFound, Unavailable
+from mm.lesions.folders import LesionFolders
 from mm.schemas import Upload
 
 if TYPE_CHECKING:
@@ -62,9 +63,13 @@ class Library:
         return Upload(item=serialize_item(item), job=serialize_job(job), created=False)
 
     def delete_item(self, item_id: str) -> None:
-        """Delete an item, its file and its thumbnails. Raises `NotFound`."""
+        """Delete an item, its file, its thumbnails and its analyses. Raises `NotFound`."""
+        folders, catalog = LesionFolders(self._store.settings.root), self._store.catalog
         with lock_library(self._store):
             sha256 = self.get_item(item_id).sha256
+            for job in catalog.list_lesion_jobs_of_item(item_id):
+                catalog.delete_lesion_job(job.id, current_actor())
+                folders.remove(str(job.payload["folder"]))
             self._store.catalog.delete_item(item_id, current_actor())
             self._store.blobs.delete(sha256)
         self._thumbnails.delete(item_id)

@@ -52,7 +52,7 @@ async def create_line(request: Request, service: ServiceDep, limits: LimitsDep) 
 @router.get("", summary="List the lines", responses=responses(), dependencies=[hold_while_processing("catalog")])
 def list_lines(service: ServiceDep) -> LineList:
     """By name, with their states."""
-    return LineList(lines=service.lines.list_all())
+    return LineList(data=service.lines.list_all())
 
 
 @router.get("/{name}", summary="Get a line", responses=responses(NotFound), dependencies=[hold_while_processing("catalog")])

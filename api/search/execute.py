@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from api.search.like import find_like_segment
+from api.search.verdicts import has_query, list_verdicts, match_hits, read_words, restrict
 from api.serializers import serialize_hit
 from mm.errors import InvalidInput, TooLarge
 from mm.runtimes.memory import release_memory
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from api.search.request import SearchInput
     from api.service import Service
     from api.spaces.manager import ServedSpace
+    from indexes.catalog.records import ResultRow
     from indexes.search.hits import SearchHit
+    from mm.schemas import InspectionFilter
     from mm.settings import Settings
     from mm.spaces.types import Query
 
@@ -27,6 +30,10 @@ UNREAD = (
     "Text has not been recognized yet in {:,} of the images and is not searchable; "
     "this happens when no job is waiting (MM_READ_TEXT)."
 )
+
+EXTRA_HITS = 4
+"""Hits that are searched for each one of a search with a filter of results: those of another time
+range of the same video are left out."""
 
 
 def validate(query: SearchInput, settings: Settings) -> None:
@@ -38,7 +45,7 @@ def validate(query: SearchInput, settings: Settings) -> None:
     length = sum(map(len, [*texts, *request.without]))
     if length > settings.query_chars:
         raise TooLarge(f"The query has {length:,} characters; the maximum is {settings.query_chars:,} (MM_QUERY_CHARS).")
-    if not any(text.strip() for text in texts) and not query.files and request.like is None:
+    if not has_query(query) and (request.filters.inspection is None or request.without):
         addition = " in addition to `without`" if request.without else ""
         raise InvalidInput(f"The query is empty: it needs a text, an image, audio, a clip or `like`{addition}.")
 
@@ -51,8 +58,11 @@ def run_search(service: Service, query: SearchInput, files: DecodedFiles, arrive
     """
     started = time.perf_counter()
     service.metrics.query_seconds.labels("wait").observe(started - arrived - files.seconds)
+    query, understood, notes = read_words(service, query)
     with service.spaces.acquire() as served:
-        return _run(service, served, query, files, started)
+        if has_query(query):
+            return _run(service, served, query, files, started)
+        return _list_verdicts(service, served, query, started, understood, notes)
 
 
 def _run(service: Service, served: ServedSpace, search: SearchInput, files: DecodedFiles, started: float) -> SearchResponse:
@@ -77,10 +87,22 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
     with stage("search").time():
         # One more hit than requested, because the best hit for a segment is the segment itself.
         k = request.k if like is None else request.k + 1
-        hits = served.searcher.search(query, k, request.filters, floor, likely=likely, merge_near_duplicates=request.fold)
+        filters = request.filters
+        verdicts: dict[str, list[ResultRow]] = {}
+        if request.filters.inspection is not None:
+            filters, verdicts = restrict(service, request.filters)
+            k *= EXTRA_HITS
+        is_possible = bool(verdicts) or request.filters.inspection is None
+        hits = (
+            served.searcher.search(query, k, filters, floor, likely=likely, merge_near_duplicates=request.fold)
+            if is_possible
+            else []
+        )
         if like is not None:
             hits = [rest for hit in hits if (rest := like.remove_from(hit)) is not None][: request.k]
     results = _serialize_hits(service, hits, query.floor)
+    if request.filters.inspection is not None:
+        results = match_hits(results, verdicts, request.filters)[: request.k]
     seconds = files.seconds + time.perf_counter() - started
     kind = "+".join(sorted(search.files)) or ("text" if text else "like")
     service.metrics.searches.labels(kind, str(bool(results)).lower()).inc()
@@ -93,6 +115,24 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
         heard=query.transcript,
         notes=[*query.notes, *_note_unread_text(service, served, query)],
         seconds=seconds,
+    )
+
+
+def _list_verdicts(
+    service: Service,
+    served: ServedSpace,
+    search: SearchInput,
+    started: float,
+    understood: InspectionFilter | None,
+    notes: list[str],
+) -> SearchResponse:
+    """The response of a search with a filter of results and nothing else."""
+    hits = list_verdicts(service, search.request.filters, search.request.k)
+    seconds = time.perf_counter() - started
+    service.metrics.searches.labels("inspection", str(bool(hits)).lower()).inc()
+    service.metrics.search_seconds.observe(seconds)
+    return SearchResponse(
+        hits=hits, space=str(served.space.id), floor=0.0, likely_floor=0.0, understood=understood, notes=notes, seconds=seconds
     )
 
 

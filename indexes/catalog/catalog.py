@@ -11,6 +11,7 @@ from indexes.catalog.inspection.results import ResultRows
 from indexes.catalog.inspection.runs import RunRows
 from indexes.catalog.inspection.versions import VersionRows
 from indexes.catalog.items import ItemRows
+from indexes.catalog.lesions import LesionRows
 from indexes.catalog.listing import ListingRows
 from indexes.catalog.queue.chunks import ChunkRows
 from indexes.catalog.queue.forecast import ForecastRows
@@ -43,6 +44,7 @@ class Catalog(
     VersionRows,
     RunRows,
     ResultRows,
+    LesionRows,
     SchedulingRows,
     ForecastRows,
     ReindexRows,

@@ -9,7 +9,7 @@ from mm.embedded.terminal import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mm.schemas import Evidence, Item
+    from mm.schemas import Evidence, InspectionMatch, Item
 
 MIN_SHARE = 0.1  # of the highest evidence score; evidence below it is not shown
 HOUR = 3600
@@ -54,6 +54,13 @@ def format_evidence(evidence: Sequence[Evidence]) -> str:
     """Kind, score and text of the evidence of a hit, without evidence of low score."""
     threshold = MIN_SHARE * max((piece.score for piece in evidence), default=0.0)
     return "; ".join(_format_piece(piece) for piece in evidence if piece.score >= threshold)
+
+
+def format_match(match: InspectionMatch) -> str:
+    """Verdict, p-value, kind and length of the result of an inspection."""
+    length = "" if match.length_mm is None else f" {match.length_mm:.2f} mm"
+    kind = "" if match.kind is None else f" {clean(match.kind)}"
+    return f"{match.verdict} p={match.p_value:.3g} by {match.inspector} {match.version}{kind}{length}"
 
 
 def _format_piece(evidence: Evidence) -> str:

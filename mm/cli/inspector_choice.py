@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mm.inspection.features.backbone import Backbone
-    from mm.inspection.inspector import FittedInspector
+    from mm.inspection.inspector_file import AnyInspector
     from mm.settings import Settings
 
 
-def open_inspector(name: str, settings: Settings, version: int | None = None) -> FittedInspector:
+def open_inspector(name: str, settings: Settings, version: int | None = None) -> AnyInspector:
     """Read an inspector by its file, or by its name in `MM_HOME/inspectors`.
 
     The version is the current one unless another is named. Raises `NotFound` when there is none,

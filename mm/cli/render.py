@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from mm.cli.format import format_evidence, format_score, format_span
+from mm.cli.format import format_evidence, format_match, format_score, format_span
 from mm.embedded.terminal import clean
 from mm.runtimes.choice import Choice
 from mm.schemas import Check, Hit, ModelInfo, SearchResponse
@@ -22,6 +22,10 @@ def print_results(response: SearchResponse, *, everything: bool = True) -> None:
     """
     if response.heard:
         click.echo(f'recognized speech: "{clean(response.heard)}"', err=True)
+    if response.understood is not None:
+        conditions = response.understood.model_dump(exclude_none=True)
+        described = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in conditions.items())
+        click.echo(f"understood as a filter of inspected parts: {clean(described)}", err=True)
     for note in response.notes:
         click.echo(f"note: {clean(note)}", err=True)
     if not response.hits:
@@ -89,7 +93,7 @@ def _hit(hit: Hit) -> Row:
         format_score(hit.score),
         clean(hit.item.name),
         format_span(hit.start, hit.end, hit.item.duration),
-        format_evidence(hit.evidence) + near_duplicates,
+        (format_evidence(hit.evidence) if hit.inspection is None else format_match(hit.inspection)) + near_duplicates,
         hit.item.id,
         "likely" if hit.band == "likely" else "less likely",
     )

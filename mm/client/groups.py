@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from mm.client.flows import inspections as inspection_flows
 from mm.client.flows import inspectors as inspector_flows
+from mm.client.flows import lesions as lesion_flows
 from mm.client.steps import AsyncDriver, Driver, Flow
 from mm.client.verbs import Verb
 
@@ -77,3 +78,24 @@ class Inspections(InspectionVerbs, ClientGroup):
 
 class AsyncInspections(InspectionVerbs, AsyncClientGroup):
     """Inspections of an asyncio client."""
+
+
+class LesionVerbs:
+    """Analyses of ultrasound, as `client.lesions`. Research use, not a diagnosis."""
+
+    analyse = Verb(lesion_flows.analyse)
+    analyse_dicom = Verb(lesion_flows.analyse_dicom)
+    get = Verb(lesion_flows.get)
+    list = Verb(lesion_flows.list_all)
+    regions = Verb(lesion_flows.regions)
+    export = Verb(lesion_flows.export)
+    delete = Verb(lesion_flows.delete)
+    wait = Verb(lesion_flows.wait)
+
+
+class Lesions(LesionVerbs, ClientGroup):
+    """Analyses of a blocking client."""
+
+
+class AsyncLesions(LesionVerbs, AsyncClientGroup):
+    """Analyses of an asyncio client."""

@@ -21,7 +21,7 @@ SUFFIX = ".good.jsonl"
 
 def write_good_list(home: Path, name: str, version: int, images: Sequence[GoodImage]) -> None:
     """Write the list of a version; images that are no files are left out."""
-    rows = [{"path": str(image.image), "group": image.group} for image in images if isinstance(image.image, Path)]
+    rows = [{"path": str(image.image.absolute()), "group": image.group} for image in images if isinstance(image.image, Path)]
     text = "".join(json.dumps(row) + "\n" for row in rows)
     write_atomic(home / FOLDER / name / f"{version}{SUFFIX}", text.encode())
 

@@ -33,12 +33,7 @@ class GoodPixels:
 
     def read(self, index: int) -> RGB:
         """The image, uint8 RGB (H, W, 3). Raises `InvalidInput` for a file without a reader."""
-        image = self.images[index].image
-        if not isinstance(image, Path):
-            return image
-        if self._read_image is None:
-            raise InvalidInput(f"{image.name} is a file, but no reader of images was passed.")
-        return self._read_image(image)
+        return read_good_image(self.images[index], self._read_image)
 
     def get_view_pixels(self, index: int) -> RGB:
         """The scaled and aligned pixels of an image.
@@ -55,3 +50,12 @@ class GoodPixels:
         if self.reference_HWC is not None and not view.is_aligned:
             raise InvalidInput(f"{label} could not be aligned with the first one. Remove it, or fit without registration.")
         return view.pixels_HWC
+
+
+def read_good_image(good: GoodImage, read_image: ReadImage | None) -> RGB:
+    """The pixels of a good image. Raises `InvalidInput` for a file without a reader."""
+    if not isinstance(good.image, Path):
+        return good.image
+    if read_image is None:
+        raise InvalidInput(f"{good.image.name} is a file, but no reader of images was passed.")
+    return read_image(good.image)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,7 @@ from mm.numerics import Float32, Float64
 class FittedInspector:
     """Implements `mm.inspection.types.Inspector`. It is not changed; a new version is another."""
 
+    mode: ClassVar[Literal["patches"]] = "patches"
     name: str
     version: int
     settings: FitSettings

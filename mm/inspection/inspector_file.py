@@ -22,7 +22,11 @@ from mm.inspection.bank.patch_bank import PatchBank
 from mm.inspection.features.framing import Framing
 from mm.inspection.head.tensors import pack_head, unpack_head
 from mm.inspection.inspector import FittedInspector
+from mm.inspection.logical.inspector import LogicalInspector
+from mm.inspection.logical.stored import restore_logical, store_logical
 from mm.inspection.settings import FitSettings
+from mm.inspection.template.inspector import TemplateInspector
+from mm.inspection.template.stored import restore_template, store_template
 from mm.inspection.thresholds.conformal import Calibration
 from mm.models.inputs import require_image
 
@@ -34,13 +38,17 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.generic]
 
 SUFFIX = ".inspector"
-FORMAT, TAUGHT_FORMAT = 1, 2
-"""Versions of the format: of an inspector that was fitted, and of one that was taught by marks.
+FORMAT, LATER_FORMAT = 1, 2
+"""Versions of the format: of an inspector of patches that was fitted, and of every other one.
 
-Both are read. Versions of the service that know format 1 only must refuse the other: without the
-head its scores mean nothing.
+Both are read. Versions of the service that know format 1 only must refuse the other: they have no
+templates and named regions, and without its head the scores of a taught inspector mean nothing.
 """
+TYPE = "type"
+"""Entry with the mode of the inspector; files without it are of patches."""
 METADATA = "inspector"
+AnyInspector = FittedInspector | TemplateInspector | LogicalInspector
+"""Inspectors that have files: of the modes `patches`, `template` and `logical`."""
 REFERENCE = "reference"
 """Name of the tensor of the reference image, which only inspectors with registration have."""
 SETTINGS_BEFORE: dict[str, object] = {"has_exposure_correction": False, "has_relative_distances": False}
@@ -48,8 +56,21 @@ SETTINGS_BEFORE: dict[str, object] = {"has_exposure_correction": False, "has_rel
 TENSORS = ("vectors", "folds", "scores", "score_groups", "score_folds")
 
 
-def write_inspector(inspector: FittedInspector, path: Path) -> None:
+def write_inspector(inspector: AnyInspector, path: Path) -> None:
     """Write an inspector. A crash leaves the previous file or the new one. Raises `OSError`."""
+    if isinstance(inspector, TemplateInspector):
+        stored, tensors = store_template(inspector)
+    elif isinstance(inspector, LogicalInspector):
+        stored, tensors = store_logical(inspector)
+    else:
+        stored, tensors = _store(inspector)
+    header = {"format": LATER_FORMAT, TYPE: inspector.mode, "name": inspector.name, "version": inspector.version, **stored}
+    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    write_atomic(path, bytes(save(contiguous, {METADATA: json.dumps(header)})))
+
+
+def _store(inspector: FittedInspector) -> tuple[dict[str, object], dict[str, Array]]:
+    """Settings of an inspector of patches as JSON values, and arrays by name."""
     calibration = inspector.calibration
     arrays = (
         inspector.bank.vectors_BC,
@@ -60,27 +81,25 @@ def write_inspector(inspector: FittedInspector, path: Path) -> None:
     )
     is_taught = inspector.head is not None or inspector.comparison is not None
     stored: dict[str, object] = {
-        "format": TAUGHT_FORMAT if is_taught else FORMAT,
-        "name": inspector.name,
-        "version": inspector.version,
+        "format": LATER_FORMAT if is_taught else FORMAT,
         "settings": asdict(inspector.settings),
         # JSON has no infinity.
         "region_threshold": inspector.region_threshold if np.isfinite(inspector.region_threshold) else None,
         "backbone_digest": inspector.backbone_digest,
         "group_folds": dict(inspector.group_folds),
     }
-    tensors: dict[str, Array] = {name: np.ascontiguousarray(array) for name, array in zip(TENSORS, arrays, strict=True)}
+    tensors: dict[str, Array] = dict(zip(TENSORS, arrays, strict=True))
     if is_taught:
         stored |= {"marked_folds": dict(inspector.marked_folds), "comparison": inspector.comparison, "head": None}
     if inspector.head is not None:
         head_tensors, stored["head"] = pack_head(inspector.head)
         tensors |= head_tensors
     if inspector.reference_HWC is not None:
-        tensors[REFERENCE] = np.ascontiguousarray(inspector.reference_HWC)
-    write_atomic(path, bytes(save(tensors, {METADATA: json.dumps(stored)})))
+        tensors[REFERENCE] = inspector.reference_HWC
+    return stored, tensors
 
 
-def read_inspector(path: Path, load_backbone: Callable[[str], Backbone]) -> FittedInspector:
+def read_inspector(path: Path, load_backbone: Callable[[str], Backbone]) -> AnyInspector:
     """Read an inspector; `load_backbone` returns the backbone of a name.
 
     Raises `Corrupt` when the file is missing or no inspector, `UnsupportedVersion` when a later
@@ -91,11 +110,18 @@ def read_inspector(path: Path, load_backbone: Callable[[str], Backbone]) -> Fitt
         with safe_open(path, "np") as file:
             stored = json.loads((file.metadata() or {})[METADATA])
             number = int(stored["format"])
-            if number not in (FORMAT, TAUGHT_FORMAT):
+            if number not in (FORMAT, LATER_FORMAT):
                 raise UnsupportedVersion(
-                    f"{path.name} has the inspector format {number}; this version reads formats {FORMAT} and {TAUGHT_FORMAT}."
+                    f"{path.name} has the inspector format {number}; this version reads formats {FORMAT} and {LATER_FORMAT}."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        mode = stored.get(TYPE, FittedInspector.mode)
+        if mode == TemplateInspector.mode:
+            return restore_template(stored, tensors)
+        if mode == LogicalInspector.mode:
+            return restore_logical(stored, tensors, load_backbone)
+        if mode != FittedInspector.mode:
+            raise UnsupportedVersion(f"{path.name} is an inspector of the type '{mode}', which this version does not have.")
         return _build(stored, tensors, load_backbone)
     except (OSError, SafetensorError, InvalidInput, KeyError, TypeError, ValueError) as error:
         raise Corrupt(f"{path} is no inspector: {error}.") from error
@@ -148,3 +174,16 @@ def _check_arrays(bank: PatchBank, calibration: Calibration, group_folds: dict[s
         raise ValueError("a score or a group belongs to a fold that the bank does not have")
     if not np.isfinite(bank.vectors_BC).all() or not np.isfinite(calibration.score_N).all():
         raise ValueError("it holds numbers that are not finite")
+
+
+def require_patches(inspector: AnyInspector) -> FittedInspector:
+    """The inspector if it is one of patches, which alone can be taught by marks.
+
+    Raises `InvalidInput` for another mode.
+    """
+    if not isinstance(inspector, FittedInspector):
+        raise InvalidInput(
+            f"The inspector {inspector.name} is of the type '{inspector.mode}'; this needs one of the type 'patches'. "
+            "Fit another one with that mode."
+        )
+    return inspector

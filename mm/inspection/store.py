@@ -14,18 +14,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from mm.errors import Conflict, Corrupt, InvalidInput, NotFound
 from mm.files import TEMPORARY, hash_file, write_atomic
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.inspector import FittedInspector
-from mm.inspection.inspector_file import SUFFIX, read_inspector, write_inspector
+from mm.inspection.inspector_file import SUFFIX, AnyInspector, read_inspector, write_inspector
+from mm.inspection.logical.inspector import LogicalInspector
+from mm.inspection.template.inspector import TemplateInspector
 
 FOLDER, CURRENT = "inspectors", "current"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 LoadBackbone = Callable[[str], Backbone]
 OnStaged = Callable[[int, str], None]
+InspectorT = TypeVar("InspectorT", FittedInspector, TemplateInspector, LogicalInspector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class InspectorStore:
     def __init__(self, home: Path) -> None:
         self._folder = home / FOLDER
 
-    def add(self, inspector: FittedInspector, *, make_current: bool = True, on_staged: OnStaged | None = None) -> FittedInspector:
+    def add(self, inspector: InspectorT, *, make_current: bool = True, on_staged: OnStaged | None = None) -> InspectorT:
         """Store an inspector as the next version of its name. Returns it with that version.
 
         `on_staged` is called with the version and the SHA-256 of its file before the file appears;
@@ -70,7 +74,7 @@ class InspectorStore:
             self.make_current(inspector.name, numbered.version)
         return numbered
 
-    def load(self, name: str, load_backbone: LoadBackbone, version: int | None = None) -> FittedInspector:
+    def load(self, name: str, load_backbone: LoadBackbone, version: int | None = None) -> AnyInspector:
         """Read an inspector, the current version unless another is named.
 
         Raises `NotFound` when there is none, and as `read_inspector`.
@@ -143,7 +147,7 @@ def _get_path(folder: Path, version: int) -> Path:
     return folder / f"{version}{SUFFIX}"
 
 
-def load_inspector(name_or_path: str, home: Path, load_backbone: LoadBackbone) -> FittedInspector:
+def load_inspector(name_or_path: str, home: Path, load_backbone: LoadBackbone) -> AnyInspector:
     """Read an inspector by its file, or the current version of a name in the store of `home`.
 
     Raises `NotFound` when there is neither, and as `read_inspector`.

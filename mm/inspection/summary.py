@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -53,6 +53,7 @@ def _read(path: Path, changed_ns: int, size: int) -> InspectorSummary:
         settings = dict(stored["settings"])
         threshold = calibration.compute_threshold(float(settings["rate"]))
         mode = str(stored.get("type", "patches"))
+        threshold = replace(threshold, has_tolerance=mode == "template")
         return InspectorSummary(str(stored["name"]), int(stored["version"]), mode, settings, threshold)
     except (OSError, SafetensorError, InvalidInput, KeyError, TypeError, ValueError) as error:
         raise Corrupt(f"{path} is no inspector: {error}.") from error

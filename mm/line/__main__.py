@@ -70,11 +70,11 @@ class StatusReporter:
 
 def open_inspector(name: str, settings: Settings) -> Inspector:
     """The current version of an inspector. Raises `NotFound` and the errors of its file."""
-    from mm.inspection.features.backbone import LiteBackbone
+    from mm.inspection.features.load import load_backbone
     from mm.inspection.store import InspectorStore
 
     cache, threads = settings.root / "cache", settings.threads
-    return InspectorStore(settings.root).load(name, lambda backbone: LiteBackbone(backbone, cache, threads=threads))
+    return InspectorStore(settings.root).load(name, lambda backbone: load_backbone(backbone, cache, threads=threads))
 
 
 def run_line(name: str, settings: Settings) -> None:

@@ -78,6 +78,33 @@ class InspectionRecord(Model):
     threshold: ThresholdRecord
 
 
+class InspectionFilter(Model):
+    """Conditions on results of inspections. Those on kind and size hold for one region together."""
+
+    inspector: str | None = Field(None, description="Name of the inspector.")
+    inspection: str | None = Field(None, description="Id of one inspection.")
+    verdict: InspectionVerdict | None = None
+    kind: str | None = Field(None, description="Kind of defect of a region, in any case.")
+    min_length_mm: float | None = Field(None, ge=0, allow_inf_nan=False)
+    max_length_mm: float | None = Field(None, ge=0, allow_inf_nan=False)
+    min_width_mm: float | None = Field(None, ge=0, allow_inf_nan=False)
+    min_area_mm2: float | None = Field(None, ge=0, allow_inf_nan=False)
+    max_p_value: float | None = Field(None, gt=0, le=1)
+
+
+class InspectionMatch(Model):
+    """The result of an inspection by which a hit matches the filter."""
+
+    inspection_id: str
+    result_id: str
+    inspector: str
+    version: int
+    verdict: InspectionVerdict
+    p_value: float
+    kind: str | None = Field(description="Of the longest region that matches.")
+    length_mm: float | None = Field(description="Of the same region; null without a scale.")
+
+
 class InspectionRequest(Model):
     """Items to be inspected."""
 

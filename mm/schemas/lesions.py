@@ -86,8 +86,8 @@ class LesionAnalysis(Model):
     stage: str
     error: str | None
     created_at: datetime
-    result: LesionResult | None = Field(description="Null until the state is `done`.")
-    exports: list[str] = Field(description="Names of the files of `/v1/lesions/{id}/exports/{name}`.")
+    result: LesionResult | None = Field(description="Null until the state is `done`, and in lists.")
+    exports: list[str] = Field(description="Names of the files of `/v1/lesions/{id}/exports/{name}`; empty in lists.")
     notice: Notice = NOTICE
 
 

@@ -111,7 +111,7 @@ class LineInfo(Model):
 class LineList(Model):
     """All lines, by name."""
 
-    lines: list[LineInfo]
+    data: list[LineInfo]
 
 
 class LineRegion(Model):

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from mm.schemas.base import Model
+from mm.schemas.inspections import InspectionFilter, InspectionMatch
 from mm.schemas.media import Item, Kind
 
 Band = Literal["likely", "possible"]
@@ -59,6 +60,7 @@ class Hit(Moment):
     )
     duplicates: int = Field(0, ge=0, description="Number of near-duplicates that were merged into this hit.")
     alike: list[Moment] = Field(default=[], description="Those near-duplicates, best first.")
+    inspection: InspectionMatch | None = Field(None, description="The verdict that matches `filters.inspection`.")
 
 
 class Filters(Model):
@@ -69,6 +71,9 @@ class Filters(Model):
     tags: list[str] = Field(default=[], description="All of these tags.")
     uploaded_after: datetime | None = None
     uploaded_before: datetime | None = None
+    inspection: InspectionFilter | None = Field(
+        None, description="Only what a result of an inspection matches. Without a query, hits are sorted by p-value."
+    )
 
 
 class Like(Model):
@@ -113,5 +118,8 @@ class SearchResponse(Model):
     floor: float = Field(description="Score threshold of the hits in this response.")
     likely_floor: float = Field(description="Score from which a hit is `likely`: the calibrated threshold of the space.")
     heard: str | None = Field(None, description="Speech recognized in the audio or the clip of the query.")
+    understood: InspectionFilter | None = Field(
+        None, description="The filter of results that the words were read as, such as `parts with a scratch longer than 0.3 mm`."
+    )
     notes: list[str] = Field(default=[], description="What the search could not take into account.")
     seconds: float

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from indexes.catalog.records import ItemRow, JobRow, RunRow, TaskRow
-    from mm.inspection.inspector import FittedInspector
+    from mm.inspection.inspector_file import AnyInspector
     from mm.inspection.types import Inspection, Mask
     from mm.media.types import RGB
     from mm.metrology import Scale
@@ -67,7 +67,7 @@ def inspect_item(context: WorkerContext, job: JobRow, task: TaskRow, check: Chec
     return catalog.add_results(task, context.owner, results)
 
 
-def _open_inspector(context: WorkerContext, run: RunRow) -> FittedInspector:
+def _open_inspector(context: WorkerContext, run: RunRow) -> AnyInspector:
     try:
         inspector = get_inspector(context.settings, run.inspector, run.version)
     except NotFound as error:
@@ -76,7 +76,7 @@ def _open_inspector(context: WorkerContext, run: RunRow) -> FittedInspector:
 
 
 def _inspect(
-    context: WorkerContext, run: RunRow, item: ItemRow, task: TaskRow, inspector: FittedInspector, check: CheckLease
+    context: WorkerContext, run: RunRow, item: ItemRow, task: TaskRow, inspector: AnyInspector, check: CheckLease
 ) -> Iterator[tuple[_Moment, float]]:
     """Moments of equal verdicts and their ends; of an image, one at time 0."""
     path, region = context.store.blobs.path(item.sha256), run.settings.get("region")
@@ -128,7 +128,7 @@ def _make_result(
     context: WorkerContext,
     run: RunRow,
     item: ItemRow,
-    inspector: FittedInspector,
+    inspector: AnyInspector,
     scale: Scale | None,
     moment: _Moment,
     end: float,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mm.inspection.features.backbone import Backbone
-    from mm.inspection.inspector import FittedInspector
+    from mm.inspection.inspector_file import AnyInspector
     from mm.settings import Settings
 
 LOADED_INSPECTORS = 4
@@ -24,7 +24,7 @@ def get_backbone(settings: Settings, name: str) -> Backbone:
     return _load_backbone(settings.root / "cache" / "graphs", name, settings.threads)
 
 
-def get_inspector(settings: Settings, name: str, version: int) -> FittedInspector:
+def get_inspector(settings: Settings, name: str, version: int) -> AnyInspector:
     """A version of an inspector. Raises `NotFound`, and as `read_inspector`."""
     path = InspectorStore(settings.root).get_path(name, version)
     changed = path.stat().st_mtime_ns if path.exists() else 0  # another inspector of the same name has another time
@@ -37,6 +37,6 @@ def _load_backbone(graph_cache: Path, name: str, threads: int) -> Backbone:
 
 
 @lru_cache(maxsize=LOADED_INSPECTORS)
-def _load_inspector(root: Path, name: str, version: int, changed_ns: int, threads: int) -> FittedInspector:
+def _load_inspector(root: Path, name: str, version: int, changed_ns: int, threads: int) -> AnyInspector:
     graph_cache = root / "cache" / "graphs"
     return InspectorStore(root).load(name, lambda backbone: _load_backbone(graph_cache, backbone, threads), version)

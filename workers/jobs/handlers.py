@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workers.inspection.fit import fit_version
 from workers.inspection.inspect import inspect_item
+from workers.lesions.analyse import analyse_lesions
 
 if TYPE_CHECKING:
     from indexes.catalog.records import JobRow, TaskRow
@@ -20,4 +21,4 @@ TaskHandler = Callable[["WorkerContext", "JobRow", "TaskRow", "CheckLease"], boo
 Returns False if its lease was lost, and nothing stored. Repeating it gives the same result.
 """
 
-HANDLERS: Mapping[JobKind, TaskHandler] = {"fit": fit_version, "inspect": inspect_item}
+HANDLERS: Mapping[JobKind, TaskHandler] = {"fit": fit_version, "inspect": inspect_item, "lesions": analyse_lesions}

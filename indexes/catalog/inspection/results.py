@@ -151,6 +151,7 @@ def _result_row(row: Row) -> ResultRow:
         pk=result.pk,
         id=result.id,
         run_id=run_id,
+        item_pk=item.pk,
         item_id=item.id,
         item_name=item.name,
         item_kind=cast(Kind, item.kind),

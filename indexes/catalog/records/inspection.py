@@ -88,6 +88,7 @@ class ResultRow:
     pk: int
     id: str
     run_id: str
+    item_pk: int
     item_id: str
     item_name: str
     item_kind: Kind

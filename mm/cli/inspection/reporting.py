@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mm.errors import InvalidInput
+from mm.cli.inspection.marking import name_image
+from mm.errors import InvalidInput, NotFound
+from mm.inspection.marks.parts import collect_parts
+from mm.inspection.marks.store import MarkStore
+from mm.inspection.report.outcomes import name_frame
 from mm.inspection.report.page import Report, build_report
 from mm.media import MediaReader
 
@@ -42,8 +46,22 @@ def build_run_report(run: Run, settings: Settings, num_examples: int, pods: Sequ
 
 
 def find_marks(run: Run, settings: Settings) -> dict[str, MarkVerdict]:
-    """The verdicts of people by the `image` of the records of a run."""
-    return {}
+    """The verdicts of people by the names of the images of a run.
+
+    Empty when the inspector is no longer in the store, as for a run on another machine.
+    """
+    try:
+        marks = MarkStore(settings.root).list_marks(run.info.inspector)
+    except NotFound:
+        return {}
+    verdicts = {part.image: part.is_good for part in collect_parts(marks)}
+    found: dict[str, MarkVerdict] = {}
+    for record in run.records:
+        path = Path(run.info.sources.get(record.image, record.image)).resolve()
+        is_good = verdicts.get(name_image(path, record.start))
+        if is_good is not None:
+            found[name_frame(record)] = "accept" if is_good else "reject"
+    return found
 
 
 def _read_pods(paths: Sequence[Path]) -> tuple[list[Mapping[str, object]], bytes | None]:

@@ -9,6 +9,7 @@ import click
 
 from mm.cli.render import print_rows
 from mm.embedded.terminal import clean
+from mm.inspection.exports.files import shorten_names
 from mm.inspection.report.parts import format_value
 from mm.schemas import InspectionRecord, InspectionVerdict
 
@@ -23,7 +24,8 @@ def sort_records(records: Sequence[InspectionRecord]) -> list[InspectionRecord]:
 
 def print_records(records: Sequence[InspectionRecord]) -> None:
     """Print the records by p-value, and each of their notes once on standard error."""
-    print_rows(COLUMNS, [_row(record) for record in sort_records(records)])
+    names = shorten_names(records)
+    print_rows(COLUMNS, [_row(record, names[record.image]) for record in sort_records(records)])
     for note in dict.fromkeys(note for record in records for note in record.notes):
         click.echo(f"note: {clean(note)}", err=True)
 
@@ -49,12 +51,12 @@ def format_time(record: InspectionRecord) -> str:
     return "" if record.start is None else f"{record.start:.2f} s"
 
 
-def _row(record: InspectionRecord) -> tuple[str, ...]:
+def _row(record: InspectionRecord, name: str) -> tuple[str, ...]:
     return (
         record.verdict,
         f"{record.p_value:.3f}",
         f"{record.score:.3g}",
-        clean(record.image),
+        clean(name),
         format_time(record),
         str(len(record.regions)) if record.regions else "",
         clean(describe_regions(record)),

@@ -19,7 +19,7 @@ def create_line(request: LineRequest) -> Flow[LineInfo]:
 
 def lines() -> Flow[list[LineInfo]]:
     """List all lines, by name."""
-    return parse_body((yield from Send("GET", "/v1/lines")), LineList).lines
+    return parse_body((yield from Send("GET", "/v1/lines")), LineList).data
 
 
 def line(name: str) -> Flow[LineInfo]:

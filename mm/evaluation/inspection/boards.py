@@ -24,7 +24,9 @@ CompareBoard = Callable[[RGB, RGB], Boxes]
 """Boxes of the defects of a tested image (H, W, 3) beside its template (H, W, 3)."""
 
 
-def evaluate_deep_pcb(compare: CompareBoard, root: Path, split: str, on_progress: Progress = lambda line: None) -> Report:
+def evaluate_deep_pcb(
+    compare: CompareBoard, root: Path, split: str, on_progress: Progress = lambda line: None, method: str = ""
+) -> Report:
     """Measure F1, the accuracy of kinds and average precision on all boards of the split.
 
     The interval samples boards. Raises `InvalidInput`.
@@ -51,7 +53,7 @@ def evaluate_deep_pcb(compare: CompareBoard, root: Path, split: str, on_progress
         )
     num_layouts, num_defects = len({row.board for row in rows}), int(count_N5[:, 1].sum())
     of = f"DeepPCB, {len(rows)} boards of {num_layouts} layouts with {num_defects} defects of {split}"
-    return Report(of, tuple(measures))
+    return Report(f"{of}, {method}" if method else of, tuple(measures))
 
 
 def _measure_shares(counts_5: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

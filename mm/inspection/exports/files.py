@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from mm.media.types import RGB
 from mm.numerics import Float32
@@ -39,6 +41,19 @@ def make_slug(text: str) -> str:
 def make_name(record: InspectionRecord, number: int) -> str:
     """The name of a file of a record without suffix: its number and the name of its image."""
     return f"{number:05}-{make_slug(record.image.rsplit('/', 1)[-1].rsplit('.', 1)[0])}"
+
+
+def shorten_names(records: Sequence[InspectionRecord]) -> dict[str, str]:
+    """For each `image` its path from the deepest folder that all of them are in.
+
+    A report or table that is handed on then names no folders of the machine.
+    """
+    images = list(dict.fromkeys(record.image for record in records))
+    try:
+        common = os.path.commonpath([PurePath(image).parent for image in images])
+    except ValueError:  # none, or absolute paths beside relative ones
+        return {image: image for image in images}
+    return {image: str(PurePath(image).relative_to(common)) for image in images}
 
 
 def find_main_kind(record: InspectionRecord) -> str:

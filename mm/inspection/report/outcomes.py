@@ -39,13 +39,18 @@ class Outcomes:
     caught: Share
 
 
+def name_frame(record: InspectionRecord) -> str:
+    """The name of an image, or of a frame of a video at its seconds, in marks."""
+    return record.image if record.start is None else f"{record.image}@{record.start:g}"
+
+
 def count_outcomes(records: Sequence[InspectionRecord], marks: Mapping[str, MarkVerdict]) -> Outcomes | None:
-    """Compare verdicts with marks by `InspectionRecord.image`; None when none of them is marked.
+    """Compare verdicts with marks by `name_frame`; None when none of the records is marked.
 
     An undecided part is no false alarm, and a defective one counts as caught if it did not pass.
     """
-    good = [record.verdict for record in records if marks.get(record.image) == "accept"]
-    defective = [record.verdict for record in records if marks.get(record.image) == "reject"]
+    good = [record.verdict for record in records if marks.get(name_frame(record)) == "accept"]
+    defective = [record.verdict for record in records if marks.get(name_frame(record)) == "reject"]
     if not good and not defective:
         return None
     caught = sum(verdict != "pass" for verdict in defective)

@@ -9,9 +9,9 @@ from html import escape
 
 from mm.errors import MMError
 from mm.inspection.exports.drawing import draw_pair, shrink
-from mm.inspection.exports.files import OpenHeat, OpenImage
+from mm.inspection.exports.files import OpenHeat, OpenImage, shorten_names
 from mm.inspection.report.charts import draw_scores
-from mm.inspection.report.outcomes import MarkVerdict, Outcomes, count_outcomes
+from mm.inspection.report.outcomes import MarkVerdict, Outcomes, count_outcomes, name_frame
 from mm.inspection.report.parts import format_region, format_table, make_data_url
 from mm.inspection.report.style import STYLE
 from mm.media.types import RGB
@@ -21,6 +21,8 @@ MAX_ROWS = 2000
 """Rows of the table, those least like good parts; the CSV export has all."""
 EXAMPLE_PIXELS = 900
 """Longer side of an example with its heat map, so that a report has a bounded size."""
+Names = Mapping[str, str]
+"""The name that is shown for each image."""
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -39,7 +41,7 @@ class Report:
     failures: Sequence[tuple[str, str]] = ()
     """Name and error of each file that could not be inspected."""
     marks: Mapping[str, MarkVerdict] = field(default_factory=dict)
-    """Verdict of a person by `InspectionRecord.image`."""
+    """Verdict of a person by `name_frame` of a record."""
     pod_rows: Sequence[Mapping[str, object]] = ()
     """Rows of a study of `mm bench pod`."""
     pod_chart: bytes | None = None
@@ -51,12 +53,13 @@ def build_report(report: Report, open_image: OpenImage, open_heat: OpenHeat, num
 
     Shows up to `num_examples` images with heat maps, those least like good parts.
     """
+    names = shorten_names(report.records)
     ordered = sorted(report.records, key=lambda record: (record.p_value, -record.score))
     sections = [
         _describe_summary(report),
         _describe_threshold(report, count_outcomes(report.records, report.marks)),
-        _describe_examples(ordered[:num_examples], open_image, open_heat),
-        _describe_records(ordered, report.marks),
+        _describe_examples(ordered[:num_examples], names, open_image, open_heat),
+        _describe_records(ordered, names, report.marks),
         _describe_failures(report.failures),
         _describe_pod(report),
         _describe_settings(report),
@@ -95,31 +98,34 @@ def _describe_threshold(report: Report, outcomes: Outcomes | None) -> str:
             ("defective parts that did not pass", str(outcomes.caught)),
         ]
         measured = format_table(("measured on marked parts", "count, share and 95 % interval"), rows)
+        measured += "<p>These are shares of all parts only if parts were chosen for marking without regard to their verdicts.</p>"
     chart = draw_scores(report.records, report.threshold.score)
     return f"<section tabindex='0'><h2>Threshold</h2><p>{escape(report.threshold.statement)}</p>{chart}{measured}</section>"
 
 
-def _describe_examples(records: Sequence[InspectionRecord], open_image: OpenImage, open_heat: OpenHeat) -> str:
-    figures = "".join(_describe_example(record, open_image, open_heat) for record in records)
+def _describe_examples(records: Sequence[InspectionRecord], names: Names, open_image: OpenImage, open_heat: OpenHeat) -> str:
+    figures = "".join(_describe_example(record, _name(record, names), open_image, open_heat) for record in records)
     if not figures:
         return ""
     note = "Each image, and the same with its heat map: colour begins at the threshold, regions are outlined."
     return f"<section tabindex='0'><h2>Least like good parts</h2><p>{note}</p><div class='examples'>{figures}</div></section>"
 
 
-def _describe_example(record: InspectionRecord, open_image: OpenImage, open_heat: OpenHeat) -> str:
+def _describe_example(record: InspectionRecord, name: str, open_image: OpenImage, open_heat: OpenHeat) -> str:
     regions = "".join(f"<li>{escape(format_region(region))}</li>" for region in record.regions[:3])
-    caption = f"<b>{escape(_name(record))}</b> {_badge(record)} p = {record.p_value:.3f}<ul>{regions}</ul>"
+    caption = f"<b>{escape(name)}</b> {_badge(record)} p = {record.p_value:.3f}<ul>{regions}</ul>"
     try:
         pair: RGB = shrink(draw_pair(record, open_image, open_heat), EXAMPLE_PIXELS)
     except MMError as error:
         return f"<figure><p class='missing'>{escape(str(error))}</p><figcaption>{caption}</figcaption></figure>"
-    alternative = escape(f"{_name(record)} and its heat map", quote=True)
+    alternative = escape(f"{name} and its heat map", quote=True)
     return f'<figure><img src="{make_data_url(pair)}" alt="{alternative}"><figcaption>{caption}</figcaption></figure>'
 
 
-def _describe_records(ordered: Sequence[InspectionRecord], marks: Mapping[str, MarkVerdict]) -> str:
-    rows = "".join(_describe_row(record, marks.get(record.image, "")) for record in ordered[:MAX_ROWS])
+def _describe_records(ordered: Sequence[InspectionRecord], names: Names, marks: Mapping[str, MarkVerdict]) -> str:
+    rows = "".join(
+        _describe_row(record, _name(record, names), marks.get(name_frame(record), "")) for record in ordered[:MAX_ROWS]
+    )
     more = f"<p>The first {MAX_ROWS} of {len(ordered)} images; the CSV export has all.</p>" if len(ordered) > MAX_ROWS else ""
     columns = ("image", "verdict", "p-value", "score", "mark", "regions")
     head = "".join(f'<th scope="col">{column}</th>' for column in columns)
@@ -127,18 +133,21 @@ def _describe_records(ordered: Sequence[InspectionRecord], marks: Mapping[str, M
     return f"<section tabindex='0'><h2>All images by p-value</h2>{more}{table}</section>"
 
 
-def _describe_row(record: InspectionRecord, mark: str) -> str:
+def _describe_row(record: InspectionRecord, name: str, mark: str) -> str:
     regions = "<br>".join(escape(format_region(region)) for region in record.regions[:3])
     more = f"<br>and {len(record.regions) - 3} more" if len(record.regions) > 3 else ""
     notes = "".join(f"<br><i>{escape(note)}</i>" for note in record.notes)
-    cells = (escape(_name(record)), _badge(record), f"{record.p_value:.3f}", f"{record.score:.3g}", mark, regions + more + notes)
+    shown = f'<span title="{escape(record.image, quote=True)}">{escape(name)}</span>'
+    cells = (shown, _badge(record), f"{record.p_value:.3f}", f"{record.score:.3g}", mark, regions + more + notes)
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _describe_failures(failures: Sequence[tuple[str, str]]) -> str:
     if not failures:
         return ""
-    return f"<section tabindex='0'><h2>Files that could not be read</h2>{format_table(('file', 'error'), failures)}</section>"
+    names = [(image, image.rsplit("/", 1)[-1]) for image, _ in failures]
+    rows = [(name, error.replace(image, name)) for (image, name), (_, error) in zip(names, failures, strict=True)]
+    return f"<section tabindex='0'><h2>Files that could not be read</h2>{format_table(('file', 'error'), rows)}</section>"
 
 
 def _describe_pod(report: Report) -> str:
@@ -164,8 +173,9 @@ def _badge(record: InspectionRecord) -> str:
     return f'<span class="badge {record.verdict}">{record.verdict}</span>'
 
 
-def _name(record: InspectionRecord) -> str:
-    return record.image if record.start is None else f"{record.image} at {record.start:.2f} s"
+def _name(record: InspectionRecord, names: Names) -> str:
+    name = names[record.image]
+    return name if record.start is None else f"{name} at {record.start:.2f} s"
 
 
 def _format(value: object) -> str:

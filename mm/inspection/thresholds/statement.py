@@ -22,6 +22,11 @@ def count_needed_groups(rate: float) -> int:
 
 def _describe_promise(threshold: Threshold) -> list[str]:
     rate = threshold.rate_requested
+    if threshold.has_tolerance and not threshold.is_reachable:
+        return [
+            "No rate of false alarms is promised: verdicts rest on the tolerance alone. "
+            f"A rate of {rate:.1%} needs good images of {count_needed_groups(rate)} parts; there are {threshold.num_groups}."
+        ]
     if not threshold.num_groups:
         return [
             "All good images are of one group, so none was held out: nothing can be said about false alarms, and every "

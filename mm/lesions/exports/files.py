@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mm.files import write_atomic
 from mm.lesions.exports.coco import export_coco
+from mm.lesions.exports.names import TRACKS
 from mm.lesions.exports.overlay import export_overlay
 from mm.lesions.exports.table import export_candidates, export_regions
 from mm.lesions.exports.track_video import export_track_video
@@ -15,16 +16,6 @@ from mm.lesions.exports.track_video import export_track_video
 if TYPE_CHECKING:
     from mm.lesions.clips.clip import Clip
     from mm.lesions.types import LesionAnalysis
-
-TRACKS = "tracks.webm"
-CONTENT_TYPES = {
-    ".json": "application/json",
-    ".csv": "text/csv; charset=utf-8",
-    ".png": "image/png",
-    ".webm": "video/webm",
-    ".dcm": "application/dicom",
-}
-"""By the suffix of an export."""
 
 
 def write_exports(analysis: LesionAnalysis, clip: Clip, folder: Path) -> list[Path]:

@@ -173,4 +173,4 @@ def test_line_changes_require_the_scope_admin(keyed: KeyedServer) -> None:
     client = keyed.running.client
     body = {"name": "a", "inspector": "a", "source": {"camera": "rtsp://camera/a"}}
     assert_problem(client.post("/v1/lines", json=body, headers=write), 403, "forbidden")
-    assert client.get("/v1/lines", headers=write).json() == {"lines": []}
+    assert client.get("/v1/lines", headers=write).json() == {"data": []}

@@ -27,7 +27,7 @@ def test_run_prints_the_images_by_p_value_and_exits_with_3_when_a_part_failed(fo
     result = inspect("run", "disc", "new")
     assert result.exit_code == 3, result.output
     rows = [line.split("\t") for line in result.stdout.splitlines()]
-    assert [(row[0], row[3]) for row in rows] == [("fail", "new/scratch.png"), ("pass", "new/fine.png")]
+    assert [(row[0], row[3]) for row in rows] == [("fail", "scratch.png"), ("pass", "fine.png")]
     assert rows[0][6].endswith("px (k = 2) long")
     assert "1 pass, 1 fail, 0 undecided" in result.stderr
 

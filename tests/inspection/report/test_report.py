@@ -97,7 +97,7 @@ def test_report_with_a_missing_image_says_so(records: list[InspectionRecord]) ->
 
 
 def test_report_of_marked_parts_has_measured_false_alarms_and_catches(records: list[InspectionRecord]) -> None:
-    marks = {"fine.png": "accept", HOSTILE: "accept", "v.mp4": "reject"}
+    marks = {"fine.png": "accept", HOSTILE: "accept", "v.mp4@2.5": "reject"}
     html = build_report(make_report(records, marks=marks), find_image, find_heat)
     assert "1 of 2, 50.0% (1.3% to 98.7%)" in html
     assert "1 of 1, 100.0% (2.5% to 100.0%)" in html

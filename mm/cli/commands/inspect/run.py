@@ -13,7 +13,7 @@ from mm.cli import options
 
 if TYPE_CHECKING:
     from mm.cli.inspection.running import NamedScale
-    from mm.inspection.inspector import FittedInspector
+    from mm.inspection.inspector_file import AnyInspector
     from mm.inspection.runs import RunInfo
     from mm.schemas import InspectionRecord
     from mm.settings import Settings
@@ -104,7 +104,7 @@ def _choose_exit_code(records: list[InspectionRecord], errors: list[str]) -> int
     return FAILED if "fail" in verdicts else UNDECIDED if "undecided" in verdicts else 0
 
 
-def _describe_run(inspector: FittedInspector, scale: str | None) -> RunInfo:
+def _describe_run(inspector: AnyInspector, scale: str | None) -> RunInfo:
     from mm.cli.inspection.settings_table import describe_settings
     from mm.inspection.records import describe
     from mm.inspection.runs import RunInfo, make_run_id

@@ -12,6 +12,7 @@ from mm.cli.lazy import LazyGroup
 COMMANDS = {
     "actions": ("mm.cli.commands.train.actions", "Train a classifier of actions in clips, for `mm actions --head`."),
     "align": ("mm.cli.commands.train.align", "Train the image tower into the space of the text tower."),
+    "boards": ("mm.cli.commands.train.boards", "Fit the verifier of defects of boards, for template inspectors."),
     "calibrate": (
         "mm.cli.commands.train.calibrate",
         "Fit on dev the map from cosines to probabilities, and the score thresholds.",

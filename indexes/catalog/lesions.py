@@ -1,0 +1,68 @@
+"""Analyses of ultrasound: jobs of the kind `lesions`, each with one task.
+
+The catalog has nothing of their results and nothing that identifies a patient.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from indexes.catalog.audit import LOCAL, Actor, add_audit
+from indexes.catalog.base import CatalogMixin
+from indexes.catalog.queue.job_tasks import insert_task_job
+from indexes.catalog.queue.transitions import job_row
+from indexes.catalog.records import JobRow, NewTask
+from indexes.catalog.tables import Item, Job, Task
+
+if TYPE_CHECKING:
+    from mm.schemas import JobKind
+
+KIND: JobKind = "lesions"
+MIN_COST = 2.0
+"""Of a file, in seconds of video. A second costs ten times as much as encoding it."""
+COST_OF_SECOND = 10.0
+
+
+class LesionRows(CatalogMixin):
+    def add_lesion_job(
+        self,
+        folder: str,
+        name: str,
+        item_id: str | None,
+        seconds: float,
+        *,
+        by: Actor = LOCAL,
+        request_id: str | None = None,
+        key_id: str | None = None,
+    ) -> JobRow:
+        """Add the analysis of an item, or of the DICOM file in a folder, of a length in seconds."""
+        payload = {"folder": folder, "name": name, "item": item_id}
+        task = NewTask(item_id=item_id or "", cost=max(MIN_COST, COST_OF_SECOND * seconds))
+        with self._database.write() as session:
+            job = insert_task_job(session, KIND, payload, [task], self._now(), request_id=request_id, key_id=key_id)
+            add_audit(session, self._now(), by, "lesions.add", job.id, {"item": item_id})
+            return job_row(job)
+
+    def list_lesion_jobs(self, before: int | None, limit: int) -> list[tuple[int, JobRow]]:
+        """Return the key and the job of up to `limit` analyses before a key, newest first."""
+        jobs = select(Job).where(Job.kind == KIND).order_by(Job.pk.desc()).limit(limit)
+        if before is not None:
+            jobs = jobs.where(Job.pk < before)
+        with self._database.read() as session:
+            return [(job.pk, job_row(job)) for job in session.scalars(jobs)]
+
+    def list_lesion_jobs_of_item(self, item_id: str) -> list[JobRow]:
+        """Return the analyses of an item."""
+        of_item = select(Task.job_pk).join(Item, Item.pk == Task.item_pk).where(Item.id == item_id)
+        with self._database.read() as session:
+            return [job_row(job) for job in session.scalars(select(Job).where(Job.kind == KIND, Job.pk.in_(of_item)))]
+
+    def delete_lesion_job(self, job_id: str, by: Actor = LOCAL) -> None:
+        """Delete an analysis in any state; a worker that performs it loses its lease."""
+        with self._database.write() as session:
+            job = session.scalar(select(Job).where(Job.id == job_id, Job.kind == KIND).with_for_update())
+            if job is not None:
+                add_audit(session, self._now(), by, "lesions.delete", job_id, {})
+                session.execute(delete(Job).where(Job.pk == job.pk))

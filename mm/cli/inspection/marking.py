@@ -1,0 +1,153 @@
+"""Marks of the command line: what they are of, and teaching an inspector from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mm.cli.inspector_choice import open_inspector
+from mm.errors import InvalidInput, NotFound
+from mm.inspection.good_list import read_good_list
+from mm.inspection.inspector_file import require_patches
+from mm.inspection.marks.promote import Promotion, promote
+from mm.inspection.marks.store import MarkStore
+from mm.inspection.marks.teach import teach
+from mm.inspection.marks.types import Mark, MarkVerdict, Polygon
+from mm.inspection.report.outcomes import name_frame
+from mm.inspection.runs import Run, open_run
+from mm.inspection.store import InspectorStore
+from mm.media import MediaReader
+
+if TYPE_CHECKING:
+    from mm.cli.progress import ProgressCallback
+    from mm.media.types import RGB
+    from mm.schemas import InspectionRecord, InspectionVerdict
+    from mm.settings import Settings
+
+FRAME = "@"
+"""Separates the path of a video from the seconds of a frame in the image of a mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedImage:
+    """The image of a mark, its size (height, width), and what the inspector said of it."""
+
+    image: str
+    size: tuple[int, int]
+    inspected: InspectionVerdict
+
+
+class Marking:
+    """Marks the images of a run, or of an inspector without a run."""
+
+    def __init__(self, target: str, settings: Settings) -> None:
+        """`target` is the id or the folder of a run, or the name of an inspector.
+
+        Raises `NotFound` when it is none of them.
+        """
+        self._settings = settings
+        self._run = _find_run(target, settings)
+        self.inspector = target if self._run is None else self._run.info.inspector
+        try:
+            InspectorStore(settings.root).get(self.inspector)
+        except (NotFound, InvalidInput) as error:
+            raise NotFound(f"There is no run and no inspector {target}; `mm inspect list` shows them.") from error
+
+    def add(
+        self, image: str, verdict: MarkVerdict, polygons: Sequence[Polygon], kind: str | None, group: str | None, author: str
+    ) -> str:
+        """Store a mark and return its id. Raises as `Mark` and as the reader of the image."""
+        marked = self._find(image)
+        mark = Mark(
+            marked.image,
+            verdict,
+            tuple(polygons),
+            size=marked.size,
+            kind=kind,
+            group=group,
+            inspected=marked.inspected,
+            author=author,
+        )
+        return MarkStore(self._settings.root).add(self.inspector, mark)
+
+    def teach(self, report: ProgressCallback) -> Promotion:
+        """Teach the current version from all marks; the new version is used if it is better.
+
+        Raises as `teach` and `read_good_list`.
+        """
+        settings = self._settings
+        inspector = require_patches(open_inspector(self.inspector, settings))
+        good = read_good_list(settings.root, self.inspector, inspector.version)
+        marks = MarkStore(settings.root).list_marks(self.inspector)
+        with MediaReader.from_settings(settings) as reader:
+            candidate = teach(
+                inspector,
+                good,
+                marks,
+                lambda image: open_marked(image, reader),
+                lambda path: reader.image(path, str(path)),
+                on_progress=lambda line: report(0.0, line),
+            )
+        return promote(InspectorStore(settings.root), candidate)
+
+    def _find(self, image: str) -> MarkedImage:
+        if self._run is not None:
+            record = find_record(self._run, image)
+            path = self._run.find_path(record).resolve()
+            return MarkedImage(name_image(path, record.start), (record.height, record.width), record.verdict)
+        path = Path(image).resolve()
+        with MediaReader.from_settings(self._settings) as reader:
+            pixels_HWC = reader.image(path, image)
+        verdict = open_inspector(self.inspector, self._settings).inspect(pixels_HWC).verdict
+        return MarkedImage(name_image(path, None), (pixels_HWC.shape[0], pixels_HWC.shape[1]), verdict)
+
+
+def find_record(run: Run, image: str) -> InspectionRecord:
+    """The record of a run by its image, by the name of its file, or, of a video, `IMAGE@SECONDS`.
+
+    Raises `NotFound` without one, and `InvalidInput` when several have that name.
+    """
+    found = [record for record in run.records if image in _list_names(record)]
+    exact = [record for record in found if image == name_frame(record)]
+    if len(exact or found) > 1:
+        names = ", ".join(name_frame(record) for record in found[:3])
+        raise InvalidInput(f"{image} is the name of {len(found)} images of the run: {names}. Name one of them.")
+    if not found:
+        raise NotFound(f"The run {run.info.id} has no image {image}.")
+    return (exact or found)[0]
+
+
+def name_image(image: str | Path, start: float | None) -> str:
+    """The name of an image, or of a frame of a video at `start` seconds, in marks."""
+    return str(image) if start is None else f"{image}{FRAME}{start:g}"
+
+
+def open_marked(image: str, reader: MediaReader) -> RGB:
+    """The image of a mark, or the frame of a video. Raises `NotFound`, and as the reader."""
+    path, _, seconds = image.rpartition(FRAME)
+    if not Path(image).is_file() and Path(path).is_file():
+        return reader.frame_at(Path(path), image, float(seconds))
+    return reader.image(Path(image), image)
+
+
+def parse_polygon(text: str) -> Polygon:
+    """Corners `X,Y X,Y X,Y` in pixels. Raises `InvalidInput`."""
+    try:
+        corners = [corner.split(",") for corner in text.split()]
+        return tuple((float(x), float(y)) for x, y in corners)
+    except ValueError as error:
+        raise InvalidInput(f"{text!r} is no polygon; write its corners in pixels, as in '10,10 80,10 80,40'.") from error
+
+
+def _list_names(record: InspectionRecord) -> tuple[str, ...]:
+    image = record.image
+    return (image, Path(image).name, name_frame(record), name_image(Path(image).name, record.start))
+
+
+def _find_run(target: str, settings: Settings) -> Run | None:
+    try:
+        return open_run(settings.root, target)
+    except NotFound:
+        return None
