@@ -15,7 +15,7 @@ const path = (name) => `/v1/lines/${encodeURIComponent(name)}`;
 
 export async function loadLines() {
   try {
-    lines.set({ all: await request("/v1/lines").then((list) => list.data ?? list.lines), problem: null });
+    lines.set({ all: (await request("/v1/lines")).data, problem: null });
     clearRetry("lines");
   } catch (problem) {
     lines.set({ problem });
