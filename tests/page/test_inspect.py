@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -239,6 +240,27 @@ def test_slider_measures_false_alarms_and_catches_by_marks(driver: PageDriver, i
     expect(measure).to_contain_text("2 of 2 rejected, 100\u00a0%")
     page.locator("#rate").press("Home")
     expect(page.locator("#rate-failed")).to_contain_text("no part can fail")
+
+
+def test_teaching_by_marks_shows_comparison_of_held_out_images(
+    driver: PageDriver, inspections: ScriptedInspections, fitted: InspectionServer
+) -> None:
+    page, statement = driver.page, "Held-out images: 5 good, 2 rejected (2 groups), 0 accepted. The candidate is not better."
+    job = {"id": "job_teach", "kind": "teach", "item_id": "", "state": "done", "progress": 1.0, "stage": "done", "error": None}
+    event = f"id: 1\nevent: job\ndata: {json.dumps(job)}\n\n"
+    page.route("**/teach", lambda route: route.fulfill(json={"inspector": "disc", "job": job}, status=202))
+    page.route("**/job_teach/events", lambda route: route.fulfill(body=event, content_type="text/event-stream"))
+    inspector = fitted.client.inspectors.get("disc").model_dump(mode="json")
+    taught = {**inspector["versions"][0], "version": 2, "is_current": False, "comparison": {"statement": statement}}
+    inspector["versions"].append(taught)
+    expect(page.locator("#teach")).to_have_count(0)
+    cards(driver).first.click()
+    page.keyboard.press("r")
+    expect(page.locator("#marks")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.route("**/v1/inspectors/disc", lambda route: route.fulfill(json=inspector))
+    page.get_by_role("button", name="Teach disc by 1 marked result").click()
+    expect(page.locator("#comparison")).to_have_text(f"Version 2, not used: {statement}")
 
 
 def test_bounds_of_page_equal_those_of_library(driver: PageDriver) -> None:

@@ -9,6 +9,7 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 import { selectInspection, view } from "./inspect-store.js";
 import { cancelInspection, exportUrl } from "./inspection-client.js";
 import { RateSlider } from "./rate-slider.js";
+import { Teach } from "./teach.js";
 import { inspections, isEnded, listShown, results, showInspection } from "./results-store.js";
 import { VERDICTS, Verdict, describeMarks, formatPValue } from "./verdict.js";
 
@@ -44,7 +45,8 @@ export function Gallery({ inspector }) {
       ${list.length === 0 && !listProblem && html`
         <div class="empty"><p><strong>No part is inspected yet.</strong></p><p>Add images of parts. Those that look least like the good ones come first.</p></div>`}
       ${all.length > 0 && html`<${VerdictFilter} all=${all} verdict=${verdict} />`}
-      ${all.length > 0 && inspector && html`<${RateSlider} />`}
+      ${all.length > 0 && html`<${RateSlider} />`}
+      ${state.hasMarks && all.length > 0 && html`<${Teach} inspector=${inspector} />`}
       ${all.length > 0 && shown.length === 0 && html`<p class="muted">No result has this verdict.</p>`}
       <ul class="parts" id="gallery" onKeyDown=${moveFocus}>
         ${shown.slice(0, numCards).map((result) => html`<${Card} key=${result.id} result=${result} />`)}

@@ -92,10 +92,10 @@ async function follow(inspection, own) {
 /** The results that the filter shows. */
 export const listShown = ({ all, verdict }) => (verdict === null ? all : all.filter(({ record }) => record.verdict === verdict));
 
-/** Mark a result: {verdict: "accept" or "reject", polygons}. Raises a `Problem`. */
+/** Mark a result: {verdict: "accept" or "reject", polygons}. Marks with the other verdict are undone. Raises a `Problem`. */
 export async function addMark(result, mark) {
   const added = await client.addMark(result, mark);
-  replaceMarks(result, [...getMarks(result).filter(({ id }) => id !== added.id), added]);
+  replaceMarks(result, [...getMarks(result).filter(({ id, verdict }) => id !== added.id && verdict === added.verdict), added]);
 }
 
 /** Withdraw the last mark of a result. Raises a `Problem`. */
