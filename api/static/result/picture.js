@@ -1,7 +1,7 @@
 // The inspected image with the outlines of its regions, and the same image under its heat map. Coordinates are pixels of the image.
 
 import { thumbnailUrl } from "../service/client.js";
-import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 
 export const LAYOUTS = { beside: "Heat map beside", over: "Heat map over", none: "No heat map" };
 const LONGEST_SIDE_PX = 1280; // of the largest thumbnail
@@ -26,7 +26,7 @@ function Panel({ result, label, hasHeat, hasOutlines = false, selected, drawing 
   const box = { x: 0, y: 0, width, height, preserveAspectRatio: "none" };
   const isDrawing = drawing !== null && drawing.isActive;
   const element = useRef();
-  useEffect(() => { if (isDrawing) element.current.focus(); }, [isDrawing]); // a focused button would receive Space and Enter
+  useLayoutEffect(() => { if (isDrawing) element.current.focus(); }, [isDrawing]); // a focused button would receive Space and Enter
   const shape = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "xMidYMid meet" };
   return html`
     <svg ref=${element} class=${isDrawing ? "panel-picture drawing" : "panel-picture"} ...${shape} role=${isDrawing ? "application" : "img"} tabindex=${isDrawing ? 0 : undefined}
