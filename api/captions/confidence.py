@@ -1,10 +1,11 @@
-"""Captions of a response that are too improbable to be shown are left out, with a note."""
+"""Captions of a response: selected by the image, those too improbable left out with a note."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from api.captions.plan import Uncaptioned
+from mm.generation.caption_ranking import CaptionRanking
 from mm.schemas import Caption, CaptionList
 from mm.spaces.caption_confidence import measure_confidence
 
@@ -18,26 +19,31 @@ if TYPE_CHECKING:
 NOTE = "Captions that are left out because they are too improbable (MM_CAPTION_CONFIDENCE): {}."
 
 
-def leave_out_improbable(service: Service, plan: CaptionPlan, captions: Sequence[PlannedCaption]) -> CaptionList:
+def judge_captions(service: Service, plan: CaptionPlan, captions: Sequence[PlannedCaption]) -> CaptionList:
     """The captions of a plan, with the confidence of those that were written for it. Blocks.
 
-    `captions` has one for each entry of the plan. One of a model that is given files, or that
+    `captions` has one for each entry of the plan. Of the candidates of a beam search, the one that
+    the ranking of the library selects is taken. A caption of a model that is given files, or that
     reports no log probabilities, has no confidence, and is not left out.
     """
     kept: list[Caption] = []
     num_hidden = plan.num_hidden
     with service.spaces.acquire() as served:
         for entry, planned in zip(plan.entries, captions, strict=True):
-            caption = judged = planned.caption
+            caption, logprob = planned.caption, planned.logprob
+            if isinstance(entry, Uncaptioned) and planned.candidates:
+                ranking = CaptionRanking(served.space.text, served.space.caption_heads)
+                selected = ranking.select(planned.candidates, entry.image.vector_D)
+                caption, logprob = caption.model_copy(update={"text": selected.text}), selected.logprob
             if not caption.text:
                 continue
-            if isinstance(entry, Uncaptioned) and entry.image.vector_D.size and planned.logprob is not None:
-                confidence = measure_confidence(served.space, caption.text, entry.image.vector_D, planned.logprob)
+            if isinstance(entry, Uncaptioned) and entry.image.vector_D.size and logprob is not None:
+                confidence = measure_confidence(served.space, caption.text, entry.image.vector_D, logprob)
                 if confidence < service.settings.caption_confidence:
                     num_hidden += 1
                     continue
-                judged = caption.model_copy(update={"confidence": confidence})
-            kept.append(judged)
+                caption = caption.model_copy(update={"confidence": confidence})
+            kept.append(caption)
     return CaptionList(captions=kept, notes=[*plan.notes, *make_note(num_hidden)])
 
 

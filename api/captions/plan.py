@@ -11,6 +11,7 @@ from api.chat.media import IMAGE_PIXELS, make_image_media
 from api.scenes import get_scene
 from mm.errors import Cancelled, UnsupportedMedia
 from mm.schemas import Caption
+from mm.spaces.encode.captions import find_captioned_segment
 
 if TYPE_CHECKING:
     import threading
@@ -89,22 +90,28 @@ def _plan_images(
 ) -> None:
     """Decode the image of an item, or a frame of each scene, up to the limit of a request."""
     num_left = MAX_WRITTEN - sum(isinstance(entry, Uncaptioned) for entry in plan.entries)
-    spans = [(0.0, 0.0)] if item.kind == "image" else _list_scenes(service, space, item)
+    spans = [(0.0, 0.0, 0.0)] if item.kind == "image" else _list_scenes(service, space, item)
     if len(spans) > num_left:
         plan.notes.append(LEFT_OUT.format(item.name, MAX_WRITTEN))
     reader, path = service.query_reader, service.store.blobs.path(item.sha256)
-    for start, end in spans[:num_left]:
+    for start, end, frame_time in spans[:num_left]:
         if cancelled.is_set():
             raise Cancelled("The request was cancelled.")
         if item.kind == "image":
             image = reader.image(path, item.name, longest=IMAGE_PIXELS)
         else:
-            image = reader.frame_at(path, item.name, (start + end) / 2, longest=IMAGE_PIXELS)
+            image = reader.frame_at(path, item.name, frame_time, longest=IMAGE_PIXELS)
         plan.entries.append(Uncaptioned(item.id, start, end, make_image_media(space, model, image, item.name)))
 
 
-def _list_scenes(service: Service, space: Space, item: ItemRow) -> list[tuple[float, float]]:
-    """The scenes of a video; where none are known, its shots."""
+def _list_scenes(service: Service, space: Space, item: ItemRow) -> list[tuple[float, float, float]]:
+    """Start, end and frame of the scenes of a video; where none are known, of its shots.
+
+    The frame is the one that a worker captions.
+    """
     segments = select_segments(service, space.id, item, None, None)
-    scenes = [list(group) for _, group in groupby(segments, get_scene)]
-    return [(scene[0].start, scene[-1].end) for scene in scenes]
+    scenes = []
+    for _, group in groupby(segments, get_scene):
+        spans = [(segment.start, segment.end) for segment in group]
+        scenes.append((spans[0][0], spans[-1][1], sum(spans[find_captioned_segment(spans)]) / 2))
+    return scenes

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from api.library import dispatch_job
 from api.request_context import current_actor, current_client, current_request_id
-from mm.errors import InvalidInput, NotFound
+from mm.errors import InvalidInput, NotFound, UnsupportedMedia
 from mm.lesions.folders import LesionFolders
 from mm.schemas import LesionAnalysis, LesionList, LesionRegionPage
 
@@ -55,9 +55,12 @@ def analyse_dicom(service: Service, path: Path) -> LesionAnalysis:
 
     Raises `UnsupportedMedia`, `MediaError` and `TooLarge` for what cannot be analysed.
     """
+    from mm.lesions.clips.clip import is_dicom
     from mm.lesions.clips.dicom import DicomClip
     from mm.media.dicom import DicomReader
 
+    if not is_dicom(path):  # before a process is started for it
+        raise UnsupportedMedia("The body is not a DICOM file; send images and videos to /v1/media.")
     with path.open("rb") as file:
         name = f"{hashlib.file_digest(file, 'sha256').hexdigest()[:NAME_DIGITS]}.dcm"
     with DicomReader.from_settings(service.settings) as reader:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 
-from api.captions.confidence import leave_out_improbable, make_note
+from api.captions.confidence import judge_captions, make_note
 from api.captions.plan import plan_items, plan_upload, serialize_caption
 from api.captions.write import write_captions
 from api.http.bodies import read_json
@@ -114,4 +114,4 @@ async def _caption(request: Request, service: Service, limits: Limits, plan: Cal
     await service.towers.wait_async()
     planned = await limits.query_files.run_cancellable(client, lambda cancelled: plan(service, model, cancelled=cancelled))
     captions = await write_captions(model, planned, client)
-    return await limits.query_files.run(client, leave_out_improbable, service, planned, captions)
+    return await limits.query_files.run(client, judge_captions, service, planned, captions)

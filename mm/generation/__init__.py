@@ -4,7 +4,7 @@ Continuous batching over a paged key-value cache that the runner owns; this pack
 block tables. Must not know: networks, tokenizer files, HTTP, processes, prompts.
 """
 
-from mm.generation.beam_search import BeamOutput, BeamSearch
+from mm.generation.beam import BeamOutput, BeamSearch
 from mm.generation.engine import Engine, EngineConfig
 from mm.generation.grammar import Choice, JsonSchema, Pattern, TaggedJson
 from mm.generation.metrics import EngineMetrics

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mm.generation.beam_search import BeamSearch
+from mm.generation.caption_search import make_search
 from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS, Captioner, clean_caption
 from mm.generation.request import Request, SamplingParams
-from mm.generation.runners.builtin import make_runner
+from mm.generation.runners.onnx_runner import OnnxRunner
 from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.caption_prompt import CAPTION_REQUEST
 from mm.models.language.chat_template import Message, encode_chat
@@ -23,14 +24,11 @@ from mm.runtimes.cpu_features import has_dot_products, read_cpu_flags
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mm.generation.beam.search import BeamSearch
     from mm.generation.caption_ranking import CaptionRanking
     from mm.settings import Settings
 
 MAX_NUM_PROMPTS = 8
-BLOCK_SIZE = 1
-"""A hypothesis that branches off computes no token again, so that all have one token in a step."""
-NUM_BLOCKS = 1920
-"""Of the key-value cache: 8 prompts of 80 tokens with 5 hypotheses of 32 tokens each, 265 MB."""
 
 
 def load_captioner(
@@ -73,6 +71,4 @@ def _make_search(settings: Settings, additions: Path | None, tokenizer: Language
     # Nothing else is to be done while captions are written, but searches go on: they keep half of
     # the cores.
     threads = settings.threads or max(1, count_usable_cores() // 2)
-    runner = make_runner(model, NUM_BLOCKS, BLOCK_SIZE, threads)
-    vocabulary = make_vocabulary(tokenizer)
-    return BeamSearch(runner, vocabulary, NUM_BLOCKS, BLOCK_SIZE, width=width, max_num_prompts=MAX_NUM_PROMPTS)
+    return make_search(partial(OnnxRunner, model.load(threads)), make_vocabulary(tokenizer), width, MAX_NUM_PROMPTS)

@@ -13,7 +13,8 @@ from mm.models.language.caption_prompt import caption_messages
 from mm.models.language.chat_template import encode_chat
 
 if TYPE_CHECKING:
-    from mm.generation.beam_search import BeamCandidate, BeamSearch
+    from mm.generation.beam.hypotheses import BeamCandidate
+    from mm.generation.beam.search import BeamSearch
     from mm.models.language.tokenizer import LanguageTokenizer
     from mm.numerics import Float32
 

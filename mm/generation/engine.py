@@ -107,6 +107,8 @@ class Engine:
         """
         self._check(request)
         params = request.params
+        if params.num_beams != 1:
+            raise InvalidInput("This engine has no beam search.")
         matcher = self._grammars.compile(params.grammar) if params.grammar is not None else None
         seed = params.seed if params.seed is not None else secrets.randbelow(MAX_SEED)
         stream = TextStream(self._vocabulary, params.stop)

@@ -43,6 +43,8 @@ class SamplingParams:
     grammar: Grammar | None = None
     ignore_eos: bool = False
     """Generate `max_tokens` tokens; an end token does not end the text. Not with a grammar."""
+    num_beams: int = 1
+    """Above 1, beam search in place of sampling, by an engine that has it."""
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
@@ -123,6 +125,13 @@ class TokenLogprobs:
     """(token id, logprob) of the most probable tokens, in descending order."""
 
 
+class Candidate(NamedTuple):
+    """One of the last texts of a beam search, and the mean log probability of its tokens."""
+
+    text: str
+    mean_logprob: float
+
+
 class RequestOutput(NamedTuple):
     """What one step added to a request. Joined, the `text` of all outputs is the generated text.
 
@@ -141,3 +150,5 @@ class RequestOutput(NamedTuple):
     """So far, this output included."""
     error: str = ""
     """The cause, when `finish_reason` is `error`."""
+    candidates: tuple[Candidate, ...] = ()
+    """Of beam search, best first, in its only output."""

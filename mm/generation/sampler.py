@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from mm.generation.request import TokenLogprobs
 from mm.generation.runner import RowSampling
+from mm.numerics import select_top
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,13 +109,3 @@ def token_logprobs(logits_V: Float32, token_id: int, num_top: int) -> TokenLogpr
     logprobs = shifted - np.log(np.exp(shifted).sum())
     top = select_top(logprobs, num_top)
     return TokenLogprobs(token_id, float(logprobs[token_id]), tuple((i, float(logprobs[i])) for i in top))
-
-
-def select_top(logprobs_V: Float64, count: int) -> list[int]:
-    """The most probable tokens, in descending order; of equal ones, the smallest first."""
-    if not (count := min(count, len(logprobs_V))):
-        return []
-    threshold = np.partition(logprobs_V, len(logprobs_V) - count)[len(logprobs_V) - count]
-    tokens = np.flatnonzero(logprobs_V >= threshold)
-    top: list[int] = tokens[np.lexsort((tokens, -logprobs_V[tokens]))][:count].tolist()
-    return top

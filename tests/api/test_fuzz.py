@@ -66,7 +66,7 @@ QUIET = settings(
 )
 
 files = st.sampled_from(FILES) | st.binary(max_size=200)
-for kind in ("application/octet-stream", CHUNK_TYPE):
+for kind in ("application/octet-stream", "application/dicom", CHUNK_TYPE):
     schemathesis.openapi.media_type(kind, files)
 schemathesis.openapi.format("binary", files)
 

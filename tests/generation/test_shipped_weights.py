@@ -13,7 +13,7 @@ from mm.answers.evidence import Evidence, EvidenceMoment
 from mm.answers.prompt import estimate_tokens
 from mm.cli.demo.dataset import PHOTOS
 from mm.evaluation.language.answers import ExampleLibrary, answer_with
-from mm.generation.beam_search import BeamSearch
+from mm.generation.beam.search import BeamSearch
 from mm.generation.builtin_captioner import load_captioner
 from mm.generation.captioner import Captioner
 from mm.generation.chat.models import ChatModels

@@ -20,6 +20,7 @@ from indexes.catalog.evidence import insert_evidence
 from indexes.catalog.queue.unread_text import select_any_runnable_job
 from indexes.catalog.records import CaptionScene, LeasedCaptions, NewCaption
 from indexes.catalog.tables import Caption, Evidence, Item, Library, Publication, Segment, Uncaptioned
+from mm.spaces.encode.captions import find_captioned_segment
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
@@ -219,8 +220,7 @@ def _group_segments(segments: Sequence[Segment]) -> Iterator[CaptionScene]:
     for _, group in groupby(segments, key=lambda segment: segment.scene or segment.shot):
         scene = list(group)
         start, end = scene[0].start, scene[-1].end
-        middle = (start + end) / 2
-        captioned = next((segment for segment in scene if segment.end > middle), scene[-1])
+        captioned = scene[find_captioned_segment([(segment.start, segment.end) for segment in scene])]
         same_shot = [segment.index for segment in scene if segment.shot == captioned.shot]
         yield CaptionScene(start, end, (captioned.start + captioned.end) / 2, same_shot, scene[-1].index + 1)
 

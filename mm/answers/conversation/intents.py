@@ -15,13 +15,17 @@ from typing import cast, get_args
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as dump
 
 from mm.answers.conversation.command import Operation
+from mm.files import write_atomic
 
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 """Texts to unit rows (N, D)."""
 REGULARIZATION = 1.0
+WEIGHTS = Path(__file__).with_name("intents.safetensors")
+"""The shipped weights, of MiniLM's vectors of the examples."""
 MARGIN = 0.1
 """How much the score of a command exceeds all others, where 1 is the score of its examples."""
 
@@ -36,11 +40,8 @@ def read_examples() -> tuple[tuple[str, Operation], ...]:
     )
 
 
-WEIGHTS = Path(__file__).with_name("intents.safetensors")
-
-
 class IntentClassifier:
-    """Classifies messages with the shipped weights, of MiniLM's vectors of the examples."""
+    """Classifies messages by the vectors of a sentence encoder."""
 
     def __init__(self, embed: Embed, weights: npt.NDArray[np.float32] | None = None) -> None:
         """`weights` (D + 1, K) are those of `fit`; default: the shipped ones."""
@@ -76,7 +77,7 @@ def fit(embed: Embed) -> npt.NDArray[np.float32]:
 
 def save(embed: Embed, path: Path = WEIGHTS) -> None:
     """Write the weights of the examples in half precision: after a change of `intents.toml`."""
-    save_file({"weights": fit(embed).astype(np.float16)}, path)
+    write_atomic(path, dump({"weights": fit(embed).astype(np.float16)}))
 
 
 def normalize(message: str) -> str:

@@ -67,14 +67,21 @@ def mvtec_transistor(root: Path, split: str, num_good: tuple[int, ...], num_seed
 @split
 @num_good
 @num_seeds
+@click.option("--marks", "has_marks", is_flag=True, help="Teach with all marked tiles of train, after the largest fit only.")
 @fit_options(None)
 @options.as_json
-def magnetic_tile(root: Path, split: str, num_good: tuple[int, ...], num_seeds: int, as_json: bool, **fit: Any) -> None:
+def magnetic_tile(
+    root: Path, split: str, num_good: tuple[int, ...], num_seeds: int, has_marks: bool, as_json: bool, **fit: Any
+) -> None:
     """Find defective magnetic tiles after a fit on good ones of train."""
-    from mm.evaluation.inspection.sets import evaluate_magnetic_tile
+    from mm.evaluation.inspection.sets import evaluate_magnetic_tile, evaluate_magnetic_tile_marks
 
     with load_fit(**fit) as method:
-        print_reports(evaluate_magnetic_tile(method, root, split, num_good, num_seeds, print_progress), as_json)
+        if has_marks:
+            report = evaluate_magnetic_tile_marks(method, root, split, max(num_good), num_seeds, print_progress)
+        else:
+            report = evaluate_magnetic_tile(method, root, split, num_good, num_seeds, print_progress)
+        print_reports(report, as_json)
 
 
 @click.command("aitex_fabric")

@@ -64,10 +64,11 @@ def bus_bra(root: Path, split: str, weights: Path | None, as_json: bool) -> None
 @options.as_json
 def cvc_clinicdb(root: Path, split: str, frames: int, seed: int, as_json: bool) -> None:
     """Follow polyps through sequences with a head trained on a few marked frames."""
-    from mm.evaluation.inspection.lesion_methods import fit_head_of_cvc_clinicdb, make_track
+    from mm.evaluation.inspection.lesion_methods import HEAD_TAPS, fit_head_of_cvc_clinicdb, make_track
     from mm.evaluation.inspection.lesions import evaluate_cvc_clinicdb
     from mm.inspection.features.backbone import LiteBackbone
 
     with tempfile.TemporaryDirectory() as cache:
-        head = fit_head_of_cvc_clinicdb(root, LiteBackbone("imagenet", Path(cache)), frames, seed)
+        backbone = LiteBackbone("imagenet", Path(cache), taps=HEAD_TAPS)
+        head = fit_head_of_cvc_clinicdb(root, backbone, frames, seed)
         print_reports(evaluate_cvc_clinicdb(make_track(head), root, split, print_progress), as_json)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.cli.demo.parts import MM_PER_PX, PLATE_MM, SCRATCH_MM, SIDE, write_parts
-from mm.cli.inspection.fitting import Fitting
+from mm.cli.inspection.fitting import FitOptions, Fitting
 from mm.cli.inspection.pictures import group_images
 from mm.cli.inspection.reporting import build_run_report
 from mm.cli.inspection.running import NamedScale, Running
@@ -22,12 +22,11 @@ from mm.files import write_atomic
 from mm.inspection.records import describe
 from mm.inspection.report.parts import format_value
 from mm.inspection.runs import Run, RunInfo, RunWriter, make_run_id
-from mm.inspection.settings import FitSettings
 from mm.media import MediaReader
 from mm.metrology import scale_of_length
 
 if TYPE_CHECKING:
-    from mm.inspection.inspector import FittedInspector
+    from mm.inspection.inspector_file import AnyInspector
     from mm.schemas import InspectionRecord, MeasuredValue
     from mm.settings import Settings
 
@@ -62,7 +61,7 @@ def inspect_parts(folder: Path, settings: Settings, print_progress: Callable[[st
     parts = write_parts(folder)
     good = group_images(parts.good, "none")
     print_progress(f"fitting an inspector on {len(good)} rendered pictures of good parts")
-    inspector = Fitting(settings, lambda share, line: None).fit(NAME, good, FitSettings(), choose=False)
+    inspector = Fitting(settings, lambda share, line: None).fit(NAME, good, FitOptions())
     print_progress(f"inspecting {len(parts.new)} further parts")
     run = _run(inspector, parts.new, settings)
     write_atomic(folder / REPORT, build_run_report(run, settings, len(parts.new)).encode(), durable=False)
@@ -80,7 +79,7 @@ def print_parts(parts: Sequence[InspectedPart], folder: Path) -> None:
     click.echo(f"The parts and their heat maps are in {folder / REPORT}; docs/inspection.md continues from there.")
 
 
-def _run(inspector: FittedInspector, files: Sequence[Path], settings: Settings) -> Run:
+def _run(inspector: AnyInspector, files: Sequence[Path], settings: Settings) -> Run:
     half = PLATE_MM / MM_PER_PX / 2
     scale = NamedScale("plate", scale_of_length(PLATE_MM, (SIDE / 2 - half, SIDE / 2), (SIDE / 2 + half, SIDE / 2)))
     info = RunInfo(

@@ -1,8 +1,8 @@
-"""A head on patch vectors, trained on a few marked frames: the baseline for sequences.
+"""A head on patch vectors, trained on a few marked frames: the method for sequences.
 
-Logistic regression with an L2 penalty by iteratively reweighted least squares, in numpy. Names of
-arrays end in their axes: H height and W width in pixels, h and w in patches, N patches, C numbers
-of a patch.
+It has no bank, since every frame of such a set shows an object. Vectors of the frame at half its
+size are joined, so that a patch has more context. Names of arrays end in their axes: H height and W
+width in pixels, h and w in patches, N patches, C numbers of a patch, D inputs.
 """
 
 from __future__ import annotations
@@ -16,63 +16,64 @@ import numpy as np
 from mm.errors import InvalidInput
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.framing import Framing, cover_patches, extract_patches
+from mm.inspection.head.network import NetworkSettings, PatchNetwork, fit_network
 from mm.media.types import RGB
 from mm.metrics.inspection.regions import Mask
-from mm.numerics import Float32, Float64, sigmoid
+from mm.numerics import Float32, sigmoid
 
-PENALTY = 1.0
-"""Weight of the squared length of the standardised coefficients, per 1,000 patches."""
-NUM_STEPS = 12
-"""Newton steps; the fit of so few numbers converges in fewer."""
+NETWORK = NetworkSettings(hidden=32, epochs=6)
+GAINS = (1.0, 0.8, 1.2, 1.0)
+"""Brightness of the copies that are trained on: the frame, and mirrored in each direction."""
+MAX_PATCHES = 300
+"""Patches of a copy that are trained on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchHead:
-    """Probability of each patch to be marked."""
+    """Probability of each patch to be marked, where marked and other patches are equally likely."""
 
     backbone: Backbone
     framing: Framing
-    mean_C: Float64
-    scale_C: Float64
-    weights_C: Float64
-    bias: float
+    network: PatchNetwork
 
     def predict(self, image_HWC: RGB) -> Float32:
         """Probabilities (H, W) at the resolution of the image."""
-        vectors_hwC = extract_patches(self.backbone, self.framing.scale(image_HWC))
-        logits_hw = ((vectors_hwC - self.mean_C) / self.scale_C @ self.weights_C + self.bias).astype(np.float32)
+        inputs_hwD = extract_inputs(self.backbone, self.framing.scale(image_HWC))
+        logits_hw = self.network.predict(inputs_hwD.reshape(-1, inputs_hwD.shape[-1])).reshape(inputs_hwD.shape[:2])
         height, width = image_HWC.shape[:2]
         return sigmoid(np.asarray(cv2.resize(logits_hw, (width, height), interpolation=cv2.INTER_LINEAR), np.float32))
 
 
-def fit_patch_head(frames: Sequence[tuple[RGB, Mask]], backbone: Backbone, framing: Framing) -> PatchHead:
+def extract_inputs(backbone: Backbone, scaled_HWC: RGB) -> Float32:
+    """Inputs (h, w, D): the vectors of each patch, and those of its place at half the size."""
+    fine_hwC = extract_patches(backbone, scaled_HWC)
+    half = (max(scaled_HWC.shape[1] // 2, 1), max(scaled_HWC.shape[0] // 2, 1))
+    coarse_hwC = extract_patches(backbone, np.asarray(cv2.resize(scaled_HWC, half, interpolation=cv2.INTER_AREA), np.uint8))
+    size = (fine_hwC.shape[1], fine_hwC.shape[0])
+    channels = [cv2.resize(np.ascontiguousarray(coarse_hwC[..., each]), size) for each in range(coarse_hwC.shape[-1])]
+    return np.concatenate([fine_hwC, np.stack(channels, -1)], -1, dtype=np.float32)
+
+
+def fit_patch_head(frames: Sequence[tuple[RGB, Mask]], backbone: Backbone, framing: Framing, seed: int = 0) -> PatchHead:
     """Fit on images (H, W, 3) with their masks (H, W).
 
     A patch is marked if half of it is. Raises `InvalidInput` when no patch is marked or all are.
     """
-    vectors, labels = [], []
+    random = np.random.default_rng(seed)
+    inputs, labels = [], []
     for image_HWC, mask_HW in frames:
-        scaled_HWC = framing.scale(image_HWC)
-        vectors_hwC = extract_patches(backbone, scaled_HWC)
-        vectors.append(vectors_hwC.reshape(-1, vectors_hwC.shape[-1]))
-        labels.append(cover_patches(mask_HW, (scaled_HWC.shape[0], scaled_HWC.shape[1])).ravel())
+        for copy, gain in enumerate(GAINS):
+            flip = (slice(None, None, -1 if copy & 2 else 1), slice(None, None, -1 if copy & 1 else 1))
+            lit_HWC = np.clip(np.rint(image_HWC[flip] * np.float32(gain)), 0, 255).astype(np.uint8)
+            scaled_HWC = framing.scale(np.ascontiguousarray(lit_HWC))
+            inputs_hwD = extract_inputs(backbone, scaled_HWC)
+            is_marked_hw = cover_patches(np.ascontiguousarray(mask_HW[flip]), (scaled_HWC.shape[0], scaled_HWC.shape[1]))
+            rows = random.permutation(is_marked_hw.size)[:MAX_PATCHES]
+            inputs.append(inputs_hwD.reshape(is_marked_hw.size, -1)[rows])
+            labels.append(is_marked_hw.ravel()[rows])
     if not labels or np.concatenate(labels).all() or not np.concatenate(labels).any():
         raise InvalidInput(f"The {len(frames)} marked frames have no marked patch, or no other.")
-    vectors_NC, is_marked_N = np.concatenate(vectors).astype(np.float64), np.concatenate(labels)
-    mean_C, scale_C = vectors_NC.mean(0), np.maximum(vectors_NC.std(0), 1e-6)
-    weights = fit_logistic((vectors_NC - mean_C) / scale_C, is_marked_N, PENALTY * len(vectors_NC) / 1000)
-    return PatchHead(backbone, framing, mean_C, scale_C, weights[:-1], float(weights[-1]))
-
-
-def fit_logistic(vectors_NC: Float64, is_marked_N: Mask, penalty: float) -> Float64:
-    """Coefficients (C + 1,) of the penalised logistic regression; the last is the intercept."""
-    inputs = np.column_stack([vectors_NC, np.ones(len(vectors_NC))])
-    penalties = np.append(np.full(vectors_NC.shape[1], penalty), 0.0)  # the intercept is free
-    weights = np.zeros(inputs.shape[1])
-    for _ in range(NUM_STEPS):
-        probability_N = sigmoid(np.asarray(inputs @ weights, np.float64))
-        curvature_N = np.maximum(probability_N * (1 - probability_N), 1e-6)
-        gradient = inputs.T @ (is_marked_N - probability_N) - penalties * weights
-        hessian = (inputs * curvature_N[:, None]).T @ inputs + np.diag(penalties)
-        weights = weights + np.linalg.solve(hessian, gradient)
-    return weights
+    is_marked_N = np.concatenate(labels)
+    share = float(is_marked_N.mean())
+    weight_N = np.where(is_marked_N, 0.5 / share, 0.5 / (1 - share)).astype(np.float32)
+    return PatchHead(backbone, framing, fit_network(np.concatenate(inputs), is_marked_N, weight_N, NETWORK, seed))

@@ -13,6 +13,7 @@ from mm.data.inspection.types import MarkedImage
 from mm.errors import InvalidInput
 from mm.evaluation.inspection.parts import PartsTask, report_parts
 from mm.evaluation.inspection.runs import NUM_SEEDS, Fit, Progress, run_seeds
+from mm.evaluation.inspection.taught import make_marks, make_taught_fit
 from mm.metrics.auc import auc
 from mm.metrics.bootstrap import Interval
 from mm.metrics.report import Measure, Report, ReportRecord
@@ -58,6 +59,25 @@ def evaluate_magnetic_tile(
     """Fit on good tiles of train, inspect the split. Raises `InvalidInput`."""
     good, images = read_magnetic_tile(root, "train"), read_magnetic_tile(root, split)
     return _evaluate("Magnetic tiles", fit, good, images, split, num_good, num_seeds, on_progress)
+
+
+def evaluate_magnetic_tile_marks(
+    fit: Fit,
+    root: Path,
+    split: str,
+    num_good: int,
+    num_seeds: int = NUM_SEEDS,
+    on_progress: Progress = lambda line: None,
+) -> Reports:
+    """Fit on good tiles of train, teach with all marked tiles of train, inspect the split.
+
+    Raises `InvalidInput`.
+    """
+    good, images = read_magnetic_tile(root, "train"), read_magnetic_tile(root, split)
+    marks = make_marks(read_magnetic_tile(root, "train", "supervised"))
+    taught = make_taught_fit(fit, marks, on_progress)
+    name = f"Magnetic tiles taught with {len(marks)} marked images"
+    return _evaluate(name, taught, good, images, split, [num_good], num_seeds, on_progress)
 
 
 def evaluate_aitex_fabric(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mm.generation.chat.local_model import LocalModel
     from mm.generation.chat.prompt import Prompt
-    from mm.generation.chat.types import ChatRequest, MediaInput
+    from mm.generation.chat.types import ChatRequest, FinishReason, MediaInput
     from mm.generation.process import EngineProcess
     from mm.generation.request import RequestOutput, TokenLogprobs
     from mm.generation.vocabulary import Vocabulary
@@ -49,6 +49,11 @@ class LocalChat:
     def media_input(self) -> MediaInput:
         """Loads the model. Raises what `load_model` raises."""
         return "none" if self._load()[0].embedder is None else "maps"
+
+    @property
+    def num_beams(self) -> int:
+        """Of a beam search, as `SamplingParams.num_beams`; 1 without one. Loads the model."""
+        return self._load()[0].num_beams
 
     def stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]:
         """The answer as it is generated. Closing the iterator cancels the request."""
@@ -143,7 +148,8 @@ class _Answer:
             return ChatDelta(text, logprobs=logprobs) if text or logprobs else None
         held, calls = ("", ()) if self._parser is None else self._parser.finish()
         usage = Usage(output.num_prompt_tokens, output.num_output_tokens, output.num_cached_tokens)
-        return ChatDelta(text + held, "tool_calls" if calls else output.finish_reason, calls, logprobs, usage, self._notes)
+        reason: FinishReason = "tool_calls" if calls else output.finish_reason
+        return ChatDelta(text + held, reason, calls, logprobs, usage, self._notes, output.candidates)
 
     def _convert_logprobs(self, token: TokenLogprobs) -> ChatLogprob:
         top = tuple(self._convert_logprob(token_id, logprob) for token_id, logprob in token.top)

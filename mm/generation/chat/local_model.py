@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mm.generation.captioner import BEAM_WIDTH
 from mm.generation.runners.builtin import make_engine, plan_engine
 from mm.generation.vocabulary import make_vocabulary
 from mm.models.language.chat_template import encode_chat
@@ -42,6 +43,8 @@ class LocalModel:
     make_expert_bias: Callable[[Sequence[str]], Float32] | None = None
     """The bias of the router for an `expert_preference`; None for a model without groups of
     experts. See `mm.models.language.expert_preference`."""
+    num_beams: int = 1
+    """Of the beam search of the engine; 1 without one."""
 
 
 def load_builtin(settings: Settings) -> LocalModel:
@@ -68,6 +71,7 @@ def load_builtin(settings: Settings) -> LocalModel:
         plan_engine(config, cache_bytes).max_request_len,
         None if additions is None else load_prefix(model.cache, additions),
         None if additions is None else _read_expert_bias(additions),
+        1 if settings.runtime == "cuda" else BEAM_WIDTH,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
 
 from mm.errors import InvalidInput
-from mm.generation.request import SamplingParams
+from mm.generation.request import Candidate, SamplingParams
 from mm.numerics import Float32
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -161,6 +161,8 @@ class ChatDelta:
     """In the last delta, where the model reports it."""
     notes: tuple[str, ...] = ()
     """What was not done as requested, in full sentences."""
+    candidates: tuple[Candidate, ...] = ()
+    """Of a beam search, best first, in its only delta."""
 
 
 MediaInput = Literal["none", "maps", "files"]

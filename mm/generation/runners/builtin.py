@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mm.generation.engine import Engine
+from mm.generation.beam.engine import BeamEngine
+from mm.generation.caption_search import make_search
+from mm.generation.captioner import BEAM_WIDTH
 from mm.generation.runners.engine_sizes import fit_engine
 from mm.generation.runners.onnx_runner import OnnxRunner
 from mm.generation.vocabulary import make_vocabulary
@@ -15,7 +18,7 @@ from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 from mm.runtimes import count_usable_cores
 
 if TYPE_CHECKING:
-    from mm.generation.engine import EngineConfig
+    from mm.generation.engine import Engine, EngineConfig
     from mm.models.language.config import LanguageConfig
     from mm.models.language.graph.builtin import BuiltinModel
 
@@ -23,15 +26,10 @@ COPIES = 2
 """Room for contiguous copies of keys and values, in caches: their rows have capacities that are
 powers of two."""
 
+NUM_CAPTION_PROMPTS = 4
+"""Captions that are written at once. The cache of their hypotheses takes up to 150 MB."""
+
 _MAX_NUM_SEQS, _MAX_NUM_BATCHED_TOKENS = 64, 256
-
-
-def make_runner(model: BuiltinModel, num_blocks: int, block_size: int, threads: int = 0) -> OnnxRunner:
-    """A runner over `num_blocks * block_size` tokens; `threads` 0 uses all cores.
-
-    Raises what `BuiltinModel.load` raises.
-    """
-    return OnnxRunner(model.load(threads or count_usable_cores()), num_blocks, block_size, COPIES * num_blocks * block_size)
 
 
 def plan_engine(config: LanguageConfig, cache_bytes: int) -> EngineConfig:
@@ -55,4 +53,7 @@ def make_engine(model: BuiltinModel, threads: int, cache_bytes: int) -> Engine:
     runner = OnnxRunner(decoder, sizes.num_blocks, sizes.block_size, COPIES * sizes.num_blocks * sizes.block_size)
     if mapped is not None:
         runner.replace_decoder(ThreadPoolExecutor(1).submit(model.load, threads))
-    return Engine(runner, make_vocabulary(LanguageTokenizer(read_vocabulary(read_gguf(find_smollm2())))), sizes)
+    vocabulary = make_vocabulary(LanguageTokenizer(read_vocabulary(read_gguf(find_smollm2()))))
+
+    search = partial(make_search, runner.make_sibling, vocabulary, BEAM_WIDTH, NUM_CAPTION_PROMPTS)
+    return BeamEngine(runner, vocabulary, sizes, BEAM_WIDTH, search)

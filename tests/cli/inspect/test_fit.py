@@ -26,11 +26,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_fit_prints_what_the_threshold_promises(folder: Path) -> None:
-    result = inspect("fit", "plate", "good", "--size", "64", "--rate", "0.2")
+    result = inspect("fit", "plate", *sorted((folder / "good").iterdir())[:5], "--size", "64", "--rate", "0.2")
     assert result.exit_code == 0, result.output
     assert "plate\tversion 1\timagenet, 64 px" in result.stdout
     assert "At most 20.0% of good parts of further groups" in result.stdout
-    assert f"{NUM_GOOD} held-out good images of {NUM_GOOD} groups" in result.stdout
+    assert "5 held-out good images of 5 groups" in result.stdout
     assert "95 % interval" in result.stdout
 
 

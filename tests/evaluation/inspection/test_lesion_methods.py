@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
 
 from mm.cli.main import main
 from mm.errors import InvalidInput
 from mm.evaluation.inspection.lesion_methods import make_segment, make_track
-from mm.evaluation.inspection.patch_head import fit_logistic, fit_patch_head
+from mm.evaluation.inspection.patch_head import extract_inputs, fit_patch_head
 from mm.inspection.features.backbone import STRIDE
-from mm.inspection.features.framing import Framing
+from mm.inspection.features.framing import Framing, extract_patches
 from mm.lesions.segmentation.weights import serialize_lesions
 from tests.data.inspection.folders import write_split
 from tests.lesions.fixtures import CONFIG, draw_weights, write_data_set
@@ -42,15 +41,6 @@ def render_frame(number: int) -> tuple[np.ndarray, np.ndarray]:
     return image, mask
 
 
-def test_fit_logistic_equals_scikit_learn() -> None:
-    random = np.random.default_rng(0)
-    vectors = random.normal(size=(400, 5))
-    marked = vectors @ [1.0, -2.0, 0.5, 0.0, 0.0] + random.logistic(size=400) > 0.4
-    weights = fit_logistic(vectors, marked, 2.0)
-    expected = LogisticRegression(C=1 / 2.0, tol=1e-9, max_iter=1000).fit(vectors, marked)
-    np.testing.assert_allclose(weights, [*expected.coef_[0], expected.intercept_[0]], atol=1e-4)
-
-
 def test_make_track_follows_a_region_under_one_identity() -> None:
     head = fit_patch_head([render_frame(0), render_frame(9)], GreyBackbone(), Framing(longest=None))
     frames = [render_frame(number) for number in range(1, 8)]
@@ -60,6 +50,14 @@ def test_make_track_follows_a_region_under_one_identity() -> None:
     for row, (_, mask) in zip(tracks, frames, strict=True):
         found = row[0][1]
         assert (found & mask).sum() / (found | mask).sum() > 0.6
+
+
+def test_extract_inputs_join_vectors_of_half_the_size() -> None:
+    image, _ = render_frame(0)
+    inputs = extract_inputs(GreyBackbone(), image)
+    assert inputs.shape == (12, 16, 4)
+    np.testing.assert_array_equal(inputs[..., :2], extract_patches(GreyBackbone(), image))
+    assert np.corrcoef(inputs[..., 0].ravel(), inputs[..., 2].ravel())[0, 1] > 0.8
 
 
 def test_fit_patch_head_without_marked_patches_raises_invalid_input() -> None:

@@ -8,7 +8,8 @@ from functools import cache, partial
 
 import numpy as np
 
-from mm.generation import Engine, EngineConfig
+from mm.generation import BeamSearch, Engine, EngineConfig
+from mm.generation.beam.engine import BeamEngine
 from mm.generation.chat.local_model import LocalModel
 from mm.generation.chat.types import ImageMedia, Scene
 from mm.generation.runners.reference_runner import ReferenceRunner
@@ -22,6 +23,7 @@ NUM_TOKENS = 258
 CONFIG = replace(DENSE, vocab_size=NUM_TOKENS, max_position_embeddings=4096)
 MOE_CONFIG = replace(MOE, vocab_size=NUM_TOKENS, max_position_embeddings=4096)
 WIDTH = CONFIG.hidden_size
+NUM_BEAMS, NUM_BEAM_BLOCKS = 3, 1000
 SIZES = EngineConfig(num_blocks=300, block_size=8, max_model_len=1024, max_num_seqs=8, max_num_batched_tokens=512)
 
 
@@ -36,6 +38,16 @@ def make_tokenizer() -> LanguageTokenizer:
 def make_engine() -> Engine:
     runner = ReferenceRunner(CONFIG, random_weights(CONFIG), SIZES.num_blocks, SIZES.block_size)
     return Engine(runner, make_vocabulary(make_tokenizer()), SIZES)
+
+
+def make_search() -> BeamSearch:
+    runner = ReferenceRunner(CONFIG, random_weights(CONFIG), NUM_BEAM_BLOCKS, 1)
+    return BeamSearch(runner, make_vocabulary(make_tokenizer()), NUM_BEAM_BLOCKS, 1, width=NUM_BEAMS)
+
+
+def make_beam_engine() -> Engine:
+    runner = ReferenceRunner(CONFIG, random_weights(CONFIG), SIZES.num_blocks, SIZES.block_size)
+    return BeamEngine(runner, make_vocabulary(make_tokenizer()), SIZES, NUM_BEAMS, make_search)
 
 
 def make_moe_engine() -> Engine:
@@ -72,7 +84,13 @@ def make_image(seed: int) -> ImageMedia:
 def load_tiny() -> LocalModel:
     """A model that reads media."""
     return LocalModel(
-        "tiny", partial(encode_chat, make_tokenizer()), make_vocabulary(make_tokenizer()), make_engine, 1024, TinyEmbedder()
+        "tiny",
+        partial(encode_chat, make_tokenizer()),
+        make_vocabulary(make_tokenizer()),
+        make_beam_engine,
+        1024,
+        TinyEmbedder(),
+        num_beams=NUM_BEAMS,
     )
 
 

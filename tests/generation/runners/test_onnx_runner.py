@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from mm.errors import Corrupt, InvalidInput
 from mm.generation import Engine, EngineConfig, Request, SamplingParams, Vocabulary
-from mm.generation.beam_search import BeamSearch
+from mm.generation.beam.search import BeamSearch
 from mm.generation.runners.onnx_runner import OnnxRunner
+from mm.generation.runners.paged_cache import PagedCache
 from mm.generation.runners.reference_runner import ReferenceRunner
 from mm.models.language.graph.decoder import write_graphs
 from mm.models.language.graph.session import OnnxDecoder
@@ -41,7 +42,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @settings(max_examples=12, deadline=None)
-@given(seed=st.integers(0, 10**6), num_lane_tokens=st.sampled_from([64, 128, 1024]), capacity=st.sampled_from([8, 16, 64]))
+@given(seed=st.integers(0, 10**6), num_lane_tokens=st.sampled_from([64, 120, 1024]), capacity=st.sampled_from([8, 24, 64]))
 def test_runner_on_a_random_schedule_equals_the_reference(model, seed: int, num_lane_tokens: int, capacity: int) -> None:
     decoder, weights = model
     runner = OnnxRunner(decoder, SIZES.num_blocks, SIZES.block_size, num_lane_tokens, capacity)
@@ -62,6 +63,24 @@ def test_runner_in_a_beam_search_equals_the_reference(model, seed: int) -> None:
     requests = [Request(str(i), tuple(random.integers(0, 60, 5 + i % 2).tolist()), params) for i in range(4)]
     assert len(list(search.generate(requests))) == 4
     assert runner.num_steps >= 10
+
+
+def test_runner_in_a_beam_search_copies_few_tokens_for_a_branch(model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A branch takes a row of its own prompt: of the rows of two prompts, only the ends differ."""
+    decoder, _ = model
+    copied: list[int] = []
+    list_slots = PagedCache.list_slots
+
+    def record(pages: PagedCache, table: np.ndarray, first: int, last: int) -> np.ndarray:
+        copied.append(last - first)
+        return list_slots(pages, table, first, last)
+
+    search = BeamSearch(OnnxRunner(decoder, 256, 1, 1024, 24), VOCABULARY, 256, 1, width=4, max_num_prompts=2)
+    random = np.random.default_rng(0)
+    requests = [Request(str(i), tuple(random.integers(0, 60, 12).tolist()), SamplingParams(max_tokens=10)) for i in range(2)]
+    monkeypatch.setattr(PagedCache, "list_slots", record)
+    assert len(list(search.generate(requests))) == 2
+    assert sum(count >= 12 for count in copied) <= 2 + 8, "each prompt once, and once for each of its hypotheses"
 
 
 class RepeatingRunner:

@@ -12,6 +12,7 @@ import pytest
 
 from mm.errors import InvalidInput, UnsupportedVersion
 from mm.inspection.fit import fit_inspector
+from mm.inspection.head.network import NetworkSettings
 from mm.inspection.inspector import FittedInspector
 from mm.inspection.inspector_file import read_inspector, write_inspector
 from mm.inspection.marks.folds import count_good_folds
@@ -53,7 +54,7 @@ def teach_disc(
     inspector: FittedInspector, *examples: tuple[RGB, Mark], good: Sequence[GoodImage] = GOOD, seed: int = 0
 ) -> Candidate:
     marks, open_image = make_lesson(*examples)
-    return teach(inspector, good, marks, open_image, settings=TeachSettings(seed=seed))
+    return teach(inspector, good, marks, open_image, settings=TeachSettings(NetworkSettings(hidden=16, min_steps=150), seed=seed))
 
 
 @pytest.fixture(scope="module")

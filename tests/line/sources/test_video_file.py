@@ -44,6 +44,12 @@ def test_line_over_a_video_file_decides_each_part(reader: MediaReader, video: Pa
     assert all(record.part.startswith(VideoFile(video, reader).key) for record in records)
 
 
+def test_video_file_with_rounded_times_loses_no_frame(reader: MediaReader, tmp_path: Path) -> None:
+    path = write(tmp_path / "belt.mkv", Track(steady(30, 20), width=64, height=48))  # times in milliseconds
+    items = list(VideoFile(path, reader).items(0.0, threading.Event(), lambda part: False))
+    assert len(items) == 20
+
+
 def test_video_file_paced_frames_arrive_in_real_time(reader: MediaReader, video: Path) -> None:
     source = VideoFile(video, reader, pace=True)
     items = list(source.items(4.0, threading.Event(), lambda part: False))

@@ -33,6 +33,7 @@ def test_check_schema_cost_accepts_small_multiples(schema: object) -> None:
         {"multipleOf": 10_001},
         {"type": "array", "items": {"multipleOf": 1.0001}},
         {"multipleOf": 1e300},
+        {"multipleOf": 10**400},
         {"allOf": [{"multipleOf": 101}, {"multipleOf": 103}]},
         {"$ref": "#/$defs/a", "$defs": {"a": {"multipleOf": 999_983}}},
     ],
@@ -48,3 +49,5 @@ def test_check_schema_cost_refuses_expressions_of_long_texts(expression: dict[st
     check_schema_cost(lengths)
     with pytest.raises(InvalidInput, match="20,001"):
         check_schema_cost({"anyOf": [lengths, expression]})
+    with pytest.raises(InvalidInput, match="at most 20,000"):
+        check_schema_cost({"maxLength": 10**400, **expression})

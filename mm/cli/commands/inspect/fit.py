@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from mm.cli import options
 
 if TYPE_CHECKING:
-    from mm.inspection.inspector import FittedInspector
-    from mm.inspection.settings import FitSettings
+    from mm.cli.inspection.fitting import FitOptions
+    from mm.inspection.inspector_file import AnyInspector
+    from mm.inspection.types import GoodImage
+
+OF_PATCHES = ("size", "native", "rotations", "choose")
+OF_TEMPLATES = ("conductor", "tolerance")
 
 
 @click.command()
 @click.argument("name")
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURES|FOLDER...")
+@click.option(
+    "--mode",
+    type=click.Choice(["patches", "template", "logical"]),
+    default="patches",
+    show_default=True,
+    help="patches: surfaces and parts; template: boards and prints, against the first picture; logical: named regions.",
+)
 @click.option("--rate", type=float, default=0.05, show_default=True, help="Share of good parts that may fail.")
 @click.option(
     "--group-by",
@@ -31,23 +43,33 @@ if TYPE_CHECKING:
 @click.option("--size", type=click.IntRange(32), default=256, show_default=True, help="Pixels of the longer side as inspected.")
 @click.option("--native", is_flag=True, help="Inspect at the resolution of the pictures, in tiles: for small defects, slower.")
 @click.option("--rotations", is_flag=True, help="The part may lie in any of four directions.")
-@click.option("--register", is_flag=True, help="Align each picture with the first one.")
+@click.option("--register/--no-register", default=None, help="Align each picture with the first one; default: not for patches.")
 @click.option("--backbone", default="imagenet", show_default=True, help="imagenet, lite, or on a GPU timm:MODEL[@FILE].")
 @click.option("--choose", is_flag=True, help="Choose backbone, size and share by rendered defects on the good pictures; slow.")
+@click.option("--conductor", type=click.Choice(["dark", "light"]), help="Template of a board: whether copper is dark or light.")
+@click.option("--tolerance", type=float, default=2.0, show_default=True, help="Template: pixels by which edges may move.")
+@click.option("--regions", type=options.FILE, help="Logical: JSON list of regions with name, box or polygon, and count.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@options.as_json
+@options.service
+@click.pass_context
 def command(
+    ctx: click.Context,
     name: str,
     pictures: tuple[Path, ...],
+    mode: Literal["patches", "template", "logical"],
     rate: float,
     group_by: str,
     size: int,
     native: bool,
     rotations: bool,
-    register: bool,
+    register: bool | None,
     backbone: str,
     choose: bool,
+    conductor: Literal["dark", "light"] | None,
+    tolerance: float,
+    regions: Path | None,
     seed: int,
+    url: str | None,
     as_json: bool,
 ) -> None:
     """Fit the inspector NAME on pictures of good parts; if it exists, as its next version.
@@ -56,24 +78,58 @@ def command(
     fail: the requested rate, what it stands on, and the smallest rate that so many parts allow.
     Folders are searched for pictures. No defective part is needed.
     """
-    from mm.cli.inspection.fitting import Fitting
+    from mm.cli.inspection.fitting import FitOptions, Fitting
     from mm.cli.inspection.pictures import IMAGE_SUFFIXES, find_files, group_images
     from mm.cli.progress import open_progress
-    from mm.inspection.features.framing import Framing
-    from mm.inspection.settings import FitSettings
     from mm.settings import load_settings
 
+    _require_options_of(ctx, mode)
     images = group_images(find_files(pictures, IMAGE_SUFFIXES), group_by)
-    framing = Framing(longest=None) if native else Framing(longest=size)
-    settings = FitSettings(
-        backbone=backbone, framing=framing, has_rotations=rotations, has_registration=register, rate=rate, seed=seed
+    chosen = FitOptions(
+        mode, rate, None if native else size, rotations, register, backbone, choose, conductor, tolerance, regions, seed
     )
+    if url is not None:
+        _fit_remotely(url, name, images, chosen, as_json=as_json)
+        return
     with open_progress() as progress, progress.task(name) as report:
-        inspector = Fitting(load_settings(), report).fit(name, images, settings, choose=choose)
-    _print(inspector, as_json=as_json)
+        inspector = Fitting(load_settings(), report).fit(name, images, chosen)
+    _print(inspector, chosen, as_json=as_json)
 
 
-def _print(inspector: FittedInspector, *, as_json: bool) -> None:
+def _fit_remotely(url: str, name: str, images: Sequence[GoodImage], chosen: FitOptions, *, as_json: bool) -> None:
+    from mm.cli.inspection.remote import RemoteInspecting
+    from mm.cli.progress import open_progress
+    from mm.embedded.connect import connect
+
+    with connect(url) as client, open_progress() as progress:
+        version, num_earlier = RemoteInspecting(client, progress).fit(name, images, chosen)
+    if num_earlier:
+        click.echo(f"note: the service also used {num_earlier} examples that the inspector had before.", err=True)
+    if as_json:
+        click.echo(json.dumps({"name": name, **version.model_dump(mode="json")}))
+        return
+    click.echo(f"{name}\tversion {version.version}\t{url}")
+    if version.threshold is not None:
+        click.echo(version.threshold.statement)
+
+
+def _require_options_of(ctx: click.Context, mode: str) -> None:
+    """Raise `InvalidInput` for an option that the mode does not have, rather than ignore it."""
+    from mm.errors import InvalidInput
+
+    others = {
+        "patches": (*OF_TEMPLATES, "regions"),
+        "template": (*OF_PATCHES, "backbone", "regions"),
+        "logical": (*OF_PATCHES, *OF_TEMPLATES),
+    }[mode]
+    given = [name for name in others if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    if given:
+        raise InvalidInput(f"The mode {mode} has no option --{given[0]}.")
+    if mode == "logical" and ctx.params["regions"] is None:
+        raise InvalidInput("The mode logical needs --regions, a JSON file that names what must be where.")
+
+
+def _print(inspector: AnyInspector, chosen: FitOptions, *, as_json: bool) -> None:
     from mm.inspection.records import describe
 
     threshold = describe(inspector.threshold)
@@ -81,19 +137,11 @@ def _print(inspector: FittedInspector, *, as_json: bool) -> None:
         document = {
             "name": inspector.name,
             "version": inspector.version,
+            "mode": inspector.mode,
             "settings": asdict(inspector.settings),
-            "num_vectors": len(inspector.bank.vectors_BC),
             "threshold": threshold.model_dump(mode="json"),
         }
         click.echo(json.dumps(document))
         return
-    click.echo(f"{inspector.name}\tversion {inspector.version}\t{_describe(inspector.settings)}")
+    click.echo(f"{inspector.name}\tversion {inspector.version}\t{chosen.describe(inspector)}")
     click.echo(threshold.statement)
-
-
-def _describe(settings: FitSettings) -> str:
-    framing = settings.framing
-    size = f"{framing.longest} px" if framing.longest is not None else f"native resolution x {framing.factor:g}"
-    directions = ["four directions"] if settings.has_rotations else []
-    aligned = ["aligned"] if settings.has_registration else []
-    return ", ".join([settings.backbone, size, f"largest {settings.share:.1%} of the patches", *directions, *aligned])

@@ -12,94 +12,24 @@ most `block_size` tokens, again.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mm.errors import Corrupt, InvalidInput, TooLarge
+from mm.generation.beam.hypotheses import BeamCandidate, BeamOutput, Hypothesis, Prompt
 from mm.generation.blocks import BlockManager
 from mm.generation.runner import build_batch
-from mm.generation.sampler import select_top
 from mm.generation.scheduler import Chunk
-from mm.generation.sequence import Sequence
-from mm.generation.text_stream import TextStream
+from mm.numerics import select_top
 
 if TYPE_CHECKING:
     from mm.generation.request import Request
     from mm.generation.runner import Runner
     from mm.generation.vocabulary import Vocabulary
     from mm.numerics import Float32, Float64
-
-
-@dataclass(frozen=True, slots=True)
-class BeamCandidate:
-    """One of the last texts of a request."""
-
-    token_ids: tuple[int, ...]
-    """Without the end token."""
-    logprob: float
-    """Sum of the natural log probabilities, that of the end token included."""
-    length: int
-    """Tokens, the end token included."""
-    is_complete: bool
-    """Whether it ended with an end token, before `max_tokens`."""
-
-    @property
-    def mean_logprob(self) -> float:
-        """In nats a token."""
-        return self.logprob / max(self.length, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class BeamOutput:
-    """The last texts of a request, at least one and at most as many as the search is wide.
-
-    They are in descending order of the log probability divided by length ** `length_penalty`.
-    """
-
-    request_id: str
-    candidates: tuple[BeamCandidate, ...]
-
-    @property
-    def best(self) -> BeamCandidate:
-        return self.candidates[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Hypothesis:
-    """`sequence` is None once the text has ended; `length` counts the end token."""
-
-    token_ids: tuple[int, ...]
-    logprob: float
-    length: int
-    sequence: Sequence | None
-
-
-class _Prompt:
-    """A request in progress with its hypotheses, in descending order of their log probability."""
-
-    def __init__(self, request: Request, vocabulary: Vocabulary) -> None:
-        self.request = request
-        self.vocabulary = vocabulary
-        self.hypotheses = [_Hypothesis((), 0.0, 0, self.start_sequence(()))]
-
-    @property
-    def is_done(self) -> bool:
-        ended = all(hypothesis.sequence is None for hypothesis in self.hypotheses)
-        return ended or max(hypothesis.length for hypothesis in self.hypotheses) >= self.request.params.max_tokens
-
-    def start_sequence(self, token_ids: tuple[int, ...], parent: Sequence | None = None) -> Sequence:
-        """A sequence without blocks of the prompt and these tokens after it, the last one new.
-
-        `parent` has the same tokens but the last: digests of its blocks are used again.
-        """
-        sequence = Sequence(self.request, 0, 0, TextStream(self.vocabulary), None)
-        sequence.token_ids += token_ids
-        if parent is not None:
-            sequence.block_digests = list(parent.block_digests)
-        return sequence
 
 
 class BeamSearch:
@@ -131,37 +61,79 @@ class BeamSearch:
         self._max_num_prompts = max_num_prompts
         self._length_penalty = length_penalty
         self._blocks = BlockManager(num_blocks, block_size)
+        self._running: list[Prompt] = []
+        self._waiting: deque[Prompt] = deque()
 
     def generate(self, requests: Iterable[Request]) -> Iterator[BeamOutput]:
         """The outputs of requests, in the order in which they end.
 
-        A request is taken when there is room for it. Of its sampling parameters only `max_tokens`
-        is used. Raises `TooLarge` for a request that does not fit in the cache, `Corrupt` when the
-        network computes no numbers; the other requests in progress are then lost.
+        A request is taken when there is room for it. Raises what `add` and `step` raise; the other
+        requests in progress are then lost.
         """
-        waiting = iter(requests)
-        pending: _Prompt | None = None
-        prompts: list[_Prompt] = []
+        remaining = iter(requests)
         try:
             while True:
-                while len(prompts) < self._max_num_prompts:
-                    if pending is None and (request := next(waiting, None)) is not None:
-                        self._check(request)
-                        pending = _Prompt(request, self._vocabulary)
-                    if pending is None or not self._try_admit(pending, prompts):
+                self._admit()
+                while not self._waiting and len(self._running) < self._max_num_prompts:
+                    if (request := next(remaining, None)) is None:
                         break
-                    prompts.append(pending)
-                    pending = None
-                if not prompts:
+                    self.add(request)
+                    self._admit()
+                if not self._running:
                     return
-                self._step(prompts)
-                for prompt in [prompt for prompt in prompts if prompt.is_done]:
+                yield from self.step()
+        finally:  # also when the caller takes no further output
+            self.clear()
+
+    @property
+    def requests(self) -> list[Request]:
+        """Those in progress, then those that wait."""
+        return [prompt.request for prompt in (*self._running, *self._waiting)]
+
+    @property
+    def num_running(self) -> int:
+        """Requests in progress."""
+        return len(self._running)
+
+    def add(self, request: Request) -> None:
+        """Queue a request, of whose sampling parameters only `max_tokens` is used.
+
+        Raises `TooLarge` for a request that does not fit in the cache.
+        """
+        self._check(request)
+        self._waiting.append(Prompt(request, self._vocabulary))
+
+    def remove(self, request_id: str) -> Request | None:
+        """End a request without output. None if there is no such request."""
+        for prompts in (self._running, self._waiting):
+            for prompt in prompts:
+                if prompt.request.request_id == request_id:
                     prompts.remove(prompt)
                     self._release(prompt)
-                    yield self._sort_candidates(prompt)
-        finally:  # also when the caller takes no further output
-            for prompt in prompts:
-                self._release(prompt)
+                    return prompt.request
+        return None
+
+    def clear(self) -> None:
+        """End all requests without output."""
+        for prompt in self._running:
+            self._release(prompt)
+        self._running.clear()
+        self._waiting.clear()
+
+    def step(self) -> list[BeamOutput]:
+        """Extend the hypotheses of the requests in progress by a token; outputs of those that end.
+
+        Raises `Corrupt` when the network computes no numbers.
+        """
+        self._admit()
+        if not self._running:
+            return []
+        self._compute(self._running)
+        ended = [prompt for prompt in self._running if prompt.is_done]
+        for prompt in ended:
+            self._running.remove(prompt)
+            self._release(prompt)
+        return [self._sort_candidates(prompt) for prompt in ended]
 
     @property
     def num_free_blocks(self) -> int:
@@ -179,7 +151,12 @@ class BeamSearch:
         num_each = self._blocks.num_needed_blocks(num_prompt + request.params.max_tokens) - num_shared
         return num_shared + self._width * num_each
 
-    def _try_admit(self, prompt: _Prompt, prompts: list[_Prompt]) -> bool:
+    def _admit(self) -> None:
+        """Take the first requests that wait, as many as there is room for."""
+        while self._waiting and len(self._running) < self._max_num_prompts and self._try_admit(self._waiting[0], self._running):
+            self._running.append(self._waiting.popleft())
+
+    def _try_admit(self, prompt: Prompt, prompts: list[Prompt]) -> bool:
         """Allocate the blocks of a prompt, unless its hypotheses might lack some later."""
         (sequence,) = [hypothesis.sequence for hypothesis in prompt.hypotheses]
         promised = sum(self._max_blocks(other.request) for other in (*prompts, prompt))
@@ -187,7 +164,7 @@ class BeamSearch:
             return False
         return self._blocks.try_allocate(sequence, reserve=0)
 
-    def _step(self, prompts: list[_Prompt]) -> None:
+    def _compute(self, prompts: list[Prompt]) -> None:
         """Compute all hypotheses that have not ended, and extend them by a token."""
         running = [h.sequence for prompt in prompts for h in prompt.hypotheses if h.sequence is not None]
         chunks = [Chunk(sequence, sequence.num_uncomputed_tokens, is_last=True) for sequence in running]
@@ -197,24 +174,24 @@ class BeamSearch:
         row = 0
         for prompt in prompts:
             num_rows = sum(hypothesis.sequence is not None for hypothesis in prompt.hypotheses)
-            self._extend(prompt, _log_softmax(logits_BV[row : row + num_rows]))
+            self._extend(prompt, logits_BV[row : row + num_rows])
             row += num_rows
 
-    def _extend(self, prompt: _Prompt, logprobs_BV: Float64) -> None:
+    def _extend(self, prompt: Prompt, logits_BV: Float32) -> None:
         """Replace the hypotheses by their best continuations."""
         parents, eos_token_ids = prompt.hypotheses, self._vocabulary.eos_token_ids
-        selected = _select(parents, logprobs_BV, self._width)
+        selected = _select(parents, logits_BV, self._width)
         last_use = {index: place for place, (_, index, token) in enumerate(selected) if token not in (None, *eos_token_ids)}
         for index, parent in enumerate(parents):
             if parent.sequence is not None and index not in last_use:
                 self._blocks.release(parent.sequence)
-        hypotheses: list[_Hypothesis] = []
+        hypotheses: list[Hypothesis] = []
         for place, (total, index, token) in enumerate(selected):
             parent = parents[index]
             if token is None or parent.sequence is None:
                 hypotheses.append(parent)
             elif token in eos_token_ids:
-                hypotheses.append(_Hypothesis(parent.token_ids, total, parent.length + 1, None))
+                hypotheses.append(Hypothesis(parent.token_ids, total, parent.length + 1, None))
             else:
                 token_ids = (*parent.token_ids, token)
                 if place == last_use[index]:  # after the branches, which share its blocks
@@ -225,15 +202,15 @@ class BeamSearch:
                     sequence = prompt.start_sequence(token_ids, parent.sequence)
                     is_allocated = self._blocks.try_allocate(sequence, reserve=0)
                 assert is_allocated, "admission promised the blocks"
-                hypotheses.append(_Hypothesis(token_ids, total, parent.length + 1, sequence))
+                hypotheses.append(Hypothesis(token_ids, total, parent.length + 1, sequence))
         prompt.hypotheses = hypotheses
 
-    def _release(self, prompt: _Prompt) -> None:
+    def _release(self, prompt: Prompt) -> None:
         for hypothesis in prompt.hypotheses:
             if hypothesis.sequence is not None:
                 self._blocks.release(hypothesis.sequence)
 
-    def _sort_candidates(self, prompt: _Prompt) -> BeamOutput:
+    def _sort_candidates(self, prompt: Prompt) -> BeamOutput:
         """The hypotheses of a prompt; of equal scores, the earlier first."""
         hypotheses = sorted(
             prompt.hypotheses, key=lambda hypothesis: hypothesis.logprob / hypothesis.length**self._length_penalty, reverse=True
@@ -242,28 +219,33 @@ class BeamSearch:
         return BeamOutput(prompt.request.request_id, candidates)
 
 
-def _select(parents: list[_Hypothesis], logprobs_BV: Float64, width: int) -> list[tuple[float, int, int | None]]:
+def _select(parents: list[Hypothesis], logits_BV: Float32, width: int) -> list[tuple[float, int, int | None]]:
     """The best continuations: total, index of the hypothesis, token; None for one that has ended.
 
     Of equal totals, the one of the earlier hypothesis and of the smaller token comes first.
     """
     candidates: list[tuple[float, int, int | None]] = []
-    rows = iter(logprobs_BV)
+    rows = zip(logits_BV, _log_normalizers(logits_BV).tolist(), strict=True)
     for index, parent in enumerate(parents):
         if parent.sequence is None:
             candidates.append((parent.logprob, index, None))
         else:
-            logprobs_V = next(rows)
-            candidates += [(parent.logprob + float(logprobs_V[token]), index, token) for token in select_top(logprobs_V, width)]
+            logits_V, normalizer = next(rows)
+            tokens = select_top(logits_V, width)
+            candidates += [(parent.logprob + float(logits_V[token]) - normalizer, index, token) for token in tokens]
     candidates.sort(key=lambda candidate: (-candidate[0], candidate[1], candidate[2] or 0))
     return candidates[:width]
 
 
-def _log_softmax(logits_BV: Float32) -> Float64:
-    """Raises `Corrupt` for a row whose maximum is not a number."""
-    highest = logits_BV.max(axis=1, keepdims=True, initial=-np.inf)
-    if not np.isfinite(highest).all():
+def _log_normalizers(logits_BV: Float32) -> Float64:
+    """The logarithm (B,) of the sum of the exponentials of each row, to about 1e-7.
+
+    Raises `Corrupt` for a row whose maximum is not a number.
+    """
+    highest_B = logits_BV.max(axis=1, initial=-np.inf)
+    if not np.isfinite(highest_B).all():
         raise Corrupt("The logits of the language model are not finite.")
-    shifted = logits_BV.astype(np.float64) - highest
-    logprobs: Float64 = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return logprobs
+    exponentials_BV = np.subtract(logits_BV, highest_B[:, None])
+    np.exp(exponentials_BV, out=exponentials_BV)
+    normalizers_B: Float64 = highest_B + np.log(exponentials_BV.sum(axis=1, dtype=np.float64))
+    return normalizers_B
