@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat, WithJsonSchema
 
 from mm.schemas.base import Model
 from mm.schemas.inspectors import NAME_PATTERN
 
-Coordinate = Annotated[float, Field(allow_inf_nan=False)]
-Point = tuple[Coordinate, Coordinate]
+Point = Annotated[
+    tuple[FiniteFloat, FiniteFloat], WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2})
+]
 
 
 class KnownLength(Model):
