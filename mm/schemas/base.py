@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema
 Pair = Annotated[
     tuple[float, float], WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2})
 ]
-"""Two numbers. Its JSON schema has no `prefixItems`, which some readers of OpenAPI do not accept."""
+"""Two numbers, without `prefixItems` in the schema: some readers of OpenAPI do not accept it."""
 
 
 class Model(BaseModel):
