@@ -19,6 +19,13 @@ NUM_DIRECTIONS = 90
 REACH = 2.0
 """Points within this many standard deviations of the noise of the extreme compete with it."""
 
+PAIRS_APART = 0.25
+"""Diameters that compete for each independent point of the edge: opposite directions are one, and
+neighbouring ones share most of the points of their ends."""
+PAIRS_OF_DISC = 1.5
+"""The same for the largest diameter of a disc: any point may be joined with the point opposite and
+with the two beside that one, and each pair has two ends."""
+
 
 def expected_maximum(count: float) -> float:
     """Mean of the largest of `count` standard normal numbers (Blom 1958); 0 for one number."""
@@ -62,9 +69,17 @@ class EdgeNoise:
     def _of_diameter(self, index: np.intp, competing: npt.NDArray[np.bool_], sign: int) -> float:
         ends = sum(expected_maximum(self._independent(int(num[index]))) for num in (self._num_high, self._num_low))
         share = float(competing.mean())
-        # Opposite directions are one, and neighbouring ones share most of the points of their ends.
-        directions = self._independent(share * len(self._points) / 4)
+        pairs = PAIRS_APART + self._roundness() * (PAIRS_OF_DISC - PAIRS_APART) if sign > 0 else PAIRS_APART
+        directions = self._independent(share * len(self._points) * pairs)
         return self._deviation * (ends + sign * math.sqrt(2) * expected_maximum(directions))
+
+    def _roundness(self) -> float:
+        """1 where diameters differ by no more than noise explains, as those of a disc do, else 0.
+
+        In between it falls linearly up to twice that difference.
+        """
+        noise = math.sqrt(2) * self._deviation
+        return float(np.clip(2 - self._widths.std() / max(noise, 1e-9), 0, 1))
 
     def _independent(self, num_points: float) -> float:
         return independent_points(num_points * self._length_per_point, self._smoothing)

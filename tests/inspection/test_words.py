@@ -46,7 +46,7 @@ def test_read_filter_names_an_unknown_kind_and_keeps_the_size() -> None:
         "parts with a dent",
         "a fish longer than 30 cm",
         "videos longer than 5 minutes",
-        "the best parts of the film with a scratch longer than 2 mm and a dog",
+        "the best parts of the video with a scratch longer than 2 mm and a dog",
         "parts with a scratch longer than 3",
     ],
 )

@@ -37,6 +37,9 @@ class Detector(Protocol):
 
     name: str
     threshold: float
+    is_loose: bool
+    """Whether called regions are larger than the defect by many pixels, as patches are; the pixels
+    of the defect are then searched for in them before it is measured."""
 
     def fit(self, goods: Sequence[Grey], rate: float) -> None:
         """Fit to good images (H, W); `rate` is the share of good images with a call."""
@@ -49,6 +52,7 @@ class MatchedFilters:
     """The baseline. Bright and dark defects are detected equally."""
 
     name = "matched filters"
+    is_loose = False
 
     def __init__(self) -> None:
         self.threshold = math.inf

@@ -16,6 +16,7 @@ from mm.bench.pod.surfaces import Surface, crop, local_noise
 from mm.errors import InvalidInput, NotMeasurable
 from mm.metrology.measure import RegionMeasures, measure
 from mm.metrology.scale import Scale
+from mm.metrology.tracing import trace
 
 PIXEL_APERTURE_PX = math.sqrt(1 / 12)
 """Standard deviation of the aperture of a pixel."""
@@ -127,7 +128,7 @@ def run_trial(
     heat = detector.heat(image)
     response = float(heat[near].max())
     is_hit = response > detector.threshold
-    measures = _measure(image, heat, near, detector.threshold, study) if is_hit else None
+    measures = _measure(image, heat, near, detector, study) if is_hit else None
     return Trial(defect.kind, contrast, defect.size_mm, defect.width_mm, defect.area_mm2, is_hit, response, measures)
 
 
@@ -144,13 +145,14 @@ def count_false_calls(detector: Detector, surfaces: Sequence[Surface], study: St
 
 
 def _measure(
-    image: Grey, heat: npt.NDArray[np.float32], near: npt.NDArray[np.bool_], threshold: float, study: Study
+    image: Grey, heat: npt.NDArray[np.float32], near: npt.NDArray[np.bool_], detector: Detector, study: Study
 ) -> RegionMeasures | None:
     """Measure the called region on the defect; None if its edge cannot be located."""
-    _, labels = cv2.connectedComponents((heat > threshold).astype(np.uint8))
+    _, labels = cv2.connectedComponents((heat > detector.threshold).astype(np.uint8))
     called = np.unique(labels[near & (labels > 0)])
+    region = np.isin(labels, called)
     try:
-        return measure(np.isin(labels, called), image, study.scale())
+        return measure(trace(region, image, heat) if detector.is_loose else region, image, study.scale())
     except NotMeasurable:
         return None
 

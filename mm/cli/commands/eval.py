@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.cli import options
-from mm.cli.commands import eval_answers, eval_inspection, eval_language, eval_lesions
+from mm.cli.commands import eval_alarms, eval_answers, eval_inspection, eval_language, eval_lesions
 from mm.cli.commands.eval_language import split
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ command.add_command(eval_language.expert_preference)
 command.add_command(eval_inspection.mvtec_transistor)
 command.add_command(eval_inspection.magnetic_tile)
 command.add_command(eval_inspection.aitex_fabric)
+command.add_command(eval_alarms.false_alarms)
 command.add_command(eval_inspection.deep_pcb)
 command.add_command(eval_lesions.breast_ultrasound)
 command.add_command(eval_lesions.bus_bra)

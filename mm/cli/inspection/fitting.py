@@ -60,6 +60,17 @@ class FitOptions:
     regions: Path | None = None
     seed: int = 0
 
+    def make_fit_settings(self) -> FitSettings:
+        """The settings of the mode patches. Raises `InvalidInput`."""
+        return FitSettings(
+            backbone=self.backbone,
+            framing=Framing(longest=self.size),
+            has_rotations=self.has_rotations,
+            has_registration=bool(self.has_registration),
+            rate=self.rate,
+            seed=self.seed,
+        )
+
     def describe(self, inspector: AnyInspector) -> str:
         """The main settings of a fitted inspector in one line."""
         settings = inspector.settings
@@ -104,14 +115,7 @@ class Fitting:
         return stored
 
     def _fit_patches(self, name: str, images: Sequence[GoodImage], options: FitOptions, read: ReadImage) -> FittedInspector:
-        settings = FitSettings(
-            backbone=options.backbone,
-            framing=Framing(longest=options.size),
-            has_rotations=options.has_rotations,
-            has_registration=bool(options.has_registration),
-            rate=options.rate,
-            seed=options.seed,
-        )
+        settings = options.make_fit_settings()
         if options.choose:
             settings = self._choose(images, settings, read)
         count = _Counter(STEPS_PER_IMAGE * len(images), self._report)

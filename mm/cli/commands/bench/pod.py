@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mm.cli import options
 from mm.cli.commands.bench.common import print_report
+
+if TYPE_CHECKING:
+    from mm.bench.pod.report import PodReport
+    from mm.bench.pod.run import Study
+    from mm.metrics.chart import Chart
 
 
 @click.command()
@@ -24,6 +31,9 @@ from mm.cli.commands.bench.common import print_report
 @click.option("--seeds", default=3, show_default=True, metavar="N", help="Seeds.")
 @click.option("--rate", default=0.05, show_default=True, help="Share of good images with a call, for the threshold.")
 @click.option("--blur-px", default=0.5, show_default=True, help="Blur of the lens, as a standard deviation.")
+@click.option("--first-seed", default=0, show_default=True, metavar="N", help="The first of the seeds.")
+@click.option("--inspector", is_flag=True, help="Detect with an inspector; default: matched filters, the baseline.")
+@click.option("--enlarge", default=2.0, show_default=True, help="Scale of the images that the inspector receives.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves to this SVG file.")
 @options.as_json
 def command(
@@ -36,6 +46,9 @@ def command(
     seeds: int,
     rate: float,
     blur_px: float,
+    first_seed: int,
+    inspector: bool,
+    enlarge: float,
     plot: Path | None,
     as_json: bool,
 ) -> None:
@@ -57,8 +70,19 @@ def command(
         crop_px=Study.crop_for(sizes_mm[1], mm_per_px),
         rate=rate,
         blur_px=blur_px,
+        seed=first_seed,
     )
-    report, chart = run(study, seeds, surfaces)
+    report, chart = _run_with_inspector(study, seeds, surfaces, enlarge) if inspector else run(study, seeds, surfaces)
     if plot is not None:
         write_atomic(plot, chart.to_svg().encode())
     print_report(report, as_json)
+
+
+def _run_with_inspector(study: Study, seeds: int, surfaces: Path | None, enlarge: float) -> tuple[PodReport, Chart]:
+    from mm.bench.pod.inspector_detector import InspectorDetector
+    from mm.bench.pod.study import run
+    from mm.inspection.features.backbone import LiteBackbone
+
+    with tempfile.TemporaryDirectory() as cache:
+        backbone = LiteBackbone("imagenet", Path(cache))
+        return run(study, seeds, surfaces, lambda: InspectorDetector(backbone, enlarge))

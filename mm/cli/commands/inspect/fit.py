@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ from mm.cli import options
 if TYPE_CHECKING:
     from mm.cli.inspection.fitting import FitOptions
     from mm.inspection.inspector_file import AnyInspector
+    from mm.inspection.types import GoodImage
 
 OF_PATCHES = ("size", "native", "rotations", "choose")
 OF_TEMPLATES = ("conductor", "tolerance")
@@ -48,7 +50,7 @@ OF_TEMPLATES = ("conductor", "tolerance")
 @click.option("--tolerance", type=float, default=2.0, show_default=True, help="Template: pixels by which edges may move.")
 @click.option("--regions", type=options.FILE, help="Logical: JSON list of regions with name, box or polygon, and count.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@options.as_json
+@options.service
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -67,6 +69,7 @@ def command(
     tolerance: float,
     regions: Path | None,
     seed: int,
+    url: str | None,
     as_json: bool,
 ) -> None:
     """Fit the inspector NAME on pictures of good parts; if it exists, as its next version.
@@ -85,9 +88,29 @@ def command(
     chosen = FitOptions(
         mode, rate, None if native else size, rotations, register, backbone, choose, conductor, tolerance, regions, seed
     )
+    if url is not None:
+        _fit_remotely(url, name, images, chosen, as_json=as_json)
+        return
     with open_progress() as progress, progress.task(name) as report:
         inspector = Fitting(load_settings(), report).fit(name, images, chosen)
     _print(inspector, chosen, as_json=as_json)
+
+
+def _fit_remotely(url: str, name: str, images: Sequence[GoodImage], chosen: FitOptions, *, as_json: bool) -> None:
+    from mm.cli.inspection.remote import RemoteInspecting
+    from mm.cli.progress import open_progress
+    from mm.embedded.connect import connect
+
+    with connect(url) as client, open_progress() as progress:
+        version, num_earlier = RemoteInspecting(client, progress).fit(name, images, chosen)
+    if num_earlier:
+        click.echo(f"note: the service also used {num_earlier} examples that the inspector had before.", err=True)
+    if as_json:
+        click.echo(json.dumps({"name": name, **version.model_dump(mode="json")}))
+        return
+    click.echo(f"{name}\tversion {version.version}\t{url}")
+    if version.threshold is not None:
+        click.echo(version.threshold.statement)
 
 
 def _require_options_of(ctx: click.Context, mode: str) -> None:

@@ -12,6 +12,7 @@ import click
 from mm.cli import options
 
 if TYPE_CHECKING:
+    from mm.cli.inspection.remote import RemoteRun
     from mm.cli.inspection.running import NamedScale
     from mm.inspection.inspector_file import AnyInspector
     from mm.inspection.runs import RunInfo
@@ -30,7 +31,7 @@ FAILED, UNDECIDED = 3, 4
 @click.option("--rate", type=float, help="Share of good parts that may fail; default: that of the fit.")
 @click.option("--version", type=int, help="Version of the inspector; default: the current one.")
 @click.option("--fps", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Frames of videos a second.")
-@options.as_json
+@options.service
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -41,6 +42,7 @@ def command(
     rate: float | None,
     version: int | None,
     fps: float,
+    url: str | None,
     as_json: bool,
 ) -> None:
     """Inspect images, frames of videos, and those of folders, with the inspector NAME.
@@ -56,12 +58,19 @@ def command(
     from mm.cli.inspection.running import Running
     from mm.cli.inspector_choice import open_inspector
     from mm.cli.progress import open_progress
+    from mm.errors import InvalidInput
     from mm.inspection.runs import FOLDER, RunWriter
     from mm.media import MediaReader
     from mm.settings import load_settings
 
-    settings = load_settings()
     paths = find_files(files, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+    if url is not None:
+        if out is not None:
+            raise InvalidInput("A service stores its inspections itself: --out is for runs without --url.")
+        remote = _run_remotely(url, name, paths, version=version, scale=scale, rate=rate, fps=fps)
+        _print(remote.records, remote.errors, remote.run_id, remote.inspector, remote.version, None, as_json=as_json)
+        ctx.exit(_choose_exit_code(remote.records, remote.errors))
+    settings = load_settings()
     named_scale = _load_scale(scale, settings)
     inspector = open_inspector(name, settings, version)
     if rate is not None:
@@ -70,21 +79,41 @@ def command(
     folder = out or settings.root / FOLDER / info.id
     with RunWriter(folder, info) as writer, MediaReader.from_settings(settings) as reader, open_progress() as progress:
         records, errors = Running(inspector, reader, named_scale, fps).run(paths, writer, progress)
-    _print(records, errors, info, folder, as_json=as_json)
+    _print(records, errors, info.id, info.inspector, info.version, folder, as_json=as_json)
     ctx.exit(_choose_exit_code(records, errors))
 
 
-def _print(records: list[InspectionRecord], errors: list[str], info: RunInfo, folder: Path, *, as_json: bool) -> None:
+def _run_remotely(
+    url: str, name: str, paths: list[Path], *, version: int | None, scale: str | None, rate: float | None, fps: float
+) -> RemoteRun:
+    from mm.cli.inspection.remote import RemoteInspecting
+    from mm.cli.progress import open_progress
+    from mm.embedded.connect import connect
+
+    with connect(url) as client, open_progress() as progress:
+        return RemoteInspecting(client, progress).run(name, paths, version=version, scale=scale, rate=rate, fps=fps)
+
+
+def _print(
+    records: list[InspectionRecord],
+    errors: list[str],
+    run_id: str,
+    inspector: str,
+    version: int,
+    folder: Path | None,
+    *,
+    as_json: bool,
+) -> None:
     from mm.cli.inspection.table import count_verdicts, print_records, sort_records
     from mm.embedded.terminal import clean
 
     counts = count_verdicts(records)
     if as_json:
         document = {
-            "run": info.id,
-            "folder": str(folder),
-            "inspector": info.inspector,
-            "version": info.version,
+            "run": run_id,
+            "folder": None if folder is None else str(folder),
+            "inspector": inspector,
+            "version": version,
             "counts": counts,
             "errors": errors,
             "records": [record.model_dump(mode="json") for record in sort_records(records)],
@@ -94,7 +123,7 @@ def _print(records: list[InspectionRecord], errors: list[str], info: RunInfo, fo
     print_records(records)
     for error in errors:
         click.echo(clean(error), err=True)
-    click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f"; run {folder}", err=True)
+    click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f"; run {folder or run_id}", err=True)
 
 
 def _choose_exit_code(records: list[InspectionRecord], errors: list[str]) -> int:
