@@ -1,6 +1,8 @@
 // Entry point: render the page and install its listeners.
 
 import { Conversation } from "./conversation/drawer.js";
+import { InspectView } from "./inspect/inspect-view.js";
+import { view } from "./inspect/inspect-store.js";
 import { FilterBar } from "./library/filter-bar.js";
 import { loadTags, scheduleReload } from "./library/library-store.js";
 import { Library } from "./library/library.js";
@@ -21,11 +23,13 @@ import { html, render } from "./vendor/preact.js";
 
 function Page() {
   const isSearch = query.use((state) => state.isOpen);
+  const isInspect = view.use((state) => state.isOpen) && !isSearch;
   return html`
     <${Header} />
     <main>
-      <${FilterBar} />
-      ${isSearch ? html`<${Results} />` : html`<${Library} />`}
+      ${isInspect
+        ? html`<${InspectView} />`
+        : html`<${FilterBar} />${isSearch ? html`<${Results} />` : html`<${Library} />`}`}
     </main>
     <${Conversation} />
     <${Tray} />

@@ -92,7 +92,8 @@ def test_upload_interrupted_by_outage_resumes_automatically(driver: PageDriver, 
 def test_job_without_event_stream_is_polled_until_final_state(driver: PageDriver) -> None:
     page = driver.page
     job = {
-        "id": "job_1", "item_id": "0" * 32, "state": "running", "progress": 0.5, "stage": "encoding 1 of 2", "error": None,
+        "id": "job_1", "kind": "ingest", "item_id": "0" * 32, "state": "running", "progress": 0.5, "stage": "encoding 1 of 2",
+        "error": None,
         "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z", "request_id": None,
     }  # fmt: skip
     requests: list[str] = []

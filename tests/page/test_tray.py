@@ -28,7 +28,7 @@ def serve_jobs(page: Page) -> None:
     def job(number: int) -> dict[str, object]:
         running = number == 0
         return {
-            "id": f"job_{number}", "item_id": f"{number:032x}", "state": "running" if running else "queued",
+            "id": f"job_{number}", "kind": "ingest", "item_id": f"{number:032x}", "state": "running" if running else "queued",
             "progress": 0.4 if running else 0.0, "stage": "encoding 2 of 5" if running else "waiting", "error": None,
             "created_at": NOW, "updated_at": NOW, "request_id": None,
             "position": None if running else number - 1, "seconds_left": 90.0 if running else 90.0 + 60 * number,

@@ -16,6 +16,7 @@ import { Icon, IconButton } from "../ui/icon.js";
 import { Tabs } from "../ui/tabs.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { Chapters } from "./chapters.js";
+import { Lesions } from "./lesions.js";
 import { MediaElement } from "./media-element.js";
 import { createShortcutListener } from "./player-shortcuts.js";
 import { closePlayer, getPosition, goTo, openHit, openItem, player } from "./player-store.js";
@@ -56,6 +57,7 @@ function PlayerDialog() {
             ${isSelecting && html`<${RegionSelector} viewport=${viewport} name=${item.name} onSelect=${searchRegion} onCancel=${() => setSelecting(false)} />`}
           </div>
           ${isTimed && item.duration > 0 && html`<${Timeline} item=${item} hits=${hits} currentTime=${currentTime} selected=${hit} onHit=${openHit} onSeek=${seek} />`}
+          ${item.kind !== "audio" && html`<${Lesions} item=${item} currentTime=${currentTime} onSeek=${seek} />`}
           <div class="toolbar">
             <button type="button" onClick=${searchMoment}><${Icon} name="similar" />More like this${isTimed && " moment"}</button>
             ${item.kind !== "audio" && html`

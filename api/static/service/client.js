@@ -23,7 +23,8 @@ export async function send(path, options) {
   return response;
 }
 
-async function request(path, options) {
+/** The JSON of a response; null if it has none. */
+export async function request(path, options) {
   const response = await send(path, options);
   return response.status === 204 ? null : response.json().catch(() => null);
 }

@@ -16,6 +16,10 @@ const SHORTCUTS = [
     ["Space  k", "play or pause"], ["j  l", "10 seconds back or forward"], ["←  →", "5 seconds back or forward"],
     ["n  p", "next or previous result or item"], ["m", "select a region of the frame"], [".", "search for similar moments"],
   ]],
+  ["Result of an inspection", [
+    ["←  →", "previous or next result"], ["h", "heat map beside, over or off"], ["a  r", "accept or reject"],
+    ["d", "outline a defect: arrows, Space, Enter"], ["u", "undo the last mark or corner"],
+  ]],
 ];
 
 export function Help() {

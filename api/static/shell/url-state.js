@@ -1,5 +1,7 @@
-// Keep the state in the URL, so that Back, reload and links restore it: #q=…&not=…&kind=…&tag=…&in=…&like=…&item=…&at=…
+// Keep the state in the URL, so that Back, reload and links restore it: #q=…&not=…&kind=…&tag=…&in=…&like=…&item=…&at=…, and of
+// the view of inspectors view=inspect&inspector=…&inspection=…&result=….
 
+import { closeView, openView, view } from "../inspect/inspect-store.js";
 import { NO_FILTERS, filters } from "../library/filter-store.js";
 import { closePlayer, openItem, player } from "../player/player-store.js";
 import { clearQuery, query, runSearch } from "../search/query-store.js";
@@ -13,6 +15,7 @@ export function installUrlState() {
   query.subscribe(() => writeUrl(true));
   filters.subscribe(() => writeUrl(false));
   player.subscribe(() => writeUrl(false));
+  view.subscribe(() => writeUrl(false));
   addEventListener("popstate", restoreState);
   return restoreState();
 }
@@ -29,14 +32,21 @@ function createHash() {
   tags.forEach((tag) => parameters.append("tag", tag));
   if (searchedItem) parameters.set("in", searchedItem.id);
   if (sort !== "newest") parameters.set("sort", sort);
+  if (view.get().isOpen) Object.entries(createViewParameters()).forEach(([key, value]) => value && parameters.set(key, value));
   if (item) parameters.set("item", item.id);
   if (item && time > 0) parameters.set("at", time.toFixed(2));
   return parameters.size > 0 ? `#${parameters}` : "";
 }
 
-let lastQuery = "";
+function createViewParameters() {
+  const { name, inspectionId, resultId } = view.get();
+  return { view: "inspect", inspector: name, inspection: inspectionId, result: resultId };
+}
 
-/** A new query adds a history entry; filters and the player replace the current entry. */
+let lastQuery = "";
+let wasInspect = false; // whether the last entry shows the inspectors
+
+/** A new query and another view add a history entry; filters, the player and selections in the view replace the current one. */
 function writeUrl(isQueryChange) {
   if (isRestoring) return;
   const { text, without, like, isOpen, file, isLoading } = query.get();
@@ -45,8 +55,10 @@ function writeUrl(isQueryChange) {
   const current = isOpen ? JSON.stringify([file ? "" : text.trim(), file ? "" : without.trim(), like?.item.id, like?.time]) : "";
   const isNewQuery = isQueryChange && current !== lastQuery;
   lastQuery = isQueryChange ? current : lastQuery;
+  const isNewView = view.get().isOpen !== wasInspect && !isQueryChange;
+  wasInspect = view.get().isOpen;
   if (hash === location.hash) return;
-  history[isNewQuery ? "pushState" : "replaceState"](null, "", hash || location.pathname);
+  history[isNewQuery || isNewView ? "pushState" : "replaceState"](null, "", hash || location.pathname);
 }
 
 async function restoreState() {
@@ -75,6 +87,10 @@ async function restoreState() {
       clearQuery();
       filters.set({ item: searchedItem });
     }
+    if (parameters.get("view") === "inspect") {
+      openView({ name: parameters.get("inspector"), inspectionId: parameters.get("inspection"), resultId: parameters.get("result") });
+    } else closeView();
+    wasInspect = view.get().isOpen;
     if (item) openItem(item, Number(parameters.get("at")) || 0);
     else closePlayer();
   } catch (problem) {

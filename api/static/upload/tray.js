@@ -1,5 +1,6 @@
 // The upload tray: a bar with the number of files and their progress, and a row for each file.
 
+import { view } from "../inspect/inspect-store.js";
 import { query } from "../search/query-store.js";
 import { formatBytes, formatCount, formatProgress, formatTimeLeft } from "../ui/format.js";
 import { Icon, IconButton } from "../ui/icon.js";
@@ -45,16 +46,18 @@ export function Tray() {
     </section>`;
 }
 
-/** A search collapses the rows, because they cover the results; the library view restores the previous state. */
+/** A search and the view of inspectors collapse the rows, because they cover results; the library view restores the previous state. */
 function useCollapsed() {
-  const [isCollapsed, setCollapsed] = useState(query.get().isOpen);
+  const [isCollapsed, setCollapsed] = useState(query.get().isOpen || view.get().isOpen);
   const [libraryState, setLibraryState] = useState(false);
-  const { isOpen, isLoading } = query.use();
+  const { isOpen: isSearch, isLoading } = query.use();
+  const isInspect = view.use((state) => state.isOpen);
+  const isLibrary = !isSearch && !isInspect;
   useEffect(() => {
-    if (!isOpen) return setCollapsed(libraryState);
-    if (isLoading) setCollapsed(true);
-  }, [isOpen, isLoading]);
-  const change = (value) => { setCollapsed(value); if (!isOpen) setLibraryState(value); };
+    if (isLibrary) return setCollapsed(libraryState);
+    if (isLoading || isInspect) setCollapsed(true);
+  }, [isLibrary, isInspect, isLoading]);
+  const change = (value) => { setCollapsed(value); if (isLibrary) setLibraryState(value); };
   return [isCollapsed, change];
 }
 

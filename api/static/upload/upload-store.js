@@ -41,7 +41,8 @@ function publish() {
 
 function createRow(values) {
   const row = {
-    id: ++lastId, sent: 0, progress: 0, isQueued: false, position: null, stage: "", error: null, secondsLeft: null, controller: null, ...values,
+    id: ++lastId, sent: 0, progress: 0, isQueued: false, position: null, stage: "", error: null, secondsLeft: null, controller: null,
+    onStored: () => {}, ...values,
   };
   rows.set(row.id, row);
   publish();
@@ -52,15 +53,29 @@ function deleteRows(predicate) {
   [...rows.values()].filter(predicate).forEach((row) => rows.delete(row.id));
 }
 
-/** Queue files for upload. The row of an interrupted upload of the same file is replaced. */
-export function addFiles(files, tags) {
+/** Queue files for upload. The row of an interrupted upload of the same file is replaced. `onStored(item, file)` is called
+ *  for each file when the service has stored it, and with null when its upload failed or was stopped. */
+export function addFiles(files, tags, onStored = () => {}) {
   for (const file of files) {
     const key = pending.fileKey(file);
     deleteRows((row) => row.key === key && row.state === "interrupted");
-    createRow({ key, name: file.name, size: file.size, file, tags, state: "waiting" });
+    createRow({ key, name: file.name, size: file.size, file, tags, state: "waiting", onStored });
   }
   if (files.length > 0) announce(`${formatCount(files.length, "file")} to add.`);
   startWaiting();
+}
+
+/** Upload files; resolves to {items, numFailed} when the upload of each has ended. An item that is stored twice is listed once. */
+export function uploadFiles(files, tags) {
+  return new Promise((resolve) => {
+    const stored = new Map(); // file -> its item or null
+    addFiles(files, tags, (item, file) => {
+      stored.set(file, item);
+      if (stored.size < files.length) return;
+      const items = [...stored.values()].filter(Boolean);
+      resolve({ items: [...new Map(items.map((other) => [other.id, other])).values()], numFailed: files.length - items.length });
+    });
+  });
 }
 
 function startWaiting() {
@@ -82,6 +97,7 @@ async function sendRow(row) {
   try {
     const { item, job } = await sendFile(row.file, { tags: row.tags, onProgress, signal: controller.signal });
     Object.assign(row, { item, job, sent: row.size });
+    row.onStored(item, row.file);
     followRow(row);
   } catch (problem) {
     if (problem.status === 429 && !controller.signal.aborted) pauseBusy(row, problem);
@@ -112,6 +128,7 @@ function unpause(row) {
 function endRow(row, state, problem) {
   Object.assign(row, { state, secondsLeft: null, error: state === "cancelled" ? "Stopped before the upload was complete." : problem.message });
   announce(`${row.name}: ${row.error}`);
+  row.onStored(null, row.file);
   publish();
 }
 
@@ -189,7 +206,7 @@ export function dismissAll() {
 
 /** Show the jobs that run and the uploads that were interrupted before the page was loaded. Raises a `Problem`. */
 export async function restoreRows() {
-  const running = (await client.listJobs(MAX_JOBS)).filter((job) => !client.isFinal(job));
+  const running = (await client.listJobs(MAX_JOBS)).filter((job) => job.kind === "ingest" && !client.isFinal(job));
   for (const [key, { name, size, url }] of pending.listInterrupted()) {
     const error = `The upload was interrupted. Drop the file again to ${url ? "resume" : "restart"} it.`;
     createRow({ key, name, size, file: null, state: "interrupted", error });
