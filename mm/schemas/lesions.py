@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from mm.schemas.base import Model
+from mm.schemas.base import Model, Pair
 from mm.schemas.jobs import JobState
 
 Notice = Literal["Candidate for review, research use, not a diagnosis"]
@@ -15,13 +15,20 @@ NOTICE: Notice = "Candidate for review, research use, not a diagnosis"
 """Stands in every response about lesions."""
 
 
+Box = Annotated[
+    tuple[int, int, int, int],
+    WithJsonSchema({"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}),
+]
+"""x, y, width and height, without `prefixItems` in the schema."""
+
+
 class LesionRegion(Model):
     """An area of one frame that a candidate covers; coordinates are pixels of the whole frame."""
 
     frame: int = Field(description="From 0.")
     seconds: float | None = Field(description="Time of the frame; null for an image, or if it is not known.")
-    box: tuple[int, int, int, int] = Field(description="x, y, width and height.")
-    polygon: list[tuple[float, float]] = Field(description="Outer boundary, x and y.")
+    box: Box = Field(description="x, y, width and height.")
+    polygon: list[Pair] = Field(description="Outer boundary, x and y.")
     confidence: float = Field(
         ge=0, le=1, description="Share of regions with this confidence that overlap an outlined lesion by at least half."
     )
@@ -52,7 +59,7 @@ class LesionView(Model):
     top: int
     width: int
     height: int
-    mm_per_px: tuple[float, float] | None = Field(description="Millimetres of a pixel in x and y; null without a scale.")
+    mm_per_px: Pair | None = Field(description="Millimetres of a pixel in x and y; null without a scale.")
 
 
 class LesionResult(Model):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mm.schemas.base import Model
+from mm.schemas.base import Model, Pair
 
 LineState = Literal["starting", "running", "restarting", "stopped", "ended", "failed"]
 PartVerdict = Literal["PASS", "FAIL", "UNDECIDED"]
@@ -62,7 +62,7 @@ class LineRequest(Model):
     inspector: str = Field(min_length=1, max_length=64, description="Name of an inspector; its current version at each start.")
     source: LineSource
     sinks: LineSinks = LineSinks()
-    region: list[tuple[float, float]] | None = Field(
+    region: list[Pair] | None = Field(
         None,
         min_length=3,
         max_length=1000,
@@ -92,7 +92,7 @@ class LineInfo(Model):
     name: str
     inspector: str
     source: LineSource = Field(description="A camera without user, password and query.")
-    region: list[tuple[float, float]] | None
+    region: list[Pair] | None
     crop: Literal["region", "part"]
     min_area: float
     fail_share: float
@@ -117,7 +117,7 @@ class LineList(Model):
 class LineRegion(Model):
     """A region of the worst frame of a part; coordinates are pixels of the source."""
 
-    polygon: list[tuple[float, float]]
+    polygon: list[Pair]
     area_px: float
     score: float
     kind: str | None
