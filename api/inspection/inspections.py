@@ -24,7 +24,6 @@ from mm.schemas import (
     InspectionFailurePage,
     InspectionPage,
     InspectionResult,
-    InspectionResultPage,
     InspectionRun,
     StartedInspection,
 )
@@ -108,11 +107,12 @@ def delete_inspection(service: Service, run_id: str) -> None:
         raise NotFound(f"There is no inspection {run_id!r:.80}.")
 
 
-def list_results(service: Service, filters: ResultFilters, cursor: str | None, limit: int) -> InspectionResultPage:
-    """A page of results by ascending p-value. Raises `NotFound`, `InvalidInput`."""
+def list_results(
+    service: Service, filters: ResultFilters, cursor: str | None, limit: int
+) -> tuple[list[ResultRow], int, str | None]:
+    """Results by ascending p-value, their number and a cursor. Raises as `list_results`."""
     get_run(service, filters.run_id or "")
-    rows, total, following = service.store.catalog.list_results(filters, limit, cursor)
-    return InspectionResultPage(results=[serialize_result(row) for row in rows], total=total, next=following)
+    return service.store.catalog.list_results(filters, limit, cursor)
 
 
 def get_result(service: Service, run_id: str, result_id: str) -> ResultRow:

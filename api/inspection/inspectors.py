@@ -13,7 +13,8 @@ from api.request_context import current_actor, current_client, current_request_i
 from api.serializers import serialize_job
 from indexes.catalog.audit import NewAudit
 from mm.errors import Conflict, InvalidInput, NotFound
-from mm.inspection.mode_settings import parse_fit_settings
+from mm.inspection.marks.store import MarkStore
+from mm.inspection.mode_settings import check_mode_settings
 from mm.inspection.records import describe
 from mm.inspection.store import NAME, InspectorStore
 from mm.inspection.summary import read_summary
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from api.service import Service
     from indexes.catalog.records import InspectorRow
     from mm.inspection.store import StoredInspector
-    from mm.schemas import ExampleRequest, FitRequest, InspectorMode, InspectorRequest
+    from mm.schemas import ExampleRequest, FitRequest, InspectorMode, InspectorRequest, JobKind
 
 
 def create_inspector(service: Service, request: InspectorRequest) -> Inspector:
@@ -33,16 +34,9 @@ def create_inspector(service: Service, request: InspectorRequest) -> Inspector:
     for settings that its mode does not have."""
     if InspectorStore(service.settings.root).list_versions(request.name):
         raise Conflict(f"An inspector named {request.name} exists; choose another name, or delete it first.")
-    check_settings(request.mode, request.settings)
+    check_mode_settings(request.mode, request.settings)
     row = service.store.catalog.add_inspector(request.name, request.mode, request.settings, current_actor())
     return _serialize(service, row.name, row, None)
-
-
-def check_settings(mode: str, settings: Mapping[str, object]) -> None:
-    """Raise `InvalidInput` for settings that a mode does not have."""
-    if mode != "patches":
-        raise InvalidInput(f"The service fits inspectors of the mode `patches`; `mm inspect fit --mode {mode}` fits this one.")
-    parse_fit_settings(settings)
 
 
 def list_inspectors(service: Service) -> list[Inspector]:
@@ -111,12 +105,34 @@ def list_examples(service: Service, name: str, cursor: str | None, limit: int) -
 def fit(service: Service, name: str, request: FitRequest) -> FitJob:
     """Add the job that fits a version. Raises `NotFound`, and `Conflict` without examples."""
     row = _require_row(service, name)
-    check_settings(row.mode, row.settings if request.settings is None else request.settings)
+    check_mode_settings(row.mode, row.settings if request.settings is None else request.settings)
+    return _add_job(service, name, "fit", {"make_current": request.make_current}, request.settings)
+
+
+def teach(service: Service, name: str) -> FitJob:
+    """Add the job that teaches the current version by the marks in force.
+
+    Raises `NotFound`, and `Conflict` without a version, without marks or without examples.
+    """
+    row, stored = _find(service, name)
+    if stored is None:
+        raise Conflict(f"The inspector {name} has no version yet; fit it first.")
+    if row is not None and row.mode != "patches":
+        raise InvalidInput(f"Marks teach inspectors of the mode `patches`, not `{row.mode}`.")
+    if not MarkStore(service.settings.root).list_marks(name):
+        raise Conflict(f"The inspector {name} has no marks; accept or reject results of its inspections first.")
+    _require_row(service, name)
+    return _add_job(service, name, "teach", {"version": stored.current}, None)
+
+
+def _add_job(
+    service: Service, name: str, kind: JobKind, payload: Mapping[str, object], settings: Mapping[str, object] | None
+) -> FitJob:
     job = service.store.catalog.add_fit_job(
         name,
-        "fit",
-        {"make_current": request.make_current},
-        settings=request.settings,
+        kind,
+        payload,
+        settings=settings,
         by=current_actor(),
         request_id=current_request_id(),
         key_id=current_client().key_id,

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from api.http.bodies import read_json
 from api.http.headers import content_disposition
-from api.inspection import inspections
+from api.inspection import inspections, marks
 from api.inspection.export import write_export
 from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
@@ -25,6 +25,9 @@ from mm.errors import Conflict, Corrupt, MediaError, MissingData, NotFound, TooL
 from mm.schemas import (
     ExportFormat,
     InspectionFailurePage,
+    InspectionMark,
+    InspectionMarkList,
+    InspectionMarkRequest,
     InspectionPage,
     InspectionRequest,
     InspectionResult,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1/inspections", tags=["inspections"])
 
+MARK_BYTES = 1 << 20
 BODY_BYTES, ITEM_BYTES = 128 << 10, 40
 """Of a request without its ids; of one id."""
 READ_BYTES = 256 << 10
@@ -59,7 +63,7 @@ VerdictFilter = Annotated[InspectionVerdict | None, Query(description="Only this
     status_code=202,
     responses={202: RUN_LINKS, **responses(NotFound, Conflict, TooLarge, Corrupt)},
     openapi_extra=json_body(
-        InspectionRequest, disc={"inspector": "disc", "items": ["88431cd9653ccd539741b555fb0a46b6"], "scale": "camera 1"}
+        InspectionRequest, disc={"inspector": "disc", "items": ["88431cd9653ccd539741b555fb0a46b6"], "scale": "camera-1"}
     ),
 )
 async def start_inspection(request: Request, response: Response, service: ServiceDep, limits: LimitsDep) -> StartedInspection:
@@ -139,7 +143,9 @@ def list_results(
 ) -> InspectionResultPage:
     """By ascending p-value: what is least like good parts first."""
     filters = ResultFilters(run_id=inspection_id, item_id=item, verdict=verdict)
-    return inspections.list_results(service, filters, cursor, limit)
+    rows, total, following = inspections.list_results(service, filters, cursor, limit)
+    results = marks.attach_marks(service, rows, [inspections.serialize_result(row) for row in rows])
+    return InspectionResultPage(results=results, total=total, next=following)
 
 
 @router.get(
@@ -150,7 +156,8 @@ def list_results(
 )
 def get_result(inspection_id: str, result_id: str, service: ServiceDep) -> InspectionResult:
     """Verdict, p-value, regions with their sizes, and the threshold statement."""
-    return inspections.serialize_result(inspections.get_result(service, inspection_id, result_id))
+    row = inspections.get_result(service, inspection_id, result_id)
+    return marks.attach_marks(service, [row], [inspections.serialize_result(row)])[0]
 
 
 @router.get(
@@ -177,6 +184,47 @@ async def get_overlay(inspection_id: str, result_id: str, request: Request, serv
     client = get_client_id(request.scope)
     rendering = limits.thumbnails.run(client, inspections.render_overlay, service, inspection_id, result_id)
     return Response(await cancel_on_disconnect(request, rendering), media_type="image/png", headers=HEADERS)
+
+
+MARKS = "/{inspection_id}/results/{result_id}/marks"
+
+
+@router.post(
+    MARKS,
+    summary="Mark a result",
+    status_code=201,
+    responses=responses(NotFound, TooLarge, Corrupt),
+    openapi_extra=json_body(InspectionMarkRequest, good={"verdict": "accept"}),
+)
+async def add_mark(
+    inspection_id: str, result_id: str, request: Request, service: ServiceDep, limits: LimitsDep
+) -> InspectionMark:
+    """Good after all, or defective, and where. A mark with the other verdict is undone."""
+    body = await read_json(request, InspectionMarkRequest, MARK_BYTES)
+    return await limits.catalog.run(get_client_id(request.scope), marks.add_mark, service, inspection_id, result_id, body)
+
+
+@router.get(
+    MARKS,
+    summary="List the marks of a result",
+    responses=responses(NotFound, Corrupt),
+    dependencies=[hold_while_processing("catalog")],
+)
+def list_marks(inspection_id: str, result_id: str, service: ServiceDep) -> InspectionMarkList:
+    """Marks in force of its image, also of other inspections by the same inspector."""
+    return InspectionMarkList(data=marks.list_marks(service, inspection_id, result_id))
+
+
+@router.delete(
+    MARKS + "/{mark_id}",
+    summary="Undo a mark",
+    status_code=204,
+    responses=responses(NotFound, Corrupt),
+    dependencies=[hold_while_processing("catalog")],
+)
+def undo_mark(inspection_id: str, result_id: str, mark_id: str, service: ServiceDep) -> None:
+    """Versions that it taught stay as they are."""
+    marks.undo_mark(service, inspection_id, result_id, mark_id)
 
 
 @router.get(

@@ -140,6 +140,21 @@ async def fit_inspector(name: str, request: Request, response: Response, service
     return result
 
 
+@router.post(
+    "/{name}/teach",
+    summary="Teach an inspector by its marks",
+    status_code=202,
+    responses={202: LOCATION, **responses(NotFound, Conflict, Corrupt)},
+)
+async def teach_inspector(name: str, request: Request, response: Response, service: ServiceDep, limits: LimitsDep) -> FitJob:
+    """As a job. The new version becomes current only if held-out groups improve."""
+    client = get_client_id(request.scope)
+    await limits.catalog.run(client, limits.check_job_queue, service.store.catalog)
+    result = await limits.catalog.run(client, inspectors.teach, service, name)
+    response.headers["Location"] = f"/v1/jobs/{result.job.id}"
+    return result
+
+
 @router.get(
     "/{name}/versions",
     summary="List the versions of an inspector",

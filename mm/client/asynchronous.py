@@ -10,7 +10,7 @@ import httpx2
 
 from mm.client.events import EventStream
 from mm.client.flows.chat import Media, TextStream, build_prompt_body, complete
-from mm.client.groups import AsyncInspections, AsyncInspectors, AsyncLesions
+from mm.client.groups import AsyncInspections, AsyncInspectors, AsyncLesions, AsyncScales
 from mm.client.steps import AsyncDriver, Close, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
     DEFAULT_SECONDS,
@@ -127,6 +127,7 @@ class AsyncClient(Verbs, AsyncHTTPDriver):
         self.url = self._address.url
         self.inspectors = AsyncInspectors(self)
         self.inspections = AsyncInspections(self)
+        self.scales = AsyncScales(self)
         self.lesions = AsyncLesions(self)
 
     async def __aenter__(self) -> Self:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from mm.client.flows import inspections as inspection_flows
 from mm.client.flows import inspectors as inspector_flows
 from mm.client.flows import lesions as lesion_flows
+from mm.client.flows import scales as scale_flows
 from mm.client.steps import AsyncDriver, Driver, Flow
 from mm.client.verbs import Verb
 
@@ -44,6 +45,7 @@ class InspectorVerbs:
     examples = Verb(inspector_flows.examples)
     remove_example = Verb(inspector_flows.remove_example)
     fit = Verb(inspector_flows.fit)
+    teach = Verb(inspector_flows.teach)
     versions = Verb(inspector_flows.versions)
     make_current = Verb(inspector_flows.make_current)
 
@@ -70,6 +72,9 @@ class InspectionVerbs:
     overlay = Verb(inspection_flows.overlay)
     failures = Verb(inspection_flows.failures)
     export = Verb(inspection_flows.export)
+    mark = Verb(inspection_flows.mark)
+    marks = Verb(inspection_flows.marks)
+    undo_mark = Verb(inspection_flows.undo_mark)
 
 
 class Inspections(InspectionVerbs, ClientGroup):
@@ -99,3 +104,20 @@ class Lesions(LesionVerbs, ClientGroup):
 
 class AsyncLesions(LesionVerbs, AsyncClientGroup):
     """Analyses of an asyncio client."""
+
+
+class ScaleVerbs:
+    """Scales, as `client.scales`."""
+
+    add = Verb(scale_flows.add)
+    list = Verb(scale_flows.list_all)
+    get = Verb(scale_flows.get)
+    delete = Verb(scale_flows.delete)
+
+
+class Scales(ScaleVerbs, ClientGroup):
+    """Scales of a blocking client."""
+
+
+class AsyncScales(ScaleVerbs, AsyncClientGroup):
+    """Scales of an asyncio client."""

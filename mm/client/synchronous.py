@@ -10,7 +10,7 @@ import httpx2
 
 from mm.client.events import EventStream
 from mm.client.flows.chat import Media, TextStream, build_prompt_body, complete
-from mm.client.groups import Inspections, Inspectors, Lesions
+from mm.client.groups import Inspections, Inspectors, Lesions, Scales
 from mm.client.steps import Close, Driver, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
     DEFAULT_SECONDS,
@@ -119,6 +119,7 @@ class Client(Verbs, HTTPDriver):
         self.url = self._address.url
         self.inspectors = Inspectors(self)
         self.inspections = Inspections(self)
+        self.scales = Scales(self)
         self.lesions = Lesions(self)
 
     def __enter__(self) -> Self:

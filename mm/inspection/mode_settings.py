@@ -2,25 +2,76 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from mm.errors import InvalidInput
 from mm.inspection.features.backbone import BACKBONES
 from mm.inspection.features.framing import Framing
+from mm.inspection.logical.regions import NamedRegion, parse_regions
+from mm.inspection.logical.settings import LogicalSettings
 from mm.inspection.settings import FitSettings
+from mm.inspection.template.settings import TemplateSettings
 
 MAX_BANK_SIZE = 20_000
 MAX_LONGEST = 4096
 """Pixels of the longer side after scaling, in a request."""
 
 
-@cache
-def _adapter() -> TypeAdapter[FitSettings]:
-    return TypeAdapter(FitSettings)
+S = TypeVar("S")
+
+
+def check_mode_settings(mode: str, values: Mapping[str, object]) -> None:
+    """Raise `InvalidInput` for settings that a mode does not have, or for an unknown mode."""
+    if mode == "patches":
+        parse_fit_settings(values)
+    elif mode == "template":
+        parse_template_settings(values)
+    elif mode == "logical":
+        parse_logical_settings(values)
+    else:
+        raise InvalidInput(f"The mode of an inspector is patches, template or logical, not {mode!r:.80}.")
+
+
+def parse_template_settings(values: Mapping[str, object]) -> TemplateSettings:
+    """The settings of the mode `template` from those that differ from their defaults.
+
+    Raises `InvalidInput`.
+    """
+    return _parse(TemplateSettings, values)
+
+
+def parse_logical_settings(values: Mapping[str, object]) -> tuple[tuple[NamedRegion, ...], LogicalSettings]:
+    """The regions, from the entry `regions`, and the other settings of the mode `logical`.
+
+    Raises `InvalidInput`.
+    """
+    others = {name: value for name, value in values.items() if name != "regions"}
+    settings = _parse(LogicalSettings, others)
+    _check_backbone(settings.backbone)
+    return parse_regions(json.dumps(values.get("regions", []))), settings
+
+
+def _parse(schema: type[S], values: Mapping[str, object]) -> S:
+    _check_names("settings", values, schema)
+    try:
+        return TypeAdapter(schema).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, ("settings", *first["loc"])))
+        raise InvalidInput(f"{place}: {first['msg']}.") from error
+
+
+def _check_backbone(name: str) -> None:
+    if name not in BACKBONES:
+        raise InvalidInput(
+            f"The backbone of a request is one of {', '.join(BACKBONES)}, not {name!r:.80}; "
+            "`mm inspect fit` on the server loads others."
+        )
 
 
 def parse_fit_settings(values: Mapping[str, object]) -> FitSettings:
@@ -30,21 +81,11 @@ def parse_fit_settings(values: Mapping[str, object]) -> FitSettings:
     backbone that is not installed with the service: others are loaded from the disk of the server,
     which only a command may do.
     """
-    _check_names("settings", values, FitSettings)
     framing = values.get("framing")
     if isinstance(framing, Mapping):
         _check_names("settings.framing", framing, Framing)
-    try:
-        settings = _adapter().validate_python(values, strict=False)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, ("settings", *first["loc"])))
-        raise InvalidInput(f"{place}: {first['msg']}.") from error
-    if settings.backbone not in BACKBONES:
-        raise InvalidInput(
-            f"The backbone of a request is one of {', '.join(BACKBONES)}, not {settings.backbone!r:.80}; "
-            "`mm inspect fit` on the server loads others."
-        )
+    settings = _parse(FitSettings, values)
+    _check_backbone(settings.backbone)
     if settings.bank_size > MAX_BANK_SIZE:
         raise InvalidInput(f"A bank holds at most {MAX_BANK_SIZE:,} vectors, not {settings.bank_size:,}.")
     if settings.framing.longest is not None and settings.framing.longest > MAX_LONGEST:

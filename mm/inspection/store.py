@@ -29,7 +29,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 LoadBackbone = Callable[[str], Backbone]
 OnStaged = Callable[[int, str], None]
-InspectorT = TypeVar("InspectorT", FittedInspector, TemplateInspector, LogicalInspector)
+InspectorT = TypeVar("InspectorT", bound=FittedInspector | TemplateInspector | LogicalInspector)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from mm.errors import Corrupt, InvalidInput
-from mm.inspection.inspector_file import METADATA
+from mm.inspection.features.backbone import Backbone
+from mm.inspection.inspector_file import METADATA, TYPE, read_inspector
+from mm.inspection.template.inspector import TemplateInspector
 from mm.inspection.thresholds.conformal import Calibration
 from mm.inspection.types import Threshold
 
@@ -42,6 +44,10 @@ def read_summary(path: Path) -> InspectorSummary:
     return _read(path, status.st_mtime_ns, status.st_size)
 
 
+def _refuse_backbone(name: str) -> Backbone:
+    raise InvalidInput(f"A template needs no backbone {name}.")
+
+
 @lru_cache(maxsize=1024)
 def _read(path: Path, changed_ns: int, size: int) -> InspectorSummary:
     try:
@@ -52,7 +58,9 @@ def _read(path: Path, changed_ns: int, size: int) -> InspectorSummary:
         calibration = Calibration(scores.astype(np.float64), groups.astype(np.int64), folds.astype(np.int64))
         settings = dict(stored["settings"])
         threshold = calibration.compute_threshold(float(settings["rate"]))
-        mode = str(stored.get("type", "patches"))
+        mode = str(stored.get(TYPE, "patches"))
+        if mode == TemplateInspector.mode:  # its tolerance can replace a rate
+            threshold = read_inspector(path, _refuse_backbone).threshold
         threshold = replace(threshold, has_tolerance=mode == "template")
         return InspectorSummary(str(stored["name"]), int(stored["version"]), mode, settings, threshold)
     except (OSError, SafetensorError, InvalidInput, KeyError, TypeError, ValueError) as error:

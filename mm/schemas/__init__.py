@@ -56,6 +56,9 @@ from mm.schemas.inspections import (
     InspectionFailure,
     InspectionFailurePage,
     InspectionFilter,
+    InspectionMark,
+    InspectionMarkList,
+    InspectionMarkRequest,
     InspectionMatch,
     InspectionPage,
     InspectionRecord,
@@ -125,6 +128,7 @@ from mm.schemas.media import (
     TagList,
     Upload,
 )
+from mm.schemas.scales import BoardPictures, KnownLength, ScaleInfo, ScaleList, ScaleRequest
 from mm.schemas.search import Band, Evidence, EvidenceKind, Filters, Hit, Like, Moment, SearchRequest, SearchResponse, Weights
 from mm.schemas.space import LibrarySpace, Move, MoveRequest, MoveState, ResumeRequest, SpaceHeld, SpaceRole
 
@@ -136,6 +140,7 @@ __all__ = [
     "AuditEntry",
     "AuditPage",
     "Band",
+    "BoardPictures",
     "Caption",
     "CaptionList",
     "CaptionRequest",
@@ -186,6 +191,9 @@ __all__ = [
     "InspectionFailure",
     "InspectionFailurePage",
     "InspectionFilter",
+    "InspectionMark",
+    "InspectionMarkList",
+    "InspectionMarkRequest",
     "InspectionMatch",
     "InspectionPage",
     "InspectionRecord",
@@ -211,6 +219,7 @@ __all__ = [
     "JobState",
     "KeyScope",
     "Kind",
+    "KnownLength",
     "LesionAnalysis",
     "LesionCandidate",
     "LesionList",
@@ -253,6 +262,9 @@ __all__ = [
     "RegionSizes",
     "ResumeRequest",
     "Round",
+    "ScaleInfo",
+    "ScaleList",
+    "ScaleRequest",
     "SearchRequest",
     "SearchResponse",
     "SearchState",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mm.schemas.base import Model
+from mm.schemas.base import Model, Pair
 from mm.schemas.jobs import Job, JobState
 
 InspectionVerdict = Literal["pass", "fail", "undecided"]
@@ -35,7 +35,7 @@ class RegionSizes(Model):
 class RegionRecord(Model):
     """A connected area that differs from good parts."""
 
-    polygon: list[tuple[float, float]] = Field(
+    polygon: list[Pair] = Field(
         description="Outer boundary in pixels (x, y) of the image, without repetition of the first point."
     )
     rle: str = Field(description="Run lengths of the mask as in COCO files, compressed; the size is that of the image.")
@@ -54,7 +54,7 @@ class ThresholdRecord(Model):
     num_good: int = Field(ge=0, description="Good images with held-out scores.")
     num_groups: int = Field(ge=0, description="Groups of these images.")
     smallest_rate: float = Field(gt=0, le=1, description="The smallest rate that so many groups allow, 1 / (groups + 1).")
-    interval: tuple[float, float] = Field(description="95 % Clopper-Pearson bounds of the rate.")
+    interval: Pair = Field(description="95 % Clopper-Pearson bounds of the rate.")
     rate_observed: float | None = Field(None, ge=0, le=1, description="Share of later confirmed good parts that had failed.")
     statement: str = Field(description="The same in plain sentences.")
 
@@ -81,10 +81,10 @@ class InspectionRecord(Model):
 class InspectionFilter(Model):
     """Conditions on results of inspections. Those on kind and size hold for one region together."""
 
-    inspector: str | None = Field(None, description="Name of the inspector.")
-    inspection: str | None = Field(None, description="Id of one inspection.")
+    inspector: str | None = Field(None, max_length=64, pattern=r"^[^\x00]*$", description="Name of the inspector.")
+    inspection: str | None = Field(None, max_length=64, pattern=r"^[^\x00]*$", description="Id of one inspection.")
     verdict: InspectionVerdict | None = None
-    kind: str | None = Field(None, description="Kind of defect of a region, in any case.")
+    kind: str | None = Field(None, max_length=64, pattern=r"^[^\x00]*$", description="Kind of defect of a region, in any case.")
     min_length_mm: float | None = Field(None, ge=0, allow_inf_nan=False)
     max_length_mm: float | None = Field(None, ge=0, allow_inf_nan=False)
     min_width_mm: float | None = Field(None, ge=0, allow_inf_nan=False)
@@ -112,7 +112,7 @@ class InspectionRequest(Model):
     version: int | None = Field(None, ge=1, description="The current version by default.")
     items: list[str] = Field(min_length=1, description="Ids of images and videos.")
     scale: str | None = Field(None, max_length=64, description="Name of a scale, for sizes in millimetres.")
-    region: list[tuple[float, float]] | None = Field(
+    region: list[Pair] | None = Field(
         None,
         min_length=3,
         max_length=1000,
@@ -143,7 +143,7 @@ class InspectionRun(Model):
     job_id: str
     created_at: datetime
     scale: str | None
-    region: list[tuple[float, float]] | None
+    region: list[Pair] | None
     rate: float
     fps: float
     num_items: int
@@ -164,6 +164,23 @@ class InspectionPage(Model):
     next: str | None = Field(None, description="`cursor` of the next page; null on the last.")
 
 
+class InspectionMark(Model):
+    """A mark in force."""
+
+    id: str
+    verdict: Literal["accept", "reject"]
+    polygons: list[list[Pair]]
+    kind: str | None
+    author: str = Field(description="Id of the API key, or `local`.")
+    at: str = Field(description="ISO 8601.")
+
+
+class InspectionMarkList(Model):
+    """Marks in force, the earliest first."""
+
+    data: list[InspectionMark]
+
+
 class InspectionResult(Model):
     """The verdict on an image, or on a time range of a video in which the verdict is the same."""
 
@@ -177,6 +194,7 @@ class InspectionResult(Model):
     overlay: str | None = Field(description="Path of the heat map in colours with opacity, to lay over the image.")
     media: str = Field(description="Path of the stored file.")
     thumbnail: str
+    marks: list[InspectionMark] = Field(default=[], description="In force, the earliest first.")
 
 
 class InspectionResultPage(Model):
@@ -205,3 +223,13 @@ class InspectionFailurePage(Model):
 
 
 ExportFormat = Literal["coco", "csv", "mvtec", "png16"]
+
+
+class InspectionMarkRequest(Model):
+    """What a person says of a result: the part is good, or it is defective, and where."""
+
+    verdict: Literal["accept", "reject"]
+    polygons: list[list[Pair]] = Field(
+        default=[], max_length=200, description="Outlines of the defect in pixels of the image; only with `reject`."
+    )
+    kind: str | None = Field(None, min_length=1, max_length=64, description="Kind of defect; only with `reject`.")

@@ -12,6 +12,8 @@ from mm.schemas.inspections import ThresholdRecord
 from mm.schemas.jobs import Job
 
 InspectorMode = Literal["patches", "template", "logical"]
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL cannot store NUL."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
@@ -73,6 +75,7 @@ class NewExample(Model):
         None,
         min_length=1,
         max_length=200,
+        pattern=NO_NUL,
         description="Part, batch or exposure series: images of one part are never on both sides of a fold. "
         "By default each image is its own group.",
     )

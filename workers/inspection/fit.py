@@ -11,17 +11,19 @@ import structlog
 from mm.errors import InvalidInput
 from mm.files import hash_file
 from mm.inspection.fit import fit_inspector
-from mm.inspection.mode_settings import parse_fit_settings
+from mm.inspection.logical.fit import fit_logical
+from mm.inspection.mode_settings import parse_fit_settings, parse_logical_settings, parse_template_settings
 from mm.inspection.store import InspectorStore
+from mm.inspection.template.fit import fit_template
 from mm.inspection.types import GoodImage
 from workers.inspection.load import get_backbone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from indexes.catalog.records import ExampleRow, JobRow, TaskRow, VersionRow
-    from mm.inspection.inspector import FittedInspector
+    from mm.inspection.inspector_file import AnyInspector
     from mm.media.types import RGB
     from workers.context import WorkerContext
     from workers.tasks.lease import CheckLease
@@ -41,18 +43,18 @@ def fit_version(context: WorkerContext, job: JobRow, task: TaskRow, check: Check
     """
     name, catalog = str(job.payload["inspector"]), context.store.catalog
     store = InspectorStore(context.settings.root)
-    version = _find_stored(store, name, catalog.get_version_of_job(job.id))
+    version = find_stored(store, name, catalog.get_version_of_job(job.id))
     if version is None:
         fitted = _fit(context, job, task, check)
         check()
-        version = store.add(fitted, make_current=False, on_staged=partial(_record, context, store, name, job.id)).version
+        version = store.add(fitted, make_current=False, on_staged=partial(record_version, context, store, name, job.id)).version
     if job.payload.get("make_current", True):
         store.make_current(name, version)
     structlog.get_logger().info("inspector fitted", inspector=name, version=version)
     return catalog.finish_version(task, context.owner)
 
 
-def _find_stored(store: InspectorStore, name: str, row: VersionRow | None) -> int | None:
+def find_stored(store: InspectorStore, name: str, row: VersionRow | None) -> int | None:
     """The version that an earlier call of the job has stored, None if it has stored none."""
     if row is None:
         return None
@@ -60,20 +62,35 @@ def _find_stored(store: InspectorStore, name: str, row: VersionRow | None) -> in
     return row.version if path.exists() and hash_file(path) == row.sha256 else None
 
 
-def _record(context: WorkerContext, store: InspectorStore, name: str, job_id: str, version: int, sha256: str) -> None:
-    context.store.catalog.add_pending_version(name, job_id, version, sha256, store.list_versions(name))
+def record_version(
+    context: WorkerContext,
+    store: InspectorStore,
+    name: str,
+    job_id: str,
+    version: int,
+    sha256: str,
+    comparison: Mapping[str, object] | None = None,
+) -> None:
+    """Record which file a job is about to store: the callback of `InspectorStore.add`."""
+    stored = store.list_versions(name)
+    context.store.catalog.add_pending_version(name, job_id, version, sha256, stored, comparison)
 
 
-def _fit(context: WorkerContext, job: JobRow, task: TaskRow, check: CheckLease) -> FittedInspector:
+def _fit(context: WorkerContext, job: JobRow, task: TaskRow, check: CheckLease) -> AnyInspector:
     name, catalog = str(job.payload["inspector"]), context.store.catalog
     inspector = catalog.get_inspector(name)
     examples = catalog.list_examples(name)
     if inspector is None or not examples:
         raise InvalidInput(f"The inspector {name} has no examples any more.")
     good, read_image = open_examples(context, examples)
+    steps = report_steps(context, task, check, PASSES * len(examples))
+    if inspector.mode == "template":
+        return fit_template(good, name, parse_template_settings(inspector.settings), read_image, steps)
+    if inspector.mode == "logical":
+        regions, logical = parse_logical_settings(inspector.settings)
+        return fit_logical(good, name, regions, get_backbone(context.settings, logical.backbone), logical, read_image, steps)
     settings = parse_fit_settings(inspector.settings)
-    backbone = get_backbone(context.settings, settings.backbone)
-    return fit_inspector(good, name, backbone, settings, read_image, report_steps(context, task, check, PASSES * len(examples)))
+    return fit_inspector(good, name, get_backbone(context.settings, settings.backbone), settings, read_image, steps)
 
 
 def open_examples(context: WorkerContext, examples: Sequence[ExampleRow]) -> tuple[list[GoodImage], Callable[[Path], RGB]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workers.inspection.fit import fit_version
 from workers.inspection.inspect import inspect_item
+from workers.inspection.teach import teach_version
 from workers.lesions.analyse import analyse_lesions
 
 if TYPE_CHECKING:
@@ -21,4 +22,9 @@ TaskHandler = Callable[["WorkerContext", "JobRow", "TaskRow", "CheckLease"], boo
 Returns False if its lease was lost, and nothing stored. Repeating it gives the same result.
 """
 
-HANDLERS: Mapping[JobKind, TaskHandler] = {"fit": fit_version, "inspect": inspect_item, "lesions": analyse_lesions}
+HANDLERS: Mapping[JobKind, TaskHandler] = {
+    "fit": fit_version,
+    "teach": teach_version,
+    "inspect": inspect_item,
+    "lesions": analyse_lesions,
+}

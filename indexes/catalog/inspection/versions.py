@@ -20,7 +20,15 @@ from mm.errors import Conflict, NotFound
 
 
 class VersionRows(CatalogMixin):
-    def add_pending_version(self, name: str, job_id: str, version: int, sha256: str, stored: Sequence[int]) -> None:
+    def add_pending_version(
+        self,
+        name: str,
+        job_id: str,
+        version: int,
+        sha256: str,
+        stored: Sequence[int],
+        comparison: Mapping[str, object] | None = None,
+    ) -> None:
         """Record which file a job is about to store, in place of an earlier one of the job.
 
         `stored` has the versions whose files exist; rows of others were removed with their files.
@@ -47,6 +55,7 @@ class VersionRows(CatalogMixin):
                     job_id=job_id,
                     sha256=sha256,
                     is_ready=False,
+                    comparison=None if comparison is None else json.dumps(comparison),
                     created_at=self._now(),
                 )
             )
@@ -64,7 +73,7 @@ class VersionRows(CatalogMixin):
             rows = session.scalars(query.where(Inspector.name == name).order_by(InspectorVersion.version))
             return [_version_row(row) for row in rows]
 
-    def finish_version(self, task: TaskRow, owner: str, comparison: Mapping[str, object] | None = None) -> bool:
+    def finish_version(self, task: TaskRow, owner: str) -> bool:
         """End the task of a job that has stored its version. False if its lease is lost."""
         with self._database.write() as session:
             if not end_task(session, task, owner, self._now()):
@@ -72,7 +81,7 @@ class VersionRows(CatalogMixin):
             row = session.scalar(select(InspectorVersion).where(InspectorVersion.job_id == task.job_id).with_for_update())
             if row is None:
                 raise NotFound(f"The version of {task.job_id} is not recorded.")
-            row.is_ready, row.comparison = True, None if comparison is None else json.dumps(comparison)
+            row.is_ready = True
             return True
 
 

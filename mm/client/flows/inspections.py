@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from mm.client.flows.jobs import OnProgress, wait_for
 from mm.client.paths import quote_id
@@ -12,6 +13,9 @@ from mm.errors import Conflict
 from mm.schemas import (
     ExportFormat,
     InspectionFailurePage,
+    InspectionMark,
+    InspectionMarkList,
+    InspectionMarkRequest,
     InspectionPage,
     InspectionRequest,
     InspectionResult,
@@ -131,3 +135,31 @@ def _path(inspection_id: str) -> str:
 
 def _result_path(inspection_id: str, result_id: str) -> str:
     return f"{_path(inspection_id)}/results/{quote_id(result_id)}"
+
+
+def mark(
+    inspection_id: str,
+    result_id: str,
+    verdict: Literal["accept", "reject"],
+    *,
+    polygons: Sequence[Sequence[tuple[float, float]]] = (),
+    kind: str | None = None,
+) -> Flow[InspectionMark]:
+    """Accept or reject a result; of a rejected part, `polygons` outline the defect in pixels.
+
+    A mark with the other verdict is undone. Raises `NotFound`, `InvalidInput`.
+    """
+    drawn = [list(polygon) for polygon in polygons]
+    request = InspectionMarkRequest.model_construct(verdict=verdict, polygons=drawn, kind=kind)
+    path = f"{_result_path(inspection_id, result_id)}/marks"
+    return parse_body((yield from Send("POST", path, json=request.model_dump())), InspectionMark)
+
+
+def marks(inspection_id: str, result_id: str) -> Flow[list[InspectionMark]]:
+    """List the marks in force of a result, the earliest first. Raises `NotFound`."""
+    return parse_body((yield from Send("GET", f"{_result_path(inspection_id, result_id)}/marks")), InspectionMarkList).data
+
+
+def undo_mark(inspection_id: str, result_id: str, mark_id: str) -> Flow[None]:
+    """Undo a mark of a result. Raises `NotFound`."""
+    read_body((yield from Send("DELETE", f"{_result_path(inspection_id, result_id)}/marks/{quote_id(mark_id)}")))

@@ -92,6 +92,17 @@ def fit(
     return (yield from wait_for_version(result, on_progress)) if wait else result
 
 
+def teach(name: str, *, wait: bool = False, on_progress: OnProgress | None = None) -> Flow[FitJob]:
+    """Teach the current version by the marks of its results; only a better one becomes current.
+
+    With `wait`, return when the new version is stored; its `comparison` says what it learned.
+    Raises `NotFound`, and `Conflict` without a version, marks or examples, or with `wait` when it
+    fails.
+    """
+    result = parse_body((yield from Send("POST", f"{inspector_path(name)}/teach")), FitJob)
+    return (yield from wait_for_version(result, on_progress)) if wait else result
+
+
 def versions(name: str) -> Flow[list[InspectorVersion]]:
     """List the versions of an inspector, in ascending order. Raises `NotFound`."""
     return parse_body((yield from Send("GET", f"{inspector_path(name)}/versions")), InspectorVersionList).data

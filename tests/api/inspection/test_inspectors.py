@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from pydantic import JsonValue
 
 import mm
 from mm.errors import InvalidInput, NotFound, TooLarge
 from mm.inspection.store import InspectorStore
+from mm.schemas import InspectorMode
 from tests.api.conftest import assert_problem
 from tests.api.inspection.conftest import NUM_GOOD, SETTINGS, InspectionServer, encode_png
 from tests.inspection.parts import render_part
@@ -178,3 +180,29 @@ def test_asynchronous_client_has_the_same_methods(server: InspectionServer, disc
             return [inspector.name for inspector in await client.inspectors.list()]
 
     assert disc in asyncio.run(names())
+
+
+@pytest.mark.parametrize(
+    ("mode", "settings"),
+    [
+        ("template", {"tolerance_px": 2.0, "has_registration": False}),
+        ("logical", {"regions": [{"name": "slot", "box": [30, 20, 40, 50]}], "longest": 64, "has_registration": False}),
+    ],
+)
+def test_inspectors_of_other_modes_are_fitted_and_inspect(
+    server: InspectionServer, good: list[str], mode: InspectorMode, settings: dict[str, JsonValue]
+) -> None:
+    inspectors = server.client.inspectors
+    inspectors.create(f"by-{mode}", mode=mode, settings=settings)
+    inspectors.add_examples(f"by-{mode}", good)
+    job = inspectors.fit(f"by-{mode}").job
+    server.work()
+    assert server.client.job(job.id).error is None
+    (version,) = inspectors.versions(f"by-{mode}")
+    assert version.threshold is not None
+    assert version.threshold.num_groups == NUM_GOOD
+    run = server.client.inspections.start(f"by-{mode}", [good[0]])
+    server.work()
+    assert server.client.inspections.results(run.id).total == 1
+    with pytest.raises(InvalidInput):
+        inspectors.create(f"wrong-{mode}", mode=mode, settings={"depth": 1})

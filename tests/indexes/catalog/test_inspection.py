@@ -73,11 +73,11 @@ def test_pending_version_is_replaced_by_a_later_attempt_of_its_job(store: Store)
     assert first is not None
     assert second is not None
     store.catalog.add_pending_version("disc", first.id, 1, "a" * 64, [])
-    store.catalog.add_pending_version("disc", first.id, 1, "b" * 64, [])
+    store.catalog.add_pending_version("disc", first.id, 1, "b" * 64, [], {"is_better": True})
     with pytest.raises(Conflict):
         store.catalog.add_pending_version("disc", second.id, 1, "c" * 64, [])
     (task,) = claim(store)
-    assert store.catalog.finish_version(task, "me", {"is_better": True})
+    assert store.catalog.finish_version(task, "me")
     (row,) = store.catalog.list_inspector_versions("disc")
     assert (row.sha256, row.is_ready, row.comparison) == ("b" * 64, True, {"is_better": True})
     store.catalog.add_pending_version("disc", second.id, 1, "c" * 64, [])  # the file of version 1 was removed

@@ -1,0 +1,44 @@
+"""Scales: add from a known length or a calibration board, list, get, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mm.client.paths import quote_id
+from mm.client.responses import parse_body, read_body
+from mm.client.steps import Flow, Send
+from mm.schemas import BoardPictures, KnownLength, ScaleInfo, ScaleList, ScaleRequest
+
+
+def add(
+    name: str,
+    *,
+    length: KnownLength | None = None,
+    board: BoardPictures | None = None,
+    area: Sequence[tuple[float, float]] | None = None,
+    tilt_degrees: float = 0.0,
+) -> Flow[ScaleInfo]:
+    """Add a scale, from a known length or from images of a calibration board.
+
+    `area` is a polygon in pixels in which it holds. Raises `Conflict` if the name is in use,
+    `InvalidInput`, `NotFound` for an unknown item, `NotMeasurable`, `MediaError`.
+    """
+    request = ScaleRequest.model_construct(
+        name=name, length=length, board=board, area=None if area is None else list(area), tilt_degrees=tilt_degrees
+    )
+    return parse_body((yield from Send("POST", "/v1/scales", json=request.model_dump())), ScaleInfo)
+
+
+def list_all() -> Flow[list[ScaleInfo]]:
+    """List all scales by name."""
+    return parse_body((yield from Send("GET", "/v1/scales")), ScaleList).data
+
+
+def get(name: str) -> Flow[ScaleInfo]:
+    """Get a scale. Raises `NotFound`."""
+    return parse_body((yield from Send("GET", f"/v1/scales/{quote_id(name)}")), ScaleInfo)
+
+
+def delete(name: str) -> Flow[None]:
+    """Delete a scale; inspections that used it keep their copies. Raises `NotFound`."""
+    read_body((yield from Send("DELETE", f"/v1/scales/{quote_id(name)}")))
