@@ -17,11 +17,14 @@ from mm.errors import InvalidInput, MediaError
 from mm.lesions.segmentation.letterbox import Grey
 from mm.media.dicom import DicomInfo, UltrasoundRegion
 from mm.media.types import RGB
+from mm.numerics import Float64
 
 MIN_SIDE = 32
 """Pixels of a view, at least."""
 MIN_COLOUR = 24
 """Difference of the channels above which a pixel is coloured, as in colour Doppler."""
+MIN_BRIGHTNESS, MAX_TINT = 16, 0.4
+"""Mean of a pixel whose tint is measured; largest difference of a tint from grey, as a share."""
 MAX_COLOURED = 0.02
 """Share of coloured pixels above which a view shows more than tissue."""
 
@@ -82,16 +85,28 @@ def mask_outside(image: RGB, views: Sequence[View]) -> RGB:
 def to_grey(image: RGB) -> Grey:
     """The mean of the channels, uint8 (H, W).
 
-    Raises `InvalidInput` for an image with more colour than markers have: colour Doppler covers
-    tissue.
+    A tint of the whole image, as scanners offer it, is no colour. Raises `InvalidInput` for an
+    image with more colour than markers have: colour Doppler covers tissue.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise InvalidInput(f"An image must be uint8 (height, width, 3), not {image.dtype} {image.shape}.")
-    spread_HW = image.max(2).astype(np.int16) - image.min(2)
+    toned_HWC = image / _measure_tint(image)
+    spread_HW = toned_HWC.max(2) - toned_HWC.min(2)
     coloured = float((spread_HW > MIN_COLOUR).mean())
     if coloured > MAX_COLOURED:
         raise InvalidInput(f"{coloured:.0%} of the pixels are coloured: frames with colour Doppler are not analysed.")
     return np.asarray(np.rint(image.mean(2)), np.uint8)
+
+
+def _measure_tint(image: RGB) -> Float64:
+    """The usual share of each channel (3,) of the mean of a pixel; 1 where the image has none."""
+    pixels_N3 = image[::2, ::2].reshape(-1, 3).astype(np.float64)
+    mean_N = pixels_N3.mean(1)
+    bright_N = mean_N > MIN_BRIGHTNESS
+    if not bright_N.any():
+        return np.ones(3)
+    tint_3 = np.median(pixels_N3[bright_N] / mean_N[bright_N, None], 0)
+    return tint_3 if np.abs(tint_3 - 1).max() <= MAX_TINT else np.ones(3)
 
 
 def _to_view(region: UltrasoundRegion, info: DicomInfo, name: str) -> View:

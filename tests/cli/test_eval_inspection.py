@@ -32,7 +32,8 @@ def test_eval_deep_pcb_prints_a_table(tmp_path: Path) -> None:
     (tmp_path / "1.txt").write_text("1 1 5 5 1\n")
     result = CliRunner().invoke(main, ["eval", "deep_pcb", "--root", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert "DeepPCB, 1 boards of 1 layouts with 1 defects of dev" in result.stdout
+    assert "DeepPCB, 1 boards of 1 layouts with 1 defects of dev, template inspector" in result.stdout
+    assert "DeepPCB, 1 boards of 1 layouts with 1 defects of dev, plain difference, the baseline" in result.stdout
     assert "| F1 at IoU 0.33 |" in result.stdout
 
 

@@ -55,3 +55,12 @@ def test_grey_of_coloured_frames_raises_and_of_markers_does_not() -> None:
     image[20:60, 20:90] = (200, 0, 0)
     with pytest.raises(InvalidInput, match="colour Doppler"):
         to_grey(image)
+
+
+def test_grey_of_a_tinted_frame_is_accepted_and_its_doppler_is_not() -> None:
+    grey_HW = np.random.default_rng(0).integers(20, 200, (100, 200))
+    image = np.stack([grey_HW * 1.1, grey_HW * 1.0, grey_HW * 0.75], -1).astype(np.uint8)
+    assert abs(int(to_grey(image)[50, 50]) - int(image[50, 50].mean())) <= 1
+    image[20:60, 20:90] = (30, 30, 200)
+    with pytest.raises(InvalidInput, match="colour Doppler"):
+        to_grey(image)

@@ -17,7 +17,7 @@ from mm.numerics import Float32
 
 LONGEST = 512
 """Longer side, in pixels, at which shifts are found, and at most half of that of the image."""
-BLUR, WINDOW = 1.5, 10.0
+BLUR, WINDOW = 1.5, 16.0
 """Standard deviations of the filter and of the window, in pixels of that size."""
 ITERATIONS = 4
 OUTLIER = 0.25

@@ -53,7 +53,7 @@ def place_in_good_image(template_HWC: RGB, image_HWC: RGB) -> Placement | None:
 
 def place_equal(image_HWC: RGB) -> Placement:
     """Every pixel of an image at its own place, for images that are taken without any motion."""
-    rows_HW, columns_HW = np.mgrid[: image_HWC.shape[0], : image_HWC.shape[1]].astype(np.float32)
+    columns_HW, rows_HW = _list_places(image_HWC.shape[0], image_HWC.shape[1])
     return Placement(columns_HW, rows_HW, np.ones(image_HWC.shape[:2], np.bool_))
 
 
@@ -65,9 +65,14 @@ def _place(image_HWC: RGB, other_HWC: RGB, matrix_23: Float32) -> Placement:
     image_HW, moved_HW = (
         cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(np.float32) for each in (image_HWC, np.asarray(moved_HWC))
     )
-    rows_HW, columns_HW = np.mgrid[:height, :width].astype(np.float32)
-    shifted_HW2 = np.stack([columns_HW, rows_HW], -1) + find_shifts(image_HW, moved_HW)
+    shifted_HW2 = np.stack(_list_places(height, width), -1) + find_shifts(image_HW, moved_HW)
     place_HW2 = cv2.transform(shifted_HW2, matrix_23.astype(np.float32))
     x_HW, y_HW = np.ascontiguousarray(place_HW2[..., 0]), np.ascontiguousarray(place_HW2[..., 1])
     is_inside_HW = (x_HW >= 0) & (y_HW >= 0) & (x_HW <= other_HWC.shape[1] - 1) & (y_HW <= other_HWC.shape[0] - 1)
     return Placement(x_HW, y_HW, is_inside_HW)
+
+
+def _list_places(height: int, width: int) -> tuple[Float32, Float32]:
+    """Columns x and rows y (H, W) of all pixels."""
+    columns_HW, rows_HW = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return columns_HW, rows_HW

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,6 +22,7 @@ from mm.inspection.fit import fit_inspector
 from mm.inspection.settings import FitSettings
 from mm.inspection.store import InspectorStore
 from mm.inspection.types import GoodImage
+from mm.media.types import RGB
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, KeyedServer, assert_problem, run_server
 from tests.graphs import with_graphs
@@ -32,12 +34,22 @@ DEFECTS = (False, True, False, True)
 SECRETS = ("camera-password", "query-password", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "broker-password")
 
 
+def render_frame(index: int) -> RGB:
+    """A frame of the conveyor; a defective part has a broad stripe."""
+    image = conveyor.render(index, [False] * len(DEFECTS))
+    number, _ = divmod(index - conveyor.LEAD, conveyor.PERIOD)
+    rows, columns = np.nonzero(image[..., 0] == 200)
+    if len(rows) and DEFECTS[number]:
+        image[rows.min() + 4 : rows.max() - 4, columns.min() + 12 : columns.min() + 28] = (20, 20, 160)
+    return image
+
+
 def encode_conveyor(path: Path) -> bytes:
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=int(conveyor.FPS), options={"preset": "ultrafast", "crf": "10"})
         stream.height, stream.width, stream.pix_fmt = conveyor.HEIGHT, conveyor.WIDTH, "yuv420p"
         for index in range(conveyor.num_frames(len(DEFECTS))):
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(conveyor.render(index, DEFECTS), "rgb24")))
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(render_frame(index), "rgb24")))
         output.mux(stream.encode(None))
     return path.read_bytes()
 
@@ -47,8 +59,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[A
     """A service with the inspector `plate`, fitted on parts of the conveyor."""
     home, root = with_graphs(tmp_path_factory.mktemp("lines"), graphs), tmp_path_factory.mktemp("root")
     (root / "station").mkdir()
-    goods = [GoodImage(conveyor.render(conveyor.LEAD + step, [False]), f"{step}") for step in range(6, 20, 4)]
-    settings = FitSettings(framing=Framing(longest=96), rate=0.3)
+    goods = [GoodImage(conveyor.render(conveyor.LEAD + step, [False]), f"{step}") for step in range(5, 20, 2)]
+    settings = FitSettings(framing=Framing(longest=96), rate=0.12)
     backbone = LiteBackbone(settings.backbone, home / "cache")
     InspectorStore(home).add(fit_inspector(goods, "plate", backbone, settings))
     with run_server(Settings(home=home, import_root=root)) as service:
