@@ -136,6 +136,27 @@ def test_inspection_of_item_of_library_shows_scratch_in_heat_map(driver: PageDri
     driver.screenshot("inspect-real-result")
 
 
+def test_marks_of_page_are_stored_and_teach_a_version(driver: PageDriver, fitted: InspectionServer) -> None:
+    page = driver.page
+    parts = {"flawed.png": add_scratch(render_part(51), 40, 30), "fine.png": render_part(52)}
+    items = [fitted.add(encode_png(image), name) for name, image in parts.items()]
+    run = fitted.api.client.post("/v1/inspections", json={"inspector": "disc", "items": items}).json()["inspection"]["id"]
+    fitted.work()
+    page.goto(page.url.rstrip("/") + f"{GALLERY}&inspection={run}")
+    expect(cards(driver)).to_have_count(2)
+    for name, key, text in (("flawed.png", "r", "Rejected by local"), ("fine.png", "a", "Accepted by local")):
+        cards(driver).and_(page.get_by_label(name)).click()
+        page.keyboard.press(key)
+        expect(page.locator("#marks")).to_contain_text(text)
+        page.keyboard.press("Escape")
+    page.reload()
+    expect(page.locator("#rate-measure")).to_contain_text("1 of 1 rejected")
+    with page.expect_response("**/teach"):
+        page.get_by_role("button", name="Teach disc by 2 marked results").click()
+    assert fitted.work() == 1
+    expect(page.locator("#comparison")).to_contain_text("Version 2")
+
+
 def test_gallery_lists_results_by_p_value_and_filters_by_verdict(driver: PageDriver, inspections: ScriptedInspections) -> None:
     page = driver.page
     labels = [card.get_attribute("aria-label") or "" for card in cards(driver).all()]

@@ -1,6 +1,6 @@
 // Draw a polygon on an image, by mouse or keyboard.
 
-import { useEffect, useState } from "../vendor/preact.js";
+import { useLayoutEffect, useState } from "../vendor/preact.js";
 
 const STEP = 0.02; // fraction of the longer side per key press; Shift makes it a fifth
 const MIN_CORNERS = 3;
@@ -15,7 +15,7 @@ export function useDrawing({ id, width, height, onEnd }) {
   const [isActive, setActive] = useState(false);
   const [points, setPoints] = useState([]);
   const [cursor, setCursor] = useState([width / 2, height / 2]);
-  useEffect(() => cancel, [id]);
+  useLayoutEffect(() => cancel, [id]); // a later cleanup would end a drawing that a key has started meanwhile
   const start = () => { setPoints([]); setCursor([width / 2, height / 2]); setActive(true); };
   const cancel = () => { setActive(false); setPoints([]); };
   const undo = () => setPoints((last) => last.slice(0, -1));
