@@ -15,9 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, select, update
 from indexes.catalog.base import CatalogMixin
 from indexes.catalog.queue.transitions import (
     OPEN_STATES,
-    WAITING,
-    create_job_id,
-    insert_job_event,
+    insert_queued_job,
     job_row,
     lock_job,
     size_class_of,
@@ -115,27 +113,9 @@ def insert_task_job(
 ) -> Job:
     """Insert a queued job with its tasks, in a transaction."""
     assert tasks
-    job = Job(
-        id=create_job_id(),
-        kind=kind,
-        payload=json.dumps(payload),
-        item_pk=None,
-        item_id="",
-        state="queued",
-        progress=0.0,
-        stage=WAITING,
-        error=None,
-        created_at=now,
-        updated_at=now,
-        served_at=now.timestamp(),
-        due_at=0.0,
-        request_id=request_id,
-        key_id=key_id,
-        size_class=size_class_of(sum(task.cost for task in tasks)),
-        reindex_pk=None,
-    )
-    session.add(job)
-    insert_job_event(session, job)
+    size_class = size_class_of(sum(task.cost for task in tasks))
+    job = Job(kind=kind, payload=json.dumps(payload), item_pk=None, item_id="", size_class=size_class, reindex_pk=None)
+    insert_queued_job(session, job, now, request_id, key_id)
     ids = {task.item_id for task in tasks if task.item_id}
     pk_of: dict[str, int] = {}
     for start in range(0, len(ids), 500):

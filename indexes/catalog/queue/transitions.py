@@ -80,24 +80,17 @@ def insert_job(
     reindex_pk: int | None = None,
 ) -> Job:
     """Insert a queued job on an item; with `reindex_pk`, as a job of that reindex."""
-    job = Job(
-        id=create_job_id(),
-        kind=INGEST,
-        item_pk=item.pk,
-        item_id=item.id,
-        state="queued",
-        progress=0.0,
-        stage=WAITING,
-        error=None,
-        created_at=now,
-        updated_at=now,
-        served_at=now.timestamp(),
-        due_at=0.0,
-        request_id=request_id,
-        key_id=key_id,
-        size_class=size_class_of(item.duration),
-        reindex_pk=reindex_pk,
-    )
+    job = Job(kind=INGEST, item_pk=item.pk, item_id=item.id, size_class=size_class_of(item.duration), reindex_pk=reindex_pk)
+    return insert_queued_job(session, job, now, request_id, key_id)
+
+
+def insert_queued_job(session: Session, job: Job, now: datetime, request_id: str | None, key_id: str | None) -> Job:
+    """Insert a job whose kind and subject are set, as one that waits for its turn."""
+    job.id = create_job_id()
+    job.state, job.stage, job.progress, job.error = "queued", WAITING, 0.0, None
+    job.created_at = job.updated_at = now
+    job.served_at, job.due_at = now.timestamp(), 0.0
+    job.request_id, job.key_id = request_id, key_id
     session.add(job)
     insert_job_event(session, job)
     return job
