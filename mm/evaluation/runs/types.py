@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Statistic = Literal["mean", "median", "auroc", "mean-ap", "detection-map", "corpus"]
-"""How a measure follows from the values of items (`mm.evaluation.runs.statistics`)."""
+Statistic = Literal["mean", "median", "recall@1", "recall@5", "recall@10", "class-map", "auroc", "detection-map", "corpus"]
+"""How a measure follows from the values of items (`mm.evaluation.runs.statistics`); `corpus` does
+not: it is computed over all items at once, and compared by intervals only."""
 
 
 class Record(BaseModel):
@@ -53,12 +55,16 @@ class Signature(Record):
     """SHA-256 over the ids of the items that were used, first 16 hex digits."""
     is_simulated: bool = False
 
+    def combine_weights(self) -> str:
+        """One hash of all weights, first 16 hex digits; `none` without weights."""
+        lines = "\n".join(f"{name} {digest}" for name, digest in sorted(self.weights.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()[:16] if self.weights else "none"
+
     def line(self) -> str:
         """One line that can be quoted beside the numbers."""
-        weights = ",".join(f"{name}:{digest}" for name, digest in sorted(self.weights.items()))
         fields = [
             f"set:{self.set_name}-{self.set_version}", f"split:{self.split}", f"task:{self.task}", f"method:{self.method}",
-            f"weights:{weights or 'none'}", f"tok:{self.tokenizer or 'none'}", f"refs:{self.references or 'none'}",
+            f"weights:{self.combine_weights()}", f"tok:{self.tokenizer or 'none'}", f"refs:{self.references or 'none'}",
             f"items:{self.num_items}-{self.items}", f"missing:{self.num_missing}", f"mm:{self.code}",
         ]  # fmt: skip
         return "|".join([*fields, "simulated"] if self.is_simulated else fields)
