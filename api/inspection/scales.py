@@ -30,7 +30,7 @@ def add_scale(service: Service, request: ScaleRequest, cancelled: threading.Even
     `MediaError`, and `Cancelled` between two images once the event is set.
     """
     store = ScaleStore(service.settings.root)
-    if request.name in store.names():
+    if request.name in store.names() and not request.replace:
         raise Conflict(f"A scale named {request.name!r} exists; choose another name, or delete it first.")
     if (request.length is None) == (request.board is None):
         raise InvalidInput("A scale needs either `length` or `board`.")
@@ -47,10 +47,11 @@ def add_scale(service: Service, request: ScaleRequest, cancelled: threading.Even
         assert request.board is not None
         scale = _calibrate(service, request.board, cancelled)
     area = scale.area if request.area is None else tuple(request.area)
-    scale = replace(scale, area=area, tilt_degrees=request.tilt_degrees)
+    blur_px = scale.blur_px if request.blur_px is None else request.blur_px
+    scale = replace(scale, area=area, tilt_degrees=request.tilt_degrees, blur_px=blur_px)
     new = NewAudit(action="scale.add", subject=request.name, detail={"mm_per_px": scale.mm_per_px, "source": scale.source})
     service.store.catalog.record_audit(current_actor(), new)
-    store.add(request.name, scale)
+    store.add(request.name, scale, replace=request.replace)
     return _serialize(request.name, scale)
 
 
