@@ -49,7 +49,7 @@ class Verb(Generic[P, T]):
 
 
 class Verbs:
-    """All methods of both clients but `events` and `generate`, which are or return generators."""
+    """All methods of both clients but `events`, `line_events` and `generate`: generators."""
 
     add = Verb(media_flows.add)
     import_folder = Verb(media_flows.import_folder)

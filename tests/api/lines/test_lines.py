@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 import signal
 import stat
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import mm
 from mm.inspection.features.backbone import LiteBackbone
 from mm.inspection.features.framing import Framing
 from mm.inspection.fit import fit_inspector
@@ -109,6 +111,8 @@ def test_line_of_a_video_killed_twice_loses_and_doubles_no_part(served: ApiServe
         lines = response.iter_lines()
         events = [next(lines) for _ in range(4)]
     assert events[2:] == ["id: 4", "event: part"]
+    with mm.Client(served.url) as client:
+        assert [part.sequence for part in itertools.islice(client.line_events("belt", after=-2), 2)] == [3, 4]
     assert served.client.delete("/v1/lines/belt").status_code == 204
     assert_problem(served.client.get("/v1/lines/belt"), 404, "not-found")
 
