@@ -32,7 +32,7 @@ def write_video(video: PlannedVideo, path: Path, side: int, reader: MediaReader)
         sound = output.add_stream("aac", rate=RATE, layout="mono") if has_tones else None
         samples = 0
         for number, image in enumerate(_render(video, side, reader)):
-            # A block of sound precedes the images of its time, so that the order is always the same.
+            # A block of sound precedes the images of its time: the order is always the same.
             while sound is not None and samples * FPS <= number * RATE:
                 output.mux(sound.encode(_audio_block(video, samples)))
                 samples += BLOCK
