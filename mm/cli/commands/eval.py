@@ -52,6 +52,7 @@ def command() -> None:
 command.add_command(eval_runs.runs)
 command.add_command(eval_runs.show)
 command.add_command(eval_runs.compare)
+command.add_command(eval_runs.report)
 command.add_command(eval_runs.remove)
 command.add_command(eval_language.captions)
 command.add_command(eval_language.caption_confidence)

@@ -1,9 +1,10 @@
-"""`mm eval runs`, `show`, `compare`, `rm`: runs that were kept."""
+"""`mm eval runs`, `show`, `compare`, `report`, `rm`: runs that were kept."""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -71,6 +72,21 @@ def compare(first: str, second: str, num_items: int, fail_worse: bool, as_json: 
         sys.exit(WORSE)
 
 
+@click.command("report")
+@click.argument("run_id", metavar="RUN")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: RUN.html.")
+@click.option("--baseline", metavar="RUN", help="Another run that this one is compared with, item by item.")
+@click.option(
+    "--examples", "num_examples", type=click.IntRange(0, 200), default=12, show_default=True, help="Worst and best items shown."
+)
+def report(run_id: str, output: Path | None, baseline: str | None, num_examples: int) -> None:
+    """Write a run as one HTML file, which loads nothing from a network and can be printed."""
+    from mm.cli.evaluation.reporting import write_report
+
+    written = write_report(_open_store(), run_id, output or Path(f"{run_id}.html"), baseline, num_examples)
+    click.echo(written)
+
+
 @click.command("rm")
 @click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
 def remove(run_ids: tuple[str, ...]) -> None:
@@ -108,8 +124,8 @@ def _print(comparison: Comparison) -> None:
 
 
 def _describe(item: ChangedItem) -> str:
-    asked = item.second.question or item.second.expected
-    return f"{item.key} {item.first.values[item.key]:g} to {item.second.values[item.key]:g}" + (f": {asked}" if asked else "")
+    query = item.second.question or item.second.expected
+    return f"{item.key} {item.first.values[item.key]:g} to {item.second.values[item.key]:g}" + (f": {query}" if query else "")
 
 
 def _record(comparison: Comparison) -> dict[str, object]:

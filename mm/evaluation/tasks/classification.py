@@ -63,7 +63,7 @@ class Classification:
         if len(labels) > TOP:
             measures.append(measure(f"top-{TOP} accuracy", "recall@5", "rank", items))
         return Outcome(
-            title=f"{len(items):,} files, {len(labels)} classes by name, chance {1 / len(labels):.1%}",
+            title=f"{len(items):,} files, {len(labels)} classes by name, random {1 / len(labels):.1%}",
             measures=measures,
             items=items,
             breakdowns=[_by_class(items)],

@@ -33,7 +33,7 @@ def gather_vectors(items: Sequence[SetItem], features: Mapping[str, Features]) -
     """The mean direction of the pictures of each file; of files without pictures, of its sounds.
 
     A set is compared by one kind of evidence: pictures, if any file has one. Files without that
-    kind have a zero vector, which matches nothing better than chance. Raises `InvalidInput` when no
+    kind have a zero vector, whose cosine with every text is 0. Raises `InvalidInput` when no
     file has features.
     """
     having = [item for item in items if item.id in features]
