@@ -47,6 +47,8 @@ class InspectorVerbs:
     fit = Verb(inspector_flows.fit)
     teach = Verb(inspector_flows.teach)
     versions = Verb(inspector_flows.versions)
+    marks = Verb(inspector_flows.marks)
+    undo_mark = Verb(inspector_flows.undo_mark)
     make_current = Verb(inspector_flows.make_current)
 
 
@@ -110,6 +112,7 @@ class ScaleVerbs:
     """Scales, as `client.scales`."""
 
     add = Verb(scale_flows.add)
+    add_dicom = Verb(scale_flows.add_dicom)
     list = Verb(scale_flows.list_all)
     get = Verb(scale_flows.get)
     delete = Verb(scale_flows.delete)

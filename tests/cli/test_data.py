@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from PIL import Image
 
-from mm.cli.commands.data import KINDS
+from mm.cli.commands.data.example import KINDS
 from mm.cli.main import main
 from mm.data.folder.examples import EXAMPLES
 from mm.data.sets.catalog import list_sets

@@ -147,7 +147,7 @@ def _single(value: object) -> str:
 
 
 def _require_distinct_ids(drafts: dict[str, Draft], problems: ProblemList) -> None:
-    """Two ids of one file are two items with equal vectors: a caption could not tell them apart."""
+    """Two ids of one file are two items with equal vectors: no caption distinguishes them."""
     of_file: dict[str, Draft] = {}
     for draft in drafts.values():
         other = of_file.setdefault(os.path.normpath(draft.file), draft)

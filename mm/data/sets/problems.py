@@ -32,7 +32,7 @@ class ProblemList:
         self._severities: dict[str, Literal["error", "warning"]] = {}
 
     def error(self, kind: str, where: str, what: str, remedy: str = "") -> None:
-        """Add a problem that prevents the evaluation; `kind` names those that are alike."""
+        """Add a problem that prevents the evaluation; `kind` is what is counted."""
         self._add("error", kind, where, what, remedy)
 
     def warn(self, kind: str, where: str, what: str, remedy: str = "") -> None:

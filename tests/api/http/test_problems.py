@@ -177,6 +177,8 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/inspectors/{name}/examples",
         "/v1/inspectors/{name}/examples/{item_id}",
         "/v1/inspectors/{name}/fit",
+        "/v1/inspectors/{name}/marks",
+        "/v1/inspectors/{name}/marks/{mark_id}",
         "/v1/inspectors/{name}/teach",
         "/v1/inspectors/{name}/versions",
         "/v1/lesions",
@@ -185,6 +187,7 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/lesions/{analysis_id}/exports/{name}",
         "/v1/lesions/{analysis_id}/regions",
         "/v1/lines",
+        "/v1/lines/frame",
         "/v1/lines/{name}",
         "/v1/lines/{name}/events",
         "/v1/lines/{name}/parts",
@@ -192,5 +195,6 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/lines/{name}/start",
         "/v1/lines/{name}/stop",
         "/v1/scales",
+        "/v1/scales/dicom",
         "/v1/scales/{name}",
     }

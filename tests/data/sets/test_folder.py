@@ -69,11 +69,11 @@ FAULTS = {
     "id,file,caption\n1,a.jpg,x\n2,./a.jpg,y\n": "has the id '1' (table.csv, line 2) already.",
     "file,caption\na.jpg,x\na.jpg,x\n": "table.csv, line 3: the caption is there already: 'x'.",
     "file,start,end,caption\na.jpg,1,one,x\n": "table.csv, line 2: 'one' is not a time in seconds.",
-    "file,start,end,caption\na.jpg,5,2,x\n": "table.csv, line 2: the moment ends at 2 s, and does not start before that (start 5 s).",
+    "file,start,end,caption\na.jpg,5,2,x\n": "table.csv, line 2: the moment ends at 2 s, and does not start before that",
     "file,start,end,duration\na.jpg,5,9,8\n": "table.csv, line 2: the moment ends at 9 s, after the end of the file (8 s).",
     "file,start,end\na.jpg,5,\n": "start and end are given together, or neither.",
     "file;start;end\na.jpg;1,5;2\n": "'1,5' is not a time in seconds. Write a point, not a comma.",
-    "file,caption,split\na.jpg,x,dev\na.jpg,y,test\n": "table.csv, line 3: the split is 'test' here and 'dev' in table.csv, line 2.",
+    "file,caption,split\na.jpg,x,dev\na.jpg,y,test\n": "line 3: the split is 'test' here and 'dev' in table.csv, line 2.",
     "file,caption\na.jpg,\n": "table.csv, line 2: a.jpg has no caption, label, moment or mask.",
     "file,caption\n../b.jpg,x\n": "table.csv, line 2: ../b.jpg is outside of the folder.",
     'file,caption\na.jpg,"x\n': "table.csv, line 2: not CSV from here on",
@@ -130,9 +130,9 @@ def test_folder_files_without_annotation_are_counted_and_named(tmp_path: Path) -
 
 def test_folder_captions_in_two_languages_need_a_choice(tmp_path: Path) -> None:
     add_images(tmp_path, "a.jpg")
-    assert find_faults(tmp_path, "file,caption,lang\na.jpg,a door,en\na.jpg,eine Tür,de\n") == []
+    assert find_faults(tmp_path, "file,caption,lang\na.jpg,a gate,en\na.jpg,ein Tor,de\n") == []
     folder = read_folder(tmp_path)
-    assert select_items(folder, tmp_path, "all.de").items[0].texts == ("eine Tür",)
+    assert select_items(folder, tmp_path, "all.de").items[0].texts == ("ein Tor",)
     with pytest.raises(InvalidInput, match=r"choose one, `--split all.de` or `--split all.en`"):
         select_items(folder, tmp_path, "all")
 
