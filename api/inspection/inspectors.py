@@ -34,7 +34,7 @@ def create_inspector(service: Service, request: InspectorRequest) -> Inspector:
     for settings that its mode does not have."""
     if InspectorStore(service.settings.root).list_versions(request.name):
         raise Conflict(f"An inspector named {request.name} exists; choose another name, or delete it first.")
-    check_mode_settings(request.mode, request.settings)
+    check_mode_settings(request.mode, request.settings, is_draft=True)
     row = service.store.catalog.add_inspector(request.name, request.mode, request.settings, current_actor())
     return _serialize(service, row.name, row, None)
 

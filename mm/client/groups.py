@@ -136,6 +136,7 @@ class ScaleVerbs:
     """Scales, as `client.scales`."""
 
     add = Verb(scale_flows.add)
+    add_dicom = Verb(scale_flows.add_dicom)
     list = Verb(scale_flows.list_all)
     get = Verb(scale_flows.get)
     delete = Verb(scale_flows.delete)

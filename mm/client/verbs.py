@@ -74,6 +74,7 @@ class Verbs:
     models = Verb(search_flows.models)
     chat = Verb(chat_flows.chat)
     create_line = Verb(line_flows.create_line)
+    line_frame = Verb(line_flows.line_frame)
     lines = Verb(line_flows.lines)
     line = Verb(line_flows.line)
     start_line = Verb(line_flows.start_line)

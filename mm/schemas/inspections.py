@@ -33,11 +33,13 @@ class RegionSizes(Model):
 
 
 class RegionRecord(Model):
-    """A connected area that differs from good parts."""
+    """An area that differs from good parts, in one piece or in several close ones."""
 
     polygon: list[Pair] = Field(
-        description="Outer boundary in pixels (x, y) of the image, without repetition of the first point."
+        description="Outer boundary in pixels (x, y) of the image, without repetition of the first point; of several pieces that "
+        "of the one with the longest."
     )
+    further: list[list[Pair]] = Field(default=[], description="Outer boundaries of the other pieces.")
     rle: str = Field(description="Run lengths of the mask as in COCO files, compressed; the size is that of the image.")
     area_px: float = Field(ge=0, allow_inf_nan=False)
     score: float = Field(allow_inf_nan=False, description="Largest value of the heat map inside.")

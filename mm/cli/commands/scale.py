@@ -160,16 +160,12 @@ def _calibrate(
 
 
 def _read_dicom(path: Path, number: int) -> Scale:
-    from mm.errors import MissingScale
     from mm.media.dicom import DicomReader
-    from mm.metrology.dicom import list_region_scales
+    from mm.metrology.dicom import get_region_scale
     from mm.settings import load_settings
 
     with DicomReader.from_settings(load_settings()) as reader:
-        scales = list_region_scales(reader.info(path, path.name).regions)
-    if number > len(scales):
-        raise MissingScale(f"{path.name} has {len(scales)} regions with a spacing; there is no region {number}.")
-    return scales[number - 1]
+        return get_region_scale(reader.info(path, path.name).regions, number)
 
 
 def _store() -> ScaleStore:

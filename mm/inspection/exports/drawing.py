@@ -32,8 +32,8 @@ def draw_overlay(image_HWC: RGB, heat_HW: Float32, record: InspectionRecord) -> 
     drawn = np.ascontiguousarray(np.rint(blended).astype(np.uint8))
     thickness = max(1, round(max(image_HWC.shape) / 480))
     for region in record.regions:
-        outline = np.rint(np.array(region.polygon)).astype(np.int32).reshape(-1, 1, 2)
-        cv2.polylines(drawn, [outline], isClosed=True, color=OUTLINE, thickness=thickness, lineType=cv2.LINE_AA)
+        outlines = [np.rint(np.array(each)).astype(np.int32).reshape(-1, 1, 2) for each in (region.polygon, *region.further)]
+        cv2.polylines(drawn, outlines, isClosed=True, color=OUTLINE, thickness=thickness, lineType=cv2.LINE_AA)
     return drawn
 
 

@@ -185,6 +185,7 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/lesions/{analysis_id}/exports/{name}",
         "/v1/lesions/{analysis_id}/regions",
         "/v1/lines",
+        "/v1/lines/frame",
         "/v1/lines/{name}",
         "/v1/lines/{name}/events",
         "/v1/lines/{name}/parts",
@@ -192,5 +193,6 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/lines/{name}/start",
         "/v1/lines/{name}/stop",
         "/v1/scales",
+        "/v1/scales/dicom",
         "/v1/scales/{name}",
     }

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 import mm
+from mm.errors import NotFound
 from mm.inspection.features.backbone import LiteBackbone
 from mm.inspection.features.framing import Framing
 from mm.inspection.fit import fit_inspector
@@ -25,6 +26,7 @@ from mm.inspection.settings import FitSettings
 from mm.inspection.store import InspectorStore
 from mm.inspection.types import GoodImage
 from mm.media.types import RGB
+from mm.schemas import LineSource
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, KeyedServer, assert_problem, run_server
 from tests.graphs import with_graphs
@@ -182,6 +184,18 @@ def test_line_that_cannot_run_fails_with_its_reason(served: ApiServer) -> None:
     wait_for(lambda: get_line(served, "outside")["state"] == "failed", "the failure of the line")
     assert get_line(served, "outside")["error"] == "The region of interest is outside the frame of 160 x 96 pixels."
     assert served.client.delete("/v1/lines/outside").status_code == 204
+
+
+def test_frame_of_a_source_has_its_size(served: ApiServer) -> None:
+    folder = (served.service.settings.import_root or Path()) / "frames"
+    folder.mkdir()
+    with mm.Client(served.url) as client:
+        with pytest.raises(NotFound, match="has no image yet"):
+            client.line_frame(LineSource(folder="frames"))
+        Image.fromarray(conveyor.render(0, [])).save(folder / "a.png")
+        frame = client.line_frame(LineSource(folder="frames"))
+    assert Image.open(io.BytesIO(frame)).size == (conveyor.WIDTH, conveyor.HEIGHT)
+    assert_problem(served.client.post("/v1/lines/frame", json={"folder": "../.."}), 403, "forbidden")
 
 
 def test_line_changes_require_the_scope_admin(keyed: KeyedServer) -> None:
