@@ -48,6 +48,8 @@ class InspectorVerbs:
     fit = Verb(inspector_flows.fit)
     teach = Verb(inspector_flows.teach)
     versions = Verb(inspector_flows.versions)
+    marks = Verb(inspector_flows.marks)
+    undo_mark = Verb(inspector_flows.undo_mark)
     make_current = Verb(inspector_flows.make_current)
 
 

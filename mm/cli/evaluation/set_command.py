@@ -29,7 +29,7 @@ def make_set_command(described: Described) -> click.Command:
 
     @click.command(described.name, help=f"Evaluate {described.title}. Tasks: {', '.join(described.tasks)}.")
     @click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set; see `mm data show`.")
-    @click.option("--split", default=_default_split(described), show_default=True, help="Split; test only for final results.")
+    @click.option("--split", default=default_split(described), show_default=True, help="Split; test only for final results.")
     @click.option(
         "--task", default=described.tasks[0], type=click.Choice(described.tasks), show_default=True, help="What to measure."
     )
@@ -149,16 +149,17 @@ def print_check(described: Described, root: Path, split: str, url: str | None) -
                 raise Failure(f"{root} cannot be evaluated as {described.name}.")
         return
     from mm.data.sets.catalog import check_set, read_set
+    from mm.data.sets.problems import count_noun
     from mm.data.sets.types import list_errors
 
     problems = check_set(described, root, split)
     for problem in problems:
         click.echo(f"{problem.severity}\t{problem}")
     if errors := list_errors(problems):
-        raise Failure(f"{root} cannot be evaluated as {described.name}: {len(errors)} errors.")
+        raise Failure(f"{root} cannot be evaluated as {described.name}: {count_noun(len(errors), 'error')}.")
     data = read_set(described, root, split)
-    missing = f", {len(data.missing)} files are missing" if data.missing else ""
-    click.echo(f"{root} can be evaluated as {described.name}, split {split}: {len(data.present)} files{missing}.")
+    missing = f", {len(data.missing)} missing" if data.missing else ""
+    click.echo(f"{root} can be evaluated as {described.name}, split {split}: {count_noun(len(data.present), 'file')}{missing}.")
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, str]:
@@ -185,8 +186,10 @@ def show_progress(progress: Progress) -> None:
         click.echo(line, err=True)
 
 
-def _default_split(described: Described) -> str:
-    return next((split for split in ("dev", "val", "validation") if split in described.splits), described.splits[0])
+def default_split(described: Described) -> str:
+    """A set without splits of its own has those of the user's table, and `all`."""
+    usual = [split for split in ("dev", "val", "validation") if split in described.splits]
+    return [*usual, *described.splits, "all"][0]
 
 
 def _command_line() -> str:

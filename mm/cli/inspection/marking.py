@@ -32,11 +32,12 @@ FRAME = "@"
 
 @dataclass(frozen=True, slots=True)
 class MarkedImage:
-    """The image of a mark, its size (height, width), and what the inspector said of it."""
+    """The image of a mark, its size (height, width), and what a version said of it."""
 
     image: str
     size: tuple[int, int]
     inspected: InspectionVerdict
+    version: int
 
 
 class Marking:
@@ -68,6 +69,7 @@ class Marking:
             kind=kind,
             group=group,
             inspected=marked.inspected,
+            version=marked.version,
             author=author,
         )
         return MarkStore(self._settings.root).add(self.inspector, mark)
@@ -96,12 +98,13 @@ class Marking:
         if self._run is not None:
             record = find_record(self._run, image)
             path = self._run.find_path(record).resolve()
-            return MarkedImage(name_image(path, record.start), (record.height, record.width), record.verdict)
+            return MarkedImage(name_image(path, record.start), (record.height, record.width), record.verdict, record.version)
         path = Path(image).resolve()
         with MediaReader.from_settings(self._settings) as reader:
             pixels_HWC = reader.image(path, image)
-        verdict = open_inspector(self.inspector, self._settings).inspect(pixels_HWC).verdict
-        return MarkedImage(name_image(path, None), (pixels_HWC.shape[0], pixels_HWC.shape[1]), verdict)
+        inspector = open_inspector(self.inspector, self._settings)
+        verdict = inspector.inspect(pixels_HWC).verdict
+        return MarkedImage(name_image(path, None), (pixels_HWC.shape[0], pixels_HWC.shape[1]), verdict, inspector.version)
 
 
 def find_record(run: Run, image: str) -> InspectionRecord:

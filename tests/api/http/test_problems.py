@@ -186,6 +186,8 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/inspectors/{name}/examples",
         "/v1/inspectors/{name}/examples/{item_id}",
         "/v1/inspectors/{name}/fit",
+        "/v1/inspectors/{name}/marks",
+        "/v1/inspectors/{name}/marks/{mark_id}",
         "/v1/inspectors/{name}/teach",
         "/v1/inspectors/{name}/versions",
         "/v1/lesions",

@@ -48,13 +48,14 @@ def _list_versions(stored: StoredInspector, settings: Settings, *, as_json: bool
     from mm.cli.inspector_choice import open_inspector
     from mm.cli.render import print_rows
     from mm.errors import MMError
+    from mm.inspection.marks.observed import observe, read_marks
     from mm.inspection.records import describe
 
-    rows = []
+    rows, marks = [], read_marks(settings.root, stored.name)
     for version in stored.versions:
         row: dict[str, object] = {"version": version, "is_current": version == stored.current}
         try:
-            threshold = describe(open_inspector(stored.name, settings, version).threshold)
+            threshold = describe(observe(open_inspector(stored.name, settings, version).threshold, marks, version))
             rows.append({**row, "threshold": threshold.model_dump(mode="json"), "error": None})
         except MMError as error:  # a version of other weights does not hide the others
             rows.append({**row, "threshold": None, "error": str(error)})
