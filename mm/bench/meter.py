@@ -39,7 +39,7 @@ class Meter:
 
     def _sample(self) -> None:
         while not self._stop.wait(SAMPLE_SECONDS):
-            self.peak = max(self.peak, sum(_pss(pid) for pid in (os.getpid(), *list_descendants())))
+            self.peak = max(self.peak, memory_bytes())
 
 
 def cpu_seconds() -> float:
@@ -47,6 +47,11 @@ def cpu_seconds() -> float:
     own = os.times()
     running = sum(_clock_ticks(pid) for pid in list_descendants()) / CLOCK_TICKS
     return own.user + own.system + own.children_user + own.children_system + running
+
+
+def memory_bytes() -> int:
+    """Memory of this process and its running descendants (PSS)."""
+    return sum(_pss(pid) for pid in (os.getpid(), *list_descendants()))
 
 
 def list_descendants(of: int | None = None) -> list[int]:

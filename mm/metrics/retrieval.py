@@ -15,6 +15,7 @@ from mm.errors import InvalidInput
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.ranking import Bool, Float, Int, average_precision_at, first_ranks, one_hot_relevance
 from mm.metrics.report import Measure, Report
+from mm.metrics.vectors import RetrievalRanks, rank_retrieval
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,7 @@ def recall(scores_NM: Float, image_of_M: Int, ks: Sequence[int] = (1, 5, 10)) ->
 
     Raises `InvalidInput` for shapes that do not match, scores that are not finite, and k below 1.
     """
-    if any(k < 1 for k in ks):
-        raise InvalidInput("k must be at least 1.")
+    _check_ks(ks)
     text_to_image, image_to_text = _both_directions(scores_NM, image_of_M)
     image_rank_M, caption_rank_N = first_ranks(*text_to_image), first_ranks(*image_to_text)
     return Retrieval(
@@ -54,8 +54,34 @@ def recall(scores_NM: Float, image_of_M: Int, ks: Sequence[int] = (1, 5, 10)) ->
 
 
 def recall_of_vectors(images_ND: Float, captions_MD: Float, image_of_M: Int, ks: Sequence[int] = (1, 5, 10)) -> Retrieval:
-    """`recall` with the inner product as the score."""
-    return recall(images_ND.astype(np.float32) @ captions_MD.astype(np.float32).T, image_of_M, ks)
+    """`recall` with the inner product as the score, without the matrix of all scores.
+
+    Raises `InvalidInput` as `recall`.
+    """
+    _check_ks(ks)
+    to_image, to_text = rank_both_ways(images_ND, captions_MD, image_of_M)
+    return Retrieval(
+        {k: 100.0 * float((to_image.first_Q <= k).mean()) for k in ks},
+        {k: 100.0 * float((to_text.first_Q <= k).mean()) for k in ks},
+    )
+
+
+def rank_both_ways(
+    images_ND: Float, captions_MD: Float, image_of_M: Int, depth: int = 5
+) -> tuple[RetrievalRanks, RetrievalRanks]:
+    """Ranks of captions as queries (M,), and of images that have captions, in ascending order.
+
+    `image_of_M` as in `recall`; the errors are those of `rank_retrieval`.
+    """
+    described_N = np.unique(image_of_M)
+    rows_N = np.arange(len(images_ND))
+    if len(described_N) and (described_N[0] < 0 or described_N[-1] >= len(rows_N)):
+        raise InvalidInput(f"The index of a relevant item is outside the {len(rows_N)} ranked items.")
+    of_images_ND = images_ND if len(described_N) == len(rows_N) else images_ND[described_N]
+    return (
+        rank_retrieval(captions_MD, images_ND, image_of_M, rows_N, depth),
+        rank_retrieval(of_images_ND, captions_MD, described_N, image_of_M, depth),
+    )
 
 
 def retrieval_report(of: str, scores_NM: Float, image_of_M: Int) -> Report:
@@ -89,3 +115,8 @@ def _both_directions(scores_NM: Float, image_of_M: Int) -> tuple[tuple[Float, Bo
     own_MN = one_hot_relevance(image_of_M, scores_NM.shape[0])
     described_N = own_MN.any(0)
     return (scores_NM.T, own_MN), (scores_NM[described_N], own_MN.T[described_N])
+
+
+def _check_ks(ks: Sequence[int]) -> None:
+    if any(k < 1 for k in ks):
+        raise InvalidInput("k must be at least 1.")

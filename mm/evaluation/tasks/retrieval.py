@@ -19,8 +19,8 @@ from mm.evaluation.runs.types import Breakdown, BreakdownRow, Curve, ItemRecord,
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.queries import FileVectors, embed_texts, gather_vectors
 from mm.evaluation.tasks.types import TaskInput, refuse_options
-from mm.metrics.ranking import Bool, average_precision_at, first_ranks, one_hot_relevance
-from mm.numerics import Float32
+from mm.metrics.retrieval import rank_both_ways
+from mm.metrics.vectors import RetrievalRanks
 
 DEPTH = 5
 """Of mAP@k."""
@@ -44,13 +44,13 @@ class Retrieval:
         files = gather_vectors([item for item in given.data.present if item.texts], given.features)
         captions = [(row, text) for row, item in enumerate(files.items) for text in item.texts]
         file_M = np.array([row for row, _ in captions])
-        scores_NM = files.vectors_ND @ embed_texts(given.space, [text for _, text in captions], files.kind).T
-        own_MN = one_hot_relevance(file_M, len(files.items))
+        captions_MD = embed_texts(given.space, [text for _, text in captions], files.kind)
+        of_texts, of_files = rank_both_ways(files.vectors_ND, captions_MD, file_M, DEPTH)
         noun = _noun(files, given.features)
         to_file, to_text = f"text to {noun}", f"{noun} to text"
         paths = [relative_path(item.path, given.root) for item in files.items]
         texts, found = [], []
-        for number, (rank, precision, first) in enumerate(_rank(scores_NM.T, own_MN)):
+        for number, (rank, precision, first) in enumerate(_rows(of_texts)):
             row, text = captions[number]
             item = files.items[row]
             values = {f"{to_file}, rank": rank, f"{to_file}, AP@{DEPTH}": precision}
@@ -60,7 +60,7 @@ class Retrieval:
                     values=values, path=paths[row], question=text, answer=files.items[first].id, answer_path=paths[first],
                 )
             )  # fmt: skip
-        for row, (rank, precision, first) in enumerate(_rank(scores_NM, own_MN.T)):
+        for row, (rank, precision, first) in enumerate(_rows(of_files)):
             item = files.items[row]
             values = {f"{to_text}, rank": rank, f"{to_text}, AP@{DEPTH}": precision}
             found.append(
@@ -80,10 +80,9 @@ class Retrieval:
         )
 
 
-def _rank(scores_QE: Float32, relevant_QE: Bool) -> Iterator[tuple[float, float, int]]:
+def _rows(ranks: RetrievalRanks) -> Iterator[tuple[float, float, int]]:
     """Of each query: rank of the first relevant, average precision, index of the best."""
-    ranks, precisions = first_ranks(scores_QE, relevant_QE), average_precision_at(scores_QE, relevant_QE, DEPTH)
-    return zip(ranks.astype(float).tolist(), precisions.tolist(), scores_QE.argmax(1).tolist(), strict=True)
+    return zip(ranks.first_Q.astype(float).tolist(), ranks.average_precision_Q.tolist(), ranks.best_Q.tolist(), strict=True)
 
 
 def _noun(files: FileVectors, features: Mapping[str, Features]) -> str:
