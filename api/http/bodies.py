@@ -10,11 +10,15 @@ from api.http.problems import describe_validation_errors
 from api.limits.resources import get_limits
 from api.request_context import get_client_id
 from mm.errors import InvalidInput, TooLarge
+from mm.files import open_new
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from starlette.requests import Request
+
+    from api.limits.thread_pool import ThreadPool
 
 BLOCK_BYTES = 1 << 20
 LENGTH_DIGITS = 18
@@ -37,6 +41,22 @@ async def read_blocks(request: Request, limit: int, setting: str | None) -> Asyn
             block.clear()
     if block:
         yield bytes(block)
+
+
+async def write_body(request: Request, disk: ThreadPool, path: Path, limit: int, setting: str) -> None:
+    """Write the body, a file of at most `limit` bytes, to a new file.
+
+    Raises `TooLarge`, and `InvalidInput` for an empty body.
+    """
+    size = 0
+    with open_new(path) as file:
+        async for block in read_blocks(request, limit, setting):
+            size += len(block)
+            if size > limit:
+                raise TooLarge(f"The file has more than {limit:,} bytes, the maximum{_format_setting(setting)}.")
+            await disk.run(file.write, block)
+    if not size:
+        raise InvalidInput("The body is empty; it must be a file.")
 
 
 def get_declared_length(request: Request) -> int | None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from api.request_context import current_actor
 from indexes.catalog.audit import NewAudit
-from mm.errors import Cancelled, Conflict, InvalidInput, NotFound
+from mm.errors import Cancelled, Conflict, InvalidInput, NotFound, UnsupportedMedia
 from mm.metrology.board import Board, calibrate
+from mm.metrology.dicom import get_region_scale
 from mm.metrology.edges import grey_levels
 from mm.metrology.scale import Scale, scale_of_length
 from mm.metrology.store import NAME, ScaleStore
@@ -18,6 +19,7 @@ from mm.schemas import ScaleInfo
 
 if TYPE_CHECKING:
     import threading
+    from pathlib import Path
 
     from api.service import Service
     from mm.schemas import BoardPictures, ScaleRequest
@@ -29,9 +31,7 @@ def add_scale(service: Service, request: ScaleRequest, cancelled: threading.Even
     Raises `Conflict` if the name is in use, `NotFound` for an unknown item, `InvalidInput`,
     `MediaError`, and `Cancelled` between two images once the event is set.
     """
-    store = ScaleStore(service.settings.root)
-    if request.name in store.names():
-        raise Conflict(f"A scale named {request.name!r} exists; choose another name, or delete it first.")
+    _require_new(service, request.name, is_replaced=request.replace)
     if (request.length is None) == (request.board is None):
         raise InvalidInput("A scale needs either `length` or `board`.")
     if request.length is not None:
@@ -47,11 +47,37 @@ def add_scale(service: Service, request: ScaleRequest, cancelled: threading.Even
         assert request.board is not None
         scale = _calibrate(service, request.board, cancelled)
     area = scale.area if request.area is None else tuple(request.area)
-    scale = replace(scale, area=area, tilt_degrees=request.tilt_degrees)
-    new = NewAudit(action="scale.add", subject=request.name, detail={"mm_per_px": scale.mm_per_px, "source": scale.source})
+    blur_px = scale.blur_px if request.blur_px is None else request.blur_px
+    scale = replace(scale, area=area, tilt_degrees=request.tilt_degrees, blur_px=blur_px)
+    return _store(service, request.name, scale, is_replaced=request.replace)
+
+
+def add_dicom_scale(service: Service, name: str, region: int, path: Path) -> ScaleInfo:
+    """Add the scale of a region of a DICOM file, recorded in the audit log. Blocks while it reads.
+
+    `region` counts from 1 the regions with a spacing. Raises `Conflict` if the name is in use,
+    `UnsupportedMedia`, `MediaError`, and `MissingScale` without such a region.
+    """
+    from mm.lesions.clips.clip import is_dicom
+    from mm.media.dicom import DicomReader
+
+    _require_new(service, name)
+    if not is_dicom(path):  # before a process is started for it
+        raise UnsupportedMedia("The body is not a DICOM file; a scale of other images needs a known length or a board.")
+    with DicomReader.from_settings(service.settings) as reader:
+        return _store(service, name, get_region_scale(reader.info(path, "The file").regions, region))
+
+
+def _require_new(service: Service, name: str, *, is_replaced: bool = False) -> None:
+    if not is_replaced and name in ScaleStore(service.settings.root).names():
+        raise Conflict(f"A scale named {name!r} exists; choose another name, or delete it first.")
+
+
+def _store(service: Service, name: str, scale: Scale, *, is_replaced: bool = False) -> ScaleInfo:
+    new = NewAudit(action="scale.add", subject=name, detail={"mm_per_px": scale.mm_per_px, "source": scale.source})
     service.store.catalog.record_audit(current_actor(), new)
-    store.add(request.name, scale)
-    return _serialize(request.name, scale)
+    ScaleStore(service.settings.root).add(name, scale, replace=is_replaced)
+    return _serialize(name, scale)
 
 
 def list_scales(service: Service) -> list[ScaleInfo]:

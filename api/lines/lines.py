@@ -55,7 +55,7 @@ class Lines:
         from mm.inspection.store import InspectorStore  # takes a second to import
 
         make_config(request)
-        path = self._check_source(request.source)
+        path = self.find_source(request.source)
         InspectorStore(self._settings.root).get(request.inspector)
         _check_sinks(request.sinks)
         self._store.create(request, path)
@@ -135,13 +135,11 @@ class Lines:
             raise NotFound(f"The line {name} has no verdict yet.")
         return path
 
-    def _history(self, name: str) -> PartHistory:
-        folder = self._store.folder(name)
-        with self._lock:
-            return self._histories.setdefault(name, PartHistory(folder))
+    def find_source(self, source: LineSource) -> str:
+        """The path of a folder or video; empty for a camera.
 
-    def _check_source(self, source: LineSource) -> str:
-        """The path of a folder or video; empty for a camera."""
+        Raises `InvalidInput`, `NotFound`, and `Forbidden` for a folder outside MM_IMPORT_ROOT.
+        """
         check_pattern(source.pattern)
         if source.camera is not None:
             parse_address(source.camera)
@@ -154,6 +152,11 @@ class Lines:
         if item.kind != "video":
             raise InvalidInput(f"{item.name} is no video; the source of a line is a camera, a folder or a video.")
         return str(self._library.blobs.path(item.sha256))
+
+    def _history(self, name: str) -> PartHistory:
+        folder = self._store.folder(name)
+        with self._lock:
+            return self._histories.setdefault(name, PartHistory(folder))
 
     def _read_exit(self, stored: StoredLine, status: LineStatus | None) -> str | None:
         """Why a started line does not run."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.http.bodies import read_blocks, read_json
+from api.http.bodies import read_json, write_body
 from api.http.cursors import format_after, parse_after
 from api.http.headers import content_disposition
 from api.http.ranges import serve_file
@@ -17,7 +16,6 @@ from api.openapi.operations import BINARY, JSON, json_body, links, responses
 from api.request_context import get_client_id
 from api.service import ServiceDep
 from mm.errors import (
-    InvalidInput,
     MediaError,
     MissingData,
     NotFound,
@@ -27,7 +25,6 @@ from mm.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from mm.files import open_new
 from mm.lesions.exports.names import CONTENT_TYPES
 from mm.schemas import LesionAnalysis, LesionList, LesionRegionPage, LesionRequest
 
@@ -70,20 +67,8 @@ async def create_dicom_lesions(request: Request, service: ServiceDep, limits: Li
     client, limit = get_client_id(request.scope), service.settings.upload_bytes
     await limits.catalog.run(client, limits.check_job_queue, service.store.catalog)
     with analyses.incoming_dicom(service) as path:
-        await _write(request, limits, path, limit)
+        await write_body(request, limits.disk, path, limit, "upload_bytes")
         return await limits.accepted.run(client, analyses.analyse_dicom, service, path)
-
-
-async def _write(request: Request, limits: LimitsDep, path: Path, limit: int) -> None:
-    size = 0
-    with open_new(path) as file:
-        async for block in read_blocks(request, limit, "upload_bytes"):
-            size += len(block)
-            if size > limit:
-                raise TooLarge(f"The file has more than {limit:,} bytes, the maximum (MM_UPLOAD_BYTES).")
-            await limits.disk.run(file.write, block)
-    if not size:
-        raise InvalidInput("The body is empty; it must be a DICOM file.")
 
 
 @router.get("", summary="List the analyses", responses=responses(), dependencies=[hold_while_processing("catalog")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +14,15 @@ from api.http import sse
 from api.http.bodies import read_json
 from api.http.headers import content_disposition
 from api.http.ranges import serve_file
+from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
-from api.openapi.operations import JSON, json_body, responses
+from api.lines.frame import read_frame
+from api.openapi.operations import BINARY, JSON, json_body, responses
 from api.request_context import current_actor, get_client_id
 from api.service import ServiceDep
-from mm.errors import Conflict, Forbidden, InvalidInput, MissingData, NotFound, TooLarge, TooMany, Unavailable
-from mm.schemas import LineInfo, LineList, LinePartPage, LineRequest
+from api.thumbnails import encode_jpeg
+from mm.errors import Conflict, Forbidden, InvalidInput, MediaError, MissingData, NotFound, TooLarge, TooMany, Unavailable
+from mm.schemas import LineInfo, LineList, LinePartPage, LineRequest, LineSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,10 +31,11 @@ router = APIRouter(prefix="/v1/lines", tags=["lines"])
 
 BODY_BYTES = 256 << 10
 PARTS_PER_READ = 200
+CAMERA: JSON = {"camera": "rtsp://viewer:password@camera.local/stream1"}
 EXAMPLE: JSON = {
     "name": "press",
     "inspector": "bracket",
-    "source": {"camera": "rtsp://viewer:password@camera.local/stream1"},
+    "source": CAMERA,
     "sinks": {"webhook": {"url": "https://plc.local/verdicts", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}},
 }
 
@@ -47,6 +52,29 @@ async def create_line(request: Request, service: ServiceDep, limits: LimitsDep) 
     when the service starts. Its secrets are stored and never returned."""
     body = await read_json(request, LineRequest, BODY_BYTES)
     return await limits.catalog.run(get_client_id(request.scope), service.lines.create, body, current_actor())
+
+
+@router.post(
+    "/frame",
+    summary="Get a frame of a source",
+    response_class=Response,
+    responses={
+        200: {"description": "The frame", "content": {"image/jpeg": {"schema": BINARY}}},
+        **responses(NotFound, Forbidden, MediaError, TooLarge, Unavailable),
+    },
+    openapi_extra=json_body(LineSource, camera=CAMERA),
+)
+async def get_line_frame(request: Request, service: ServiceDep, limits: LimitsDep) -> Response:
+    """The first frame at its full size, for a region of interest in its pixels. 503 if none arrives
+    in 10 seconds."""
+    source = await read_json(request, LineSource, BODY_BYTES)
+
+    def read(cancelled: threading.Event) -> bytes:
+        path = service.lines.find_source(source)
+        return encode_jpeg(read_frame(service.settings, service.query_reader, source, path, cancelled))
+
+    reading = limits.query_files.run_cancellable(get_client_id(request.scope), read)
+    return Response(await cancel_on_disconnect(request, reading), media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 @router.get("", summary="List the lines", responses=responses(), dependencies=[hold_while_processing("catalog")])

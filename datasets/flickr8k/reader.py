@@ -1,6 +1,6 @@
-"""Converts Flickr8k from its authors' files to the `captions.jsonl` that training reads.
+"""Reads Flickr8k, and converts its authors' files to the `captions.jsonl` that training reads.
 
-Loaded or run by path; needs only the standard library.
+Loaded or run by path.
 
 python datasets/flickr8k/reader.py FOLDER
 """
@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 
+from mm.data.captioned_images import read_captioned_images
+from mm.data.sets.types import EvaluationSet, Problem, SetItem
+from mm.errors import InvalidInput
+
 LISTS = {"train": "Flickr_8k.trainImages.txt", "dev": "Flickr_8k.devImages.txt", "test": "Flickr_8k.testImages.txt"}
 
 
@@ -24,7 +28,35 @@ class Row(TypedDict):
     split: str
 
 
-def read(folder: Path) -> Iterator[Row]:
+def check(root: Path, split: str) -> list[Problem]:
+    """What is wrong with a folder of `captions.jsonl` and `images/`."""
+    if not (root / "captions.jsonl").is_file():
+        remedy = "`python datasets/flickr8k/reader.py FOLDER` writes it from the authors' files."
+        return [Problem("error", str(root), "there is no captions.jsonl.", remedy)]
+    try:
+        rows = read_captioned_images(root, split)
+    except InvalidInput as error:
+        return [Problem("error", str(root / "captions.jsonl"), str(error))]
+    missing = [row.path.name for row in rows if not row.path.is_file()]
+    if not missing:
+        return []
+    what = f"{len(missing)} of {len(rows)} images are missing, among them {', '.join(missing[:5])}."
+    return [Problem("warning", str(root / "images"), what)]
+
+
+def read(root: Path, split: str) -> EvaluationSet:
+    """The photos of a split with their captions. Raises `InvalidInput`."""
+    rows = read_captioned_images(root, split)
+    return EvaluationSet(
+        "flickr8k",
+        split,
+        tuple(
+            SetItem(row.path.name, row.path if row.path.is_file() else None, row.path.name, texts=row.captions) for row in rows
+        ),
+    )
+
+
+def read_authors_files(folder: Path) -> Iterator[Row]:
     """Yield the rows of all splits in the lists' order.
 
     Raises `ValueError` for a listed image without captions.
@@ -42,7 +74,7 @@ def read(folder: Path) -> Iterator[Row]:
 
 def main(folder: Path) -> None:
     """Write `captions.jsonl` into the folder."""
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in read(folder)]
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in read_authors_files(folder)]
     (folder / "captions.jsonl").write_text("".join(lines), encoding="utf-8")
 
 

@@ -8,9 +8,9 @@ from typing import Literal, Self, TypeVar, overload
 
 import httpx2
 
-from mm.client.events import EventStream
+from mm.client.events import EventStream, PartStream
 from mm.client.flows.chat import Media, TextStream, build_prompt_body, complete
-from mm.client.groups import AsyncInspections, AsyncInspectors, AsyncLesions, AsyncScales
+from mm.client.groups import AsyncEvaluations, AsyncInspections, AsyncInspectors, AsyncLesions, AsyncScales
 from mm.client.steps import AsyncDriver, Close, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
     DEFAULT_SECONDS,
@@ -22,7 +22,7 @@ from mm.client.transport import (
     read_blocks,
 )
 from mm.client.verbs import Verbs
-from mm.schemas import JobEvent
+from mm.schemas import JobEvent, LinePart
 
 T = TypeVar("T")
 
@@ -128,6 +128,7 @@ class AsyncClient(Verbs, AsyncHTTPDriver):
         self.inspectors = AsyncInspectors(self)
         self.inspections = AsyncInspections(self)
         self.scales = AsyncScales(self)
+        self.evaluations = AsyncEvaluations(self)
         self.lesions = AsyncLesions(self)
 
     async def __aenter__(self) -> Self:
@@ -183,5 +184,18 @@ class AsyncClient(Verbs, AsyncHTTPDriver):
         try:
             while (event := await self.run(stream.next())) is not None:
                 yield event
+        finally:
+            await self.run(stream.close())
+
+    async def line_events(self, name: str, *, after: int = 0) -> AsyncIterator[LinePart]:
+        """Yield the verdicts of a line after a sequence number, as they occur, without an end; a
+        negative `after` counts from the last.
+
+        Resumes after a broken connection. Raises `NotFound`, also when the line is deleted.
+        """
+        stream = PartStream(name, after)
+        try:
+            while (part := await self.run(stream.next())) is not None:
+                yield part
         finally:
             await self.run(stream.close())

@@ -8,9 +8,9 @@ from typing import Literal, Self, TypeVar, overload
 
 import httpx2
 
-from mm.client.events import EventStream
+from mm.client.events import EventStream, PartStream
 from mm.client.flows.chat import Media, TextStream, build_prompt_body, complete
-from mm.client.groups import Inspections, Inspectors, Lesions, Scales
+from mm.client.groups import Evaluations, Inspections, Inspectors, Lesions, Scales
 from mm.client.steps import Close, Driver, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
     DEFAULT_SECONDS,
@@ -22,7 +22,7 @@ from mm.client.transport import (
     read_blocks,
 )
 from mm.client.verbs import Verbs
-from mm.schemas import JobEvent
+from mm.schemas import JobEvent, LinePart
 
 T = TypeVar("T")
 
@@ -120,6 +120,7 @@ class Client(Verbs, HTTPDriver):
         self.inspectors = Inspectors(self)
         self.inspections = Inspections(self)
         self.scales = Scales(self)
+        self.evaluations = Evaluations(self)
         self.lesions = Lesions(self)
 
     def __enter__(self) -> Self:
@@ -175,5 +176,18 @@ class Client(Verbs, HTTPDriver):
         try:
             while (event := self.run(stream.next())) is not None:
                 yield event
+        finally:
+            self.run(stream.close())
+
+    def line_events(self, name: str, *, after: int = 0) -> Iterator[LinePart]:
+        """Yield the verdicts of a line after a sequence number, as they occur, without an end; a
+        negative `after` counts from the last.
+
+        Resumes after a broken connection. Raises `NotFound`, also when the line is deleted.
+        """
+        stream = PartStream(name, after)
+        try:
+            while (part := self.run(stream.next())) is not None:
+                yield part
         finally:
             self.run(stream.close())

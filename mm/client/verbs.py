@@ -49,7 +49,7 @@ class Verb(Generic[P, T]):
 
 
 class Verbs:
-    """All methods of both clients but `events` and `generate`, which are or return generators."""
+    """All methods of both clients but `events`, `line_events` and `generate`: generators."""
 
     add = Verb(media_flows.add)
     import_folder = Verb(media_flows.import_folder)
@@ -74,6 +74,7 @@ class Verbs:
     models = Verb(search_flows.models)
     chat = Verb(chat_flows.chat)
     create_line = Verb(line_flows.create_line)
+    line_frame = Verb(line_flows.line_frame)
     lines = Verb(line_flows.lines)
     line = Verb(line_flows.line)
     start_line = Verb(line_flows.start_line)

@@ -14,8 +14,7 @@ import numpy.typing as npt
 from mm.data.captioned_images import load_captioned_images, read_captioned_images
 from mm.data.sentences import embed_sentences
 from mm.media.types import RGB
-from mm.metrics.report import Report
-from mm.metrics.retrieval import Retrieval, recall_of_vectors, retrieval_report
+from mm.metrics.retrieval import Retrieval, recall_of_vectors
 from mm.models.image.tower import ImageTower
 
 
@@ -51,13 +50,6 @@ def measure_recall(weights: Path, data: Path, cache: Path, split: str = "dev", r
     """
     images, vectors = _embed_split(weights, data, cache, split, runtime)
     return images.recall(vectors)
-
-
-def evaluate(weights: Path, data: Path, cache: Path, split: str = "dev", runtime: str = "auto") -> Report:
-    """Report recalls, median rank and mAP@5 with intervals. Raises as `measure_recall`."""
-    images, vectors = _embed_split(weights, data, cache, split, runtime)
-    of = f"{len(vectors):,} images and {len(images.captions):,} captions of {split}, the image tower in {runtime}"
-    return retrieval_report(of, vectors @ images.captions.T, images.image_of_caption)
 
 
 def _embed_split(weights: Path, data: Path, cache: Path, split: str, runtime: str) -> tuple[Split, npt.NDArray[np.float32]]:

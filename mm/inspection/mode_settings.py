@@ -25,14 +25,20 @@ MAX_LONGEST = 4096
 S = TypeVar("S")
 
 
-def check_mode_settings(mode: str, values: Mapping[str, object]) -> None:
-    """Raise `InvalidInput` for settings that a mode does not have, or for an unknown mode."""
+def check_mode_settings(mode: str, values: Mapping[str, object], *, is_draft: bool = False) -> None:
+    """Raise `InvalidInput` for settings that a mode does not have, or for an unknown mode.
+
+    A draft of the mode `logical` may lack its regions, which are drawn on the first good image.
+    """
     if mode == "patches":
         parse_fit_settings(values)
     elif mode == "template":
         parse_template_settings(values)
     elif mode == "logical":
-        parse_logical_settings(values)
+        if is_draft and "regions" not in values:
+            _parse_logical_options(values)
+        else:
+            parse_logical_settings(values)
     else:
         raise InvalidInput(f"The mode of an inspector is patches, template or logical, not {mode!r:.80}.")
 
@@ -50,10 +56,15 @@ def parse_logical_settings(values: Mapping[str, object]) -> tuple[tuple[NamedReg
 
     Raises `InvalidInput`.
     """
-    others = {name: value for name, value in values.items() if name != "regions"}
-    settings = _parse(LogicalSettings, others)
-    _check_backbone(settings.backbone)
+    settings = _parse_logical_options({name: value for name, value in values.items() if name != "regions"})
     return parse_regions(json.dumps(values.get("regions", []))), settings
+
+
+def _parse_logical_options(values: Mapping[str, object]) -> LogicalSettings:
+    """The settings besides the regions."""
+    settings = _parse(LogicalSettings, values)
+    _check_backbone(settings.backbone)
+    return settings
 
 
 def _parse(schema: type[S], values: Mapping[str, object]) -> S:

@@ -86,6 +86,8 @@ def describe(threshold: Threshold) -> ThresholdRecord:
         smallest_rate=threshold.smallest_rate,
         interval=threshold.interval,
         rate_observed=threshold.rate_observed,
+        num_caught=None if threshold.catches is None else threshold.catches[0],
+        num_defective=None if threshold.catches is None else threshold.catches[1],
         statement=describe_threshold(threshold),
     )
 
@@ -102,7 +104,8 @@ def measure_region(
 
 
 def fill_region(region: Region, size: tuple[int, ...]) -> Mask:
-    """The mask (H, W) of a region in an image of `size` (height, width), its holes filled."""
+    """The mask (H, W) of the first piece of a region in an image of `size` (height, width), its
+    holes filled: sizes are those of one connected shape."""
     mask_HW = np.zeros(size[:2], np.uint8)
     cv2.fillPoly(mask_HW, [np.rint(region.polygon_P2).astype(np.int32)], 1)
     return mask_HW.astype(bool)
@@ -111,6 +114,7 @@ def fill_region(region: Region, size: tuple[int, ...]) -> Mask:
 def _describe_region(region: Region, sizes: RegionMeasures | None, notes: tuple[str, ...]) -> RegionRecord:
     return RegionRecord(
         polygon=[(float(x), float(y)) for x, y in region.polygon_P2],
+        further=[[(float(x), float(y)) for x, y in outline_P2] for outline_P2 in region.further],
         rle=region.mask_rle,
         area_px=region.area_px,
         score=region.score,

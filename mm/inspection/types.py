@@ -52,6 +52,8 @@ class Threshold:
     """Clopper-Pearson bounds of the rate at this score, 95 %, from the held-out good images."""
     rate_observed: float | None = None
     """Share of the parts that were later confirmed as good and had failed; None before any is."""
+    catches: tuple[int, int] | None = None
+    """Parts that were later confirmed as defective: how many did not pass, of how many."""
     has_tolerance: bool = False
     """Whether verdicts rest on a fixed tolerance where the rate is unreachable."""
 
@@ -63,10 +65,10 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """A connected area of an image that differs from good parts."""
+    """An area of an image that differs from good parts, in one piece or in several close ones."""
 
     polygon_P2: Float32
-    """Outer boundary, without repetition of the first point."""
+    """Outer boundary of the piece with the longest one, without repetition of the first point."""
     mask_rle: str
     """Run lengths of the mask as in COCO files, compressed; the size is that of the image."""
     area_px: float
@@ -74,6 +76,8 @@ class Region:
     """Largest value of the heat map inside."""
     kind: str | None = None
     """Name of the kind of defect, where one was determined."""
+    further: tuple[Float32, ...] = ()
+    """Outer boundaries (P, 2) of the other pieces."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

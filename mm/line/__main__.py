@@ -87,7 +87,14 @@ def run_line(name: str, settings: Settings) -> None:
     with MediaReader.from_settings(settings) as reader:
         address = source.camera or stored.path
         opened = open_source(
-            address, reader, settings, source.pattern, source.images_per_part, once=source.once, pace=source.pace
+            address,
+            reader,
+            settings,
+            source.pattern,
+            source.images_per_part,
+            once=source.once,
+            pace=source.pace,
+            fps=source.fps,
         )
         inspector = open_inspector(request.inspector, settings)
         with Ledger(folder, [sink.name for sink in sinks.values()]) as ledger:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mm.schemas.lines import LineSinks
     from mm.settings import Settings
 
+MAX_FPS = 30.0
 CAMERA_SCHEMES = ("rtsp://", "rtsps://")
 
 
@@ -26,8 +27,11 @@ def open_source(
     *,
     once: bool = False,
     pace: bool = False,
+    fps: float = MAX_FPS,
 ) -> Source:
     """The source at an address of a camera, or at the path of a folder or a video file.
+
+    Of a camera or a video at most `fps` frames a second are read.
 
     Raises `InvalidInput`, `NotFound`, and as the reader.
     """
@@ -35,7 +39,7 @@ def open_source(
         from mm.line.sources.rtsp.camera import RtspCamera
         from mm.media.live import LiveDecoder
 
-        return RtspCamera(source, lambda codec, name: LiveDecoder.from_settings(codec, name, settings))
+        return RtspCamera(source, lambda codec, name: LiveDecoder.from_settings(codec, name, settings), fps=fps)
     path = Path(source)
     if path.is_dir():
         from mm.line.sources.folder import Folder
@@ -43,7 +47,7 @@ def open_source(
         return Folder(path, reader, follow=not once, pattern=pattern, images_per_part=images_per_part)
     from mm.line.sources.video_file import VideoFile
 
-    return VideoFile(path, reader, pace=pace)
+    return VideoFile(path, reader, fps, pace=pace)
 
 
 def open_csv(path: Path) -> Sink:

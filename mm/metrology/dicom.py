@@ -64,6 +64,14 @@ def list_region_scales(regions: Iterable[Region]) -> list[Scale]:
     return scales
 
 
+def get_region_scale(regions: Iterable[Region], number: int) -> Scale:
+    """The scale of one of the regions that have a length, counted from 1. Raises `MissingScale`."""
+    scales = list_region_scales(regions)
+    if not 0 < number <= len(scales):
+        raise MissingScale(f"The DICOM image has {len(scales)} regions with a spacing; there is no region {number}.")
+    return scales[number - 1]
+
+
 def _reason_without_scale(region: Region) -> str | None:
     if region.spatial_format != FORMAT_2D:
         return f"a region has the spatial format {region.spatial_format}, not 2D"

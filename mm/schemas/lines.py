@@ -24,6 +24,9 @@ class LineSource(Model):
     pattern: str = Field("", max_length=500, description="Of file names in a folder, with `(?P<part>...)`, the id of the part.")
     images_per_part: int = Field(0, ge=0, le=1000, description="Images of a part in a folder; 0 waits 2 s for more.")
     once: bool = Field(False, description="Whether a folder ends after the images that are there at the start.")
+    fps: float = Field(
+        30.0, gt=0, le=30, description="Most frames a second that are looked at, of a camera or a video; others are left out."
+    )
     pace: bool = Field(False, description="Whether a video is replayed in real time, as a camera.")
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -121,18 +122,31 @@ class ClientKind:
             return getattr(client, verb)(*args, **kwargs)
 
     def events(self, url: str, job_id: str, **kwargs: int) -> list[Any]:
+        return self.collect(url, "events", job_id, **kwargs)
+
+    def collect(self, url: str, verb: str, *args: object, count: int | None = None, **kwargs: object) -> list[Any]:
+        """The values that a method yields, or the first `count` of them."""
         if self.asynchronous:
-            return asyncio.run(self._collect(url, job_id, kwargs))
+            return asyncio.run(self._collect(url, verb, args, count, kwargs))
         with mm.Client(url, **self.options) as client:
-            return list(client.events(job_id, **kwargs))
+            return list(itertools.islice(getattr(client, verb)(*args, **kwargs), count))
 
     async def _await(self, url: str, verb: str, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
         async with mm.AsyncClient(url, **self.options) as client:
             return await getattr(client, verb)(*args, **kwargs)
 
-    async def _collect(self, url: str, job_id: str, kwargs: dict[str, int]) -> list[Any]:
+    async def _collect(
+        self, url: str, verb: str, args: tuple[object, ...], count: int | None, kwargs: dict[str, object]
+    ) -> list[Any]:
+        values: list[Any] = []
         async with mm.AsyncClient(url, **self.options) as client:
-            return [event async for event in client.events(job_id, **kwargs)]
+            feed = getattr(client, verb)(*args, **kwargs)
+            async for value in feed:
+                values.append(value)
+                if len(values) == count:
+                    break
+            await feed.aclose()
+        return values
 
 
 @pytest.fixture(params=["blocking", "awaited"])

@@ -44,6 +44,15 @@ def event(number: int, state: str = "running", progress: float = 0.5, stage: str
     return f"id: {number}\nevent: job\ndata: {data}\n\n".encode()
 
 
+def part(sequence: int) -> bytes:
+    """The event of a verdict of a line."""
+    verdict = {"sequence": sequence, "part": f"p{sequence}", "line": "press", "verdict": "PASS", "reject": False, "reason": ""}
+    counts = {"score": 1.0, "p_value": 0.5, "num_frames": 1, "num_inspected": 1, "num_failed": 0, "num_dropped": 0}
+    times = {"entered": 0.0, "left": 1.0, "decided": TIMESTAMP, "latency_seconds": 0.1}
+    rest = {"false_alarm_bound": 0.1, "inspector": "plate", "version": 1, "regions": []}
+    return f"id: {sequence}\nevent: part\ndata: {json.dumps(verdict | counts | times | rest)}\n\n".encode()
+
+
 def problem(slug: str, status: int, detail: str, **extra: object) -> dict[str, Any]:
     return {"type": f"/problems/{slug}", "title": slug, "status": status, "detail": detail, "instance": "/", **extra}
 

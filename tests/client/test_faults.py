@@ -156,6 +156,24 @@ def test_invalid_event_raises_unavailable(service: ScriptedService, kind: Client
         kind.events(service.url, "j1")
 
 
+def test_line_events_count_from_the_last_and_resume_after_broken_connection(service: ScriptedService, kind: ClientKind) -> None:
+    first = stream_of(b"retry: 1\n\n", documents.part(3), documents.part(4) + documents.part(5)[:20])
+    service.on("/v1/lines/press/events", first, stream_of(documents.part(4), documents.part(5), documents.part(6)))
+    found = kind.collect(service.url, "line_events", "press", after=-2, count=4)
+    assert [(part.sequence, part.part) for part in found] == [(3, "p3"), (4, "p4"), (5, "p5"), (6, "p6")]
+    assert [(request.query, request.headers.get("last-event-id")) for request in service.requests] == [
+        ({"after": ["-2"]}, None),
+        ({}, "4"),
+    ]
+
+
+def test_line_events_of_deleted_line_raise_not_found(service: ScriptedService, kind: ClientKind) -> None:
+    gone = reply_with(404, documents.problem("not-found", 404, "There is no line."))
+    service.on("/v1/lines/press/events", stream_of(documents.part(1)), gone)
+    with pytest.raises(NotFound, match="no line"):
+        kind.collect(service.url, "line_events", "press")
+
+
 def test_events_generator_can_be_closed_early(service: ScriptedService) -> None:
     service.on("/v1/jobs/j1/events", stream_of(documents.event(1), documents.event(2)))
     with mm.Client(service.url) as client:

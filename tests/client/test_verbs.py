@@ -60,6 +60,7 @@ VERBS = [
     "health",
     "ready",
     "events",
+    "line_events",
     "close",
 ]
 

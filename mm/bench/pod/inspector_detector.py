@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from mm.bench.pod.detector import Grey, Heat
 from mm.errors import InvalidInput
-from mm.inspection.features.backbone import Backbone
+from mm.inspection.features.backbone import Backbone, LiteBackbone
 from mm.inspection.features.framing import Framing
 from mm.inspection.fit import fit_inspector
 from mm.inspection.inspector import FittedInspector
@@ -56,6 +57,11 @@ class InspectorDetector:
         if self._inspector is None:
             raise InvalidInput("The detector has not been fitted.")
         return self._inspector.inspect(_to_rgb(grey_HW)).heat_HW
+
+
+def create_inspector_detector(graph_cache: Path, enlargement: float, threads: int = 0) -> InspectorDetector:
+    """The detector with the backbone `imagenet`; it can be called by name in another process."""
+    return InspectorDetector(LiteBackbone("imagenet", graph_cache, threads=threads), enlargement)
 
 
 def _to_rgb(grey_HW: Grey) -> RGB:

@@ -1,7 +1,7 @@
-"""`mm eval`: the numbers of the cards, from the shipped files, on a CPU.
+"""`mm eval`: data sets by their readers, and the numbers of the cards from the shipped files.
 
-One command per card. Each calls `evaluate` of a module of `mm.evaluation` or
-`mm.training.actions`, and prints the `Report` that it returns.
+Data sets of `datasets/` have the command of `mm.cli.evaluation.set_command`. The others call
+`evaluate` of a module of `mm.evaluation` or `mm.training.actions`, and print its `Report`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.cli import options
-from mm.cli.commands import eval_alarms, eval_answers, eval_inspection, eval_language, eval_lesions
+from mm.cli.commands import eval_alarms, eval_answers, eval_inspection, eval_language, eval_lesions, eval_runs
 from mm.cli.commands.eval_language import split
 
 if TYPE_CHECKING:
@@ -26,11 +26,34 @@ if TYPE_CHECKING:
     from mm.spaces import Space
 
 
-@click.group()
+class EvalGroup(click.Group):
+    """Commands of this module, and one for each data set of `datasets/` that has no other."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from mm.data.sets.catalog import list_sets
+
+        return sorted({*super().list_commands(ctx), *(described.name for described in list_sets())})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (found := super().get_command(ctx, cmd_name)) is not None:
+            return found
+        from mm.cli.evaluation.set_command import make_set_command
+        from mm.data.sets.catalog import list_sets
+
+        described = next((described for described in list_sets() if described.name == cmd_name), None)
+        return None if described is None else make_set_command(described)
+
+
+@click.group(cls=EvalGroup)
 def command() -> None:
-    """Reproduce the numbers of the cards from the shipped files, on a CPU."""
+    """Evaluate data sets, and reproduce the numbers of the cards from the shipped files."""
 
 
+command.add_command(eval_runs.runs)
+command.add_command(eval_runs.show)
+command.add_command(eval_runs.compare)
+command.add_command(eval_runs.report)
+command.add_command(eval_runs.remove)
 command.add_command(eval_language.captions)
 command.add_command(eval_language.caption_confidence)
 command.add_command(eval_language.caption_search)
@@ -52,22 +75,6 @@ root = click.option("--root", type=options.FOLDER, required=True, help="Folder o
 image_weights = click.option("--weights", type=options.FILE, help="Weights of the image tower; default: the shipped ones.")
 runtime = click.option("--runtime", default="onnxruntime", show_default=True, help="Runtime of the tower; see MM_RUNTIME.")
 larger_space = click.option("--space", help="Evaluate a larger space instead, openclip:MODEL/PRETRAINED+sound.")
-
-
-@command.command()
-@root
-@split
-@image_weights
-@runtime
-@options.as_json
-def flickr8k(root: Path, split: str, weights: Path | None, runtime: str, as_json: bool) -> None:
-    """Retrieve images by caption and captions by image; root: captions.jsonl, images/."""
-    from mm.evaluation.captions import evaluate
-    from mm.spaces.registry import WEIGHTS
-
-    with tempfile.TemporaryDirectory() as cache:
-        report = evaluate(weights or WEIGHTS / "lite" / "image.safetensors", root, Path(cache), split, runtime)
-    print_report(report, as_json)
 
 
 @command.command()

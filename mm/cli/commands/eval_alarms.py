@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mm.cli import options
-from mm.cli.commands.eval_inspection import print_progress, print_reports, root
+from mm.cli.commands.eval_inspection import num_jobs, print_progress, print_reports, root
 
 SETS = ("magnetic_tile", "mvtec_transistor")
 
@@ -24,17 +24,20 @@ SETS = ("magnetic_tile", "mvtec_transistor")
 @click.option(
     "--rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True, help="Promised."
 )
+@num_jobs
 @options.as_json
-def false_alarms(root: Path, name: str, num_groups: tuple[int, ...], splits: int, rate: float, as_json: bool) -> None:
+def false_alarms(
+    root: Path, name: str, num_groups: tuple[int, ...], splits: int, rate: float, num_jobs: int, as_json: bool
+) -> None:
     """Count false alarms on good images of train whose groups the fit has not seen."""
     from mm.data.inspection.parts import read_magnetic_tile, read_mvtec_transistor
     from mm.evaluation.inspection.alarms import evaluate_false_alarms
-    from mm.evaluation.inspection.inspectors import make_fit
+    from mm.evaluation.inspection.inspectors import ShippedFit
     from mm.inspection.features.framing import Framing
     from mm.inspection.settings import FitSettings
 
     good = (read_magnetic_tile if name == "magnetic_tile" else read_mvtec_transistor)(root, "train")
     settings = FitSettings(framing=Framing(None if name == "magnetic_tile" else 256), rate=rate)
     with tempfile.TemporaryDirectory() as cache:
-        fit = make_fit(settings, Path(cache), has_cache=True)
-        print_reports(evaluate_false_alarms(fit, good, num_groups, splits, rate, print_progress), as_json)
+        fit = ShippedFit(settings, Path(cache), has_cache=True, threads=int(num_jobs > 1))
+        print_reports(evaluate_false_alarms(fit, good, num_groups, splits, rate, print_progress, num_jobs), as_json)

@@ -30,6 +30,10 @@ num_good = click.option(
 num_seeds = click.option(
     "--seeds", "num_seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Number of choices of good images."
 )
+num_jobs = click.option(
+    "--jobs", "num_jobs", type=click.IntRange(1, 256), default=1, show_default=True,
+    help="Fits that run at once, each in a process with one thread.",
+)  # fmt: skip
 
 
 def fit_options(longest: int | None, share: float | None = None) -> Callable[[F], F]:
@@ -52,14 +56,17 @@ def fit_options(longest: int | None, share: float | None = None) -> Callable[[F]
 @split
 @num_good
 @num_seeds
+@num_jobs
 @fit_options(256)
 @options.as_json
-def mvtec_transistor(root: Path, split: str, num_good: tuple[int, ...], num_seeds: int, as_json: bool, **fit: Any) -> None:
+def mvtec_transistor(
+    root: Path, split: str, num_good: tuple[int, ...], num_seeds: int, num_jobs: int, as_json: bool, **fit: Any
+) -> None:
     """Find defective transistors of MVTec AD after a fit on good ones of train."""
     from mm.evaluation.inspection.sets import evaluate_mvtec_transistor
 
-    with load_fit(**fit) as method:
-        print_reports(evaluate_mvtec_transistor(method, root, split, num_good, num_seeds, print_progress), as_json)
+    with load_fit(num_jobs, **fit) as method:
+        print_reports(evaluate_mvtec_transistor(method, root, split, num_good, num_seeds, print_progress, num_jobs), as_json)
 
 
 @click.command("magnetic_tile")
@@ -67,20 +74,21 @@ def mvtec_transistor(root: Path, split: str, num_good: tuple[int, ...], num_seed
 @split
 @num_good
 @num_seeds
+@num_jobs
 @click.option("--marks", "has_marks", is_flag=True, help="Teach with all marked tiles of train, after the largest fit only.")
 @fit_options(None)
 @options.as_json
 def magnetic_tile(
-    root: Path, split: str, num_good: tuple[int, ...], num_seeds: int, has_marks: bool, as_json: bool, **fit: Any
+    root: Path, split: str, num_good: tuple[int, ...], num_seeds: int, num_jobs: int, has_marks: bool, as_json: bool, **fit: Any
 ) -> None:
     """Find defective magnetic tiles after a fit on good ones of train."""
     from mm.evaluation.inspection.sets import evaluate_magnetic_tile, evaluate_magnetic_tile_marks
 
-    with load_fit(**fit) as method:
+    with load_fit(num_jobs, **fit) as method:
         if has_marks:
-            report = evaluate_magnetic_tile_marks(method, root, split, max(num_good), num_seeds, print_progress)
+            report = evaluate_magnetic_tile_marks(method, root, split, max(num_good), num_seeds, print_progress, num_jobs)
         else:
-            report = evaluate_magnetic_tile(method, root, split, num_good, num_seeds, print_progress)
+            report = evaluate_magnetic_tile(method, root, split, num_good, num_seeds, print_progress, num_jobs)
         print_reports(report, as_json)
 
 
@@ -88,14 +96,15 @@ def magnetic_tile(
 @root
 @split
 @num_seeds
+@num_jobs
 @fit_options(None)
 @options.as_json
-def aitex_fabric(root: Path, split: str, num_seeds: int, as_json: bool, **fit: Any) -> None:
+def aitex_fabric(root: Path, split: str, num_seeds: int, num_jobs: int, as_json: bool, **fit: Any) -> None:
     """Find defective strips of fabrics after a fit on the support strips of each."""
     from mm.evaluation.inspection.sets import evaluate_aitex_fabric
 
-    with load_fit(**fit) as method:
-        print_reports(evaluate_aitex_fabric(method, root, split, num_seeds, print_progress), as_json)
+    with load_fit(num_jobs, **fit) as method:
+        print_reports(evaluate_aitex_fabric(method, root, split, num_seeds, print_progress, num_jobs), as_json)
 
 
 @click.command("deep_pcb")
@@ -115,9 +124,9 @@ def deep_pcb(root: Path, split: str, as_json: bool) -> None:
 
 
 @contextmanager
-def load_fit(backbone: str, longest: int, share: float | None, bank_size: int | None) -> Iterator[Fit]:
+def load_fit(num_jobs: int, backbone: str, longest: int, share: float | None, bank_size: int | None) -> Iterator[Fit]:
     """The shipped method with these settings; its graph is built in a temporary folder."""
-    from mm.evaluation.inspection.inspectors import make_fit
+    from mm.evaluation.inspection.inspectors import ShippedFit
     from mm.inspection.features.framing import Framing
     from mm.inspection.settings import FitSettings
 
@@ -127,7 +136,7 @@ def load_fit(backbone: str, longest: int, share: float | None, bank_size: int | 
     if bank_size is not None:
         settings = replace(settings, bank_size=bank_size)
     with tempfile.TemporaryDirectory() as cache:
-        yield make_fit(settings, Path(cache))
+        yield ShippedFit(settings, Path(cache), threads=int(num_jobs > 1))
 
 
 def print_progress(line: str) -> None:

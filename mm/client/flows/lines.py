@@ -5,7 +5,7 @@ from __future__ import annotations
 from mm.client.paths import quote_id
 from mm.client.responses import parse_body, read_body
 from mm.client.steps import Flow, Send
-from mm.schemas import LineInfo, LineList, LinePartPage, LineRequest
+from mm.schemas import LineInfo, LineList, LinePartPage, LineRequest, LineSource
 
 
 def create_line(request: LineRequest) -> Flow[LineInfo]:
@@ -15,6 +15,15 @@ def create_line(request: LineRequest) -> Flow[LineInfo]:
     `InvalidInput` and `Forbidden`.
     """
     return parse_body((yield from Send("POST", "/v1/lines", json=request.model_dump(mode="json"))), LineInfo)
+
+
+def line_frame(source: LineSource) -> Flow[bytes]:
+    """Get the first frame of a source as JPEG, to choose a region of interest in its pixels.
+
+    Raises `InvalidInput`, `NotFound` and `Forbidden` for the source, `Unavailable` if no frame
+    arrives in 10 seconds.
+    """
+    return read_body((yield from Send("POST", "/v1/lines/frame", json=source.model_dump(mode="json"))))
 
 
 def lines() -> Flow[list[LineInfo]]:

@@ -32,6 +32,8 @@ class SetItem:
     labels: tuple[str, ...] = ()
     """Classes of the whole file."""
     moments: tuple[Moment, ...] = ()
+    more_references: tuple[tuple[Moment, ...], ...] = ()
+    """Moments by further annotators; generated captions are compared with each set."""
     masks: tuple[Path, ...] = ()
     """Files of the size of the image, in which marked pixels are not 0."""
     language: str = "en"

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from mm.data.inspection.types import MarkedImage
 from mm.errors import InvalidInput
+from mm.evaluation.inspection.jobs import divide, run_jobs
 from mm.evaluation.inspection.runs import Fit, Progress
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.types import GoodImage
@@ -61,32 +63,45 @@ def evaluate_false_alarms(
     num_splits: int,
     rate: float,
     on_progress: Progress = lambda line: None,
+    num_jobs: int = 1,
 ) -> Report:
     """Share of good images of unseen groups that fail, for fits on so many groups.
 
     The promised rate is `rate`, or the smallest that the groups allow where that is larger. The
     interval is a bootstrap over splits. Raises `InvalidInput` when no group is left to inspect.
     """
-    measures = []
-    for count in num_groups:
-        promised = max(rate, 1 / (count + 1))
-        shares = []
-        for seed in range(num_splits):
-            shares.append(_measure_split(fit, good, count, seed, promised))
-            on_progress(f"{count} groups, split {seed + 1} of {num_splits}: {shares[-1]:.1%}")
-        name = f"false alarms of {count} good groups at promised {promised:.1%}"
-        measures.append(Measure(name, bootstrap(np.array(shares))))
+    splits = [Split(fit, good, count, seed, max(rate, 1 / (count + 1))) for count in num_groups for seed in range(num_splits)]
+    shares = []
+    for split, share in zip(splits, run_jobs(_measure_split, splits, num_jobs), strict=True):
+        shares.append(share)
+        on_progress(f"{split.count} groups, split {split.seed + 1} of {num_splits}: {share:.1%}")
+    measures = [
+        Measure(f"false alarms of {own[0].count} good groups at promised {own[0].promised:.1%}", bootstrap(np.array(part)))
+        for own, part in zip(divide(splits, num_splits), divide(shares, num_splits), strict=True)
+    ]
     return Report(f"Good images of unseen groups, {num_splits} splits", tuple(measures))
 
 
-def _measure_split(fit: Fit, good: Sequence[MarkedImage], count: int, seed: int, promised: float) -> float:
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """A fit on `count` groups, which the seed chooses, and the rate that it promises."""
+
+    fit: Fit
+    good: Sequence[MarkedImage]
+    count: int
+    seed: int
+    promised: float
+
+
+def _measure_split(split: Split) -> float:
     """Share of the unseen groups whose image has a p-value of at most the promised rate."""
-    random = np.random.default_rng(seed)
+    good, count = split.good, split.count
+    random = np.random.default_rng(split.seed)
     groups = random.permutation(sorted({image.group for image in good}))
     if not 0 < count < len(groups):
         raise InvalidInput(f"Of {len(groups)} groups {count} cannot be fitted and others inspected.")
     chosen = {group: int(random.integers(sum(image.group == group for image in good))) for group in groups}
     by_group = {group: [image for image in good if image.group == group][chosen[group]] for group in groups}
-    inspector = fit([GoodImage(by_group[group].read(), group) for group in groups[:count]], seed)
+    inspector = split.fit([GoodImage(by_group[group].read(), group) for group in groups[:count]], split.seed)
     tested = groups[count : count + MAX_TESTED]
-    return float(np.mean([inspector.inspect(by_group[group].read()).p_value <= promised + 1e-9 for group in tested]))
+    return float(np.mean([inspector.inspect(by_group[group].read()).p_value <= split.promised + 1e-9 for group in tested]))

@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from mm.evaluation.inspection.alarms import CachedBackbone
-from mm.evaluation.inspection.runs import Fit
 from mm.inspection.features.backbone import Backbone, LiteBackbone
 from mm.inspection.fit import fit_inspector
+from mm.inspection.inspector import FittedInspector
 from mm.inspection.settings import FitSettings
-from mm.inspection.types import GoodImage, Inspector
+from mm.inspection.types import GoodImage
 
 
-def make_fit(settings: FitSettings, graph_cache: Path, *, has_cache: bool = False) -> Fit:
-    """Fit with these settings; their seed is that of the evaluation.
+@dataclass(frozen=True, slots=True)
+class ShippedFit:
+    """A `Fit` with these settings; their seed is that of the evaluation.
 
-    With `has_cache` the vectors of images that several fits share are computed once.
-
-    Raises `Unavailable` when the wheel of the backbone is not installed.
+    It can be pickled: each process loads the backbone once.
     """
-    backbone: Backbone = LiteBackbone(settings.backbone, graph_cache)
-    if has_cache:
-        backbone = CachedBackbone(backbone)
 
-    def fit(images: Sequence[GoodImage], seed: int) -> Inspector:
-        return fit_inspector(images, "evaluation", backbone, replace(settings, seed=seed))
+    settings: FitSettings
+    graph_cache: Path
+    has_cache: bool = False
+    """Whether the vectors of images that several fits share are computed once in a process."""
+    threads: int = 0
+    """Threads of the network; 0 leaves the number to the runtime."""
 
-    return fit
+    def __call__(self, images: Sequence[GoodImage], seed: int) -> FittedInspector:
+        """Raises `Unavailable` when the wheel of the backbone is not installed."""
+        backbone = _load(self.settings.backbone, self.graph_cache, self.has_cache, self.threads)
+        return fit_inspector(images, "evaluation", backbone, replace(self.settings, seed=seed))
+
+
+@lru_cache(maxsize=1)
+def _load(name: str, graph_cache: Path, has_cache: bool, threads: int) -> Backbone:
+    backbone = LiteBackbone(name, graph_cache, threads=threads)
+    return CachedBackbone(backbone) if has_cache else backbone

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from mm.data.inspection.types import MarkedImage, choose_good_images
 from mm.errors import InvalidInput
+from mm.evaluation.inspection.jobs import run_jobs
 from mm.inspection.types import GoodImage, Inspector
 from mm.metrics.inspection.pimo import aupimo
 from mm.metrics.inspection.pixel_counts import PixelCounts, count_pixels
@@ -48,25 +49,33 @@ class Run:
     """Why it cannot, such as too few normal pixels."""
 
 
-def run_seeds(
-    fit: Fit,
-    good: Sequence[MarkedImage],
-    images: Sequence[MarkedImage],
-    num_good: int,
-    num_seeds: int = NUM_SEEDS,
-    on_progress: Progress = lambda line: None,
-) -> list[Run]:
-    """Fit on `num_good` of the good images for each seed, and inspect all images with each.
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """One fit on `num_good` of the good images, which the seed chooses, and what it inspects."""
+
+    fit: Fit
+    good: Sequence[MarkedImage]
+    images: Sequence[MarkedImage]
+    num_good: int
+    seed: int
+
+
+def run_trials(trials: Sequence[Trial], on_progress: Progress = lambda line: None, num_jobs: int = 1) -> list[Run]:
+    """Results of the trials, in their order; `num_jobs` run at once, and are then pickled.
 
     Raises `InvalidInput` as `choose_good_images` and as the inspector.
     """
     runs = []
-    for seed in range(num_seeds):
-        chosen = [GoodImage(image.read(), image.group) for image in choose_good_images(good, num_good, seed)]
-        inspector = fit(chosen, seed)
-        on_progress(f"{num_good} good images, seed {seed}: inspecting {len(images)} images")
-        runs.append(inspect_images(inspector, images))
+    for trial, run in zip(trials, run_jobs(_run_trial, trials, num_jobs), strict=True):
+        on_progress(f"{trial.num_good} good images, seed {trial.seed}: {len(trial.images)} images inspected")
+        runs.append(run)
     return runs
+
+
+def _run_trial(trial: Trial) -> Run:
+    chosen = choose_good_images(trial.good, trial.num_good, trial.seed)
+    inspector = trial.fit([GoodImage(image.read(), image.group) for image in chosen], trial.seed)
+    return inspect_images(inspector, trial.images)
 
 
 def inspect_images(inspector: Inspector, images: Sequence[MarkedImage]) -> Run:

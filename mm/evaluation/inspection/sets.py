@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mm.data.inspection.parts import LOGICAL, read_aitex_fabric, read_magnetic_tile, read_mvtec_transistor
+from mm.data.inspection.parts import LOGICAL, FabricStrip, read_aitex_fabric, read_magnetic_tile, read_mvtec_transistor
 from mm.data.inspection.types import MarkedImage
 from mm.errors import InvalidInput
+from mm.evaluation.inspection.jobs import divide
 from mm.evaluation.inspection.parts import PartsTask, report_parts
-from mm.evaluation.inspection.runs import NUM_SEEDS, Fit, Progress, run_seeds
-from mm.evaluation.inspection.taught import make_marks, make_taught_fit
+from mm.evaluation.inspection.runs import NUM_SEEDS, Fit, Progress, Trial, run_trials
+from mm.evaluation.inspection.taught import TaughtFit, make_marks
 from mm.metrics.auc import auc
 from mm.metrics.bootstrap import Interval
 from mm.metrics.report import Measure, Report, ReportRecord
@@ -42,10 +43,11 @@ def evaluate_mvtec_transistor(
     num_good: Sequence[int],
     num_seeds: int = NUM_SEEDS,
     on_progress: Progress = lambda line: None,
+    num_jobs: int = 1,
 ) -> Reports:
     """Fit on good images of train, inspect the split. Raises `InvalidInput`."""
     good, images = read_mvtec_transistor(root, "train"), read_mvtec_transistor(root, split)
-    return _evaluate("MVTec transistor", fit, good, images, split, num_good, num_seeds, on_progress, LOGICAL)
+    return _evaluate("MVTec transistor", fit, good, images, split, num_good, num_seeds, on_progress, num_jobs, LOGICAL)
 
 
 def evaluate_magnetic_tile(
@@ -55,10 +57,11 @@ def evaluate_magnetic_tile(
     num_good: Sequence[int],
     num_seeds: int = NUM_SEEDS,
     on_progress: Progress = lambda line: None,
+    num_jobs: int = 1,
 ) -> Reports:
     """Fit on good tiles of train, inspect the split. Raises `InvalidInput`."""
     good, images = read_magnetic_tile(root, "train"), read_magnetic_tile(root, split)
-    return _evaluate("Magnetic tiles", fit, good, images, split, num_good, num_seeds, on_progress)
+    return _evaluate("Magnetic tiles", fit, good, images, split, num_good, num_seeds, on_progress, num_jobs)
 
 
 def evaluate_magnetic_tile_marks(
@@ -68,6 +71,7 @@ def evaluate_magnetic_tile_marks(
     num_good: int,
     num_seeds: int = NUM_SEEDS,
     on_progress: Progress = lambda line: None,
+    num_jobs: int = 1,
 ) -> Reports:
     """Fit on good tiles of train, teach with all marked tiles of train, inspect the split.
 
@@ -75,13 +79,18 @@ def evaluate_magnetic_tile_marks(
     """
     good, images = read_magnetic_tile(root, "train"), read_magnetic_tile(root, split)
     marks = make_marks(read_magnetic_tile(root, "train", "supervised"))
-    taught = make_taught_fit(fit, marks, on_progress)
+    taught = TaughtFit(fit, marks, on_progress)
     name = f"Magnetic tiles taught with {len(marks)} marked images"
-    return _evaluate(name, taught, good, images, split, [num_good], num_seeds, on_progress)
+    return _evaluate(name, taught, good, images, split, [num_good], num_seeds, on_progress, num_jobs)
 
 
 def evaluate_aitex_fabric(
-    fit: Fit, root: Path, split: str, num_seeds: int = NUM_SEEDS, on_progress: Progress = lambda line: None
+    fit: Fit,
+    root: Path,
+    split: str,
+    num_seeds: int = NUM_SEEDS,
+    on_progress: Progress = lambda line: None,
+    num_jobs: int = 1,
 ) -> Reports:
     """Fit on the support strips of each fabric, inspect its other strips, at native size.
 
@@ -89,18 +98,26 @@ def evaluate_aitex_fabric(
     `InvalidInput`.
     """
     strips = read_aitex_fabric(root, split)
+    support: dict[str, list[FabricStrip]] = {strip.fabric: [] for strip in strips}
+    inspected: dict[str, list[FabricStrip]] = {strip.fabric: [] for strip in strips}
+    for strip in strips:
+        (support if strip.is_support else inspected)[strip.fabric].append(strip)
+    fabrics = sorted(support)
+    if lacking := [fabric for fabric in fabrics if not support[fabric]]:
+        raise InvalidInput(f"{root} has no support strips of the fabric {lacking[0]} in the split {split!r}.")
+    trials = [
+        Trial(fit, support[fabric], inspected[fabric], len(support[fabric]), seed)
+        for fabric in fabrics
+        for seed in range(num_seeds)
+    ]
+    runs = run_trials(trials, on_progress, num_jobs)
     reports, areas = [], []
-    for fabric in sorted({strip.fabric for strip in strips}):
-        own = [strip for strip in strips if strip.fabric == fabric]
-        support = [strip for strip in own if strip.is_support]
-        images = [strip for strip in own if not strip.is_support]
-        if not support:
-            raise InvalidInput(f"{root} has no support strips of the fabric {fabric} in the split {split!r}.")
-        runs = run_seeds(fit, support, images, len(support), num_seeds, on_progress)
-        of = f"AITEX fabric {fabric}, {len(support)} good strips, {_count(images)} of {split}, {num_seeds} seeds"
-        reports.append(report_parts(of, images, runs))
+    for fabric, own in zip(fabrics, divide(runs, num_seeds), strict=True):
+        images = inspected[fabric]
+        of = f"AITEX fabric {fabric}, {len(support[fabric])} good strips, {_count(images)} of {split}, {num_seeds} seeds"
+        reports.append(report_parts(of, images, own))
         is_defective_N = PartsTask.of(images).is_defective_N
-        areas.append([auc(run.score_N, is_defective_N) for run in runs])
+        areas.append([auc(run.score_N, is_defective_N) for run in own])
     return Reports((*reports, _average(np.array(areas), f"AITEX, mean of {len(areas)} fabrics of {split}")))
 
 
@@ -112,13 +129,14 @@ def _average(areas_FS: Float64, of: str) -> Report:
 
 def _evaluate(
     name: str, fit: Fit, good: Sequence[MarkedImage], images: Sequence[MarkedImage], split: str, num_good: Sequence[int],
-    num_seeds: int, on_progress: Progress, logical: str | None = None,
+    num_seeds: int, on_progress: Progress, num_jobs: int, logical: str | None = None,
 ) -> Reports:  # fmt: skip
+    trials = [Trial(fit, good, images, count, seed) for count in num_good for seed in range(num_seeds)]
+    runs = run_trials(trials, on_progress, num_jobs)
     reports = []
-    for count in num_good:
-        runs = run_seeds(fit, good, images, count, num_seeds, on_progress)
+    for count, own in zip(num_good, divide(runs, num_seeds), strict=True):
         of = f"{name}, {count} good images, {_count(images)} of {split}, {num_seeds} seeds"
-        reports.append(report_parts(of, images, runs, logical))
+        reports.append(report_parts(of, images, own, logical))
     return Reports(tuple(reports))
 
 

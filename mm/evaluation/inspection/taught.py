@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mm.data.captioned_images import read_image
@@ -14,6 +15,7 @@ from mm.inspection.marks.teach import TeachSettings, teach
 from mm.inspection.marks.types import Mark
 from mm.inspection.scoring.run_length import encode_mask
 from mm.inspection.types import GoodImage, Inspector
+from mm.media.types import RGB
 
 
 def make_marks(images: Sequence[MarkedImage]) -> list[Mark]:
@@ -29,18 +31,26 @@ def make_marks(images: Sequence[MarkedImage]) -> list[Mark]:
     return marks
 
 
-def make_taught_fit(fit: Fit, marks: Sequence[Mark], on_progress: Progress = lambda line: None) -> Fit:
-    """Fit as `fit`, and teach with the marks. Each candidate is used, and what it compares printed.
+@dataclass(frozen=True, slots=True, eq=False)
+class TaughtFit:
+    """A `Fit` that fits as another, and teaches with marks. Each candidate is used.
 
-    Raises `InvalidInput` for an inspector that cannot be taught.
+    What is compared on held-out groups goes to `on_progress`.
     """
 
-    def fit_and_teach(images: Sequence[GoodImage], seed: int) -> Inspector:
-        inspector = fit(images, seed)
+    fit: Fit
+    marks: Sequence[Mark]
+    on_progress: Progress = lambda line: None
+
+    def __call__(self, images: Sequence[GoodImage], seed: int) -> Inspector:
+        """Raises `InvalidInput` for an inspector that cannot be taught."""
+        inspector = self.fit(images, seed)
         if not isinstance(inspector, FittedInspector):
             raise InvalidInput("Only inspectors that compare patches can be taught.")
-        candidate = teach(inspector, images, marks, lambda name: read_image(Path(name)), settings=TeachSettings(seed=seed))
-        on_progress(candidate.comparison.statement())
+        candidate = teach(inspector, images, self.marks, _open, settings=TeachSettings(seed=seed))
+        self.on_progress(candidate.comparison.statement())
         return candidate.inspector
 
-    return fit_and_teach
+
+def _open(name: str) -> RGB:
+    return read_image(Path(name))

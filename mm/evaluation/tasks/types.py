@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from mm.data.sets.types import EvaluationSet
+from mm.errors import InvalidInput
 from mm.evaluation.features.types import Features
 from mm.evaluation.runs.types import FailedItem, Outcome
 from mm.settings import Settings
@@ -56,3 +57,11 @@ class Task(Protocol):
     def measure(self, given: TaskInput) -> Outcome:
         """Raises `InvalidInput` for a set without the annotations that it needs."""
         ...
+
+
+def refuse_options(task: str, options: Mapping[str, str], known: Sequence[str]) -> None:
+    """Raise `InvalidInput` for an option that a task does not have."""
+    if unknown := sorted(set(options) - set(known)):
+        raise InvalidInput(
+            f"The task '{task}' has no option {', '.join(unknown)}. Its options are: {', '.join(known) or 'none'}."
+        )

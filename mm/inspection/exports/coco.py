@@ -55,8 +55,9 @@ def _describe_region(
     region: RegionRecord, record: InspectionRecord, number: int, image_id: int, numbers: dict[str, int]
 ) -> dict[str, object]:
     mask = {"size": [record.height, record.width], "counts": region.rle}
-    columns, rows = zip(*region.polygon, strict=True)
-    polygon = [[coordinate for point in region.polygon for coordinate in point]]
+    pieces = [region.polygon, *region.further]
+    columns, rows = zip(*(point for piece in pieces for point in piece), strict=True)
+    polygons = [[coordinate for point in piece for coordinate in point] for piece in pieces]
     return {
         "id": number,
         "image_id": image_id,
@@ -65,7 +66,7 @@ def _describe_region(
         # The outline runs through the centres of pixels.
         "bbox": [min(columns), min(rows), max(columns) - min(columns) + 1, max(rows) - min(rows) + 1],
         "area": region.area_px,
-        "segmentation": polygon if len(region.polygon) >= MIN_CORNERS else mask,
+        "segmentation": polygons if all(len(piece) >= MIN_CORNERS for piece in pieces) else mask,
         "rle": mask,
         "score": region.score,
         "measures": None if region.measures is None else region.measures.model_dump(mode="json"),

@@ -13,7 +13,6 @@ from mm.schemas import InspectionRecord
 OPACITY = 0.7
 """Of the hottest pixel."""
 OUTLINE = (255, 255, 255)
-JPEG_QUALITY = 85
 LEAST_RANGE = 1.5
 """Heat of the strongest colour, at least, as a multiple of the heat from which colour begins."""
 
@@ -33,8 +32,8 @@ def draw_overlay(image_HWC: RGB, heat_HW: Float32, record: InspectionRecord) -> 
     drawn = np.ascontiguousarray(np.rint(blended).astype(np.uint8))
     thickness = max(1, round(max(image_HWC.shape) / 480))
     for region in record.regions:
-        outline = np.rint(np.array(region.polygon)).astype(np.int32).reshape(-1, 1, 2)
-        cv2.polylines(drawn, [outline], isClosed=True, color=OUTLINE, thickness=thickness, lineType=cv2.LINE_AA)
+        outlines = [np.rint(np.array(each)).astype(np.int32).reshape(-1, 1, 2) for each in (region.polygon, *region.further)]
+        cv2.polylines(drawn, outlines, isClosed=True, color=OUTLINE, thickness=thickness, lineType=cv2.LINE_AA)
     return drawn
 
 
@@ -55,9 +54,3 @@ def shrink(image_HWC: RGB, longest: int) -> RGB:
         return image_HWC
     height, width = (max(1, round(side * factor)) for side in image_HWC.shape[:2])
     return np.asarray(cv2.resize(image_HWC, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def encode_jpeg(image_HWC: RGB) -> bytes:
-    """A JPEG file of an image, uint8 RGB (H, W, 3)."""
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    return cv2.imencode(".jpg", np.ascontiguousarray(image_HWC[..., ::-1]), parameters)[1].tobytes()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mm.inspection.exports.drawing import draw_pair, encode_jpeg
+from mm.documents.parts import encode_jpeg
+from mm.inspection.exports.drawing import draw_pair
 from mm.inspection.exports.files import ExportedFile, OpenHeat, OpenImage, make_name
 from mm.schemas import InspectionRecord
 

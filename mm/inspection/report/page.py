@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 
+from mm.documents.parts import format_document, format_table, make_data_url
 from mm.errors import MMError
 from mm.inspection.exports.drawing import draw_pair, shrink
 from mm.inspection.exports.files import OpenHeat, OpenImage, shorten_names
 from mm.inspection.report.charts import draw_scores
 from mm.inspection.report.outcomes import MarkVerdict, Outcomes, count_outcomes, name_frame
-from mm.inspection.report.parts import format_region, format_table, make_data_url
-from mm.inspection.report.style import STYLE
+from mm.inspection.report.parts import format_region
 from mm.media.types import RGB
 from mm.schemas import InspectionRecord, ThresholdRecord
 
@@ -23,7 +23,6 @@ EXAMPLE_PIXELS = 900
 """Longer side of an example with its heat map, so that a report has a bounded size."""
 Names = Mapping[str, str]
 """The name that is shown for each image."""
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +63,8 @@ def build_report(report: Report, open_image: OpenImage, open_heat: OpenHeat, num
         _describe_pod(report),
         _describe_settings(report),
     ]
-    title = escape(report.title)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{title}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<header><h1>{title}</h1>
-<p>Inspector {escape(report.inspector)}, version {report.version}. Inspected {report.created:%Y-%m-%d %H:%M} UTC.</p></header>
-<main>{"".join(sections)}</main>
-</body>
-</html>
-"""
+    subtitle = f"Inspector {report.inspector}, version {report.version}. Inspected {report.created:%Y-%m-%d %H:%M} UTC."
+    return format_document(report.title, subtitle, sections)
 
 
 def _describe_summary(report: Report) -> str:

@@ -35,9 +35,14 @@ def find_regions(heat_HW: Float32, threshold: float, min_area_px: float = 0.0) -
 
 
 def describe_region(part_HW: Mask, left: int, top: int, size: tuple[int, ...], score: float, kind: str | None = None) -> Region:
-    """The region of a mask that begins at (left, top) of an image of `size` (height, width)."""
+    """The region of a mask that begins at (left, top) of an image of `size` (height, width).
+
+    The mask may have several pieces, as where a defect of a board is interrupted.
+    """
     outlines, _ = cv2.findContours(part_HW.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    largest = max(outlines, key=len)
-    polygon_P2 = largest.reshape(-1, 2).astype(np.float32) + np.array([left, top], np.float32)
+    corner = np.array([left, top], np.float32)
+    polygon_P2, *further = (
+        outline.reshape(-1, 2).astype(np.float32) + corner for outline in sorted(outlines, key=len, reverse=True)
+    )
     mask_rle = encode_window(part_HW, left, top, (size[0], size[1]))
-    return Region(polygon_P2, mask_rle, float(part_HW.sum()), score, kind)
+    return Region(polygon_P2, mask_rle, float(part_HW.sum()), score, kind, tuple(further))

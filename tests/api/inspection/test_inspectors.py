@@ -51,6 +51,17 @@ def test_invalid_inspector_is_refused_with_the_reason(
     assert reason in assert_problem(response, 400, "invalid-input")["detail"]
 
 
+def test_logical_inspector_without_regions_is_created_and_its_fit_is_refused(server: InspectionServer, good: list[str]) -> None:
+    inspectors = server.client.inspectors
+    assert inspectors.create("scene", mode="logical", settings={"rate": 0.2}).settings == {"rate": 0.2}
+    inspectors.add_examples("scene", good[:1])
+    with pytest.raises(InvalidInput, match="1 to 100 named regions"):
+        inspectors.fit("scene")
+    with pytest.raises(InvalidInput, match="depth"):
+        inspectors.create("other", mode="logical", settings={"depth": 1})
+    inspectors.delete("scene")
+
+
 def test_unknown_inspector_is_not_found(server: InspectionServer) -> None:
     inspectors = server.client.inspectors
     for call in (inspectors.get, inspectors.delete, inspectors.examples, inspectors.versions, inspectors.fit):

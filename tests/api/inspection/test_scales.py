@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
-from mm.errors import Conflict, InvalidInput, NotFound
+from mm.errors import Conflict, InvalidInput, MissingScale, NotFound, UnsupportedMedia
 from mm.metrology.store import ScaleStore
 from mm.schemas import BoardPictures, KnownLength
 from tests.api import media
 from tests.api.conftest import assert_problem
 from tests.api.inspection.conftest import InspectionServer, encode_png
+from tests.lesions.dicom_files import make_region, write_dicom
 
 pytestmark = pytest.mark.xdist_group("inspection API")
 
@@ -68,3 +71,22 @@ def test_invalid_scales_are_refused(server: InspectionServer, good: list[str]) -
         scales.add("bad", board=BoardPictures(items=["f" * 32], columns=9, rows=7, square_mm=1.0))
     assert_problem(server.api.client.get("/v1/scales/%2e%2e%2fa"), 404, "not-found")
     assert "bad" not in [scale.name for scale in scales.list()]
+
+
+def test_scale_of_a_dicom_file_is_that_of_a_region_and_the_file_is_deleted(server: InspectionServer, tmp_path: Path) -> None:
+    regions = [make_region((0, 0, 59, 59), delta=0.005), make_region((60, 0, 119, 59), delta=0.01)]
+    path = write_dicom(tmp_path / "clip.dcm", np.full((1, 60, 120), 90, np.uint8), regions)
+    scales, scratch = server.client.scales, server.api.service.scratch
+    before = set(scratch.iterdir())
+    added = scales.add_dicom("probe", path, region=2)
+    assert (added.mm_per_px, added.source) == (pytest.approx(0.1), "dicom")
+    assert added.area is not None
+    assert added.area[0] == (60, 0)
+    with pytest.raises(Conflict):
+        scales.add_dicom("probe", path)
+    with pytest.raises(MissingScale, match="there is no region 3"):
+        scales.add_dicom("third", path, region=3)
+    with pytest.raises(UnsupportedMedia):
+        scales.add_dicom("third", b"no DICOM file")
+    assert set(scratch.iterdir()) == before
+    scales.delete("probe")

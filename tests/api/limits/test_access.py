@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -104,6 +105,33 @@ def test_scopes_allow_their_routes_only(locked: tuple[ApiServer, dict[str, str]]
 def test_new_route_requires_a_key() -> None:
     open_paths = {path for path in create_app(Settings()).openapi()["paths"] if required_scope("GET", path) is None}
     assert open_paths == {"/healthz", "/readyz"}
+
+
+INSPECTION_ROUTES = ("/v1/inspectors", "/v1/inspections", "/v1/lines", "/v1/scales", "/v1/lesions")
+
+
+def test_inspection_routes_refuse_a_missing_key_and_a_key_without_the_scope(locked: tuple[ApiServer, dict[str, str]]) -> None:
+    service, keys = locked
+    operations = [
+        (method.upper(), path)
+        for path, methods in create_app(Settings()).openapi()["paths"].items()
+        for method in methods
+        if path.startswith(INSPECTION_ROUTES)
+    ]
+    assert {path.split("/")[2] for _, path in operations} == {prefix.split("/")[2] for prefix in INSPECTION_ROUTES}
+
+    def send(scope: str | None, method: str, path: str) -> int:
+        headers = {} if scope is None else bearer(keys[scope])
+        return service.client.request(method, re.sub(r"\{\w+\}", "none", path), headers=headers).status_code
+
+    for operation in operations:
+        method, path = operation
+        is_line = path.startswith("/v1/lines")
+        needed = "read" if method == "GET" else "admin" if is_line else "write"
+        assert send(None, *operation) == 401, operation
+        scopes = list(keys)
+        allowed = [scope for scope in scopes if send(scope, *operation) not in {401, 403}]
+        assert allowed == scopes[scopes.index(needed) :], operation
 
 
 def test_revoked_key_is_refused_at_once(locked: tuple[ApiServer, dict[str, str]]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import json
 import os
 import signal
 import stat
@@ -14,8 +16,12 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+import mm
+from mm.cli.main import main
+from mm.errors import NotFound
 from mm.inspection.features.backbone import LiteBackbone
 from mm.inspection.features.framing import Framing
 from mm.inspection.fit import fit_inspector
@@ -23,6 +29,7 @@ from mm.inspection.settings import FitSettings
 from mm.inspection.store import InspectorStore
 from mm.inspection.types import GoodImage
 from mm.media.types import RGB
+from mm.schemas import LineSource
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, KeyedServer, assert_problem, run_server
 from tests.graphs import with_graphs
@@ -109,6 +116,8 @@ def test_line_of_a_video_killed_twice_loses_and_doubles_no_part(served: ApiServe
         lines = response.iter_lines()
         events = [next(lines) for _ in range(4)]
     assert events[2:] == ["id: 4", "event: part"]
+    with mm.Client(served.url) as client:
+        assert [part.sequence for part in itertools.islice(client.line_events("belt", after=-2), 2)] == [3, 4]
     assert served.client.delete("/v1/lines/belt").status_code == 204
     assert_problem(served.client.get("/v1/lines/belt"), 404, "not-found")
 
@@ -169,6 +178,34 @@ def test_line_of_an_unreadable_image_rejects_its_part(served: ApiServer) -> None
     assert served.client.delete("/v1/lines/once").status_code == 204
 
 
+def test_watch_with_a_service_prints_the_verdicts_of_the_command_without_it(
+    served: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = (served.service.settings.import_root or Path()) / "watched"
+    station.mkdir()
+    for part, index in (("A", 0), ("B", 1)):
+        Image.fromarray(render_frame(conveyor.LEAD + index * conveyor.PERIOD + 12)).save(station / f"{part}_top.png")
+    monkeypatch.setenv("MM_HOME", str(served.service.settings.root))
+
+    def watch(source: str | Path, name: str, *more: str) -> tuple[list[tuple[str, str]], str]:
+        options = ["--line", name, "--once", "--pattern", "^(?P<part>[^_]+)_", "--images-per-part", "1", "--json", *more]
+        done = CliRunner().invoke(main, ["inspect", "watch", str(source), "--inspector", "plate", *options])
+        assert done.exit_code == 0, done.output
+        printed = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]  # not the log of the server
+        return [(part["part"], part["verdict"]) for part in printed], done.stderr
+
+    verdicts, shown = watch("watched", "remote", "--url", served.url)
+    assert "The line remote has ended." in shown
+    assert verdicts == watch(station, "local")[0]
+    assert [verdict for _, verdict in verdicts] == ["PASS", "FAIL"]
+    assert watch("watched", "remote", "--url", served.url)[0] == []  # the line continues, and repeats no part
+    refused = CliRunner().invoke(
+        main, ["inspect", "watch", "other", "--inspector", "plate", "--line", "remote", "--url", served.url]
+    )
+    assert (refused.exit_code, "another inspector or source" in refused.stderr) == (1, True)
+    assert served.client.delete("/v1/lines/remote").status_code == 204
+
+
 def test_line_that_cannot_run_fails_with_its_reason(served: ApiServer) -> None:
     folder = (served.service.settings.import_root or Path()) / "other"
     folder.mkdir()
@@ -178,6 +215,18 @@ def test_line_that_cannot_run_fails_with_its_reason(served: ApiServer) -> None:
     wait_for(lambda: get_line(served, "outside")["state"] == "failed", "the failure of the line")
     assert get_line(served, "outside")["error"] == "The region of interest is outside the frame of 160 x 96 pixels."
     assert served.client.delete("/v1/lines/outside").status_code == 204
+
+
+def test_frame_of_a_source_has_its_size(served: ApiServer) -> None:
+    folder = (served.service.settings.import_root or Path()) / "frames"
+    folder.mkdir()
+    with mm.Client(served.url) as client:
+        with pytest.raises(NotFound, match="has no image yet"):
+            client.line_frame(LineSource(folder="frames"))
+        Image.fromarray(conveyor.render(0, [])).save(folder / "a.png")
+        frame = client.line_frame(LineSource(folder="frames"))
+    assert Image.open(io.BytesIO(frame)).size == (conveyor.WIDTH, conveyor.HEIGHT)
+    assert_problem(served.client.post("/v1/lines/frame", json={"folder": "../.."}), 403, "forbidden")
 
 
 def test_line_changes_require_the_scope_admin(keyed: KeyedServer) -> None:

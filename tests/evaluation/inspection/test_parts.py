@@ -13,7 +13,7 @@ from PIL import Image
 from mm.data.inspection.types import MarkedImage
 from mm.errors import InvalidInput
 from mm.evaluation.inspection.parts import estimate_share, report_parts
-from mm.evaluation.inspection.runs import inspect_images, run_seeds
+from mm.evaluation.inspection.runs import Trial, inspect_images, run_trials
 from mm.evaluation.inspection.sets import evaluate_aitex_fabric, evaluate_magnetic_tile, evaluate_mvtec_transistor
 from mm.inspection.types import GoodImage, Inspection, Threshold
 from mm.media.types import RGB
@@ -87,6 +87,8 @@ def test_evaluate_mvtec_transistor_reports_images_pixels_and_alarms(tmp_path: Pa
     lines: list[str] = []
     reports = evaluate_mvtec_transistor(fit, tmp_path, "dev", (4, 8), 2, lines.append)
     few, many = reports.record()
+    jobs = evaluate_mvtec_transistor(fit, tmp_path, "dev", (4, 8), 2, lines.append, num_jobs=2)
+    assert jobs.record() == reports.record()
     assert few["of"].startswith("MVTec transistor, 4 good images, 6 good and 6 defective images of dev, 2 seeds")
     assert "AUPIMO is left out" in few["of"]
     measured = values(many)  # type: ignore[arg-type]
@@ -96,7 +98,7 @@ def test_evaluate_mvtec_transistor_reports_images_pixels_and_alarms(tmp_path: Pa
     # With eight good images no p-value is below one ninth.
     assert measured["false alarms at promised 5%"] == measured["defective parts found at promised 5%"] == 0.0
     assert measured["image AUROC of mean brightness (baseline)"] == 1.0
-    assert len(lines) == 4
+    assert len(lines) == 8
     assert "| image AUROC | 100.0 |" in reports.table()
 
 
@@ -114,7 +116,7 @@ def test_evaluate_aitex_fabric_fits_on_support_strips_of_each_fabric(tmp_path: P
     assert values(mean) == {"image AUROC, lowest and highest fabric": 1.0}  # type: ignore[arg-type]
 
 
-def test_run_seeds_chooses_other_good_images_for_each_seed(tmp_path: Path) -> None:
+def test_run_trials_chooses_other_good_images_for_each_seed(tmp_path: Path) -> None:
     images = []
     for number in range(8):
         render(tmp_path, f"{number}.png", seed=number, defect=False)
@@ -127,7 +129,7 @@ def test_run_seeds_chooses_other_good_images_for_each_seed(tmp_path: Path) -> No
 
     render(tmp_path, "bad.png", seed=9, defect=True)
     bad = MarkedImage(tmp_path / "bad.png", "bad", "cut", (tmp_path / "masks" / "bad.png",))
-    runs = run_seeds(record, images, [*images, bad], 4, 3)
+    runs = run_trials([Trial(record, images, [*images, bad], 4, seed) for seed in range(3)])
     assert len(set(chosen)) == 3
     assert {len(groups) for groups in chosen} == {4}
     assert all(run.score_N.argmax() == 8 for run in runs)

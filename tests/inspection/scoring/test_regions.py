@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mm.inspection.scoring.regions import MAX_REGIONS, find_regions
+from mm.inspection.scoring.regions import MAX_REGIONS, describe_region, find_regions
 from mm.inspection.scoring.run_length import decode_mask
 
 
@@ -20,6 +20,16 @@ def test_find_regions_returns_areas_in_order_of_their_heat() -> None:
     np.testing.assert_array_equal(masks[0] | masks[1], heat > 1)
     np.testing.assert_array_equal(regions[1].polygon_P2.min(0), [7, 5])
     np.testing.assert_array_equal(regions[1].polygon_P2.max(0), [19, 9])
+
+
+def test_describe_region_of_several_pieces_outlines_each() -> None:
+    mask = np.zeros((8, 20), bool)
+    mask[1:3, 1:4] = mask[2:7, 9:18] = True
+    mask[4, 12] = False  # a hole has no outline of its own
+    region = describe_region(mask, 100, 50, (80, 140), 1.0)
+    boxes = [(*outline.min(0), *outline.max(0)) for outline in (region.polygon_P2, *region.further)]
+    assert sorted(boxes) == [(101, 51, 103, 52), (109, 52, 117, 56)]
+    assert region.area_px == mask.sum()
 
 
 def test_find_regions_small_areas_are_left_out() -> None:

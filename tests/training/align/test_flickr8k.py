@@ -34,7 +34,7 @@ def test_flickr8k_reader_writes_captions_that_training_reads(authors_files: Path
 def test_flickr8k_reader_names_a_listed_image_without_captions(authors_files: Path) -> None:
     (authors_files / "Flickr_8k.devImages.txt").write_text("d.jpg\n")
     with pytest.raises(ValueError, match=r"d\.jpg"):
-        list(runpy.run_path(str(FOLDER / "reader.py"))["read"](authors_files))
+        list(runpy.run_path(str(FOLDER / "reader.py"))["read_authors_files"](authors_files))
 
 
 def test_flickr8k_dataset_toml_names_set_and_splits() -> None:

@@ -97,12 +97,15 @@ def test_align_card_has_the_recalls_of_the_weights(
 
 
 def test_eval_flickr8k_prints_the_recalls_of_the_weights(
-    finished: tuple[AlignConfig, list[tuple[int, int, str]]], tmp_path: Path
+    finished: tuple[AlignConfig, list[tuple[int, int, str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, _ = finished
+    monkeypatch.setenv("MM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MM_RUNTIME", "onnxruntime")
     weights = config.out / "image.safetensors"
     result = CliRunner().invoke(main, ["eval", "flickr8k", "--root", str(config.data), "--weights", str(weights), "--json"])
-    values = {measure["name"]: measure["value"] for measure in json.loads(result.output)["measures"]}
+    measures = json.loads(result.stdout)["outcome"]["measures"]
+    values = {measure["name"]: measure["value"] for measure in measures}
     on_the_card = measure_recall(weights, config.data, tmp_path)
     for k in (1, 5, 10):
         assert 100 * values[f"text to image, R@{k}"] == pytest.approx(on_the_card.text_to_image[k])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 
 from mm.cli import options
 from mm.cli.commands.bench.common import print_report
+from mm.cli.commands.eval_inspection import num_jobs
 
 if TYPE_CHECKING:
     from mm.bench.pod.report import PodReport
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--first-seed", default=0, show_default=True, metavar="N", help="The first of the seeds.")
 @click.option("--inspector", is_flag=True, help="Detect with an inspector; default: matched filters, the baseline.")
 @click.option("--enlarge", default=2.0, show_default=True, help="Scale of the images that the inspector receives.")
+@num_jobs
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves to this SVG file.")
 @options.as_json
 def command(
@@ -49,6 +52,7 @@ def command(
     first_seed: int,
     inspector: bool,
     enlarge: float,
+    num_jobs: int,
     plot: Path | None,
     as_json: bool,
 ) -> None:
@@ -72,17 +76,21 @@ def command(
         blur_px=blur_px,
         seed=first_seed,
     )
-    report, chart = _run_with_inspector(study, seeds, surfaces, enlarge) if inspector else run(study, seeds, surfaces)
+    if inspector:
+        report, chart = _run_with_inspector(study, seeds, surfaces, enlarge, num_jobs)
+    else:
+        report, chart = run(study, seeds, surfaces, num_jobs=num_jobs)
     if plot is not None:
         write_atomic(plot, chart.to_svg().encode())
     print_report(report, as_json)
 
 
-def _run_with_inspector(study: Study, seeds: int, surfaces: Path | None, enlarge: float) -> tuple[PodReport, Chart]:
-    from mm.bench.pod.inspector_detector import InspectorDetector
+def _run_with_inspector(
+    study: Study, seeds: int, surfaces: Path | None, enlarge: float, num_jobs: int
+) -> tuple[PodReport, Chart]:
+    from mm.bench.pod.inspector_detector import create_inspector_detector
     from mm.bench.pod.study import run
-    from mm.inspection.features.backbone import LiteBackbone
 
     with tempfile.TemporaryDirectory() as cache:
-        backbone = LiteBackbone("imagenet", Path(cache))
-        return run(study, seeds, surfaces, lambda: InspectorDetector(backbone, enlarge))
+        create = partial(create_inspector_detector, Path(cache), enlarge, int(num_jobs > 1))
+        return run(study, seeds, surfaces, create, num_jobs)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.5, 10.0
+MAX_FPS = 30.0
 MAX_WAITING = 60  # access units between the network and the decoder: two seconds at 30 frames/s
 OPEN_ERRORS = (ConnectionLost, MediaError)
 
@@ -74,13 +75,17 @@ class UnitQueue:
 class RtspCamera:
     """Frames of an RTSP address, with the times of their arrival in seconds since 1970.
 
-    `open_decoder` makes the decoder of a codec, for a stream of a name. Raises `InvalidInput` and
+    `open_decoder` makes the decoder of a codec, for a stream of a name. Every frame is decoded, as
+    others depend on it; of these at most `fps` a second are passed on. Raises `InvalidInput` and
     `Unavailable` for the host; a camera that drops or is off is tried again until `stop` is set.
     """
 
-    def __init__(self, url: str, open_decoder: Callable[[LiveCodec, str], LiveDecoder], timeout: float = 10.0) -> None:
+    def __init__(
+        self, url: str, open_decoder: Callable[[LiveCodec, str], LiveDecoder], timeout: float = 10.0, fps: float = MAX_FPS
+    ) -> None:
         self._address = parse_address(url)
         self._open_decoder, self._timeout = open_decoder, timeout
+        self._interval = 0.0 if fps >= MAX_FPS else 1.0 / fps
         try:
             self._peer = str(socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)[0][4][0])
         except OSError as error:
@@ -102,7 +107,7 @@ class RtspCamera:
 
     def items(self, start: float, stop: threading.Event, is_decided: Callable[[str], bool]) -> Iterator[SourceItem]:
         last_frame: float | None = None  # monotonic
-        is_lost, delay = False, FIRST_RETRY_SECONDS
+        is_lost, delay, due = False, FIRST_RETRY_SECONDS, 0.0
         while not stop.is_set():
             try:
                 with closing(self._frames(stop)) as frames:
@@ -110,7 +115,9 @@ class RtspCamera:
                         if is_lost and last_frame is not None:
                             yield Gap(frame.time, frame.received - last_frame)
                         is_lost, delay, last_frame = False, FIRST_RETRY_SECONDS, frame.received
-                        yield frame
+                        if frame.time >= due - self._interval / 4:  # frames are not evenly spaced
+                            due = max(due + self._interval, frame.time + self._interval / 2)
+                            yield frame
                         if stop.is_set():
                             return
             except OPEN_ERRORS as error:

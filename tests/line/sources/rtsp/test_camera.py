@@ -39,6 +39,20 @@ def test_camera_frames_are_decoded_in_order() -> None:
     assert server.requests == ["DESCRIBE", "DESCRIBE", "SETUP", "PLAY"]
 
 
+def test_camera_with_fewer_frames_a_second_leaves_frames_out_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    with CameraServer(encode([numbered(number) for number in range(30)])) as server:
+        camera = RtspCamera(server.url(), LiveDecoder, fps=10.0)
+        times = iter(range(1000))
+        monkeypatch.setattr(camera, "_next_time", lambda: next(times) / 30)
+        stop, numbers = threading.Event(), list[int]()
+        for item in camera.items(0.0, stop, lambda part: False):
+            assert isinstance(item, SourceFrame)
+            numbers.append(number_of(item.image))
+            if len(numbers) == 8:
+                stop.set()
+    assert numbers == list(range(0, 24, 3))
+
+
 def test_camera_that_drops_is_connected_again_from_a_key_frame() -> None:
     with CameraServer(encode([numbered(number) for number in range(40)]), drop_after=[15]) as server:
         items = read(server, 35)

@@ -1,4 +1,4 @@
-"""The style of the report: for screens, light and dark, and for print."""
+"""The style of documents: for screens, light and dark, and for print."""
 
 STYLE = """
 :root {
@@ -55,7 +55,9 @@ figcaption ul { margin: .2rem 0 0; padding-left: 1.1rem }
   body { padding: 0; max-width: none; font-size: 10pt }
   section { border: 0; padding: 0; overflow: visible }
   .examples { grid-template-columns: 1fr 1fr }
+  thead { display: table-header-group }
   tr { break-inside: avoid }
+  h2 { break-after: avoid }
   * { print-color-adjust: exact }
 }
 """

@@ -1,0 +1,169 @@
+"""Encode a data set in slices that processes share, and that survive a kill.
+
+A slice is a few images or one video. A process leases a slice, encodes what the cache lacks and
+stores it in one transaction. Another process, or the same command after a kill, takes the slices
+that are not in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mm.data.sets.types import SetItem
+from mm.errors import InvalidInput, MMError
+from mm.evaluation.features.cache import CachedFeatures, FeatureCache
+from mm.evaluation.features.encode import SetEncoder
+from mm.evaluation.runs.types import FailedItem
+
+IMAGES_PER_SLICE = 64
+LEASE_SECONDS = 60.0
+POLL_SECONDS = 0.5
+"""Between two looks at slices that other processes encode."""
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jp2", ".jxl"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is done of a set; `reused` items were in the cache before."""
+
+    done: int
+    total: int
+    reused: int
+    failed: int
+
+
+@dataclass(slots=True)
+class EncodedSet:
+    """Features by item id, and what could not be read."""
+
+    features: CachedFeatures
+    failed: tuple[FailedItem, ...]
+
+
+@dataclass(slots=True)
+class _Work:
+    hashes: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    reused: int = 0
+
+
+def cut_slices(items: Sequence[SetItem]) -> list[list[SetItem]]:
+    """Slices in the order of the items: up to `IMAGES_PER_SLICE` images, or one other file."""
+    slices: list[list[SetItem]] = []
+    images: list[SetItem] = []
+    for item in items:
+        if item.path is None:
+            continue
+        if item.path.suffix.lower() not in IMAGE_SUFFIXES:
+            slices.append([item])
+            continue
+        images.append(item)
+        if len(images) == IMAGES_PER_SLICE:
+            slices.append(images)
+            images = []
+    return [*slices, images] if images else slices
+
+
+def encode_set(
+    items: Sequence[SetItem],
+    encoder: SetEncoder,
+    weights: str,
+    cache: FeatureCache,
+    *,
+    strict: bool = False,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_tick: Callable[[], None] = lambda: None,
+) -> EncodedSet:
+    """Encode all items whose file is there, or take them from the cache.
+
+    `on_tick` is called often, and may raise to stop the work; slices that are done stay in the
+    cache. With `strict` the first file that cannot be read is an error. Raises `InvalidInput` then,
+    and `StorageFull`.
+    """
+    name = encoder.name(weights)
+    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    waiting = cut_slices(items)
+    total = sum(map(len, waiting))
+    work = _Work()
+
+    while waiting:
+        left = []
+        for piece in waiting:
+            on_tick()
+            if not _encode_slice(piece, encoder, name, cache, owner, work, on_tick):
+                left.append(piece)
+                continue
+            if strict and work.failed:
+                item, reason = next(iter(work.failed.items()))
+                raise InvalidInput(f"{item} cannot be read: {reason} Without `--strict` such files are counted and left out.")
+            on_progress(Progress(len(work.hashes) + len(work.failed), total, work.reused, len(work.failed)))
+        waiting = left
+        if waiting:
+            time.sleep(POLL_SECONDS)
+    failed = tuple(FailedItem(id=item, reason=reason) for item, reason in work.failed.items())
+    return EncodedSet(CachedFeatures(cache, work.hashes, name), failed)
+
+
+def _encode_slice(
+    items: Sequence[SetItem],
+    encoder: SetEncoder,
+    name: str,
+    cache: FeatureCache,
+    owner: str,
+    work: _Work,
+    on_tick: Callable[[], None],
+) -> bool:
+    """Encode what the cache lacks of a slice; False while another process has its lease."""
+    hashes: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for item in items:
+        try:
+            hashes[item.id] = cache.hash_of(item.path or Path())
+        except InvalidInput as error:
+            failed[item.id] = str(error)
+
+    def list_lacking() -> list[SetItem]:
+        return [item for item in items if item.id in hashes and not cache.has(hashes[item.id], name)]
+
+    num_reused = len(hashes)
+    if list_lacking():
+        key = hashlib.sha256("\n".join([name, *hashes.values()]).encode()).hexdigest()
+        if not cache.lease(key, owner, LEASE_SECONDS):
+            return False
+
+        extended = time.monotonic()
+
+        def extend_lease() -> None:
+            nonlocal extended
+            on_tick()
+            if time.monotonic() - extended > LEASE_SECONDS / 4:
+                extended = time.monotonic()
+                cache.lease(key, owner, LEASE_SECONDS)
+
+        try:
+            lacking = list_lacking()  # another process may have encoded some before the lease
+            num_reused -= len(lacking)
+            outcomes = encoder.encode([item.path for item in lacking if item.path], extend_lease)
+            encoded = {}
+            for item, outcome in zip(lacking, outcomes, strict=True):
+                if isinstance(outcome, MMError):
+                    failed[item.id] = str(outcome)
+                    del hashes[item.id]
+                else:
+                    encoded[hashes[item.id]] = outcome
+            cache.put(list(encoded.items()), name)
+        finally:
+            cache.release(key, owner)
+    work.hashes |= hashes
+    work.failed |= failed
+    work.reused += num_reused
+    return True

@@ -1,0 +1,90 @@
+"""The worst and the best items of a run, with their images, or players for videos and sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from mm.documents.parts import make_data_url
+from mm.errors import MMError
+from mm.evaluation.runs.types import ItemRecord, Run, RunMeasure
+from mm.media.types import RGB
+
+LONGEST = 480
+"""Pixels of the longer side of an image, so that a report has a bounded size."""
+
+OpenShown = Callable[[Path, float, int], tuple[str, RGB | None]]
+"""From a file, a time in seconds and the longest side: `image`, `video` or `audio`, and an image of
+it; None of a sound. Raises `MMError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Items from the worst to the best by one value."""
+
+    measure: RunMeasure
+    items: tuple[ItemRecord, ...]
+
+
+def rank_items(run: Run) -> Ranked | None:
+    """Items by the value of the first measure that items have; None where there is none.
+
+    Of a rank the largest is the worst; of another value the lowest, if higher is better.
+    """
+    for measure in run.outcome.measures:
+        having = [item for item in run.outcome.items if measure.of in item.values]
+        if measure.of and having:
+            is_rank = measure.statistic.startswith("recall@")
+            ascending = measure.is_higher_better and not is_rank
+            ordered = sorted(having, key=lambda item: item.values[measure.of] if ascending else -item.values[measure.of])
+            return Ranked(measure, tuple(ordered))
+    return None
+
+
+def spread_groups(items: Sequence[ItemRecord], count: int) -> list[ItemRecord]:
+    """The first items, one of each group."""
+    seen: set[str] = set()
+    chosen: list[ItemRecord] = []
+    for item in items:
+        if item.group not in seen and len(chosen) < count:
+            seen.add(item.group)
+            chosen.append(item)
+    return chosen
+
+
+def format_examples(items: Sequence[ItemRecord], key: str, root: Path, open_shown: OpenShown) -> str:
+    """A figure for each item; a file that cannot be opened is replaced by the reason."""
+    return f"<div class='examples'>{''.join(_format_example(item, key, root, open_shown) for item in items)}</div>"
+
+
+def _format_example(item: ItemRecord, key: str, root: Path, open_shown: OpenShown) -> str:
+    shown = _show(item.path, item, root, open_shown)
+    if item.answer_path and item.answer_path != item.path:
+        shown = f"<div class='pair'>{shown}{_show(item.answer_path, item, root, open_shown)}</div>"
+    lines = [("query", item.question), ("expected", item.expected), ("answer", item.answer)]
+    texts = "".join(f"<br><span class='soft'>{name}</span> {escape(text)}" for name, text in lines if text)
+    caption = f"<b>{escape(item.id)}</b> {escape(key)} {item.values[key]:.4g}{texts}"
+    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
+
+
+def _show(path: str, item: ItemRecord, root: Path, open_shown: OpenShown) -> str:
+    if not path:
+        return ""
+    file = root / path
+    try:
+        kind, image = open_shown(file, item.start or 0.0, LONGEST)
+    except MMError as error:
+        return f"<p class='missing'>{escape(str(error))}</p>"
+    alternative = escape(path, quote=True)
+    source = escape(
+        file.resolve().as_uri() + (f"#t={item.start:.2f},{item.end or item.start:.2f}" if item.start else ""), quote=True
+    )
+    if kind == "image" and image is not None:
+        return f'<img src="{make_data_url(image)}" alt="{alternative}">'
+    if kind == "video" and image is not None:
+        return (
+            f'<video controls preload="none" poster="{make_data_url(image)}" src="{source}" aria-label="{alternative}"></video>'
+        )
+    return f'<audio controls preload="none" src="{source}" aria-label="{alternative}"></audio>'

@@ -1,0 +1,45 @@
+"""Requirements on the measures of a run, for scripts and continuous integration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mm.errors import InvalidInput
+from mm.evaluation.runs.types import Run, RunMeasure
+
+
+def find_measure(run: Run, name: str) -> RunMeasure:
+    """The measure of that name. Raises `InvalidInput`, which lists the names that exist."""
+    for measure in run.outcome.measures:
+        if measure.name == name:
+            return measure
+    names = "; ".join(measure.name for measure in run.outcome.measures)
+    raise InvalidInput(f"The run has no measure '{name}'. Measures are: {names}.")
+
+
+def parse_requirement(text: str) -> tuple[str, float]:
+    """Parse `MEASURE=VALUE`; shares are written in percent, as they are printed.
+
+    Raises `InvalidInput`.
+    """
+    name, equals, value = text.rpartition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not equals or not name or number != number:
+        raise InvalidInput(f"{text!r} is not a requirement; write MEASURE=VALUE, as in 'text to image, R@5=60'.")
+    return name.strip(), number
+
+
+def check_requirements(run: Run, requirements: Sequence[str]) -> list[str]:
+    """Sentences about measures that are worse than required. Raises as the functions above."""
+    misses = []
+    for text in requirements:
+        name, required = parse_requirement(text)
+        measure = find_measure(run, name)
+        value = 100 * measure.value if measure.is_share else measure.value
+        if value < required if measure.is_higher_better else value > required:
+            side = "at least" if measure.is_higher_better else "at most"
+            misses.append(f"{name} is {value:.2f}; {side} {required:g} is required.")
+    return misses
