@@ -73,7 +73,8 @@ def flatten_contrast(pixels_HWC: RGB) -> RGB:
     grey_HW = pixels_HWC.mean(2, dtype=np.float32)
     mean_HW = _blur(grey_HW)
     contrast_HW = np.sqrt(_blur(np.square(grey_HW - mean_HW))) + MIN_CONTRAST
-    return np.clip(np.rint((grey_HW - mean_HW) / contrast_HW * CONTRAST + BRIGHTNESS), 0, 255).astype(np.uint8)
+    flat_HW: RGB = np.clip(np.rint((grey_HW - mean_HW) / contrast_HW * CONTRAST + BRIGHTNESS), 0, 255).astype(np.uint8)
+    return flat_HW
 
 
 def _blur(values_HW: Float32) -> Float32:
