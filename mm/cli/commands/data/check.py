@@ -25,7 +25,7 @@ def command(arguments: tuple[str, ...], split: str | None) -> None:
     described = describe_set(arguments[0] if len(arguments) == 2 else "folder")
     if described.name == "folder" and root.is_dir():
         print_understood(root)
-    print_check(described, root, split or default_split(described))
+    print_check(described, root, split or default_split(described), None)
 
 
 def print_understood(root: Path) -> None:
