@@ -16,20 +16,22 @@ from mm.inspection.marks.parts import collect_parts
 from mm.inspection.records import describe
 from mm.inspection.report.outcomes import name_frame
 from mm.inspection.report.page import Report, build_report
+from mm.inspection.runs import Run
 from mm.inspection.store import InspectorStore
 from mm.inspection.summary import read_summary
 from mm.media import MediaReader
 
 if TYPE_CHECKING:
+    from mm.cli.inspection.remote_runs import ServiceRun
     from mm.inspection.report.outcomes import MarkVerdict
-    from mm.inspection.runs import Run, RunInfo
+    from mm.inspection.runs import RunInfo
     from mm.schemas import ThresholdRecord
     from mm.settings import Settings
 
 MAX_POD_BYTES = 4 << 20
 
 
-def build_run_report(run: Run, settings: Settings, num_examples: int, pods: Sequence[Path] = ()) -> str:
+def build_run_report(run: Run | ServiceRun, settings: Settings, num_examples: int, pods: Sequence[Path] = ()) -> str:
     """The HTML document of a run. Raises `InvalidInput` for a file that is none of a POD study."""
     info = run.info
     rows, chart = _read_pods(pods)
@@ -38,12 +40,12 @@ def build_run_report(run: Run, settings: Settings, num_examples: int, pods: Sequ
         created=info.created,
         inspector=info.inspector,
         version=info.version,
-        threshold=_observe(info, settings),
+        threshold=_observe(info, settings) if isinstance(run, Run) else info.threshold,
         records=run.records,
         settings=info.settings,
         scale=info.scale,
         failures=[(failure.image, failure.error) for failure in info.failures],
-        marks=find_marks(run, settings),
+        marks=find_marks(run, settings) if isinstance(run, Run) else run.marks,
         pod_rows=rows,
         pod_chart=chart,
     )
