@@ -39,8 +39,8 @@ def rank_retrieval(
     """Rank all items for each query by the inner product in float32.
 
     An item is relevant for a query of the same label: for captions that rank images, the label of a
-    caption is the row of its image, and the label of an image its own row. Sums in float32 depend on
-    the place in the matrix: the scores of equal vectors can differ in the last bits, here and in a
+    caption is the row of its image, and the label of an image its own row. Sums in float32 vary
+    with the place in the matrix: the scores of equal vectors can differ in the last bits, here and in a
     whole matrix, and such a tie is then decided by them.
 
     Raises `InvalidInput` for shapes that do not match, vectors that are not finite or so long that

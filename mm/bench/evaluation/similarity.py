@@ -43,7 +43,8 @@ def measure_similarity(num_images: int, num_captions: int, dimensions: int = DIM
     random = np.random.default_rng(seed)
     images_ND, captions_MD = (_draw(random, count, dimensions) for count in (num_images, num_captions))
     image_of_M = np.arange(num_captions) % num_images
-    before, durations = memory_bytes(), []
+    before = memory_bytes()
+    durations: list[float] = []
     with Meter() as blocks:
         while sum(durations) < MIN_SECONDS:
             start = time.perf_counter()
