@@ -40,8 +40,8 @@ def rank_retrieval(
 
     An item is relevant for a query of the same label: for captions that rank images, the label of a
     caption is the row of its image, and the label of an image its own row. Sums in float32 vary
-    with the place in the matrix: the scores of equal vectors can differ in the last bits, here and in a
-    whole matrix, and such a tie is then decided by them.
+    with the place in the matrix: the scores of equal vectors can differ in the last bits, here and
+    in a whole matrix, and such a tie is then decided by them.
 
     Raises `InvalidInput` for shapes that do not match, vectors that are not finite or so long that
     a product can overflow, a query without a relevant item, and a depth below 1.
