@@ -27,7 +27,7 @@ HEAD_TAPS = (6, 14, 19)
 THRESHOLD, WEAK_THRESHOLD = 0.8, 0.4
 """Probabilities of the head from which a pixel belongs to a region, and to a weak one."""
 TRACKER = TrackerSettings(high=0.95, low=0.3, max_distance=1.5)
-"""With `THRESHOLD` the best of `choose_tracking` on train: `mm eval cvc_clinicdb --choose`."""
+"""Chosen with `THRESHOLD` on train: `mm eval cvc_clinicdb --choose` (2.5 is as good)."""
 
 
 def make_segment(weights: Path, graph_cache: Path) -> Segment:
