@@ -22,7 +22,7 @@ def test_uniform_proposals_halve_the_window_and_overlap_by_half() -> None:
 
 def test_choose_prior_takes_the_spans_that_reach_the_most() -> None:
     spans = np.array([[0.0, 0.5]] * 5 + [[0.6, 1.0]] * 3)
-    prior = choose_prior(spans, 2, 0.9)
+    prior = choose_prior(spans, 2, 0.95)
     assert prior.tolist() == [[0.0, 0.5], [0.6, 1.0]]
     with pytest.raises(InvalidInput):
         choose_prior(np.zeros((0, 2)))

@@ -67,4 +67,6 @@ def _print(split: str, priors: dict[str, list[list[float]]], spans: dict[str, Sp
         click.echo(f"prior of {name} of train: " + ", ".join(f"{start:g} to {end:g}" for start, end in prior))
     click.echo(f"{words.num_sentences:,} sentences, {words.mean_words:.1f} words each, {words.num_words:,} different words")
     if words.share_outside_train is not None and words.share_rare is not None:
-        click.echo(f"{words.share_outside_train:.1%} of the words in the text are not in train, {words.share_rare:.1%} are rare there")
+        click.echo(
+            f"{words.share_outside_train:.1%} of the words in the text are not in train, {words.share_rare:.1%} are rare there"
+        )
