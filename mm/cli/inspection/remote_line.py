@@ -104,7 +104,7 @@ class RemoteWatching:
         while True:
             info = self._client.line(name)  # before the verdicts, so that none of an ended line is missed
             page = self._client.line_parts(name, after=after, limit=PAGE)
-            counts.frames, counts.dropped, counts.reconnects = info.frames, info.dropped, info.reconnects
+            counts.frames, counts.dropped, counts.lost, counts.reconnects = info.frames, info.dropped, info.lost, info.reconnects
             for part in page.parts:
                 counts.verdicts[part.verdict] += 1
                 after = part.sequence
