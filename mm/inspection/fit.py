@@ -21,7 +21,7 @@ from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.exposure import measure_exposure, varies
 from mm.inspection.features.framing import extract_tiles, list_tile_sizes
 from mm.inspection.good_pixels import GoodPixels, ReadImage
-from mm.inspection.inspector import FittedInspector
+from mm.inspection.inspector import FittedInspector, choose_patches
 from mm.inspection.scoring.score import mean_of_largest
 from mm.inspection.selection.separation import prefers_relative
 from mm.inspection.settings import FitSettings
@@ -64,7 +64,7 @@ def fit_inspector(
     settings = _decide_exposure(images, settings, read_image)
     fold_N = assign_folds([image.group for image in images], settings.seed)
     goods = GoodPixels(images, settings, read_image)
-    bank = _fill_bank(goods, fold_N, backbone, settings, on_progress)
+    bank = _fill_bank(goods, fold_N, choose_patches(backbone, settings), settings, on_progress)
     inspector = FittedInspector(
         name=name,
         version=1,
@@ -88,11 +88,17 @@ def fit_inspector(
 def _decide_exposure(images: Sequence[GoodImage], settings: FitSettings, read_image: ReadImage | None) -> FitSettings:
     """The settings with a decision on exposure, from up to `MAX_EXPOSURES` of the good images."""
     if settings.has_exposure_correction is not None:
-        return settings
+        return _decide_fine_patches(settings)
     goods = GoodPixels(images, settings, read_image)
     rows = np.unique(np.linspace(0, len(images) - 1, MAX_EXPOSURES).round().astype(int))
     exposures = [measure_exposure(goods.read(int(row))) for row in rows]
-    return replace(settings, has_exposure_correction=varies(exposures))
+    return _decide_fine_patches(replace(settings, has_exposure_correction=varies(exposures)))
+
+
+def _decide_fine_patches(settings: FitSettings) -> FitSettings:
+    if settings.has_fine_patches is not None:
+        return settings
+    return replace(settings, has_fine_patches=bool(settings.has_exposure_correction))
 
 
 def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:
