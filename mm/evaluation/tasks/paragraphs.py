@@ -25,7 +25,8 @@ from mm.numerics import Float32, mean_direction
 
 POOLS = ("sentences", "scenes", "mean")
 TEMPERATURE = 10.0
-"""Factor of the cosines in the softmax over segments; the best of 10 and 30 on the training videos of a simulated set."""
+"""Factor of the cosines in the softmax over segments; the better of 10 and 30 on the training
+videos of a simulated set."""
 TO_VIDEO, TO_TEXT = "paragraph to video", "video to paragraph"
 
 
