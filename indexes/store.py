@@ -9,6 +9,7 @@ Layout below `MM_HOME`:
 | `shards/aa/<sha256>.safetensors` | vectors of the chunks of an item |
 | `index/<space>/` | the search index, a cache that is built from the shards |
 | `heat/aa/<sha256>.png` | heat maps of results of inspections |
+| `lesions/<key>/` | DICOM files of analyses, their results and exports |
 | `cache/` | thumbnails and graphs, built again when needed |
 | `library.json`, also in `blobs/` and `shards/` | identity of the catalog of the folder |
 | `locks/`, `run/` | locks between processes, and files of the running service |
@@ -27,13 +28,13 @@ from typing import TYPE_CHECKING, Self
 import structlog
 from sqlalchemy import select
 
-from indexes.catalog.audit import LOCAL, WORKER, Actor, NewAudit
+from indexes.catalog.audit import LOCAL, WORKER, Actor, AuditDetail, NewAudit
 from indexes.catalog.catalog import Catalog
 from indexes.catalog.changes.watch import CatalogWatch
 from indexes.catalog.database import REPAIR, Database, sqlite_file
 from indexes.catalog.migrate import migrate
 from indexes.catalog.tables import Table
-from indexes.integrity.garbage import CollectedFolder, GarbageCollector, write_report
+from indexes.integrity.garbage import ALWAYS_ALLOWED, CollectedFolder, GarbageCollector, write_report
 from indexes.integrity.identity import LibraryIdentity
 from indexes.integrity.stale_files import (
     remove_orphaned_thumbnails,
@@ -48,6 +49,7 @@ from indexes.storage.heat_maps import HeatMapStore
 from indexes.storage.resumable import ResumableUploads
 from indexes.storage.shards import ShardStore
 from mm.errors import WrongLibrary
+from mm.lesions.folders import LesionFolders
 from mm.private import make_home_private
 
 if TYPE_CHECKING:
@@ -137,7 +139,7 @@ class Store:
             write_report(root, [str(error)])
             return removed
         removed += self.uploads.sweep() + self.blobs.sweep(older_than) + self.shards.sweep(older_than)
-        removed += self.heat_maps.sweep(older_than)
+        removed += self.heat_maps.sweep(older_than) + self._collect_lesion_folders(older_than)
         removed += remove_orphaned_thumbnails(root, self.catalog.find_missing_items, older_than)
         emptied = sum(
             files.empty_trash(self.settings.trash_days) for files in (self.blobs.files, self.shards.files, self.heat_maps.files)
@@ -148,6 +150,25 @@ class Store:
         removed += emptied
         self.write_missing_descriptions()
         return removed + self.collect_garbage(older_than)
+
+    def _collect_lesion_folders(self, older_than: float) -> int:
+        """Move DICOM files to the trash whose request ended before their analysis was added.
+
+        Folders with results are kept. Returns how many were moved, or deleted from the trash.
+        """
+        folders, catalog = LesionFolders(self.settings.root), self.catalog
+        removed = folders.empty_trash(self.settings.trash_days)
+        orphaned = sorted(catalog.find_unreferenced_lesion_folders(folders.list_unanalysed(older_than)))
+        limit = max(ALWAYS_ALLOWED, int(self.settings.sweep_share * folders.count())) if orphaned else 0
+        if len(orphaned) > limit:  # rather a catalog that lost its rows
+            structlog.get_logger().error("garbage collection refused", folder="lesions", orphaned=len(orphaned), limit=limit)
+            return removed
+        for key in orphaned:
+            folders.move_to_trash(key)
+        if orphaned:
+            detail: AuditDetail = {"files": len(orphaned), "names": orphaned}
+            catalog.record_audit(WORKER, NewAudit(action="garbage.trash", subject="lesions", detail=detail))
+        return removed + len(orphaned)
 
     def collect_garbage(self, older_than: float, *, force: bool = False) -> int:
         """Collect files older than `older_than` seconds without a row. Returns how many.

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
         "`decord` reads only videos of formats for which it is exact.",
     )
 
+    sets_cache: Path | None = Field(
+        None, description="Folder for images out of the Parquet files of data sets; unset is `cache/sets` in the home folder."
+    )
     lesion_weights: Path | None = Field(None, description="Weights of the lesion network; unset uses the shipped ones.")
 
     language: str = Field(

@@ -13,6 +13,7 @@ from api.request_context import current_actor, current_client, current_request_i
 from api.serializers import serialize_job
 from indexes.catalog.audit import NewAudit
 from mm.errors import Conflict, InvalidInput, NotFound
+from mm.inspection.marks.observed import observe, read_marks
 from mm.inspection.marks.store import MarkStore
 from mm.inspection.mode_settings import check_mode_settings
 from mm.inspection.records import describe
@@ -194,16 +195,17 @@ def _serialize(service: Service, name: str, row: InspectorRow | None, stored: St
 def _list_versions(service: Service, store: InspectorStore, stored: StoredInspector) -> list[InspectorVersion]:
     """The versions whose files exist, with what the catalog has of those that it recorded."""
     fitted = {row.version: row for row in service.store.catalog.list_inspector_versions(stored.name) if row.is_ready}
-    versions = []
+    versions, marks = [], read_marks(service.settings.root, stored.name)
     for version in stored.versions:
-        row = fitted.get(version)
+        row, summary = fitted.get(version), read_summary(store.get_path(stored.name, version))
         versions.append(
             InspectorVersion(
                 version=version,
                 is_current=version == stored.current,
                 created_at=None if row is None else row.created_at,
                 job_id=None if row is None else row.job_id,
-                threshold=describe(read_summary(store.get_path(stored.name, version)).threshold),
+                settings=dict(summary.settings),
+                threshold=describe(observe(summary.threshold, marks, version)),
                 comparison=None if row is None or row.comparison is None else dict(row.comparison),
             )
         )

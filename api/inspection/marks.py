@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from api.inspection.inspections import get_result
+from api.inspection.inspectors import get_inspector
 from api.request_context import current_actor
 from indexes.catalog.audit import AuditDetail, NewAudit
 from mm.errors import NotFound
+from mm.inspection.marks.observed import read_marks
 from mm.inspection.marks.store import MarkStore
 from mm.inspection.marks.types import Mark
 from mm.schemas import InspectionMark, InspectionResult
@@ -40,7 +42,9 @@ def add_mark(service: Service, run_id: str, result_id: str, request: InspectionM
         polygons=tuple(tuple(polygon) for polygon in request.polygons),
         size=(row.record.height, row.record.width),
         kind=request.kind,
+        group=request.group,
         inspected=row.record.verdict,
+        version=row.record.version,
         author=actor.name,
         at=datetime.now(UTC).isoformat(),
     )
@@ -62,12 +66,26 @@ def list_marks(service: Service, run_id: str, result_id: str) -> list[Inspection
 def undo_mark(service: Service, run_id: str, result_id: str, mark_id: str) -> None:
     """Withdraw a mark, recorded in the audit log. Raises `NotFound`."""
     row = get_result(service, run_id, result_id)
-    inspector, actor = row.record.inspector, current_actor()
+    inspector = row.record.inspector
     if mark_id not in [mark.id for mark in list_marks(service, run_id, result_id)]:
         raise NotFound(f"The result {result_id} has no mark {mark_id!r:.80} in force.")
-    new = NewAudit(action="inspector.unmark", subject=inspector, detail={"result": result_id, "mark": mark_id})
-    service.store.catalog.record_audit(actor, new)
-    MarkStore(service.settings.root).undo(inspector, mark_id, actor.name)
+    _undo(service, inspector, mark_id, {"result": result_id, "mark": mark_id})
+
+
+def list_inspector_marks(service: Service, name: str) -> list[InspectionMark]:
+    """All marks in force of an inspector, also those of files that `mm inspect mark` marked.
+
+    Raises `NotFound`.
+    """
+    get_inspector(service, name)
+    return [_serialize(mark) for mark in _read(service, name)]
+
+
+def undo_inspector_mark(service: Service, name: str, mark_id: str) -> None:
+    """Withdraw a mark of an inspector, recorded in the audit log. Raises `NotFound`."""
+    if mark_id not in [mark.id for mark in list_inspector_marks(service, name)]:
+        raise NotFound(f"The inspector {name} has no mark {mark_id!r:.80} in force.")
+    _undo(service, name, mark_id, {"mark": mark_id})
 
 
 def attach_marks(service: Service, rows: Sequence[ResultRow], results: Sequence[InspectionResult]) -> list[InspectionResult]:
@@ -84,15 +102,22 @@ def attach_marks(service: Service, rows: Sequence[ResultRow], results: Sequence[
 
 def _read(service: Service, inspector: str) -> list[Mark]:
     """The marks of an inspector; none of a deleted one."""
-    try:
-        return MarkStore(service.settings.root).list_marks(inspector)
-    except NotFound:
-        return []
+    return read_marks(service.settings.root, inspector)
+
+
+def _undo(service: Service, inspector: str, mark_id: str, detail: AuditDetail) -> None:
+    actor = current_actor()
+    service.store.catalog.record_audit(actor, NewAudit(action="inspector.unmark", subject=inspector, detail=detail))
+    MarkStore(service.settings.root).undo(inspector, mark_id, actor.name)
 
 
 def _serialize(mark: Mark) -> InspectionMark:
     return InspectionMark(
         id=mark.mark_id,
+        image=mark.image,
+        group=mark.group,
+        inspected=mark.inspected,
+        version=mark.version,
         verdict=mark.verdict,
         polygons=[list(polygon) for polygon in mark.polygons],
         kind=mark.kind,

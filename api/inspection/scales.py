@@ -31,7 +31,7 @@ def add_scale(service: Service, request: ScaleRequest, cancelled: threading.Even
     Raises `Conflict` if the name is in use, `NotFound` for an unknown item, `InvalidInput`,
     `MediaError`, and `Cancelled` between two images once the event is set.
     """
-    _require_new(service, request.name)
+    _require_new(service, request.name, is_replaced=request.replace)
     if (request.length is None) == (request.board is None):
         raise InvalidInput("A scale needs either `length` or `board`.")
     if request.length is not None:
@@ -47,7 +47,9 @@ def add_scale(service: Service, request: ScaleRequest, cancelled: threading.Even
         assert request.board is not None
         scale = _calibrate(service, request.board, cancelled)
     area = scale.area if request.area is None else tuple(request.area)
-    return _store(service, request.name, replace(scale, area=area, tilt_degrees=request.tilt_degrees))
+    blur_px = scale.blur_px if request.blur_px is None else request.blur_px
+    scale = replace(scale, area=area, tilt_degrees=request.tilt_degrees, blur_px=blur_px)
+    return _store(service, request.name, scale, is_replaced=request.replace)
 
 
 def add_dicom_scale(service: Service, name: str, region: int, path: Path) -> ScaleInfo:
@@ -66,15 +68,15 @@ def add_dicom_scale(service: Service, name: str, region: int, path: Path) -> Sca
         return _store(service, name, get_region_scale(reader.info(path, "The file").regions, region))
 
 
-def _require_new(service: Service, name: str) -> None:
-    if name in ScaleStore(service.settings.root).names():
+def _require_new(service: Service, name: str, *, is_replaced: bool = False) -> None:
+    if not is_replaced and name in ScaleStore(service.settings.root).names():
         raise Conflict(f"A scale named {name!r} exists; choose another name, or delete it first.")
 
 
-def _store(service: Service, name: str, scale: Scale) -> ScaleInfo:
+def _store(service: Service, name: str, scale: Scale, *, is_replaced: bool = False) -> ScaleInfo:
     new = NewAudit(action="scale.add", subject=name, detail={"mm_per_px": scale.mm_per_px, "source": scale.source})
     service.store.catalog.record_audit(current_actor(), new)
-    ScaleStore(service.settings.root).add(name, scale)
+    ScaleStore(service.settings.root).add(name, scale, replace=is_replaced)
     return _serialize(name, scale)
 
 

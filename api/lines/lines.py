@@ -83,6 +83,7 @@ class Lines:
             verdicts=counts,
             frames=0 if status is None else status.frames,
             dropped=0 if status is None else status.dropped,
+            lost=0 if status is None else status.lost,
             reconnects=0 if status is None else status.reconnects,
             sinks=_list_sinks(request.sinks, status),
         )

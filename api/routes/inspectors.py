@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from api.http.bodies import read_json
-from api.inspection import inspectors
+from api.inspection import inspectors, marks
 from api.limits.resources import LimitsDep, hold_while_processing
 from api.openapi.operations import JSON, json_body, links, responses
 from api.request_context import get_client_id
@@ -19,6 +19,7 @@ from mm.schemas import (
     ExampleRequest,
     FitJob,
     FitRequest,
+    InspectionMarkList,
     Inspector,
     InspectorList,
     InspectorRequest,
@@ -153,6 +154,29 @@ async def teach_inspector(name: str, request: Request, response: Response, servi
     result = await limits.catalog.run(client, inspectors.teach, service, name)
     response.headers["Location"] = f"/v1/jobs/{result.job.id}"
     return result
+
+
+@router.get(
+    "/{name}/marks",
+    summary="List the marks of an inspector",
+    responses=responses(NotFound, Corrupt),
+    dependencies=[hold_while_processing("catalog")],
+)
+def list_inspector_marks(name: str, service: ServiceDep) -> InspectionMarkList:
+    """Marks in force, also those of files that `mm inspect mark` marked."""
+    return InspectionMarkList(data=marks.list_inspector_marks(service, name))
+
+
+@router.delete(
+    "/{name}/marks/{mark_id}",
+    summary="Undo a mark of an inspector",
+    status_code=204,
+    responses=responses(NotFound, Corrupt),
+    dependencies=[hold_while_processing("catalog")],
+)
+def undo_inspector_mark(name: str, mark_id: str, service: ServiceDep) -> None:
+    """Versions that it taught stay as they are."""
+    marks.undo_inspector_mark(service, name, mark_id)
 
 
 @router.get(

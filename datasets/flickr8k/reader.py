@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 
-from mm.data.captioned_images import read_captioned_images
-from mm.data.sets.types import EvaluationSet, Problem, SetItem
-from mm.errors import InvalidInput
+from mm.data.captions.read import check_captions, read_captions
+from mm.data.captions.types import CaptionSet
+from mm.data.sets.types import EvaluationSet, Problem
 
 LISTS = {"train": "Flickr_8k.trainImages.txt", "dev": "Flickr_8k.devImages.txt", "test": "Flickr_8k.testImages.txt"}
 
@@ -28,32 +28,24 @@ class Row(TypedDict):
     split: str
 
 
+SET = CaptionSet(
+    name="flickr8k",
+    get="The images are requested from the authors: https://forms.illinois.edu/sec/1713398.",
+    karpathy="dataset_flickr8k.json",
+    tokens=("Flickr8k.token.txt",),
+    tables=("captions.txt",),
+    lists={split: (name,) for split, name in LISTS.items()},
+)
+
+
 def check(root: Path, split: str) -> list[Problem]:
-    """What is wrong with a folder of `captions.jsonl` and `images/`."""
-    if not (root / "captions.jsonl").is_file():
-        remedy = "`python datasets/flickr8k/reader.py FOLDER` writes it from the authors' files."
-        return [Problem("error", str(root), "there is no captions.jsonl.", remedy)]
-    try:
-        rows = read_captioned_images(root, split)
-    except InvalidInput as error:
-        return [Problem("error", str(root / "captions.jsonl"), str(error))]
-    missing = [row.path.name for row in rows if not row.path.is_file()]
-    if not missing:
-        return []
-    what = f"{len(missing)} of {len(rows)} images are missing, among them {', '.join(missing[:5])}."
-    return [Problem("warning", str(root / "images"), what)]
+    """What is wrong with a folder, in any layout of `CARD.md`."""
+    return check_captions(SET, root, split)
 
 
 def read(root: Path, split: str) -> EvaluationSet:
     """The photos of a split with their captions. Raises `InvalidInput`."""
-    rows = read_captioned_images(root, split)
-    return EvaluationSet(
-        "flickr8k",
-        split,
-        tuple(
-            SetItem(row.path.name, row.path if row.path.is_file() else None, row.path.name, texts=row.captions) for row in rows
-        ),
-    )
+    return read_captions(SET, root, split)
 
 
 def read_authors_files(folder: Path) -> Iterator[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from indexes.catalog.audit import AuditRows
 from indexes.catalog.captions import CaptionRows
+from indexes.catalog.evaluations import EvaluationRows
 from indexes.catalog.evidence import EvidenceRows
 from indexes.catalog.inspection.examples import ExampleRows
 from indexes.catalog.inspection.inspectors import InspectorRows
@@ -44,6 +45,7 @@ class Catalog(
     VersionRows,
     RunRows,
     ResultRows,
+    EvaluationRows,
     LesionRows,
     SchedulingRows,
     ForecastRows,

@@ -5,6 +5,8 @@ The catalog has nothing of their results and nothing that identifies a patient.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
@@ -52,6 +54,13 @@ class LesionRows(CatalogMixin):
             jobs = jobs.where(Job.pk < before)
         with self._database.read() as session:
             return [(job.pk, job_row(job)) for job in session.scalars(jobs)]
+
+    def find_unreferenced_lesion_folders(self, folders: Sequence[str]) -> set[str]:
+        """Return those of the folders that no analysis names."""
+        with self._database.read() as session:
+            payloads = session.scalars(select(Job.payload).where(Job.kind == KIND))
+            named = {str(json.loads(payload or "{}").get("folder")) for payload in payloads}
+        return set(folders) - named
 
     def list_lesion_jobs_of_item(self, item_id: str) -> list[JobRow]:
         """Return the analyses of an item."""

@@ -125,6 +125,7 @@ def describe_counts(counts: LineCounts) -> str:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.verdicts.items())
     extra = {
         "frames dropped": counts.dropped,
+        "frames lost before decoding": counts.lost,
         "reconnections": counts.reconnects,
         "frames of decided parts": counts.late_frames,
         "parts of an earlier run": counts.repeated_parts,

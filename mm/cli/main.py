@@ -24,6 +24,7 @@ COMMANDS = {
     "models": ("mm.cli.commands.models", "List the spaces, show their cards, and export the language model."),
     "space": ("mm.cli.commands.space", "Show the space of the library, or reindex it in another space."),
     "eval": ("mm.cli.commands.eval", "Reproduce the numbers of the cards from the shipped files."),
+    "data": ("mm.cli.commands.data", "List data sets, check folders, and build simulated sets."),
     "train": ("mm.cli.commands.train", "Train the weights and fit the calibration of a space."),
     "bench": ("mm.cli.commands.bench", "Measure the numbers of the docs on this machine."),
     "keys": ("mm.cli.commands.keys", "Manage API keys and browser sessions."),

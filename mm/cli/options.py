@@ -34,6 +34,13 @@ SIZE = _Size()
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON in the form of the API.")
 
 
+def remote(command: F) -> F:
+    """Add `url` to a command that works in its process unless a service is named."""
+    return click.option("--url", metavar="URL", help="Address of a service that does it; default: this process, on MM_HOME.")(
+        command
+    )
+
+
 def service(command: F) -> F:
     """Add the options of a command that uses the service: parameters `url` and `as_json`."""
     url = click.option("--url", metavar="URL", help="Address of a running service; default is the service of MM_HOME.")

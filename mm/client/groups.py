@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from mm.client.flows import evaluations as evaluation_flows
 from mm.client.flows import inspections as inspection_flows
 from mm.client.flows import inspectors as inspector_flows
 from mm.client.flows import lesions as lesion_flows
@@ -47,6 +48,8 @@ class InspectorVerbs:
     fit = Verb(inspector_flows.fit)
     teach = Verb(inspector_flows.teach)
     versions = Verb(inspector_flows.versions)
+    marks = Verb(inspector_flows.marks)
+    undo_mark = Verb(inspector_flows.undo_mark)
     make_current = Verb(inspector_flows.make_current)
 
 
@@ -104,6 +107,31 @@ class Lesions(LesionVerbs, ClientGroup):
 
 class AsyncLesions(LesionVerbs, AsyncClientGroup):
     """Analyses of an asyncio client."""
+
+
+class EvaluationVerbs:
+    """Evaluations of data sets, as `client.evaluations`."""
+
+    create = Verb(evaluation_flows.create)
+    check = Verb(evaluation_flows.check)
+    get = Verb(evaluation_flows.get)
+    list = Verb(evaluation_flows.list_all)
+    sets = Verb(evaluation_flows.sets)
+    wait = Verb(evaluation_flows.wait)
+    runs = Verb(evaluation_flows.runs)
+    get_run = Verb(evaluation_flows.get_run)
+    items = Verb(evaluation_flows.items)
+    report = Verb(evaluation_flows.report)
+    compare = Verb(evaluation_flows.compare)
+    delete_run = Verb(evaluation_flows.delete_run)
+
+
+class Evaluations(EvaluationVerbs, ClientGroup):
+    """Evaluations of a blocking client."""
+
+
+class AsyncEvaluations(EvaluationVerbs, AsyncClientGroup):
+    """Evaluations of an asyncio client."""
 
 
 class ScaleVerbs:

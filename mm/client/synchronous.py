@@ -10,7 +10,7 @@ import httpx2
 
 from mm.client.events import EventStream, PartStream
 from mm.client.flows.chat import Media, TextStream, build_prompt_body, complete
-from mm.client.groups import Inspections, Inspectors, Lesions, Scales
+from mm.client.groups import Evaluations, Inspections, Inspectors, Lesions, Scales
 from mm.client.steps import Close, Driver, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
     DEFAULT_SECONDS,
@@ -120,6 +120,7 @@ class Client(Verbs, HTTPDriver):
         self.inspectors = Inspectors(self)
         self.inspections = Inspections(self)
         self.scales = Scales(self)
+        self.evaluations = Evaluations(self)
         self.lesions = Lesions(self)
 
     def __enter__(self) -> Self:

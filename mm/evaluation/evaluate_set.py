@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.data.sets.catalog import Described, read_set
+from mm.data.sets.types import EvaluationSet
 from mm.errors import InvalidInput
 from mm.evaluation.features.cache import FeatureCache
 from mm.evaluation.features.encode import SetEncoder
@@ -17,7 +19,7 @@ from mm.evaluation.features.slices import EncodedSet, Progress, encode_set
 from mm.evaluation.runs.signature import combine_hashes, describe_code, hash_ids, hash_weights, require_same_weights
 from mm.evaluation.runs.types import Run, Signature
 from mm.evaluation.tasks.registry import find_task
-from mm.evaluation.tasks.types import TaskInput
+from mm.evaluation.tasks.types import Task, TaskInput
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
@@ -54,34 +56,24 @@ def evaluate_set(
     run_id: str,
     command: str,
     on_progress: Callable[[Progress], None] = lambda progress: None,
-    is_cancelled: Callable[[], bool] = lambda: False,
+    on_tick: Callable[[], None] = lambda: None,
 ) -> Run:
     """Evaluate a data set with a space; `weights` are the files and folders of the space.
 
-    Raises `InvalidInput` for a folder or task that does not fit, `Conflict` when the weights change
-    meanwhile, `Cancelled`, and `StorageFull`.
+    `on_tick` is called often, and may raise to stop the work; what is encoded is kept. Raises
+    `InvalidInput` for a folder or task that does not fit, `Conflict` when the weights change
+    meanwhile, and `StorageFull`.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    described = request.described
-    task = find_task(request.task or described.tasks[0])
-    if task.name not in described.tasks:
-        raise InvalidInput(f"{described.name} is not evaluated for '{task.name}', but for: {', '.join(described.tasks)}.")
-    data = read_set(described, request.root, request.split)
-    train = read_set(described, request.root, TRAIN) if task.needs_train else None
+    described, task = request.described, _find_task(request)
     hashes = hash_weights(weights)
-    encoder = SetEncoder(space, reader, settings, request.kinds)
-    cache = FeatureCache(settings.root / CACHE)
-    try:
-        items = [*data.present, *(train.present if train else ())]
-        encoded: EncodedSet = encode_set(
-            items, encoder, combine_hashes(hashes), cache,
-            strict=request.strict, on_progress=on_progress, is_cancelled=is_cancelled,
-        )  # fmt: skip
+    with closing(FeatureCache(settings.root / CACHE)) as cache:
+        data, train, encoded = _encode(
+            request, SetEncoder(space, reader, settings, request.kinds), hashes, cache, on_progress, on_tick
+        )
         given = TaskInput(data, request.root, encoded.features, encoded.failed, space, settings, request.options, train)
         outcome = task.measure(given)
-        require_same_weights(hashes, hash_weights(weights))
-    finally:
-        cache.close()
+    require_same_weights(hashes, hash_weights(weights))
     used = [item.id for item in data.present if item.id in encoded.features]
     options = "".join(f",{key}={value}" for key, value in sorted(request.options.items()))
     signature = Signature(
@@ -94,3 +86,43 @@ def evaluate_set(
         id=run_id, started=started.isoformat(timespec="seconds"), seconds=round(time.monotonic() - clock, 3), command=command,
         root=str(request.root.resolve()), signature=signature, outcome=outcome, missing=list(data.missing),
     )  # fmt: skip
+
+
+def encode_request(
+    request: SetRequest,
+    space: Space,
+    weights: Sequence[Path],
+    reader: MediaReader,
+    settings: Settings,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Encode what the cache lacks, beside other processes with the same request.
+
+    Raises as `evaluate_set`.
+    """
+    _find_task(request)
+    with closing(FeatureCache(settings.root / CACHE)) as cache:
+        _encode(request, SetEncoder(space, reader, settings, request.kinds), hash_weights(weights), cache, on_progress, on_tick)
+
+
+def _find_task(request: SetRequest) -> Task:
+    task = find_task(request.task or request.described.tasks[0])
+    if task.name not in request.described.tasks:
+        tasks = ", ".join(request.described.tasks)
+        raise InvalidInput(f"{request.described.name} is not evaluated for '{task.name}', but for: {tasks}.")
+    return task
+
+
+def _encode(
+    request: SetRequest, encoder: SetEncoder, hashes: dict[str, str], cache: FeatureCache,
+    on_progress: Callable[[Progress], None], on_tick: Callable[[], None],
+) -> tuple[EvaluationSet, EvaluationSet | None, EncodedSet]:  # fmt: skip
+    """The set, the split `train` if the task needs it, and the features of both."""
+    data = read_set(request.described, request.root, request.split)
+    train = read_set(request.described, request.root, TRAIN) if _find_task(request).needs_train else None
+    items = [*data.present, *(train.present if train else ())]
+    encoded = encode_set(
+        items, encoder, combine_hashes(hashes), cache, strict=request.strict, on_progress=on_progress, on_tick=on_tick
+    )
+    return data, train, encoded

@@ -1,8 +1,9 @@
 """Fits an inspector on images of good parts.
 
-Two passes over the images: the first samples patches for the bank, the second computes the scores
-of the images with their own fold left out. Memory depends on the size of the bank and of one image,
-not on the number of images.
+Two passes over the images: the first samples patches for the bank, of large images from some of
+their tiles (`FitSettings.bank_tiles`), the second computes the scores of the images with their own
+fold left out, from all tiles, as those of further images. Memory depends on the size of the bank
+and of one image, not on the number of images.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from mm.errors import InvalidInput
@@ -17,9 +19,9 @@ from mm.inspection.bank.coreset import select_coreset
 from mm.inspection.bank.patch_bank import Folds, PatchBank
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.exposure import measure_exposure, varies
-from mm.inspection.features.framing import count_patches, extract_tiles
+from mm.inspection.features.framing import extract_tiles, list_tile_sizes
 from mm.inspection.good_pixels import GoodPixels, ReadImage
-from mm.inspection.inspector import FittedInspector
+from mm.inspection.inspector import FittedInspector, choose_patches
 from mm.inspection.scoring.score import mean_of_largest
 from mm.inspection.selection.separation import prefers_relative
 from mm.inspection.settings import FitSettings
@@ -62,7 +64,7 @@ def fit_inspector(
     settings = _decide_exposure(images, settings, read_image)
     fold_N = assign_folds([image.group for image in images], settings.seed)
     goods = GoodPixels(images, settings, read_image)
-    bank = _fill_bank(goods, fold_N, backbone, settings, on_progress)
+    bank = _fill_bank(goods, fold_N, choose_patches(backbone, settings), settings, on_progress)
     inspector = FittedInspector(
         name=name,
         version=1,
@@ -86,19 +88,36 @@ def fit_inspector(
 def _decide_exposure(images: Sequence[GoodImage], settings: FitSettings, read_image: ReadImage | None) -> FitSettings:
     """The settings with a decision on exposure, from up to `MAX_EXPOSURES` of the good images."""
     if settings.has_exposure_correction is not None:
-        return settings
+        return _decide_fine_patches(settings)
     goods = GoodPixels(images, settings, read_image)
     rows = np.unique(np.linspace(0, len(images) - 1, MAX_EXPOSURES).round().astype(int))
     exposures = [measure_exposure(goods.read(int(row))) for row in rows]
-    return replace(settings, has_exposure_correction=varies(exposures))
+    return _decide_fine_patches(replace(settings, has_exposure_correction=varies(exposures)))
+
+
+def _decide_fine_patches(settings: FitSettings) -> FitSettings:
+    if settings.has_fine_patches is not None:
+        return settings
+    return replace(settings, has_fine_patches=bool(settings.has_exposure_correction))
 
 
 def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:
     """The image, its darker and lighter copies, and all of them in the directions allowed."""
-    for gain in (1.0, *(() if settings.has_exposure_correction else settings.brightness)):
-        lit_HWC = image_HWC if gain == 1 else np.clip(np.rint(image_HWC * np.float32(gain)), 0, 255).astype(np.uint8)
+    for gain in _list_gains(settings):
+        # By a table: products of all pixels take eight times the memory of the image.
+        table_L = np.clip(np.rint(np.arange(256, dtype=np.float32) * np.float32(gain)), 0, 255).astype(np.uint8)
+        lit_HWC = image_HWC if gain == 1 else np.asarray(cv2.LUT(image_HWC, table_L), np.uint8)
         for turns in range(4 if settings.has_rotations else 1):
             yield np.ascontiguousarray(np.rot90(lit_HWC, turns))
+
+
+def _list_gains(settings: FitSettings) -> tuple[float, ...]:
+    return (1.0, *(() if settings.has_exposure_correction else settings.brightness))
+
+
+def count_copies(settings: FitSettings) -> int:
+    """Number of images that `augment` returns."""
+    return len(_list_gains(settings)) * (4 if settings.has_rotations else 1)
 
 
 def _fill_bank(goods: GoodPixels, fold_N: Folds, backbone: Backbone, settings: FitSettings, on_progress: OnProgress) -> PatchBank:
@@ -109,9 +128,11 @@ def _fill_bank(goods: GoodPixels, fold_N: Folds, backbone: Backbone, settings: F
     random = np.random.default_rng(settings.seed)
     for index, fold in enumerate(fold_N):
         per_image = -(-per_fold * CANDIDATES // int((fold_N == fold).sum()))
-        copies = list(augment(goods.get_view_pixels(index), settings))
-        for copy_HWC in copies:
-            samples[fold].append(sample_patches(copy_HWC, backbone, -(-per_image // len(copies)), random))
+        num_copies = count_copies(settings)
+        for copy, copy_HWC in enumerate(augment(goods.get_view_pixels(index), settings)):
+            num_tiles = len(list_tile_sizes(*copy_HWC.shape[:2]))
+            chosen = choose_tiles(num_tiles, settings.bank_tiles, num_copies, (settings.seed, index, copy))
+            samples[fold].append(sample_patches(copy_HWC, backbone, -(-per_image // num_copies), random, chosen))
         on_progress(f"patches of {index + 1} of {len(goods)} images")
     vectors, folds = [], []
     for fold, parts in enumerate(samples):
@@ -123,11 +144,29 @@ def _fill_bank(goods: GoodPixels, fold_N: Folds, backbone: Backbone, settings: F
     return PatchBank(np.concatenate(vectors), np.concatenate(folds))
 
 
-def sample_patches(scaled_HWC: RGB, backbone: Backbone, count: int, random: np.random.Generator) -> Float32:
-    """About `count` vectors (N, C) of a scaled image, at random places of every tile."""
-    share = count / np.prod(count_patches(*scaled_HWC.shape[:2]))
+def choose_tiles(num_tiles: int, limit: int | None, num_copies: int, seed: tuple[int, ...]) -> list[int]:
+    """Numbers of the tiles of one copy of an image that the bank is chosen from, ascending.
+
+    All of them if there are at most `limit`, else a share of `limit` for each of the copies, at
+    least one. The same seed chooses the same tiles.
+    """
+    if limit is None or num_tiles <= limit:
+        return list(range(num_tiles))
+    chosen = np.random.default_rng(seed).choice(num_tiles, max(1, -(-limit // num_copies)), replace=False)
+    return sorted(chosen.tolist())
+
+
+def sample_patches(
+    scaled_HWC: RGB, backbone: Backbone, count: int, random: np.random.Generator, chosen: Sequence[int] | None = None
+) -> Float32:
+    """About `count` vectors (N, C) of a scaled image, at random places of its chosen tiles.
+
+    Without `chosen` of every tile.
+    """
+    sizes = list_tile_sizes(*scaled_HWC.shape[:2])
+    share = count / sum(sizes if chosen is None else (sizes[tile] for tile in chosen))
     samples = []
-    for _, _, vectors_hwC in extract_tiles(backbone, scaled_HWC):
+    for _, _, vectors_hwC in extract_tiles(backbone, scaled_HWC, chosen):
         vectors_NC = vectors_hwC.reshape(-1, vectors_hwC.shape[-1])
         size = min(len(vectors_NC), int(np.ceil(share * len(vectors_NC))))
         samples.append(vectors_NC[random.choice(len(vectors_NC), size, replace=False)])

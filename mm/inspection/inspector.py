@@ -20,6 +20,7 @@ from mm.errors import InvalidInput, SpaceMismatch
 from mm.inspection.bank.patch_bank import BankSearch, PatchBank, leave_out_each_fold
 from mm.inspection.bank.relative import RelativeSearch
 from mm.inspection.features.backbone import Backbone
+from mm.inspection.features.fine import FineBackbone
 from mm.inspection.features.framing import count_patches, extract_patches, extract_tiles
 from mm.inspection.head.head import SegmentationHead
 from mm.inspection.head.inputs import build_inputs
@@ -32,6 +33,11 @@ from mm.inspection.types import Inspection, Mask, Threshold, Verdict
 from mm.inspection.view import View, create_view
 from mm.media.types import RGB
 from mm.numerics import Float32, Float64
+
+
+def choose_patches(backbone: Backbone, settings: FitSettings) -> Backbone:
+    """The backbone, or the one of two resolutions around it."""
+    return FineBackbone(backbone) if settings.has_fine_patches else backbone
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +78,11 @@ class FittedInspector:
     def threshold(self) -> Threshold:
         """The threshold for the rate of the settings."""
         return self.calibration.compute_threshold(self.settings.rate)
+
+    @cached_property
+    def patch_backbone(self) -> Backbone:
+        """The network of the patches, as the settings say."""
+        return choose_patches(self.backbone, self.settings)
 
     @cached_property
     def _plain_search(self) -> BankSearch:
@@ -129,7 +140,7 @@ class FittedInspector:
         """Anomaly (h, w, F) of the patches of a scaled image, and inputs (h, w, D) of a head."""
         if self.head is None:
             return self.measure_distances(scaled_HWC), None
-        vectors_hwC = extract_patches(self.backbone, scaled_HWC)
+        vectors_hwC = extract_patches(self.patch_backbone, scaled_HWC)
         inputs_hwD = build_inputs(scaled_HWC, vectors_hwC)
         height, width, _ = vectors_hwC.shape
         anomaly_NF = self.measure_patches(vectors_hwC.reshape(height * width, -1), inputs_hwD.reshape(height * width, -1))
@@ -141,7 +152,7 @@ class FittedInspector:
         They are relative ones if the settings say so (`mm.inspection.bank.relative`).
         """
         distances_hwF = np.empty((*count_patches(*scaled_HWC.shape[:2]), self.bank.num_folds), np.float32)
-        for rows, columns, vectors_hwC in extract_tiles(self.backbone, scaled_HWC):
+        for rows, columns, vectors_hwC in extract_tiles(self.patch_backbone, scaled_HWC):
             found_NF = self._search(vectors_hwC.reshape(-1, vectors_hwC.shape[-1]))
             distances_hwF[rows, columns] = found_NF.reshape(*vectors_hwC.shape[:2], -1)
         return distances_hwF
@@ -156,7 +167,7 @@ class FittedInspector:
         """As `measure_distances`, plain and relative ones, whatever the settings say."""
         size = (*count_patches(*scaled_HWC.shape[:2]), self.bank.num_folds)
         both = np.empty(size, np.float32), np.empty(size, np.float32)
-        for rows, columns, vectors_hwC in extract_tiles(self.backbone, scaled_HWC):
+        for rows, columns, vectors_hwC in extract_tiles(self.patch_backbone, scaled_HWC):
             found = self._relative_search.search_both(vectors_hwC.reshape(-1, vectors_hwC.shape[-1]))
             for distances_hwF, found_NF in zip(both, found, strict=True):
                 distances_hwF[rows, columns] = found_NF.reshape(*vectors_hwC.shape[:2], -1)

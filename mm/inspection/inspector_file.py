@@ -51,7 +51,12 @@ AnyInspector = FittedInspector | TemplateInspector | LogicalInspector
 """Inspectors that have files: of the modes `patches`, `template` and `logical`."""
 REFERENCE = "reference"
 """Name of the tensor of the reference image, which only inspectors with registration have."""
-SETTINGS_BEFORE: dict[str, object] = {"has_exposure_correction": False, "has_relative_distances": False}
+SETTINGS_BEFORE: dict[str, object] = {
+    "has_exposure_correction": False,
+    "has_relative_distances": False,
+    "has_fine_patches": False,
+    "bank_tiles": None,
+}
 """Settings of files that do not name them: the inspector was fitted without."""
 TENSORS = ("vectors", "folds", "scores", "score_groups", "score_folds")
 

@@ -86,6 +86,8 @@ def describe(threshold: Threshold) -> ThresholdRecord:
         smallest_rate=threshold.smallest_rate,
         interval=threshold.interval,
         rate_observed=threshold.rate_observed,
+        num_caught=None if threshold.catches is None else threshold.catches[0],
+        num_defective=None if threshold.catches is None else threshold.catches[1],
         statement=describe_threshold(threshold),
     )
 

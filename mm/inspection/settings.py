@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from mm.errors import InvalidInput
 from mm.inspection.features.framing import Framing
 
+BANK_TILES = 4
+"""Tiles of a large good image that a bank is chosen from."""
+
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
@@ -18,6 +21,10 @@ class FitSettings:
     """Share of the patches, those with the largest distances, whose mean is the score."""
     bank_size: int = 4000
     """Largest number of vectors of the bank, at most a tenth of the patches of many images."""
+    bank_tiles: int | None = BANK_TILES
+    """Tiles of a large good image that the bank is chosen from, over all its copies, each copy at
+    least one. The others are computed for its held-out score only. An image with at most so many
+    tiles contributes all of them; None: every image does."""
     has_exposure_correction: bool | None = None
     """Whether each image is brought to one brightness and contrast. None: if the good images vary
     in it (`mm.inspection.features.exposure.varies`)."""
@@ -25,6 +32,9 @@ class FitSettings:
     """Whether distances are divided by those that are usual between good parts of that texture.
     None: with correction of the exposure, and if that separates rendered defects better, judged on
     held-out good images (`mm.inspection.selection.separation`)."""
+    has_fine_patches: bool | None = None
+    """Whether patches are described at twice the resolution, too, without differences of light
+    (`mm.inspection.features.fine`). None: with correction of the exposure."""
     brightness: tuple[float, ...] = (0.8, 1.2)
     """Factors by which copies of the good images are made darker and lighter; not with correction
     of the exposure, which makes them equal again."""
@@ -41,6 +51,8 @@ class FitSettings:
             raise InvalidInput(f"The share of patches of a score is above 0 and at most 1, not {self.share:g}.")
         if self.bank_size < 2:
             raise InvalidInput(f"A bank holds at least 2 vectors, not {self.bank_size}.")
+        if self.bank_tiles is not None and self.bank_tiles < 1:
+            raise InvalidInput(f"A bank is chosen from at least 1 tile of an image, not {self.bank_tiles}.")
         if not 0 < self.rate < 1:
             raise InvalidInput(f"The rate of false alarms is between 0 and 1, not {self.rate:g}.")
         if any(not 0 < gain <= 4 for gain in self.brightness):

@@ -52,6 +52,8 @@ class Threshold:
     """Clopper-Pearson bounds of the rate at this score, 95 %, from the held-out good images."""
     rate_observed: float | None = None
     """Share of the parts that were later confirmed as good and had failed; None before any is."""
+    catches: tuple[int, int] | None = None
+    """Parts that were later confirmed as defective: how many did not pass, of how many."""
     has_tolerance: bool = False
     """Whether verdicts rest on a fixed tolerance where the rate is unreachable."""
 

@@ -11,8 +11,10 @@ import json
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,7 @@ from mm.schemas import LesionRegion, LesionResult
 if TYPE_CHECKING:
     from mm.lesions.types import LesionAnalysis
 
-FOLDER, SOURCE, RESULTS, EXPORTS = "lesions", "source.dcm", "results", "exports"
+FOLDER, SOURCE, RESULTS, EXPORTS, TRASH = "lesions", "source.dcm", "results", "exports", "trash"
 RESULT, REGIONS = "result.json", "regions.jsonl"
 KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -48,6 +50,31 @@ class LesionFolders:
     def remove(self, key: str) -> None:
         """Delete a folder with all its files, if it exists."""
         shutil.rmtree(self._get(key), ignore_errors=True)
+
+    def list_unanalysed(self, older_than: float) -> list[str]:
+        """Keys of folders without results to which nothing was written for so many seconds."""
+        limit = time.time() - older_than
+        keys = [path.name for path in self._root.glob("*") if KEY.fullmatch(path.name)] if self._root.is_dir() else []
+        return sorted(key for key in keys if not self.has_results(key) and _last_write(self._root / key) <= limit)
+
+    def count(self) -> int:
+        """Number of folders."""
+        return sum(1 for path in self._root.glob("*") if KEY.fullmatch(path.name))
+
+    def move_to_trash(self, key: str) -> None:
+        """Move a folder to `trash/DATE`, where it is kept for some days."""
+        trash = self._root / TRASH / datetime.now(UTC).date().isoformat()
+        trash.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._get(key).rename(trash / key)
+
+    def empty_trash(self, days: float) -> int:
+        """Delete folders that are in the trash for more than `days`. Returns how many."""
+        removed, today = 0, datetime.now(UTC).date()
+        for folder in (self._root / TRASH).glob("*"):
+            if (today - date.fromisoformat(folder.name)).days > days:
+                removed += sum(1 for _ in folder.iterdir())
+                shutil.rmtree(folder, ignore_errors=True)
+        return removed
 
     def has_results(self, key: str) -> bool:
         """Whether an analysis was stored."""
@@ -105,6 +132,14 @@ class LesionFolders:
         if not KEY.fullmatch(key):
             raise NotFound(f"{key!r:.40} is no key of an analysis.")
         return self._root / key
+
+
+def _last_write(folder: Path) -> float:
+    """Seconds of the last write in a folder; now if it is removed meanwhile."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except FileNotFoundError:
+        return time.time()
 
 
 def write_result(analysis: LesionAnalysis, exports: Path) -> None:

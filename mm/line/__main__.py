@@ -58,6 +58,7 @@ class StatusReporter:
             is_running=is_running,
             frames=counts.frames,
             dropped=counts.dropped,
+            lost=counts.lost,
             reconnects=counts.reconnects,
             backlog={kind: self._ledger.num_pending(sink.name) for kind, sink in self._sinks.items()},
             refused={kind: self._ledger.num_refused(sink.name) for kind, sink in self._sinks.items()},

@@ -107,9 +107,11 @@ class Line:
         with closing(self._source.items(self._start, self._stop, self._ledger.is_decided)) as items:  # type: ignore[type-var]
             for item in items:
                 self.counts.frames += isinstance(item, SourceFrame)
+                self.counts.lost = self._source.num_lost
                 self._feeder.feed(item, self._stop)
                 if isinstance(item, CaughtUp):
                     self._decide_missing(recovering)
+        self.counts.lost = self._source.num_lost
         if not self._stop.is_set():
             self._feeder.finish("end of source")
             self._book.wait_until_decided(self._stop)

@@ -49,11 +49,9 @@ class PendingFrames:
 
     def take(self) -> PendingFrame | None:
         """Remove and return the first frame of the part that entered first."""
-        for part, frames in self._frames.items():
-            frame = frames.pop(0)
-            if not frames:
-                del self._frames[part]
-            return frame
+        for frames in self._frames.values():
+            if frames:  # a part keeps its place when none of its frames waits
+                return frames.pop(0)
         return None
 
     def count(self, part: str) -> int:
@@ -61,7 +59,7 @@ class PendingFrames:
         return len(self._frames.get(part, ()))
 
     def discard(self, part: str) -> int:
-        """Drop the waiting frames of a part and return how many there were."""
+        """Remove a part with its waiting frames, and return how many there were."""
         return len(self._frames.pop(part, ()))
 
 

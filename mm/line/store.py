@@ -43,6 +43,7 @@ class LineStatus(Model):
     error: str | None = None
     frames: int = 0
     dropped: int = 0
+    lost: int = 0
     reconnects: int = 0
     backlog: dict[str, int] = Field(default_factory=dict, description="By kind of the sink.")
     refused: dict[str, int] = Field(default_factory=dict)

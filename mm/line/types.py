@@ -133,6 +133,7 @@ class LineCounts:
 
     frames: int = 0
     dropped: int = 0
+    lost: int = 0  # by the source, before they were decoded
     reconnects: int = 0
     late_frames: int = 0  # of parts that have their verdict
     repeated_parts: int = 0  # parts of a previous run, which keep their verdict

@@ -58,6 +58,8 @@ class ThresholdRecord(Model):
     smallest_rate: float = Field(gt=0, le=1, description="The smallest rate that so many groups allow, 1 / (groups + 1).")
     interval: Pair = Field(description="95 % Clopper-Pearson bounds of the rate.")
     rate_observed: float | None = Field(None, ge=0, le=1, description="Share of later confirmed good parts that had failed.")
+    num_caught: int | None = Field(None, ge=0, description="Later confirmed defective parts that had not passed.")
+    num_defective: int | None = Field(None, ge=0, description="Later confirmed defective parts.")
     statement: str = Field(description="The same in plain sentences.")
 
 
@@ -170,6 +172,10 @@ class InspectionMark(Model):
     """A mark in force."""
 
     id: str
+    image: str = Field(description="Id of the item, of a video with `@` and the seconds of the frame; or the path of a file.")
+    group: str | None = Field(None, description="Part or batch of the image; null if it stands for itself.")
+    inspected: InspectionVerdict | None = Field(None, description="The verdict that the person saw.")
+    version: int | None = Field(None, description="Version of the inspector that gave it.")
     verdict: Literal["accept", "reject"]
     polygons: list[list[Pair]]
     kind: str | None
@@ -235,3 +241,6 @@ class InspectionMarkRequest(Model):
         default=[], max_length=200, description="Outlines of the defect in pixels of the image; only with `reject`."
     )
     kind: str | None = Field(None, min_length=1, max_length=64, description="Kind of defect; only with `reject`.")
+    group: str | None = Field(
+        None, min_length=1, max_length=200, description="Part or batch of the image, where it was inspected more than once."
+    )

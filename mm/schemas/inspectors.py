@@ -36,6 +36,7 @@ class InspectorVersion(Model):
     is_current: bool = Field(description="Whether inspections use it unless they name another one.")
     created_at: datetime | None = Field(None, description="Null if the service did not fit it.")
     job_id: str | None = Field(None, description="Job that fitted it; null if the service did not.")
+    settings: dict[str, JsonValue] = Field(default={}, description="Of the mode, with which it was fitted.")
     threshold: ThresholdRecord | None = Field(None, description="With `statement` in plain sentences.")
     comparison: dict[str, JsonValue] | None = Field(
         None, description="Of a version that marks taught: the comparison with the one before on held-out groups."

@@ -10,7 +10,7 @@ from pydantic import Field
 from mm.schemas.base import Model
 
 JobState = Literal["queued", "running", "done", "failed", "quarantined", "cancelled"]
-JobKind = Literal["ingest", "fit", "teach", "inspect", "lesions"]
+JobKind = Literal["ingest", "fit", "teach", "inspect", "lesions", "evaluate"]
 """Work of a job: `ingest` encodes an uploaded item; the others have tasks."""
 
 FINAL_STATES: frozenset[str] = frozenset({"done", "failed", "quarantined", "cancelled"})

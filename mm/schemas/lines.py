@@ -107,6 +107,7 @@ class LineInfo(Model):
     verdicts: dict[PartVerdict, int] = Field(description="Verdicts since the line was created.")
     frames: int = Field(description="Frames of the current or last run.")
     dropped: int = Field(description="Frames of that run that were dropped because the inspector was busy.")
+    lost: int = Field(0, description="Frames of that run that a camera lost before they were decoded; they are of no known part.")
     reconnects: int = Field(description="Of a camera, in that run.")
     sinks: list[LineSink]
 

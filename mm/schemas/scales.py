@@ -45,6 +45,10 @@ class ScaleRequest(Model):
         None, min_length=3, max_length=1000, description="Polygon in pixels in which the scale holds; the whole image by default."
     )
     tilt_degrees: float = Field(0.0, ge=0, lt=45, description="Largest tilt of a measured surface.")
+    blur_px: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="Blur of the image, as a standard deviation; a board measures it."
+    )
+    replace: bool = Field(False, description="Whether a scale of this name is replaced.")
 
 
 class ScaleInfo(Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from mm.errors import InvalidInput
 from mm.inspection.features.framing import Framing
-from mm.inspection.fit import augment, fit_inspector
+from mm.inspection.fit import augment, choose_tiles, count_copies, fit_inspector
 from mm.inspection.inspector import FittedInspector
 from mm.inspection.scoring.run_length import decode_mask
 from mm.inspection.settings import FitSettings
@@ -173,5 +174,44 @@ def test_fit_inspector_images_of_several_exposures_are_corrected() -> None:
     plain = fit_inspector(goods, "disc", CellBackbone(), SETTINGS)
     corrected = fit_inspector([*goods, *darker], "disc", CellBackbone(), SETTINGS)
     assert (plain.settings.has_exposure_correction, corrected.settings.has_exposure_correction) == (False, True)
+    assert (plain.settings.has_fine_patches, corrected.settings.has_fine_patches) == (False, True)
     dark = (render_part(300) * np.float32(0.7)).astype(np.uint8)
     assert corrected.inspect(dark).p_value > plain.inspect(dark).p_value
+
+
+def test_augment_table_equals_products_of_pixels() -> None:
+    image = render_part(5)
+    copies = list(augment(image, SETTINGS))
+    assert len(copies) == count_copies(SETTINGS) == 3
+    for gain, copy in zip((0.8, 1.2), copies[1:], strict=True):
+        np.testing.assert_array_equal(copy, np.clip(np.rint(image * np.float32(gain)), 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("num_tiles", "limit", "num_copies", "count"), [(4, 4, 3, 4), (16, None, 3, 16), (16, 4, 3, 2), (16, 4, 12, 1)]
+)
+def test_choose_tiles_returns_distinct_tiles_within_the_limit(
+    num_tiles: int, limit: int | None, num_copies: int, count: int
+) -> None:
+    chosen = choose_tiles(num_tiles, limit, num_copies, (0, 1, 2))
+    assert len(set(chosen)) == len(chosen) == count
+    assert set(chosen) <= set(range(num_tiles))
+    assert chosen == choose_tiles(num_tiles, limit, num_copies, (0, 1, 2))
+
+
+def test_fit_inspector_bank_of_few_tiles_equals_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mm.inspection.features.framing.TILE", 48)  # 4 tiles of a part of 96 pixels
+    images = render_good_images(4)
+    every = fit_inspector(images, "disc", CellBackbone(), replace(SETTINGS, bank_tiles=None))
+    same = fit_inspector(images, "disc", CellBackbone(), replace(SETTINGS, bank_tiles=4))
+    np.testing.assert_array_equal(same.bank.vectors_BC, every.bank.vectors_BC)
+    np.testing.assert_array_equal(same.calibration.score_N, every.calibration.score_N)
+    sampled = fit_inspector(images, "disc", CellBackbone(), replace(SETTINGS, bank_tiles=3))
+    assert len(sampled.bank.vectors_BC) <= len(every.bank.vectors_BC)
+    assert not np.array_equal(sampled.bank.vectors_BC, every.bank.vectors_BC)
+    assert len(sampled.calibration.score_N) == 4
+
+
+def test_fit_settings_without_any_tile_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="at least 1 tile"):
+        replace(SETTINGS, bank_tiles=0)

@@ -54,6 +54,7 @@ class ConveyorSource:
 
     defects: Sequence[bool]
     is_live: bool = False
+    num_lost: int = 0
     frame_seconds: float = 0.0  # real time between frames
     key: str = "conveyor"
     has_part_ids: bool = False
@@ -75,6 +76,7 @@ class ItemSource:
 
     prepared: Sequence[SourceItem]
     is_live: bool = False
+    num_lost: int = 0
     has_part_ids: bool = True
     key: str = "items"
 

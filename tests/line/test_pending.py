@@ -30,6 +30,17 @@ def test_pending_frames_two_parts_are_taken_in_order_of_entry() -> None:
     assert [waiting.part for waiting in iter(pending.take, None)] == ["a", "a", "b"]
 
 
+def test_pending_frames_part_without_waiting_frames_keeps_its_place() -> None:
+    pending = PendingFrames(2)
+    pending.add(frame("a", 0.0))
+    assert [waiting.part for waiting in iter(pending.take, None)] == ["a"]
+    for part, time in (("b", 1.0), ("a", 2.0)):
+        pending.add(frame(part, time))
+    assert [waiting.part for waiting in iter(pending.take, None)] == ["a", "b"]
+    pending.discard("a")
+    assert pending.count("a") == 0
+
+
 @given(st.lists(st.sampled_from("abc"), max_size=60), st.integers(1, 4))
 def test_pending_frames_any_order_counts_every_frame_and_keeps_one_of_each_part(parts: list[str], limit: int) -> None:
     pending = PendingFrames(limit)

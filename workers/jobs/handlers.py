@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from workers.evaluation.evaluate import evaluate_data_set
 from workers.inspection.fit import fit_version
 from workers.inspection.inspect import inspect_item
 from workers.inspection.teach import teach_version
@@ -27,4 +28,5 @@ HANDLERS: Mapping[JobKind, TaskHandler] = {
     "teach": teach_version,
     "inspect": inspect_item,
     "lesions": analyse_lesions,
+    "evaluate": evaluate_data_set,
 }

@@ -8,12 +8,12 @@ import { csvUrl, deleteLine } from "./line-store.js";
 const SINKS = { csv: "CSV file", webhook: "Webhook", mqtt: "MQTT", opcua: "OPC UA" };
 
 export function LineDetails({ line, isStopped }) {
-  const { name, source, region, crop, deadline, fail_share: failShare, frames, dropped, reconnects, num_parts: numParts, sinks } = line;
+  const { name, source, region, crop, deadline, fail_share: failShare, frames, dropped, lost = 0, reconnects, num_parts: numParts, sinks } = line;
   return html`
     <details class="more-settings" id="line-details"><summary>Details</summary>
       <dl>
         <dt>Source</dt><dd>${describeSource(source)}</dd>
-        <dt>Frames</dt><dd>${frames.toLocaleString("en")} in this run, ${dropped.toLocaleString("en")} dropped${source.camera && `, ${formatCount(reconnects, "reconnection")}`}</dd>
+        <dt>Frames</dt><dd>${frames.toLocaleString("en")} in this run, ${dropped.toLocaleString("en")} dropped${source.camera && `, ${lost.toLocaleString("en")} lost by the camera, ${formatCount(reconnects, "reconnection")}`}</dd>
         <dt>Inspected</dt><dd>${crop === "part" ? "a box around each part" : "the region"}; ${region ? `a region of ${region.length} corners` : "the whole frame"}</dd>
         <dt>Verdict</dt><dd>${deadline === null ? "no deadline" : `within ${deadline} s`}; FAIL from ${Math.round(100 * failShare)} % failing frames</dd>
         ${sinks.map((sink) => html`<dt key=${`${sink.kind} name`}>${SINKS[sink.kind]}</dt><dd key=${sink.kind}>${describeSink(sink)}</dd>`)}

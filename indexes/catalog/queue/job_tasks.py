@@ -87,6 +87,14 @@ class TaskRows(CatalogMixin):
                 progress = (num_done + min(fraction, 1.0)) / (total + 1)  # the last step is the commit
                 transition_job(session, job, self._now(), state="running", progress=progress, stage=stage)
 
+    def report_tasks(self, task: TaskRow, fraction: float, stage: str) -> None:
+        """Report the progress of a job whose tasks share one work: `fraction` of all of it."""
+        with self._database.write() as session:
+            if (job := lock_job(session, task.job_id)) is not None:
+                total = _count_done(session, job)[1]
+                progress = max(job.progress, min(fraction, 1.0) * total / (total + 1))
+                transition_job(session, job, self._now(), state="running", progress=progress, stage=stage)
+
     def finish_task(self, task: TaskRow, owner: str) -> bool:
         """End a task that has its result elsewhere. False if its lease is lost or its job over."""
         with self._database.write() as session:
@@ -155,7 +163,8 @@ def end_task(
         return False
     num_done, total = _count_done(session, job)
     if num_done < total:
-        transition_job(session, job, now, state="running", progress=num_done / (total + 1), stage=f"{num_done} of {total} done")
+        progress = max(job.progress, num_done / (total + 1))
+        transition_job(session, job, now, state="running", progress=progress, stage=f"{num_done} of {total} done")
         return True
     given_up = select(Task.error).where(Task.job_pk == job.pk, Task.error.is_not(None)).order_by(Task.index)
     errors = session.scalars(given_up).all()

@@ -21,13 +21,15 @@ from mm.errors import InvalidInput
 from mm.inspection.features.backbone import LiteBackbone
 from mm.inspection.features.framing import Framing
 from mm.inspection.fit import fit_inspector
-from mm.inspection.settings import FitSettings
+from mm.inspection.settings import BANK_TILES, FitSettings
 from mm.inspection.types import GoodImage
 from mm.media.types import RGB
+from mm.metrics.auc import auc
 
 NUM_FILES = 4
 """Distinct images; the others repeat them, since rendering takes longer than reading."""
-NUM_INSPECTED = 3
+NUM_INSPECTED = 4
+"""Further good parts that are inspected, and as many with a scratch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class MemoryReport:
     side: int
     num_good: int
     threads: int
+    tiles: int
+    """Of each image, from which the bank is chosen; 0 is all."""
     fit_seconds: float
     inspect_seconds: float
     """Of one image, the mean."""
@@ -44,38 +48,48 @@ class MemoryReport:
     """Resident after the imports and the load of the network."""
     peak_megabytes: float
     """Largest resident set of the whole process (VmHWM, proc(5))."""
+    auroc: float
+    """Of the inspected images, those with a scratch against the others."""
 
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
         return [
-            f"{self.num_good} good images of {self.side} x {self.side} pixels at native size, {self.threads} threads:",
+            f"{self.num_good} good images of {self.side} x {self.side} pixels at native size, {self.threads} threads, "
+            f"bank from {self.tiles or 'all'} tiles of an image:",
             "",
-            "| fit s | s an image | MB before the fit | MB at the peak |",
-            "| --- | --- | --- | --- |",
-            f"| {self.fit_seconds:.0f} | {self.inspect_seconds:.1f} | {self.start_megabytes:.0f} | {self.peak_megabytes:.0f} |",
+            "| fit s | s an image | MB before the fit | MB at the peak | image AUROC |",
+            "| --- | --- | --- | --- | --- |",
+            f"| {self.fit_seconds:.0f} | {self.inspect_seconds:.1f} | {self.start_megabytes:.0f} | {self.peak_megabytes:.0f} "
+            f"| {self.auroc:.3f} |",
         ]
 
 
-def run_memory(side: int, num_good: int, threads: int) -> MemoryReport:
+def run_memory(side: int, num_good: int, threads: int, tiles: int = BANK_TILES) -> MemoryReport:
     """Fit and inspect in a new process, on JPEG files of rendered parts.
+
+    `tiles` is the setting `bank_tiles`, 0 for all.
 
     Raises `InvalidInput` when that process fails, with its last line.
     """
     with tempfile.TemporaryDirectory() as folder:
         for number in range(NUM_FILES):
-            Image.fromarray(render_part(side, number)).save(Path(folder) / f"{number}.jpg", quality=92)
-        arguments = [sys.executable, "-m", __name__, folder, str(num_good), str(threads)]
+            _save(render_part(side, number), Path(folder) / f"good-{number}.jpg")
+        for number in range(NUM_INSPECTED):
+            for is_scratched in (False, True):
+                part = render_part(side, NUM_FILES + 2 * number + is_scratched, is_scratched)
+                _save(part, Path(folder) / f"new-{number}-{is_scratched:d}.jpg")
+        arguments = [sys.executable, "-m", __name__, folder, str(num_good), str(threads), str(tiles)]
         result = subprocess.run(arguments, capture_output=True, text=True, check=False)
     if result.returncode:
         last = (result.stderr.strip().splitlines() or ["no message"])[-1]
         raise InvalidInput(f"The process that fits an inspector ended with {result.returncode}: {last}")
-    return MemoryReport(side, num_good, threads, **json.loads(result.stdout))
+    return MemoryReport(side, num_good, threads, tiles, **json.loads(result.stdout))
 
 
-def measure(folder: Path, num_good: int, threads: int) -> dict[str, float]:
-    """Fit on the files of the folder in turn, then inspect some; seconds and megabytes."""
-    files = sorted(folder.glob("*.jpg"))
-    settings = FitSettings(framing=Framing(longest=None))
+def measure(folder: Path, num_good: int, threads: int, tiles: int) -> dict[str, float]:
+    """Fit on the good files of the folder in turn, then inspect the others."""
+    files, inspected = sorted(folder.glob("good-*.jpg")), sorted(folder.glob("new-*.jpg"))
+    settings = FitSettings(framing=Framing(longest=None), bank_tiles=tiles or None)
     with tempfile.TemporaryDirectory() as cache:
         backbone = LiteBackbone(settings.backbone, Path(cache), threads=threads)
         start_megabytes = _read_megabytes("VmRSS")
@@ -83,15 +97,19 @@ def measure(folder: Path, num_good: int, threads: int) -> dict[str, float]:
         started = time.perf_counter()
         inspector = fit_inspector(good, "bench", backbone, settings, _read)
         fit_seconds = time.perf_counter() - started
-        for number in range(NUM_INSPECTED):
-            inspector.inspect(_read(files[number % len(files)]))
-        inspect_seconds = (time.perf_counter() - started - fit_seconds) / NUM_INSPECTED
+        scores = np.array([inspector.inspect(_read(path)).score for path in inspected])
+        inspect_seconds = (time.perf_counter() - started - fit_seconds) / len(inspected)
     return {
         "fit_seconds": fit_seconds,
         "inspect_seconds": inspect_seconds,
         "start_megabytes": start_megabytes,
         "peak_megabytes": _read_megabytes("VmHWM"),
+        "auroc": auc(scores, np.array([path.stem.endswith("-1") for path in inspected])),
     }
+
+
+def _save(image: RGB, path: Path) -> None:
+    Image.fromarray(image).save(path, quality=92)
 
 
 def _read(path: Path) -> RGB:
@@ -105,4 +123,4 @@ def _read_megabytes(field: str) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+    print(json.dumps(measure(Path(sys.argv[1]), *map(int, sys.argv[2:]))))

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from mm.cli import options
+from mm.errors import InvalidInput
+from mm.files import write_atomic
 
 if TYPE_CHECKING:
-    from mm.evaluation.runs.compare import ChangedItem, Comparison
+    from mm.client import Client
     from mm.evaluation.runs.store import RunStore
+    from mm.schemas import RunComparison
+
+T = TypeVar("T")
 
 WORSE = 3
 """Exit code of `--fail-worse` when a measure is significantly worse."""
@@ -21,13 +27,13 @@ WORSE = 3
 
 @click.command("runs")
 @click.argument("set_name", required=False)
-@options.as_json
-def runs(set_name: str | None, as_json: bool) -> None:
+@options.service
+def runs(set_name: str | None, url: str | None, as_json: bool) -> None:
     """List the runs that were kept, the latest first; of one set with SET_NAME."""
     from mm.cli.evaluation.printing import format_value
     from mm.cli.render import print_rows
 
-    found = _open_store().list_runs(set_name)
+    found = _open_store().list_runs(set_name) if url is None else _ask(url, lambda client: client.evaluations.runs(set_name))
     if as_json:
         click.echo(json.dumps([run.model_dump() for run in found]))
         return
@@ -41,12 +47,16 @@ def runs(set_name: str | None, as_json: bool) -> None:
 
 @click.command("show")
 @click.argument("run_id", metavar="RUN")
-@options.as_json
-def show(run_id: str, as_json: bool) -> None:
+@options.service
+def show(run_id: str, url: str | None, as_json: bool) -> None:
     """Print a run that was kept."""
     from mm.cli.evaluation.printing import print_run
 
-    print_run(_open_store().get(run_id, with_items=False), as_json=as_json)
+    if url is None:
+        run = _open_store().get(run_id, with_items=False)
+    else:
+        run = _ask(url, lambda client: client.evaluations.get_run(run_id))
+    print_run(run, as_json=as_json)
 
 
 @click.command("compare")
@@ -54,21 +64,22 @@ def show(run_id: str, as_json: bool) -> None:
 @click.argument("second", metavar="OTHER_RUN")
 @click.option("--items", "num_items", type=click.IntRange(0), default=5, show_default=True, help="Changed items that are listed.")
 @click.option("--fail-worse", is_flag=True, help="Exit with 3 if a measure is significantly worse in OTHER_RUN.")
-@options.as_json
-def compare(first: str, second: str, num_items: int, fail_worse: bool, as_json: bool) -> None:
+@options.service
+def compare(first: str, second: str, num_items: int, fail_worse: bool, url: str | None, as_json: bool) -> None:
     """Compare two runs item by item: differences, OTHER_RUN minus RUN, with 95 % intervals."""
-    from mm.evaluation.runs.compare import compare_runs, list_worse
+    from mm.evaluation.runs.compare import compare_runs
+    from mm.evaluation.runs.comparison_record import describe_comparison
 
-    store = _open_store()
-    comparison = compare_runs(store.get(first), store.get(second), num_items)
-    if as_json:
-        click.echo(json.dumps(_record(comparison)))
+    if url is None:
+        store = _open_store()
+        compared = describe_comparison(compare_runs(store.get(first), store.get(second)))
     else:
-        _print(comparison)
-    worse = list_worse(comparison)
-    for sentence in worse:
-        click.echo(sentence, err=True)
-    if worse and fail_worse:
+        compared = _ask(url, lambda client: client.evaluations.compare(first, second))
+    if as_json:
+        click.echo(compared.model_dump_json())
+    else:
+        _print(compared, num_items)
+    if fail_worse and any(row.is_worse for row in compared.differences):
         sys.exit(WORSE)
 
 
@@ -79,21 +90,36 @@ def compare(first: str, second: str, num_items: int, fail_worse: bool, as_json: 
 @click.option(
     "--examples", "num_examples", type=click.IntRange(0, 200), default=12, show_default=True, help="Worst and best items shown."
 )
-def report(run_id: str, output: Path | None, baseline: str | None, num_examples: int) -> None:
+@click.option("--url", metavar="URL", help="Address of a running service; default: the runs of MM_HOME.")
+def report(run_id: str, output: Path | None, baseline: str | None, num_examples: int, url: str | None) -> None:
     """Write a run as one HTML file, which loads nothing from a network and can be printed."""
-    from mm.cli.evaluation.reporting import write_report
+    from mm.evaluation.report.write import write_report
+    from mm.media import MediaReader
+    from mm.settings import load_settings
 
-    written = write_report(_open_store(), run_id, output or Path(f"{run_id}.html"), baseline, num_examples)
-    click.echo(written)
+    if url is None:
+        with MediaReader.from_settings(load_settings()) as reader:
+            page = write_report(_open_store(), run_id, reader, baseline, num_examples).encode()
+    else:
+        page = _ask(url, lambda client: client.evaluations.report(run_id, baseline=baseline))
+    path = output or Path(f"{run_id}.html")
+    try:
+        write_atomic(path, page)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}.") from error
+    click.echo(path)
 
 
 @click.command("rm")
 @click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
-def remove(run_ids: tuple[str, ...]) -> None:
+@click.option("--url", metavar="URL", help="Address of a running service; default: the runs of MM_HOME.")
+def remove(run_ids: tuple[str, ...], url: str | None) -> None:
     """Delete runs. The files of the set and encoded features stay."""
-    store = _open_store()
     for run_id in run_ids:
-        store.remove(run_id)
+        if url is None:
+            _open_store().remove(run_id)
+        else:
+            delete_remotely(url, run_id)
         click.echo(f"deleted {run_id}")
 
 
@@ -104,49 +130,35 @@ def _open_store() -> RunStore:
     return RunStore(load_settings().root)
 
 
-def _print(comparison: Comparison) -> None:
+def delete_remotely(url: str, run_id: str) -> None:
+    """Delete a run of a service. Raises `NotFound`."""
+    _ask(url, lambda client: client.evaluations.delete_run(run_id))
+
+
+def _ask(url: str, call: Callable[[Client], T]) -> T:
+    """The result of a call to a service."""
+    from mm.embedded.connect import connect
+
+    with connect(url) as client:
+        return call(client)
+
+
+def _print(compared: RunComparison, num_items: int) -> None:
     from mm.cli.evaluation.printing import format_value
 
-    for note in comparison.notes:
+    for note in compared.notes:
         click.echo(note)
     click.echo("\n| measure | first | second | difference | 95 % interval | p |\n| --- | --- | --- | --- | --- | --- |")
-    for row in comparison.differences:
+    for row in compared.differences:
         values = [format_value(row.measure, value) for value in (row.measure.value, row.second.value)]
-        if row.difference is None or row.p_value is None:
-            paired = ["", "not paired", ""]
-        else:
-            low, high = (format_value(row.measure, end) for end in (row.difference.low, row.difference.high))
-            paired = [format_value(row.measure, row.difference.value), f"{low} to {high}", f"{row.p_value:.3g}"]
-        click.echo(f"| {row.measure.name} | {' | '.join([*values, *paired])} |")
-    for title, items in (("worse", comparison.worse), ("better", comparison.better)):
-        for item in items:
-            click.echo(f"{title}: {item.second.id}: {_describe(item)}")
-
-
-def _describe(item: ChangedItem) -> str:
-    query = item.second.question or item.second.expected
-    return f"{item.key} {item.first.values[item.key]:g} to {item.second.values[item.key]:g}" + (f": {query}" if query else "")
-
-
-def _record(comparison: Comparison) -> dict[str, object]:
-    """The comparison as JSON."""
-    return {
-        "first": comparison.first.id,
-        "second": comparison.second.id,
-        "notes": list(comparison.notes),
-        "differences": [
-            {
-                "name": row.measure.name,
-                "first": row.measure.value,
-                "second": row.second.value,
-                "difference": row.difference.value if row.difference else None,
-                "low": row.difference.low if row.difference else None,
-                "high": row.difference.high if row.difference else None,
-                "p_value": row.p_value,
-                "num_items": row.num_items,
-            }
-            for row in comparison.differences
-        ],
-        "worse": [{"id": item.second.id, "key": item.key, "change": item.change} for item in comparison.worse],
-        "better": [{"id": item.second.id, "key": item.key, "change": item.change} for item in comparison.better],
-    }
+        paired = ["", "not paired", ""]
+        if row.difference is not None and row.low is not None and row.high is not None:
+            low, high = format_value(row.measure, row.low), format_value(row.measure, row.high)
+            paired = [format_value(row.measure, row.difference), f"{low} to {high}", f"{row.p_value:.3g}"]
+        mark = " (worse)" if row.is_worse else ""
+        click.echo(f"| {row.measure.name}{mark} | {' | '.join([*values, *paired])} |")
+    for title, changes in (("worse", compared.worse), ("better", compared.better)):
+        for change in changes[:num_items]:
+            query = change.item.question or change.item.expected
+            described = f"{change.key} {change.before:g} to {change.after:g}" + (f": {query}" if query else "")
+            click.echo(f"{title}: {change.item.id}: {described}")

@@ -1,4 +1,4 @@
-"""`mm scale`: scale records, how many millimetres a pixel is, in `MM_HOME/scales`."""
+"""`mm scale`: scale records, how many millimetres a pixel is, of `MM_HOME/scales` or a service."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from mm.cli import options
 if TYPE_CHECKING:
     from mm.metrology.scale import Scale
     from mm.metrology.store import ScaleStore
+    from mm.schemas import ScaleInfo
+
+OPTION_NAMES = {"tilt_degrees": "tilt-degrees", "blur_px": "blur-px", "is_replacement": "replace"}
 
 
 class _Point(click.ParamType[tuple[float, float]]):
@@ -72,8 +75,11 @@ def command() -> None:
 @click.option("--tilt-degrees", type=float, default=0.0, show_default=True, help="Largest tilt of a measured surface.")
 @click.option("--blur-px", type=float, help="Blur of the image, as a standard deviation; a board measures it.")
 @click.option("--replace", "is_replacement", is_flag=True, help="Replace a scale of this name.")
+@options.remote
 @options.as_json
+@click.pass_context
 def add(
+    ctx: click.Context,
     name: str,
     length_mm: float | None,
     start: tuple[float, float] | None,
@@ -91,29 +97,40 @@ def add(
     tilt_degrees: float,
     blur_px: float | None,
     is_replacement: bool,
+    url: str | None,
     as_json: bool,
 ) -> None:
     """Add the scale NAME, from a known length, images of a calibration board, or a DICOM file."""
-    from mm.metrology.scale import scale_of_length
-
     if bool(images) + (length_mm is not None) + (dicom is not None) != 1:
         raise click.UsageError("Use one of --length-mm with --from and --to, --board with --squares and --square-mm, or --dicom.")
-    if dicom is not None:
-        scale = _read_dicom(dicom, region)
-    elif length_mm is not None:
+    from mm.cli.inspection import scales
+
+    known, board = None, None
+    if length_mm is not None:
         if start is None or end is None:
             raise click.UsageError("--length-mm needs --from and --to.")
-        scale = scale_of_length(
-            length_mm,
-            start,
-            end,
-            length_uncertainty_mm=length_uncertainty_mm,
-            point_uncertainty_px=point_uncertainty_px,
-        )
-    else:
+        known = scales.make_length(length_mm, start, end, length_uncertainty_mm, point_uncertainty_px)
+    elif dicom is None:
         if squares is None or square_mm is None:
             raise click.UsageError("--board needs --squares and --square-mm.")
-        scale = _calibrate(images, squares, square_mm, marker_mm, dictionary)
+        board = scales.BoardOptions(images, squares, square_mm, marker_mm, dictionary)
+    if url is not None:
+        from mm.embedded.connect import connect
+
+        with connect(url) as client:
+            if dicom is not None:
+                others = [name for name in ("area", "tilt_degrees", "blur_px", "is_replacement") if _is_given(ctx, name)]
+                added = scales.add_remote_dicom_scale(
+                    client, name, dicom, region, [OPTION_NAMES.get(name, name) for name in others]
+                )
+            else:
+                added = scales.add_remote_scale(
+                    client, name, length=known, board=board, area=area, tilt_degrees=tilt_degrees, blur_px=blur_px,
+                    is_replacement=is_replacement,
+                )  # fmt: skip
+        click.echo(added.model_dump_json() if as_json else _describe(name, added))
+        return
+    scale = _read_dicom(dicom, region) if dicom is not None else scales.measure_scale(known, board)
     if area:
         scale = replace(scale, area=area)
     if blur_px is not None:
@@ -124,9 +141,25 @@ def add(
 
 
 @command.command("list")
+@options.remote
 @options.as_json
-def list_scales(as_json: bool) -> None:
+def list_scales(url: str | None, as_json: bool) -> None:
     """List the scales."""
+    if url is not None:
+        from mm.embedded.connect import connect
+
+        with connect(url) as client:
+            added = client.scales.list()
+        if as_json:
+            click.echo(f"[{','.join(scale.model_dump_json() for scale in added)}]")
+            return
+        for scale in added:
+            click.echo(_describe(scale.name, scale))
+        return
+    _list_stored(as_json=as_json)
+
+
+def _list_stored(*, as_json: bool) -> None:
     store = _store()
     scales = [(name, store.load(name)) for name in store.names()]
     if as_json:
@@ -138,25 +171,21 @@ def list_scales(as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
-def rm(name: str) -> None:
+@options.remote
+def rm(name: str, url: str | None) -> None:
     """Remove the scale NAME. Results that used it keep their values."""
-    _store().remove(name)
+    if url is None:
+        _store().remove(name)
+    else:
+        from mm.embedded.connect import connect
+
+        with connect(url) as client:
+            client.scales.delete(name)
     click.echo(f"The scale {name!r} is removed.", err=True)
 
 
-def _calibrate(
-    images: tuple[Path, ...], squares: tuple[int, int], square_mm: float, marker_mm: float | None, dictionary: str
-) -> Scale:
-    import numpy as np
-
-    from mm.media import MediaReader
-    from mm.metrology.board import Board, calibrate
-    from mm.metrology.edges import grey_levels
-
-    board = Board(*squares, square_mm, marker_mm, dictionary)
-    with MediaReader() as reader:
-        greys = [np.rint(grey_levels(reader.image(path, path.name))).astype(np.uint8) for path in images]
-    return calibrate(greys, board)
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _read_dicom(path: Path, number: int) -> Scale:
@@ -175,7 +204,7 @@ def _store() -> ScaleStore:
     return ScaleStore(load_settings().root)
 
 
-def _describe(name: str, scale: Scale) -> str:
+def _describe(name: str, scale: Scale | ScaleInfo) -> str:
     where = "the whole image" if scale.area is None else f"an area of {len(scale.area)} corners"
     expanded = 2 * scale.standard_uncertainty
     return f"{name}\t{scale.mm_per_px:.6g} ± {expanded:.2g} mm/px (k = 2)\t{scale.source}\t{where}"

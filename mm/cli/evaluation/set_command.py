@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mm.data.sets.catalog import Described
     from mm.evaluation.evaluate_set import SetRequest
     from mm.evaluation.features.slices import Progress
+    from mm.evaluation.runs.types import Run
 
 REQUIREMENT_FAILED = 3
 """Exit code when a measure is below a requirement."""
@@ -28,7 +29,7 @@ def make_set_command(described: Described) -> click.Command:
 
     @click.command(described.name, help=f"Evaluate {described.title}. Tasks: {', '.join(described.tasks)}.")
     @click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set; see `mm data show`.")
-    @click.option("--split", default=_default_split(described), show_default=True, help="Split; test only for final results.")
+    @click.option("--split", default=default_split(described), show_default=True, help="Split; test only for final results.")
     @click.option(
         "--task", default=described.tasks[0], type=click.Choice(described.tasks), show_default=True, help="What to measure."
     )
@@ -52,20 +53,20 @@ def make_set_command(described: Described) -> click.Command:
     @click.option(
         "--fail-worse-than", "baseline", metavar="RUN", help="Exit with 3 if a measure is significantly worse than in RUN."
     )
-    @options.as_json
+    @options.service
     def command(
         root: Path, split: str, task: str, space: str | None, weights: Path | None, pairs: tuple[str, ...], speech: bool,
         check_only: bool, strict: bool, keep: bool, run_id: str | None, requirements: tuple[str, ...], baseline: str | None,
-        as_json: bool,
+        url: str | None, as_json: bool,
     ) -> None:  # fmt: skip
         from mm.evaluation.evaluate_set import SetRequest
 
         if check_only:
-            print_check(described, root, split)
+            print_check(described, root, split, url)
             return
         kinds = ("picture", "sound", "speech", "text") if speech else ("picture", "sound")
         request = SetRequest(described, root, split, task, parse_options(pairs), kinds, strict)
-        run_and_report(request, Choices(space, weights, run_id, keep, requirements, baseline, as_json))
+        run_and_report(request, Choices(space, weights, run_id, keep, requirements, baseline, url, as_json))
 
     return command
 
@@ -82,20 +83,34 @@ class Choices:
     requirements: tuple[str, ...]
     baseline: str | None
     """Run that must not be significantly better."""
+    url: str | None
+    """Service that evaluates a folder below its MM_IMPORT_ROOT; None evaluates in this process."""
     as_json: bool
 
 
 def run_and_report(request: SetRequest, choices: Choices) -> None:
     """Evaluate, keep and print a run; exit with 3 if it misses a requirement."""
     from mm.cli.evaluation.printing import print_run
-    from mm.cli.evaluation.spaces import open_space
-    from mm.evaluation.evaluate_set import evaluate_set
-    from mm.evaluation.runs.compare import compare_runs, list_worse
     from mm.evaluation.runs.gate import check_requirements, parse_requirement
-    from mm.evaluation.runs.store import RunStore
 
     for text in choices.requirements:
         parse_requirement(text)  # before the work
+    run, worse = _run_here(request, choices) if choices.url is None else _run_there(request, choices, choices.url)
+    print_run(run, as_json=choices.as_json, is_kept=choices.keep)
+    misses = [*check_requirements(run, choices.requirements), *worse]
+    for miss in misses:
+        click.echo(miss, err=True)
+    if misses:
+        sys.exit(REQUIREMENT_FAILED)
+
+
+def _run_here(request: SetRequest, choices: Choices) -> tuple[Run, list[str]]:
+    """The run, and sentences about measures that are worse than in the baseline."""
+    from mm.cli.evaluation.spaces import open_space
+    from mm.evaluation.evaluate_set import evaluate_set
+    from mm.evaluation.runs.compare import compare_runs, list_worse
+    from mm.evaluation.runs.store import RunStore
+
     with open_space(choices.space, choices.weights) as opened:
         store = RunStore(opened.settings.root)
         earlier = store.get(choices.baseline) if choices.baseline else None
@@ -106,29 +121,45 @@ def run_and_report(request: SetRequest, choices: Choices) -> None:
         )
     if choices.keep:
         store.add(run)
-    print_run(run, as_json=choices.as_json, is_kept=choices.keep)
-    misses = check_requirements(run, choices.requirements)
-    if earlier is not None:
-        misses += list_worse(compare_runs(earlier, run))
-    for miss in misses:
-        click.echo(miss, err=True)
-    if misses:
-        sys.exit(REQUIREMENT_FAILED)
+    return run, list_worse(compare_runs(earlier, run)) if earlier else []
 
 
-def print_check(described: Described, root: Path, split: str) -> None:
+def _run_there(request: SetRequest, choices: Choices, url: str) -> tuple[Run, list[str]]:
+    from mm.cli.evaluation.remote import evaluate_remotely
+    from mm.embedded.connect import connect
+
+    if choices.weights or not choices.keep:
+        raise click.UsageError("A service keeps each run and has its own weights: leave out --weights and --no-keep.")
+    with connect(url) as client:
+        run = evaluate_remotely(client, request, choices.space, choices.run_id)
+        if not choices.baseline:
+            return run, []
+        rows = client.evaluations.compare(choices.baseline, run.id).differences
+    return run, [f"{row.measure.name} is significantly worse than in {choices.baseline}." for row in rows if row.is_worse]
+
+
+def print_check(described: Described, root: Path, split: str, url: str | None) -> None:
     """Print what is wrong with the folder of a set. Raises `Failure` if something is an error."""
+    if url is not None:
+        from mm.cli.evaluation.remote import print_remote_check
+        from mm.embedded.connect import connect
+
+        with connect(url) as client:
+            if not print_remote_check(client, described.name, str(root), split):
+                raise Failure(f"{root} cannot be evaluated as {described.name}.")
+        return
     from mm.data.sets.catalog import check_set, read_set
+    from mm.data.sets.problems import count_noun
     from mm.data.sets.types import list_errors
 
     problems = check_set(described, root, split)
     for problem in problems:
         click.echo(f"{problem.severity}\t{problem}")
     if errors := list_errors(problems):
-        raise Failure(f"{root} cannot be evaluated as {described.name}: {len(errors)} errors.")
+        raise Failure(f"{root} cannot be evaluated as {described.name}: {count_noun(len(errors), 'error')}.")
     data = read_set(described, root, split)
-    missing = f", {len(data.missing)} files are missing" if data.missing else ""
-    click.echo(f"{root} can be evaluated as {described.name}, split {split}: {len(data.present)} files{missing}.")
+    missing = f", {len(data.missing)} missing" if data.missing else ""
+    click.echo(f"{root} can be evaluated as {described.name}, split {split}: {count_noun(len(data.present), 'file')}{missing}.")
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, str]:
@@ -155,8 +186,10 @@ def show_progress(progress: Progress) -> None:
         click.echo(line, err=True)
 
 
-def _default_split(described: Described) -> str:
-    return next((split for split in ("dev", "val", "validation") if split in described.splits), described.splits[0])
+def default_split(described: Described) -> str:
+    """A set without splits of its own has those of the user's table, and `all`."""
+    usual = [split for split in ("dev", "val", "validation") if split in described.splits]
+    return [*usual, *described.splits, "all"][0]
 
 
 def _command_line() -> str:

@@ -31,23 +31,17 @@ def open_space(name: str | None, image_weights: Path | None = None) -> Iterator[
     `image_weights` replace those of the image tower of a shipped space. Raises as `load_space`, and
     `InvalidInput` for image weights of another space.
     """
+    from mm.evaluation.space_weights import list_space_weights
     from mm.media import MediaReader
     from mm.settings import load_settings
     from mm.spaces import load_space
-    from mm.spaces.registry import WEIGHTS
 
     settings = load_settings()
     name = name or settings.space
     space = load_space(name, settings)
     if image_weights is not None:
         space = _with_image_weights(name, space, settings, image_weights)
-    if name.startswith("openclip:"):
-        from mm.models.openclip.files import find_model
-        from mm.spaces.openclip_space import OWN_SOUND, PREFIX
-
-        weights: tuple[Path, ...] = (find_model(name.removesuffix(OWN_SOUND).removeprefix(PREFIX)).weights,)
-    else:
-        weights = (WEIGHTS / name, *([image_weights] if image_weights else []))
+    weights = (*list_space_weights(name), *([image_weights] if image_weights else []))
     with MediaReader.from_settings(settings) as reader:
         yield EvaluatedSpace(space, weights, reader, settings)
 

@@ -71,9 +71,38 @@ class FitOptions:
             seed=self.seed,
         )
 
-    def describe(self, inspector: AnyInspector) -> str:
-        """The main settings of a fitted inspector in one line."""
-        settings = inspector.settings
+    def make_mode_settings(self) -> FitSettings | TemplateSettings | LogicalSettings:
+        """The settings of the mode, without the regions of `logical`. Raises `InvalidInput`."""
+        match self.mode:
+            case "patches":
+                return self.make_fit_settings()
+            case "template":
+                return TemplateSettings(
+                    conductor=self.conductor,
+                    tolerance_px=self.tolerance_px,
+                    has_registration=self.has_registration is not False,
+                    rate=self.rate,
+                    seed=self.seed,
+                )
+            case "logical":
+                return LogicalSettings(
+                    backbone=self.backbone,
+                    has_registration=self.has_registration is not False,
+                    rate=self.rate,
+                    seed=self.seed,
+                )
+
+    def read_regions(self) -> str:
+        """The JSON text of the regions of the mode `logical`. Raises `InvalidInput`."""
+        if self.regions is None:
+            raise InvalidInput("The mode logical needs a file of regions.")
+        if self.regions.stat().st_size > MAX_REGIONS_BYTES:
+            raise InvalidInput(f"{self.regions} is larger than {MAX_REGIONS_BYTES} bytes: it is no list of regions.")
+        return self.regions.read_text(encoding="utf-8", errors="replace")
+
+    @staticmethod
+    def describe(settings: FitSettings | TemplateSettings | LogicalSettings) -> str:
+        """The main settings of a fit in one line."""
         aligned = ["aligned"] if settings.has_registration else []
         if isinstance(settings, TemplateSettings):
             copper = f"{settings.conductor} copper" if settings.conductor else "print"
@@ -122,27 +151,14 @@ class Fitting:
         return fit_inspector(images, name, self._load(settings.backbone), settings, read, count.add)
 
     def _fit_template(self, name: str, images: Sequence[GoodImage], options: FitOptions, read: ReadImage) -> TemplateInspector:
-        settings = TemplateSettings(
-            conductor=options.conductor,
-            tolerance_px=options.tolerance_px,
-            has_registration=options.has_registration is not False,
-            rate=options.rate,
-            seed=options.seed,
-        )
+        settings = options.make_mode_settings()
+        assert isinstance(settings, TemplateSettings)
         return fit_template(images, name, settings, read, _Counter(STEPS_PER_IMAGE * len(images), self._report).add)
 
     def _fit_logical(self, name: str, images: Sequence[GoodImage], options: FitOptions, read: ReadImage) -> LogicalInspector:
-        if options.regions is None:
-            raise InvalidInput("The mode logical needs a file of regions.")
-        if options.regions.stat().st_size > MAX_REGIONS_BYTES:
-            raise InvalidInput(f"{options.regions} is larger than {MAX_REGIONS_BYTES} bytes: it is no list of regions.")
-        regions = parse_regions(options.regions.read_text(encoding="utf-8", errors="replace"))
-        settings = LogicalSettings(
-            backbone=options.backbone,
-            has_registration=options.has_registration is not False,
-            rate=options.rate,
-            seed=options.seed,
-        )
+        regions = parse_regions(options.read_regions())
+        settings = options.make_mode_settings()
+        assert isinstance(settings, LogicalSettings)
         needs_backbone = any(region.count is None for region in regions)
         backbone = self._load(options.backbone) if needs_backbone else None
         return fit_logical(images, name, regions, backbone, settings, read, _Counter(len(images), self._report).add)

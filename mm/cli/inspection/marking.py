@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from mm.cli.inspector_choice import open_inspector
 from mm.errors import InvalidInput, NotFound
 from mm.inspection.good_list import read_good_list
 from mm.inspection.inspector_file import require_patches
-from mm.inspection.marks.promote import Promotion, promote
+from mm.inspection.marks.promote import promote
 from mm.inspection.marks.store import MarkStore
 from mm.inspection.marks.teach import teach
 from mm.inspection.marks.types import Mark, MarkVerdict, Polygon
@@ -32,11 +32,35 @@ FRAME = "@"
 
 @dataclass(frozen=True, slots=True)
 class MarkedImage:
-    """The image of a mark, its size (height, width), and what the inspector said of it."""
+    """The image of a mark, its size (height, width), and what a version said of it."""
 
     image: str
     size: tuple[int, int]
     inspected: InspectionVerdict
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRow:
+    """A mark in force, as `mm inspect mark --list` prints it."""
+
+    id: str
+    verdict: str
+    kind: str
+    inspected: str
+    num_outlines: int
+    image: str
+    document: Mapping[str, object]
+    """The whole mark as values of JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """The version that teaching stored, and the comparison in sentences."""
+
+    version: int
+    is_current: bool
+    statement: str
 
 
 class Marking:
@@ -68,11 +92,27 @@ class Marking:
             kind=kind,
             group=group,
             inspected=marked.inspected,
+            version=marked.version,
             author=author,
         )
         return MarkStore(self._settings.root).add(self.inspector, mark)
 
-    def teach(self, report: ProgressCallback) -> Promotion:
+    def undo(self, mark_id: str, author: str) -> tuple[str, str]:
+        """Withdraw a mark; return its verdict and image. Raises `NotFound`."""
+        mark = MarkStore(self._settings.root).undo(self.inspector, mark_id, author)
+        return mark.verdict, mark.image
+
+    def list_marks(self) -> list[MarkRow]:
+        """The marks in force of the inspector."""
+        return [
+            MarkRow(
+                mark.mark_id, mark.verdict, mark.kind or "", mark.inspected or "", len(mark.polygons), mark.image,
+                {"id": mark.mark_id, **mark.to_json()},
+            )
+            for mark in MarkStore(self._settings.root).list_marks(self.inspector)
+        ]  # fmt: skip
+
+    def teach(self, report: ProgressCallback) -> Taught:
         """Teach the current version from all marks; the new version is used if it is better.
 
         Raises as `teach` and `read_good_list`.
@@ -90,18 +130,20 @@ class Marking:
                 lambda path: reader.image(path, str(path)),
                 on_progress=lambda line: report(0.0, line),
             )
-        return promote(InspectorStore(settings.root), candidate)
+        promotion = promote(InspectorStore(settings.root), candidate)
+        return Taught(promotion.inspector.version, promotion.is_current, promotion.statement)
 
     def _find(self, image: str) -> MarkedImage:
         if self._run is not None:
             record = find_record(self._run, image)
             path = self._run.find_path(record).resolve()
-            return MarkedImage(name_image(path, record.start), (record.height, record.width), record.verdict)
+            return MarkedImage(name_image(path, record.start), (record.height, record.width), record.verdict, record.version)
         path = Path(image).resolve()
         with MediaReader.from_settings(self._settings) as reader:
             pixels_HWC = reader.image(path, image)
-        verdict = open_inspector(self.inspector, self._settings).inspect(pixels_HWC).verdict
-        return MarkedImage(name_image(path, None), (pixels_HWC.shape[0], pixels_HWC.shape[1]), verdict)
+        inspector = open_inspector(self.inspector, self._settings)
+        verdict = inspector.inspect(pixels_HWC).verdict
+        return MarkedImage(name_image(path, None), (pixels_HWC.shape[0], pixels_HWC.shape[1]), verdict, inspector.version)
 
 
 def find_record(run: Run, image: str) -> InspectionRecord:

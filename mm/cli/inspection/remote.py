@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mm.cli.inspection.remote_runs import list_failures, list_results
 from mm.embedded.terminal import clean
-from mm.errors import InvalidInput, NotFound
+from mm.errors import Conflict, InvalidInput, NotFound
+from mm.inspection.logical.regions import parse_regions
 from mm.schemas import InspectionRecord, InspectorVersion
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from mm.client import Client
     from mm.inspection.types import GoodImage
 
-PAGE = 200
 MAX_GROUP = 200
 """Characters of a group that the service takes; of a longer path its end is used."""
 
@@ -44,18 +45,24 @@ class RemoteInspecting:
         """Upload good images, fit a version on all examples of the inspector, and wait for it.
 
         Returns the version and the number of examples that were there before. Raises
-        `InvalidInput` for options that a service does not take, and as the client.
+        `InvalidInput` for options that a service does not take, `Conflict` for an inspector of
+        another mode, and as the client.
         """
-        if options.mode != "patches" or options.choose:
-            raise InvalidInput("A service fits the mode patches, without --choose. Leave out --url to fit here.")
+        if options.choose:
+            raise InvalidInput("A service fits without --choose. Leave out --url to fit here.")
+        settings = json.loads(json.dumps(asdict(options.make_mode_settings())))  # lists instead of tuples
+        if options.mode == "logical":
+            settings["regions"] = _check_regions(options.read_regions())
         ids = self._upload([Path(str(image.image)) for image in images])
         groups = {ids[Path(str(image.image))]: image.group[-MAX_GROUP:] for image in images}
-        settings = json.loads(json.dumps(asdict(options.make_fit_settings())))  # lists instead of tuples
         inspectors = self._client.inspectors
         try:
-            earlier = inspectors.get(name).num_examples
+            inspector = inspectors.get(name)
+            if inspector.mode != options.mode:
+                raise Conflict(f"The inspector {name} is of the mode {inspector.mode}; choose another name.")
+            earlier = inspector.num_examples
         except NotFound:
-            inspectors.create(name, settings=settings)
+            inspectors.create(name, mode=options.mode, settings=settings)
             earlier = 0
         total = inspectors.add_examples(name, groups).total
         with self._progress.task(clean(name)) as report:
@@ -74,25 +81,12 @@ class RemoteInspecting:
                 name, list(paths), version=version, scale=scale, rate=rate, fps=fps, wait=True, on_progress=report
             )
         found = RemoteRun(run.id, run.inspector, run.version)
-        cursor: str | None = None
-        while True:
-            page = inspections.results(run.id, cursor=cursor, limit=PAGE)
-            found.records += [
-                result.record.model_copy(update={"image": paths.get(result.item_id, result.item_name)}) for result in page.results
-            ]
-            if (cursor := page.next) is None:
-                break
-        found.errors = self._list_errors(run.id, paths)
+        found.records = [
+            result.record.model_copy(update={"image": paths.get(result.item_id, result.item_name)})
+            for result in list_results(self._client, run.id)
+        ]
+        found.errors = [f"{paths.get(each.item, each.item)}: {each.error}" for each in list_failures(self._client, run.id)]
         return found
-
-    def _list_errors(self, run_id: str, paths: dict[str, str]) -> list[str]:
-        errors: list[str] = []
-        cursor: str | None = None
-        while True:
-            page = self._client.inspections.failures(run_id, cursor=cursor)
-            errors += [f"{paths.get(failure.item, failure.item)}: {failure.error}" for failure in page.failures]
-            if (cursor := page.next) is None:
-                return errors
 
     def _upload(self, files: Sequence[Path]) -> dict[Path, str]:
         """The id of the item of each file; a file that is in the library is not sent again."""
@@ -101,3 +95,9 @@ class RemoteInspecting:
             with self._progress.task(clean(path.name)) as report:
                 ids[path] = self._client.add(path, on_progress=report).item.id
         return ids
+
+
+def _check_regions(text: str) -> object:
+    """The regions as JSON, as the service takes them. Raises `InvalidInput`."""
+    parse_regions(text)
+    return json.loads(text)

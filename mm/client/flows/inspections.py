@@ -144,13 +144,16 @@ def mark(
     *,
     polygons: Sequence[Sequence[tuple[float, float]]] = (),
     kind: str | None = None,
+    group: str | None = None,
 ) -> Flow[InspectionMark]:
     """Accept or reject a result; of a rejected part, `polygons` outline the defect in pixels.
+
+    `group` names the part or batch of an image of which several were inspected.
 
     A mark with the other verdict is undone. Raises `NotFound`, `InvalidInput`.
     """
     drawn = [list(polygon) for polygon in polygons]
-    request = InspectionMarkRequest.model_construct(verdict=verdict, polygons=drawn, kind=kind)
+    request = InspectionMarkRequest.model_construct(verdict=verdict, polygons=drawn, kind=kind, group=group)
     path = f"{_result_path(inspection_id, result_id)}/marks"
     return parse_body((yield from Send("POST", path, json=request.model_dump())), InspectionMark)
 

@@ -17,6 +17,8 @@ from mm.schemas import (
     ExampleRequest,
     FitJob,
     FitRequest,
+    InspectionMark,
+    InspectionMarkList,
     Inspector,
     InspectorList,
     InspectorMode,
@@ -106,6 +108,16 @@ def teach(name: str, *, wait: bool = False, on_progress: OnProgress | None = Non
 def versions(name: str) -> Flow[list[InspectorVersion]]:
     """List the versions of an inspector, in ascending order. Raises `NotFound`."""
     return parse_body((yield from Send("GET", f"{inspector_path(name)}/versions")), InspectorVersionList).data
+
+
+def marks(name: str) -> Flow[list[InspectionMark]]:
+    """List the marks in force of an inspector, the earliest first. Raises `NotFound`."""
+    return parse_body((yield from Send("GET", f"{inspector_path(name)}/marks")), InspectionMarkList).data
+
+
+def undo_mark(name: str, mark_id: str) -> Flow[None]:
+    """Undo a mark of an inspector. Raises `NotFound`."""
+    read_body((yield from Send("DELETE", f"{inspector_path(name)}/marks/{quote_id(mark_id)}")))
 
 
 def make_current(name: str, version: int) -> Flow[Inspector]:

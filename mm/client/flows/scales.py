@@ -18,14 +18,23 @@ def add(
     board: BoardPictures | None = None,
     area: Sequence[tuple[float, float]] | None = None,
     tilt_degrees: float = 0.0,
+    blur_px: float | None = None,
+    replace: bool = False,
 ) -> Flow[ScaleInfo]:
     """Add a scale, from a known length or from images of a calibration board.
 
-    `area` is a polygon in pixels in which it holds. Raises `Conflict` if the name is in use,
+    `area` is a polygon in pixels in which it holds; `blur_px` replaces the blur that a board
+    measures; `replace` replaces a scale of this name. Raises `Conflict` if the name is in use,
     `InvalidInput`, `NotFound` for an unknown item, `NotMeasurable`, `MediaError`.
     """
     request = ScaleRequest.model_construct(
-        name=name, length=length, board=board, area=None if area is None else list(area), tilt_degrees=tilt_degrees
+        name=name,
+        length=length,
+        board=board,
+        area=None if area is None else list(area),
+        tilt_degrees=tilt_degrees,
+        blur_px=blur_px,
+        replace=replace,
     )
     return parse_body((yield from Send("POST", "/v1/scales", json=request.model_dump())), ScaleInfo)
 

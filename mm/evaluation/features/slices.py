@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mm.data.sets.types import SetItem
-from mm.errors import Cancelled, InvalidInput, MMError
+from mm.errors import InvalidInput, MMError
 from mm.evaluation.features.cache import CachedFeatures, FeatureCache
 from mm.evaluation.features.encode import SetEncoder
 from mm.evaluation.runs.types import FailedItem
@@ -81,12 +81,13 @@ def encode_set(
     *,
     strict: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
-    is_cancelled: Callable[[], bool] = lambda: False,
+    on_tick: Callable[[], None] = lambda: None,
 ) -> EncodedSet:
     """Encode all items whose file is there, or take them from the cache.
 
-    With `strict` the first file that cannot be read is an error. Raises `InvalidInput` then,
-    `Cancelled` when `is_cancelled` says so, and `StorageFull`.
+    `on_tick` is called often, and may raise to stop the work; slices that are done stay in the
+    cache. With `strict` the first file that cannot be read is an error. Raises `InvalidInput` then,
+    and `StorageFull`.
     """
     name = encoder.name(weights)
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -94,15 +95,11 @@ def encode_set(
     total = sum(map(len, waiting))
     work = _Work()
 
-    def tick() -> None:
-        if is_cancelled():
-            raise Cancelled("The evaluation was cancelled; what is encoded is kept.")
-
     while waiting:
         left = []
         for piece in waiting:
-            tick()
-            if not _encode_slice(piece, encoder, name, cache, owner, work, tick):
+            on_tick()
+            if not _encode_slice(piece, encoder, name, cache, owner, work, on_tick):
                 left.append(piece)
                 continue
             if strict and work.failed:
@@ -123,7 +120,7 @@ def _encode_slice(
     cache: FeatureCache,
     owner: str,
     work: _Work,
-    tick: Callable[[], None],
+    on_tick: Callable[[], None],
 ) -> bool:
     """Encode what the cache lacks of a slice; False while another process has its lease."""
     hashes: dict[str, str] = {}
@@ -147,7 +144,7 @@ def _encode_slice(
 
         def extend_lease() -> None:
             nonlocal extended
-            tick()
+            on_tick()
             if time.monotonic() - extended > LEASE_SECONDS / 4:
                 extended = time.monotonic()
                 cache.lease(key, owner, LEASE_SECONDS)

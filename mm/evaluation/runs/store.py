@@ -39,9 +39,13 @@ class RunStore:
         write_atomic(folder / RUN, without_items.model_dump_json(indent=1).encode())  # last: a folder without it is no run
         return folder
 
+    def has(self, run_id: str) -> bool:
+        """Whether there is a run of that id. Raises `InvalidInput` for what cannot be one."""
+        return (self._path(run_id) / RUN).is_file()
+
     def require_free(self, run_id: str) -> None:
         """Raise `InvalidInput` for an id that is taken, or cannot be one."""
-        if (self._path(run_id) / RUN).exists():
+        if self.has(run_id):
             raise InvalidInput(f"The run {run_id} exists; choose another name.")
 
     def get(self, run_id: str, *, with_items: bool = True) -> Run:

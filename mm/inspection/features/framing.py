@@ -10,9 +10,9 @@ w in patches, C channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 import cv2
 import numpy as np
@@ -71,18 +71,29 @@ class Framing:
         return np.asarray(cv2.resize(image_HWC, (width, height), interpolation=method), np.uint8)
 
 
-def extract_tiles(backbone: Backbone, scaled_HWC: RGB) -> Iterator[tuple[slice, slice, Float32]]:
-    """Rows, columns and vectors (h, w, C) of each tile of the patches of a scaled image."""
+def extract_tiles(
+    backbone: Backbone, scaled_HWC: RGB, chosen: Collection[int] | None = None
+) -> Iterator[tuple[slice, slice, Float32]]:
+    """Rows, columns and vectors (h, w, C) of each tile of the patches of a scaled image.
+
+    `chosen` are the numbers of the tiles that are computed, row by row from 0; None is all.
+    """
     height, width = scaled_HWC.shape[:2]
     rows, columns = count_patches(height, width)
     bottom, right = _round_up(rows * STRIDE + 2 * MARGIN, height), _round_up(columns * STRIDE + 2 * MARGIN, width)
     padded_HWC = np.asarray(cv2.copyMakeBorder(scaled_HWC, MARGIN, bottom, MARGIN, right, cv2.BORDER_REFLECT_101), np.uint8)
     first = MARGIN // STRIDE
-    for top, height_h in _split(rows):
-        for left, width_w in _split(columns):
+    for number, ((top, height_h), (left, width_w)) in enumerate(product(_split(rows), _split(columns))):
+        if chosen is None or number in chosen:
             tile_HWC = _cut(padded_HWC, top, left, height_h, width_w)
             vectors_hwC = backbone.extract(tile_HWC[None])[0][first : first + height_h, first : first + width_w]
             yield slice(top, top + height_h), slice(left, left + width_w), vectors_hwC
+
+
+def list_tile_sizes(height: int, width: int) -> list[int]:
+    """Number of patches of each tile of a scaled image, in the order of `extract_tiles`."""
+    rows, columns = count_patches(height, width)
+    return [height_h * width_w for (_, height_h), (_, width_w) in product(_split(rows), _split(columns))]
 
 
 def extract_patches(backbone: Backbone, scaled_HWC: RGB) -> Float32:

@@ -50,3 +50,9 @@ def count_observations(marks: Sequence[Mark]) -> tuple[int, int]:
     """
     confirmed = [part.marks[-1] for part in collect_parts(marks) if part.is_good and part.marks[-1].inspected is not None]
     return sum(mark.inspected == "fail" for mark in confirmed), len(confirmed)
+
+
+def count_catches(marks: Sequence[Mark]) -> tuple[int, int]:
+    """Parts confirmed as defective that did not pass, and all of them; as `count_observations`."""
+    confirmed = [part.marks[-1] for part in collect_parts(marks) if not part.is_good and part.marks[-1].inspected is not None]
+    return sum(mark.inspected != "pass" for mark in confirmed), len(confirmed)

@@ -29,6 +29,11 @@ def promote(store: InspectorStore, candidate: Candidate) -> Promotion:
     """
     is_current = candidate.comparison.is_better
     inspector = store.add(candidate.inspector, make_current=is_current)
-    taken = "is used from now on" if is_current else "was stored, and is not used"
-    statement = f"{candidate.comparison.statement()} Version {inspector.version} of {inspector.name} {taken}."
+    statement = describe_promotion(candidate.comparison.statement(), inspector.name, inspector.version, is_current=is_current)
     return Promotion(inspector, is_current, statement)
+
+
+def describe_promotion(comparison: str, name: str, version: int, *, is_current: bool) -> str:
+    """The statement of a comparison, and what became of the version."""
+    taken = "is used from now on" if is_current else "was stored, and is not used"
+    return f"{comparison} Version {version} of {name} {taken}."

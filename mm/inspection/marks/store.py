@@ -43,12 +43,14 @@ class MarkStore:
         self._home = home
 
     def add(self, name: str, mark: Mark) -> str:
-        """Store a mark and return its id; a mark in force is not stored again.
+        """Store a mark and return its id.
 
-        A mark without a time gets the present one. Raises `NotFound` without such an inspector.
+        A mark in force is stored again only if another version of the inspector is judged. One
+        without a time gets the present one. Raises `NotFound` without such an inspector.
         """
         with self._open(name) as file:
-            if mark.mark_id not in _apply(_parse(file, self._path(name))):
+            earlier = _apply(_parse(file, self._path(name))).get(mark.mark_id)
+            if earlier is None or mark.version not in (None, earlier.version):
                 record: dict[str, object] = {"action": "add", "mark": mark.to_json() | {"at": mark.at or _now()}}
                 _append(file, record)
         return mark.mark_id

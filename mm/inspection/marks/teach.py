@@ -228,7 +228,7 @@ class _Lesson:
         if copy == 0 and id(example) in self._cache:
             return self._cache[id(example)]
         try:
-            patches = read_patches(example, self._before.backbone, self._before.settings, self._before.reference_HWC, copy)
+            patches = read_patches(example, self._before.patch_backbone, self._before.settings, self._before.reference_HWC, copy)
         except InvalidInput as error:
             raise InvalidInput(f"{example.image}: {error}") from error
         size = patches.vectors_NC.nbytes + patches.inputs_ND.nbytes

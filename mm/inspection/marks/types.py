@@ -52,6 +52,8 @@ class Mark:
     """The part, batch or exposure series of the image; None: the image by itself."""
     inspected: Verdict | None = None
     """The verdict of the inspector that the person saw; None if there was none."""
+    version: int | None = None
+    """The version of the inspector that gave this verdict."""
     author: str = ""
     at: str = ""
     """When it was made, as ISO 8601."""
@@ -80,9 +82,9 @@ class Mark:
     def mark_id(self) -> str:
         """Hash of what the mark says, 16 hexadecimal digits.
 
-        Author and time are left out, so that a mark that is made twice is one.
+        Author, time and what was inspected are left out: a mark that is made twice is one.
         """
-        content = {key: value for key, value in self.to_json().items() if key not in ("author", "at", "inspected")}
+        content = {key: value for key, value in self.to_json().items() if key not in ("author", "at", "inspected", "version")}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -129,14 +131,17 @@ class Mark:
             height_width = None if size is None else tuple(int(side) for side in _as_list(size))
             if height_width is not None and len(height_width) != 2:
                 raise ValueError("size")
+            version = values.get("version")
+            if version is not None and not isinstance(version, int):
+                raise TypeError(f"the version {version!r} is no number")
         except (TypeError, ValueError) as error:
-            raise InvalidInput(f"The polygons or the size of a mark cannot be read: {error}.") from error
+            raise InvalidInput(f"The polygons, the size or the version of a mark cannot be read: {error}.") from error
         texts = {name: values.get(name) for name in ("mask_rle", "kind", "group", "inspected")}
         texts |= {name: values.get(name, "") for name in ("image", "verdict", "author", "at")}
         for name, value in texts.items():
             if not isinstance(value, str) and not (value is None and name in ("mask_rle", "kind", "group", "inspected")):
                 raise InvalidInput(f"The field {name!r} of a mark is a text, not {value!r}.")
-        return cls(polygons=polygons, size=height_width, **texts)  # type: ignore[arg-type]
+        return cls(polygons=polygons, size=height_width, version=version, **texts)  # type: ignore[arg-type]
 
 
 def _as_list(value: object) -> list[Any]:

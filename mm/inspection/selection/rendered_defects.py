@@ -78,6 +78,11 @@ DEFECTS: tuple[Callable[[RGB, Random], RGB], ...] = (draw_scratch, draw_stain, d
 
 
 def _change(image_HWC: RGB, weight_HW: Float32, random: Random) -> RGB:
+    """Add a contrast times the weight, in the box where it is not 0: an image can be large."""
     contrast = random.uniform(*CONTRAST) * random.choice([-1, 1])
-    changed_HWC = image_HWC + np.float32(contrast) * weight_HW[..., None]
-    return np.clip(np.rint(changed_HWC), 0, 255).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect((weight_HW > 0).astype(np.uint8))
+    box = slice(top, top + height), slice(left, left + width)
+    changed_HWC = image_HWC.copy()
+    changed = image_HWC[box] + np.float32(contrast) * weight_HW[box][..., None]
+    changed_HWC[box] = np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+    return changed_HWC

@@ -12,6 +12,12 @@ def describe_threshold(threshold: Threshold) -> str:
     sentences = [*_describe_promise(threshold)]
     if threshold.rate_observed is not None:
         sentences.append(f"Of the parts that were later confirmed as good, {threshold.rate_observed:.1%} had failed.")
+    if threshold.catches is not None:
+        caught, count = threshold.catches
+        parts = "part that was" if count == 1 else "parts that were"
+        sentences.append(f"Of {count} {parts} later confirmed as defective, {caught} had not passed.")
+    if threshold.rate_observed is not None or threshold.catches is not None:
+        sentences.append("Both hold if parts were chosen for review whatever their verdict.")
     return " ".join(sentences)
 
 

@@ -79,6 +79,10 @@ class Folder:
     def has_part_ids(self) -> bool:
         return True
 
+    @property
+    def num_lost(self) -> int:
+        return 0
+
     def items(self, start: float, stop: threading.Event, is_decided: Callable[[str], bool]) -> Iterator[SourceItem]:
         done: set[str] = set()
         waiting: dict[str, _Seen] = {}

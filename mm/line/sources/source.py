@@ -29,6 +29,11 @@ class Source(Protocol):
         """Whether each frame names its part; otherwise a tracker finds the parts."""
         ...
 
+    @property
+    def num_lost(self) -> int:
+        """Frames that the source lost before it could yield them; they are of no known part."""
+        ...
+
     def items(self, start: float, stop: threading.Event, is_decided: Callable[[str], bool]) -> Iterator[SourceItem]:
         """Yield frames from the time `start` on until the source ends or `stop` is set.
 

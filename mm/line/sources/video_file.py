@@ -48,6 +48,10 @@ class VideoFile:
     def has_part_ids(self) -> bool:
         return False
 
+    @property
+    def num_lost(self) -> int:
+        return 0
+
     def items(self, start: float, stop: threading.Event, is_decided: Callable[[str], bool]) -> Iterator[SourceItem]:
         span = Span(start, max(start, self._info.duration + 1.0))
         began: float | None = None

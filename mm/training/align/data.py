@@ -30,6 +30,10 @@ class CaptionedTensors:
     images: Tensor  # NHWC
     captions: Tensor  # NTD
 
+    def take(self, rows_N: Tensor) -> CaptionedTensors:
+        """The images with these indices."""
+        return CaptionedTensors(self.images[rows_N], self.captions[rows_N])
+
     def concatenate(self, other: CaptionedTensors) -> CaptionedTensors:
         """Append the other images, whose captions are repeated up to T."""
         columns = torch.arange(self.captions.shape[1], device=self.captions.device) % other.captions.shape[1]

@@ -52,12 +52,15 @@ class AlignConfig:
     save_every: int = 5  # epochs
     teacher: str | None = None  # id of the space that chooses the captions; without one, images have their own
     captions_per_image: int = 5  # captions that a teacher chooses for each image
+    num_folds: int = 0  # towers, each trained without one fold of the images with captions; 0: one tower, trained on all
 
     def __post_init__(self) -> None:
-        """Raises `InvalidInput` when variants are missing or share a name."""
+        """Raises `InvalidInput` for missing variants, for a shared name, and for a single fold."""
         names = [variant.name for variant in self.variants]
         if not names or len(set(names)) < len(names):
             raise InvalidInput(f"Every run needs a name of its own, not {names}.")
+        if self.num_folds == 1:
+            raise InvalidInput("Cross-fitting needs at least 2 folds, not 1.")
 
 
 def fingerprint(config: AlignConfig) -> str:

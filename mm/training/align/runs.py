@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from mm.data.captioned_images import read_captioned_images
 from mm.data.sentences import embed_sentences, imagenet_class_sentences
 from mm.models.image.torch_graph import fuse_batch_norms
 from mm.training.align.data import CaptionedTensors, caption_by_classes, find_images, load_split, load_unlabeled
+from mm.training.align.folds import Folds
 from mm.training.align.initialization import build_imagenet_encoder
 from mm.training.align.recipe import AlignConfig, fingerprint
 from mm.training.align.run import AlignRun
@@ -22,8 +25,29 @@ OnProgress = Callable[[int, int, str], None]
 """Called after each epoch with the epochs done, the epochs of all runs, and a line of text."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A fold that no run sees."""
+
+    folds: Folds
+    number: int
+
+    @property
+    def prefix(self) -> str:
+        """Begins the names of the runs' states."""
+        return f"fold-{self.number}-"
+
+    def find_kept(self, files: Sequence[Path]) -> Tensor:
+        """Indices of the images that are not in the fold."""
+        return torch.from_numpy(np.flatnonzero(self.folds.get_folds(files) != self.number))
+
+
 def train_variants(
-    config: AlignConfig, device: torch.device, on_progress: OnProgress, teacher: Teacher | None
+    config: AlignConfig,
+    device: torch.device,
+    on_progress: OnProgress,
+    teacher: Teacher | None,
+    left_out: LeftOut | None = None,
 ) -> Iterator[dict[str, Tensor]]:
     """Train the variants in order; yield the moving average of each.
 
@@ -37,7 +61,11 @@ def train_variants(
     if teacher is not None:
         labeled = extended = _caption_all(config, teacher, device)
     else:
-        labeled = extended = load_split(config.data, "train", config.stored_size, cache, device)
+        labeled = load_split(config.data, "train", config.stored_size, cache, device)
+        if left_out is not None:
+            kept = left_out.find_kept([row.path for row in read_captioned_images(config.data, "train")])
+            labeled = labeled.take(kept.to(device))
+        extended = labeled
         if config.unlabeled is not None:
             images_NHWC = load_unlabeled(config.unlabeled, config.stored_size, device)
             extended = labeled.concatenate(caption_by_classes(images_NHWC, original, class_vectors_KD, config.size))
@@ -47,7 +75,7 @@ def train_variants(
             on_progress(previous + epoch, num_epochs, line)
 
         run = AlignRun(config, variant, extended if variant.unlabeled else labeled, class_vectors_KD, original, device)
-        yield _train(run, on_epoch)
+        yield _train(run, "" if left_out is None else left_out.prefix, on_epoch)
 
 
 def _caption_all(config: AlignConfig, teacher: Teacher, device: torch.device) -> CaptionedTensors:
@@ -61,9 +89,9 @@ def _caption_all(config: AlignConfig, teacher: Teacher, device: torch.device) ->
     return caption_images(teacher, files, sentences, config.captions_per_image, config.stored_size, cache, device)
 
 
-def _train(run: AlignRun, on_epoch: Callable[[int, str], None]) -> dict[str, Tensor]:
+def _train(run: AlignRun, prefix: str, on_epoch: Callable[[int, str], None]) -> dict[str, Tensor]:
     """Train to the end, from the state saved under the variant's name, and return the average."""
-    config, name = run.config, f"run-{run.variant.name}"
+    config, name = run.config, f"{prefix}run-{run.variant.name}"
     recipe = fingerprint(replace(config, variants=(run.variant,)))
     loop = TrainingLoop(config.out / f"{name}.pt", recipe, config.epochs, config.save_every, writes=run.rank == 0)
     for epoch, loss in loop.train(run):

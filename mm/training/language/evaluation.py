@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from mm.metrics.language.answers import Case, Evidence, Moment, Statement, answe
 from mm.metrics.language.captions import caption_report
 from mm.models.language.tokenizer import LanguageTokenizer
 from mm.training.language.data_sets.examples import build_evidence_prompt, encode_caption_request, encode_evidence
-from mm.training.language.data_sets.sets import DevSet
+from mm.training.language.data_sets.image_features import ImageFeatures
+from mm.training.language.data_sets.sets import DevSet, QuestionSet, TrainingData
 from mm.training.language.experts.loads import count_loads, describe_loads
 from mm.training.language.model import TrainedModel
 from mm.training.language.objectives import NUM_CAPTIONS
@@ -63,6 +65,15 @@ class Evaluator:
         losses, use = self.measure_losses()
         self._generator.discard_decoders()
         return {**numbers, "loss": losses, "expert use": use}
+
+    def measure_captioning(self, features: ImageFeatures) -> dict[str, Numbers]:
+        """Captions by beam search and their loss, with features of dev by another image tower."""
+        captions = replace(self._dev.data.captions, features=features)
+        dev = DevSet(TrainingData(captions, QuestionSet({}, {}), []), [])
+        other = Evaluator(self._model, self._tokenizer, dev)
+        beam = other.measure_captions("beam")
+        other._generator.discard_decoders()
+        return {f"captions, beam {BEAM}": beam, "loss": {"captions": other.measure_losses()[0]["captions"]}}
 
     def caption(self, method: Method = "greedy") -> list[str]:
         """One caption of each image."""

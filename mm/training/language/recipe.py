@@ -87,6 +87,7 @@ class LanguageRecipe:
     variant: Variant = "experts"
     balance: BalanceConfig | None = field(default_factory=BalanceConfig)  # None: the bias stays 0
     seed: int = 0
+    features_id: str = ""  # of the image towers whose features are learned from, see `data_sets.towers.Towers`
     start_sha256: str = ""  # of the additions that training starts from; empty: from the base model
     expert_rate: float = 6e-4  # highest learning rate of experts
     router_rate: float = 4e-3  # of routers, whose inputs have a root mean square of about 0.16

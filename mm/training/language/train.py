@@ -116,6 +116,10 @@ class _Trainer:
         model.set_quantized(True)
         evaluator = Evaluator(model, self._tokenizer, self._prepared.dev)
         measures = evaluator.measure() if is_last or stage == "answers" else evaluator.measure_briefly()
+        if is_last:
+            for name, features in self._prepared.other_dev.items():
+                of_tower = evaluator.measure_captioning(features)
+                measures |= {f"{group}, image tower {name}": numbers for group, numbers in of_tower.items()}
         self._on_progress(f"{stage}: {json.dumps(measures)}")
         measures["run"] = {"steps": run.num_done}
         state = {"recipe": recipe_id, "model": model.trained_state(), "measures": measures}

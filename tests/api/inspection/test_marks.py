@@ -37,6 +37,10 @@ def test_mark_is_in_the_result_until_it_is_undone(server: InspectionServer, run:
     assert (mark.verdict, mark.polygons, mark.kind, mark.author) == ("reject", [SQUARE], "scratch", "local")
     assert inspections.result(run.id, result.id).marks == [mark] == inspections.marks(run.id, result.id)
     assert inspections.results(run.id).results[0].marks == [mark]
+    assert server.client.inspectors.marks(NAME) == [mark]
+    threshold = server.client.inspectors.versions(NAME)[0].threshold
+    assert threshold is not None
+    assert (threshold.num_caught, threshold.num_defective, threshold.rate_observed) == (1, 1, None)
     inspections.undo_mark(run.id, result.id, mark.id)
     assert inspections.marks(run.id, result.id) == []
     with pytest.raises(NotFound):
@@ -51,7 +55,13 @@ def test_mark_with_the_other_verdict_replaces_the_first(server: InspectionServer
     inspections.mark(run.id, result.id, "reject")
     accepted = inspections.mark(run.id, result.id, "accept")
     assert inspections.marks(run.id, result.id) == [accepted]
-    inspections.undo_mark(run.id, result.id, accepted.id)
+    server.client.inspectors.undo_mark(NAME, accepted.id)
+    assert inspections.marks(run.id, result.id) == []
+    with pytest.raises(NotFound):
+        server.client.inspectors.undo_mark(NAME, accepted.id)
+    grouped = inspections.mark(run.id, result.id, "accept", group="part 7")
+    assert (grouped.group, grouped.image, grouped.inspected, grouped.version) == ("part 7", result.item_id, "pass", 1)
+    inspections.undo_mark(run.id, result.id, grouped.id)
 
 
 def test_invalid_marks_are_refused(server: InspectionServer, run: InspectionRun) -> None:

@@ -6,6 +6,7 @@ import json
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ import httpx2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import mm
 from mm.cli.main import main
+from mm.embedded import connect
+from mm.errors import Unavailable
+from mm.lesions.folders import LesionFolders
 from mm.lesions.segmentation.weights import serialize_lesions
 from mm.lesions.types import NOTICE
 from mm.schemas import LesionAnalysis
@@ -24,7 +29,7 @@ from tests.api import media
 from tests.api.conftest import ApiServer, assert_problem, run_server
 from tests.graphs import with_graphs
 from tests.lesions.dicom_files import SECRETS, make_region, write_dicom
-from tests.lesions.fixtures import CONFIG, draw_weights, write_clip
+from tests.lesions.fixtures import CONFIG, draw_weights, render_lesion, write_clip
 from tests.waiting import join_thread
 from workers.context import WorkerContext
 from workers.jobs.run import run_tasks
@@ -59,6 +64,24 @@ def run_worker(served: ApiServer) -> None:
         run_tasks(context, unit.job_ids[0], unit.tasks)
 
 
+@contextmanager
+def working(served: ApiServer) -> Iterator[None]:
+    """A worker in a thread, for the duration of the block."""
+    stopped = threading.Event()
+
+    def work() -> None:
+        while not stopped.wait(0.05):
+            run_worker(served)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        join_thread(worker)
+
+
 def add_item(served: ApiServer, data: bytes, name: str) -> str:
     """Upload a file that is not to be encoded."""
     upload = served.upload(data, name).json()
@@ -69,6 +92,10 @@ def add_item(served: ApiServer, data: bytes, name: str) -> str:
 def dicom_clip(folder: Path, **options: Any) -> Path:
     grey_HW = np.random.default_rng(0).integers(60, 160, (90, 120), np.uint8)
     return write_dicom(folder / "Patient^Name.dcm", np.stack([grey_HW] * 6), [make_region((5, 5, 110, 80), **options)])
+
+
+def raise_unavailable(*args: object, **kwargs: object) -> None:
+    raise Unavailable("The process ends here.")
 
 
 def get_analysis(served: ApiServer, analysis_id: str) -> LesionAnalysis:
@@ -133,15 +160,7 @@ def test_analysis_of_a_video_follows_candidates_and_ends_with_its_item(served: A
 
 
 def test_command_with_a_url_analyses_by_the_service(served: ApiServer, tmp_path: Path) -> None:
-    stopped = threading.Event()
-
-    def work() -> None:
-        while not stopped.wait(0.05):
-            run_worker(served)
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    try:
+    with working(served):
         path, out = dicom_clip(tmp_path), tmp_path / "out"
         done = CliRunner().invoke(main, ["lesions", "run", str(path), "--out", str(out), "--url", served.url])
         assert done.exit_code == 0, done.output
@@ -149,14 +168,55 @@ def test_command_with_a_url_analyses_by_the_service(served: ApiServer, tmp_path:
         assert {"coco.json", "report.dcm", "tracks.webm"} <= {file.name for file in out.iterdir()}
         failed = CliRunner().invoke(main, ["lesions", "run", "absent", "--out", str(out), "--url", served.url])
         assert (failed.exit_code, "no file and no item 'absent'" in failed.output) == (1, True)
-    finally:
-        stopped.set()
-        join_thread(worker)
     with mm.Client(served.url) as client:
         (analysis, *_) = client.lesions.list(limit=1).analyses
         assert client.lesions.export(analysis.id, "coco.json") == (out / "coco.json").read_bytes()
         assert client.lesions.regions(analysis.id, limit=1).notice == NOTICE
         client.lesions.delete(analysis.id)
+
+
+def test_dicom_of_a_request_that_died_moves_to_the_trash_and_analyses_stay(
+    served: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, store = dicom_clip(tmp_path).read_bytes(), served.service.store
+    waiting = served.client.post("/v1/lesions/dicom", content=data).json()["id"]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store.catalog), "add_lesion_job", raise_unavailable)
+        patch.setattr(LesionFolders, "remove", lambda self, key: None)  # a process that is killed removes nothing
+        assert_problem(served.client.post("/v1/lesions/dicom", content=data), 503, "unavailable")
+    folders, root = LesionFolders(served.service.settings.root), served.service.settings.root / "lesions"
+    count = folders.count()
+    store.sweep(3600.0)
+    assert folders.count() == count  # it may still be on its way
+    store.sweep(0.0)
+    assert folders.count() == count - 1
+    assert len(list(root.glob("trash/*/*/source.dcm"))) == 1
+    job = store.catalog.get_job(waiting)
+    assert job is not None
+    assert folders.source(str(job.payload["folder"])).is_file()
+    (root / "trash" / "2020-01-01").mkdir()
+    (root / "trash" / "2020-01-01" / ("0" * 32)).mkdir()
+    assert folders.empty_trash(30.0) == 1
+    assert len(list(root.glob("trash/*/*/source.dcm"))) == 1
+    assert served.client.delete(f"/v1/lesions/{waiting}").status_code == 204
+
+
+def test_command_with_the_id_of_an_item_analyses_by_the_service_of_its_home(
+    served: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(render_lesion(1)[0]).save(tmp_path / "still.png")
+    item = add_item(served, (tmp_path / "still.png").read_bytes(), "still.png")
+    monkeypatch.setattr(
+        connect, "find_running_service", lambda root: served.url if root == served.service.settings.root else None
+    )
+    monkeypatch.setenv("MM_HOME", str(served.service.settings.root))
+    with working(served):
+        done = CliRunner().invoke(main, ["lesions", "run", item, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert NOTICE in done.output
+    assert NOTICE in (tmp_path / "out" / "coco.json").read_text()
+    assert not [path for path in (tmp_path / "out").iterdir() if path.suffix == ".dcm"]
 
 
 def test_every_response_and_export_about_lesions_has_the_notice(served: ApiServer, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import json
 import os
 import signal
 import stat
@@ -15,9 +16,11 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 import mm
+from mm.cli.main import main
 from mm.errors import NotFound
 from mm.inspection.features.backbone import LiteBackbone
 from mm.inspection.features.framing import Framing
@@ -173,6 +176,34 @@ def test_line_of_an_unreadable_image_rejects_its_part(served: ApiServer) -> None
     (part,) = served.client.get("/v1/lines/once/parts").json()["parts"]
     assert (part["verdict"], part["reject"]) == ("UNDECIDED", True)
     assert served.client.delete("/v1/lines/once").status_code == 204
+
+
+def test_watch_with_a_service_prints_the_verdicts_of_the_command_without_it(
+    served: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = (served.service.settings.import_root or Path()) / "watched"
+    station.mkdir()
+    for part, index in (("A", 0), ("B", 1)):
+        Image.fromarray(render_frame(conveyor.LEAD + index * conveyor.PERIOD + 12)).save(station / f"{part}_top.png")
+    monkeypatch.setenv("MM_HOME", str(served.service.settings.root))
+
+    def watch(source: str | Path, name: str, *more: str) -> tuple[list[tuple[str, str]], str]:
+        options = ["--line", name, "--once", "--pattern", "^(?P<part>[^_]+)_", "--images-per-part", "1", "--json", *more]
+        done = CliRunner().invoke(main, ["inspect", "watch", str(source), "--inspector", "plate", *options])
+        assert done.exit_code == 0, done.output
+        printed = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]  # not the log of the server
+        return [(part["part"], part["verdict"]) for part in printed], done.stderr
+
+    verdicts, shown = watch("watched", "remote", "--url", served.url)
+    assert "The line remote has ended." in shown
+    assert verdicts == watch(station, "local")[0]
+    assert [verdict for _, verdict in verdicts] == ["PASS", "FAIL"]
+    assert watch("watched", "remote", "--url", served.url)[0] == []  # the line continues, and repeats no part
+    refused = CliRunner().invoke(
+        main, ["inspect", "watch", "other", "--inspector", "plate", "--line", "remote", "--url", served.url]
+    )
+    assert (refused.exit_code, "another inspector or source" in refused.stderr) == (1, True)
+    assert served.client.delete("/v1/lines/remote").status_code == 204
 
 
 def test_line_that_cannot_run_fails_with_its_reason(served: ApiServer) -> None:

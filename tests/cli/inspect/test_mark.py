@@ -42,7 +42,10 @@ def test_mark_of_a_run_stores_file_size_and_verdict(folder: Path, run: str) -> N
 def test_mark_of_a_file_without_a_run_has_the_verdict_of_the_inspector(folder: Path) -> None:
     assert inspect("mark", "disc", "new/fine.png", "accept", "--json").exit_code == 0
     (mark,) = list_marks()
-    assert (mark["image"], mark["inspected"]) == (str(folder / "new" / "fine.png"), "pass")
+    assert (mark["image"], mark["inspected"], mark["version"]) == (str(folder / "new" / "fine.png"), "pass", 1)
+    (version,) = json.loads(inspect("list", "disc", "--json").stdout)
+    assert version["threshold"]["rate_observed"] == 0
+    assert "confirmed as good, 0.0% had failed" in version["threshold"]["statement"]
 
 
 def test_mark_twice_is_one_and_undo_withdraws_it(folder: Path, run: str) -> None:
@@ -64,7 +67,9 @@ def test_mark_of_a_frame_names_its_seconds_and_is_opened_again(folder: Path) -> 
     assert inspect("mark", str(run), "parts.mp4@1", "reject", "--polygon", OUTLINE).exit_code == 0
     (mark,) = list_marks()
     assert mark["image"] == f"{folder / 'parts.mp4'}@1"
-    assert "1 of 1, 100.0%" in Path(inspect("report", str(run)).stdout.strip()).read_text()
+    report = Path(inspect("report", str(run)).stdout.strip()).read_text()
+    assert "1 of 1, 100.0%" in report
+    assert "Of 1 part that was later confirmed as defective, 1 had not passed." in report
     assert Run(run).records[1].verdict == "fail"
 
 

@@ -40,4 +40,4 @@ def test_flickr8k_reader_names_a_listed_image_without_captions(authors_files: Pa
 def test_flickr8k_dataset_toml_names_set_and_splits() -> None:
     described = tomllib.loads((FOLDER / "dataset.toml").read_text())
     assert described["name"] == FOLDER.name
-    assert described["splits"] == ["train", "dev", "test"]
+    assert described["splits"] == ["train", "dev", "test", "all"]

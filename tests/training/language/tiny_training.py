@@ -20,6 +20,7 @@ from mm.models.language.tokenizer import LanguageTokenizer, read_vocabulary
 from mm.models.language.weights import list_weight_shapes
 from mm.training.language.data_sets.prepare import Prepared, Sources, prepare
 from mm.training.language.data_sets.sets import write_text_captions
+from mm.training.language.data_sets.towers import FeatureTower, Towers
 from mm.training.language.model import Base
 from mm.training.language.recipe import LanguageRecipe, StageName, StageRecipe
 from tests.data.language.made_captions import make_images
@@ -97,7 +98,16 @@ def make_recipe(data: Path, out: Path, **changes: object) -> LanguageRecipe:
     return LanguageRecipe(data, out, **{**values, **changes})  # type: ignore[arg-type]
 
 
+def make_tower(seed: int) -> FeatureTower:
+    """A random image tower. Without random biases its maps would be zero in half precision."""
+    torch.manual_seed(seed)
+    encoder = ImageEncoder()
+    for name, parameter in encoder.named_parameters():
+        if name.endswith("norm.bias"):
+            torch.nn.init.normal_(parameter)
+    return FeatureTower(encoder, SIZE, str(seed) * 64)
+
+
 def prepare_tiny(recipe: LanguageRecipe, cache_folder: Path) -> Prepared:
     """The data of a recipe, encoded by a random image tower."""
-    torch.manual_seed(0)
-    return prepare(recipe, cache_folder, Sources(load_tokenizer(), ImageEncoder(), SIZE, CPU, 1))
+    return prepare(recipe, cache_folder, Sources(load_tokenizer(), Towers(make_tower(0)), CPU, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import time
@@ -14,6 +15,7 @@ from indexes.catalog.catalog import Catalog
 from mm.media import MediaReader
 from mm.settings import Settings
 from tests.workers.conftest import Home, open_context
+from workers.inspection import teach as taught
 from workers.work_unit import run_work_unit
 
 HOUR = 3600.0
@@ -42,12 +44,29 @@ def run_worker(settings: Settings, clock_offset: float, connection: Connection) 
     wrap(os, "link", "version staged", "version stored")
     wrap(Catalog, "add_results", "results computed", "results committed")
     wrap(Catalog, "finish_version", "version current", "version committed")
+    number_steps(stop_at)
     with open_store(settings, lambda: time.time() + clock_offset) as store, MediaReader.from_settings(settings) as reader:
         home = Home(settings, store, reader, None)  # type: ignore[arg-type]  # it is not used
         with open_context(home, None) as context:  # type: ignore[arg-type]  # no media is encoded
             while store.catalog.count_due_work(settings.lease_seconds):
                 run_work_unit(context)
     connection.send(END)
+
+
+def number_steps(stop_at: Callable[[str], None]) -> None:
+    """Stop at each step of teaching: `taught 1`, `taught 2` and so on."""
+    wrapped = taught.report_steps
+
+    def report_steps(*args: Any, **kwargs: Any) -> Callable[[str], None]:
+        report, numbers = wrapped(*args, **kwargs), itertools.count(1)
+
+        def add(line: str) -> None:
+            report(line)
+            stop_at(f"taught {next(numbers)}")
+
+        return add
+
+    taught.report_steps = report_steps
 
 
 def run_until(settings: Settings, hours: int, step: str) -> bool:

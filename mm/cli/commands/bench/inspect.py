@@ -15,13 +15,17 @@ from mm.cli.commands.bench.common import print_report
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of each method.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Timed images of each method.")
 @click.option("--memory", is_flag=True, help="Measure instead the peak memory of a fit at native size, in its own process.")
+@click.option(
+    "--tiles", type=click.IntRange(0), default=4, show_default=True,
+    help="With --memory: tiles of 1,024 pixels of each good part from which the bank is chosen; 0 is all.",
+)  # fmt: skip
 @options.as_json
-def command(side: int, num_good: int, bank_size: int, threads: int, rounds: int, memory: bool, as_json: bool) -> None:
+def command(side: int, num_good: int, bank_size: int, threads: int, rounds: int, memory: bool, tiles: int, as_json: bool) -> None:
     """Time an inspector on rendered parts, beside anomalib's PatchCore with the same backbone."""
     if memory:
         from mm.bench.inspect.memory import run_memory
 
-        print_report(run_memory(side, num_good, threads), as_json)
+        print_report(run_memory(side, num_good, threads, tiles), as_json)
         return
     from mm.bench.inspect.run import run
 

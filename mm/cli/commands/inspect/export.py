@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from mm.cli import options
+
+if TYPE_CHECKING:
+    from mm.cli.inspection.remote_runs import ServiceRun
+    from mm.inspection.runs import Run
 
 
 @click.command()
@@ -16,13 +24,16 @@ import click
     type=click.Path(path_type=Path),
     help="File, or new folder for mvtec, png16 and overlay; without it a file is printed.",
 )
-def command(run: str, export_format: str, out: Path | None) -> None:
-    """Export a run of `mm inspect run`: its id, or its folder.
+@options.remote
+def command(run: str, export_format: str, out: Path | None, url: str | None) -> None:
+    """Export a run of `mm inspect run`: its id, or its folder; with --url, an inspection by its id.
 
     coco: regions as polygons and run lengths. csv: a row for each region with its sizes. mvtec:
     folders of images and masks as in MVTec AD. png16: heat maps with one scale for all. overlay:
     images beside the same with heat in colours, to look at.
     """
+    from mm.cli.inspection.remote_runs import open_service_run
+    from mm.embedded.connect import connect
     from mm.errors import Conflict, InvalidInput
     from mm.files import write_atomic
     from mm.inspection.exports.formats import SINGLE_FILE, export
@@ -30,15 +41,19 @@ def command(run: str, export_format: str, out: Path | None) -> None:
     from mm.media import MediaReader
     from mm.settings import load_settings
 
-    settings = load_settings()
-    opened = open_run(settings.root, run)
     is_single = export_format in SINGLE_FILE
     if out is None and not is_single:
         raise InvalidInput(f"The format {export_format} has many files: name a new folder with --out.")
     if out is not None and out.exists() and (is_single is out.is_dir() or (out.is_dir() and any(out.iterdir()))):
         raise Conflict(f"{out} is a {'folder' if out.is_dir() else 'file'}, or holds files. Choose another name.")
-    count = 0
-    with MediaReader.from_settings(settings) as reader:
+    settings, count = load_settings(), 0
+    with ExitStack() as stack:
+        reader = stack.enter_context(MediaReader.from_settings(settings))
+        opened: Run | ServiceRun
+        if url is None:
+            opened = open_run(settings.root, run)
+        else:
+            opened = stack.enter_context(open_service_run(stack.enter_context(connect(url)), run))
         for file in export(export_format, opened.records, lambda record: opened.open_image(record, reader), opened.open_heat):
             count += 1
             if is_single and out is None:

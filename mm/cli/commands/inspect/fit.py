@@ -50,7 +50,8 @@ OF_TEMPLATES = ("conductor", "tolerance")
 @click.option("--tolerance", type=float, default=2.0, show_default=True, help="Template: pixels by which edges may move.")
 @click.option("--regions", type=options.FILE, help="Logical: JSON list of regions with name, box or polygon, and count.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@options.service
+@options.remote
+@options.as_json
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -106,9 +107,9 @@ def _fit_remotely(url: str, name: str, images: Sequence[GoodImage], chosen: FitO
     if num_earlier:
         click.echo(f"note: the service also used {num_earlier} examples that the inspector had before.", err=True)
     if as_json:
-        click.echo(json.dumps({"name": name, **version.model_dump(mode="json")}))
+        click.echo(json.dumps({"name": name, "mode": chosen.mode, **version.model_dump(mode="json")}))
         return
-    click.echo(f"{name}\tversion {version.version}\t{url}")
+    click.echo(f"{name}\tversion {version.version}\t{chosen.describe(chosen.make_mode_settings())}")
     if version.threshold is not None:
         click.echo(version.threshold.statement)
 
@@ -143,5 +144,5 @@ def _print(inspector: AnyInspector, chosen: FitOptions, *, as_json: bool) -> Non
         }
         click.echo(json.dumps(document))
         return
-    click.echo(f"{inspector.name}\tversion {inspector.version}\t{chosen.describe(inspector)}")
+    click.echo(f"{inspector.name}\tversion {inspector.version}\t{chosen.describe(inspector.settings)}")
     click.echo(threshold.statement)

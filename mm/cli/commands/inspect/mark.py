@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +12,8 @@ from mm.cli import options
 
 if TYPE_CHECKING:
     from mm.cli.inspection.marking import Marking
+    from mm.cli.inspection.remote_marking import RemoteMarking
     from mm.inspection.marks.types import MarkVerdict
-    from mm.settings import Settings
 
 
 @click.command()
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--undo", metavar="ID", help="Withdraw the mark ID; nothing is deleted.")
 @click.option("--list", "lists", is_flag=True, help="List the marks in force.")
 @click.option("--teach", "teaches", is_flag=True, help="Teach the inspector from all marks in force.")
+@options.remote
 @options.as_json
 def command(
     target: str,
@@ -38,6 +40,7 @@ def command(
     undo: str | None,
     lists: bool,
     teaches: bool,
+    url: str | None,
     as_json: bool,
 ) -> None:
     """Mark IMAGE of a RUN, or of the inspector NAME, as good (accept) or defective (reject).
@@ -47,6 +50,8 @@ def command(
     used only if held-out groups improve, and `mm inspect use` puts an earlier version back.
     """
     from mm.cli.inspection.marking import Marking
+    from mm.cli.inspection.remote_marking import RemoteMarking
+    from mm.embedded.connect import connect
     from mm.errors import InvalidInput
     from mm.settings import load_settings
 
@@ -54,20 +59,20 @@ def command(
         raise InvalidInput("A mark needs an image and a verdict: accept or reject.")
     if image is None and not (undo or lists or teaches):
         raise InvalidInput("Name an image and a verdict to mark it, or use --list, --undo or --teach.")
-    settings = load_settings()
-    marking = Marking(target, settings)
-    if image is not None and verdict is not None:
-        _add(marking, image, verdict, polygons, kind, group, author, as_json=as_json)
-    if undo is not None:
-        _undo(marking, undo, author, settings)
-    if lists:
-        _list(marking, settings, as_json=as_json)
-    if teaches:
-        _teach(marking, as_json=as_json)
+    with ExitStack() as stack:
+        marking = Marking(target, load_settings()) if url is None else RemoteMarking(target, stack.enter_context(connect(url)))
+        if image is not None and verdict is not None:
+            _add(marking, image, verdict, polygons, kind, group, author, as_json=as_json)
+        if undo is not None:
+            _undo(marking, undo, author)
+        if lists:
+            _list(marking, as_json=as_json)
+        if teaches:
+            _teach(marking, as_json=as_json)
 
 
 def _add(
-    marking: Marking,
+    marking: Marking | RemoteMarking,
     image: str,
     verdict: MarkVerdict,
     polygons: tuple[str, ...],
@@ -83,42 +88,39 @@ def _add(
     click.echo(json.dumps({"id": mark_id, "inspector": marking.inspector}) if as_json else mark_id)
 
 
-def _undo(marking: Marking, mark_id: str, author: str, settings: Settings) -> None:
+def _undo(marking: Marking | RemoteMarking, mark_id: str, author: str) -> None:
     from mm.embedded.terminal import clean
-    from mm.inspection.marks.store import MarkStore
 
-    mark = MarkStore(settings.root).undo(marking.inspector, mark_id, author)
-    click.echo(f"The mark {mark_id} ({mark.verdict}) of {clean(mark.image)} is withdrawn.", err=True)
+    verdict, image = marking.undo(mark_id, author)
+    click.echo(f"The mark {mark_id} ({verdict}) of {clean(image)} is withdrawn.", err=True)
 
 
-def _list(marking: Marking, settings: Settings, *, as_json: bool) -> None:
+def _list(marking: Marking | RemoteMarking, *, as_json: bool) -> None:
     from mm.cli.render import print_rows
     from mm.embedded.terminal import clean
-    from mm.inspection.marks.store import MarkStore
 
-    marks = MarkStore(settings.root).list_marks(marking.inspector)
+    marks = marking.list_marks()
     if as_json:
-        click.echo(json.dumps([{"id": mark.mark_id, **mark.to_json()} for mark in marks]))
+        click.echo(json.dumps([dict(mark.document) for mark in marks]))
         return
     rows = [
-        (mark.mark_id, mark.verdict, clean(mark.kind or ""), mark.inspected or "", str(len(mark.polygons)), clean(mark.image))
-        for mark in marks
+        (mark.id, mark.verdict, clean(mark.kind), mark.inspected, str(mark.num_outlines), clean(mark.image)) for mark in marks
     ]
     print_rows(("mark", "verdict", "kind", "inspected", "outlines", "image"), rows)
 
 
-def _teach(marking: Marking, *, as_json: bool) -> None:
+def _teach(marking: Marking | RemoteMarking, *, as_json: bool) -> None:
     from mm.cli.progress import open_progress
 
     with open_progress() as progress, progress.task(marking.inspector) as report:
-        promotion = marking.teach(report)
+        taught = marking.teach(report)
     if as_json:
         document = {
             "inspector": marking.inspector,
-            "version": promotion.inspector.version,
-            "is_current": promotion.is_current,
-            "statement": promotion.statement,
+            "version": taught.version,
+            "is_current": taught.is_current,
+            "statement": taught.statement,
         }
         click.echo(json.dumps(document))
         return
-    click.echo(promotion.statement)
+    click.echo(taught.statement)

@@ -20,20 +20,31 @@ from mm.cli import options
     type=options.FILE,
     help="JSON or SVG of `mm bench pod` to include; repeatable.",
 )
-def command(run: str, out: Path | None, examples: int, pods: tuple[Path, ...]) -> None:
+@options.remote
+def command(run: str, out: Path | None, examples: int, pods: tuple[Path, ...], url: str | None) -> None:
     """Write a report of a run of `mm inspect run`, its id or its folder, as one HTML file.
+
+    With --url, of an inspection of the service by its id; the file is RUN.html.
 
     The file loads nothing from elsewhere and can be printed: verdicts by p-value, what the
     threshold promises, false alarms and catches measured on marked parts, examples with heat maps,
     and settings.
     """
+    from mm.cli.inspection.remote_runs import open_service_run
     from mm.cli.inspection.reporting import build_run_report
+    from mm.embedded.connect import connect
     from mm.files import write_atomic
     from mm.inspection.runs import open_run
     from mm.settings import load_settings
 
     settings = load_settings()
-    opened = open_run(settings.root, run)
-    target = out or opened.folder / "report.html"
-    write_atomic(target, build_run_report(opened, settings, examples, pods).encode(), durable=False)
+    if url is None:
+        opened = open_run(settings.root, run)
+        target = out or opened.folder / "report.html"
+        document = build_run_report(opened, settings, examples, pods)
+    else:
+        target = out or Path(f"{Path(run).name}.html")
+        with connect(url) as client, open_service_run(client, run) as remote:
+            document = build_run_report(remote, settings, examples, pods)
+    write_atomic(target, document.encode(), durable=False)
     click.echo(str(target))

@@ -31,7 +31,8 @@ FAILED, UNDECIDED = 3, 4
 @click.option("--rate", type=float, help="Share of good parts that may fail; default: that of the fit.")
 @click.option("--version", type=int, help="Version of the inspector; default: the current one.")
 @click.option("--fps", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Frames of videos a second.")
-@options.service
+@options.remote
+@options.as_json
 @click.pass_context
 def command(
     ctx: click.Context,

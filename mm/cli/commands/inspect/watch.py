@@ -10,6 +10,8 @@ import click
 from mm.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mm.line.line import Line
     from mm.line.sinks.sink import Sink
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--webhook-secret", type=options.FILE, help="File with the secret of the webhook: whsec_ and base64.")
 @click.option("--mqtt", metavar="URL", help="Publish verdicts: mqtt://USER:PASSWORD@HOST:PORT/TOPIC, or mqtts://.")
 @click.option("--opcua", nargs=2, metavar="URL NODE", help="Write verdicts below a node: opc.tcp://HOST:PORT 'ns=2;s=Line1'.")
+@options.remote
 @options.as_json
 def command(
     source: str,
@@ -53,6 +56,7 @@ def command(
     webhook_secret: Path | None,
     mqtt: str | None,
     opcua: tuple[str, str] | None,
+    url: str | None,
     as_json: bool,
 ) -> None:
     """Inspect the parts of SOURCE: a video file, a folder that is being filled, or rtsp://ADDRESS.
@@ -60,9 +64,13 @@ def command(
     Each part gets one verdict, PASS, FAIL or UNDECIDED; all but PASS are rejects. Prints a strip of
     the parts on a terminal, one line for each part elsewhere, with --json as JSON. Ctrl+C ends it;
     the next run of the same line continues where it ended.
+
+    With --url the service runs the line, and Ctrl+C ends only the strip. SOURCE may also be the id
+    of an item; a folder is one below MM_IMPORT_ROOT of the service.
     """
     from mm.cli.inspector_choice import open_inspector
     from mm.cli.line_strip import open_strip
+    from mm.errors import InvalidInput
     from mm.line.config import LineConfig, parse_region
     from mm.line.line import Line
     from mm.line.open import CAMERA_SCHEMES, open_source
@@ -70,9 +78,24 @@ def command(
     from mm.media import MediaReader
     from mm.settings import load_settings
 
+    is_video = not source.startswith(CAMERA_SCHEMES) and Path(source).is_file()
+    if url is not None:
+        if background is not None or csv_path is not None:
+            raise InvalidInput("A line of a service learns its background, and has its own CSV file: /v1/lines/NAME/parts.csv.")
+        fields = {
+            "name": name,
+            "inspector": inspector,
+            "sinks": _describe_sinks(webhook, webhook_secret, mqtt, opcua),
+            "region": list(parse_region(region)) if region else None,
+            "crop": crop,
+            "min_area": min_area,
+            "fail_share": fail_share,
+        }
+        of_source = {"pattern": pattern, "images_per_part": images_per_part, "once": once, "pace": pace}
+        _watch_remotely(url, source, of_source, fields, deadline, as_json=as_json)
+        return
     settings = load_settings()
     folder = settings.root / "lines" / name
-    is_video = not source.startswith(CAMERA_SCHEMES) and Path(source).is_file()
     config = LineConfig(
         name,
         parse_region(region) if region else (),
@@ -91,6 +114,41 @@ def command(
             strip.start(line.counts, loaded.threshold, config)
             _run(line)
             strip.finish({sink.name: ledger.num_pending(sink.name) for sink in sinks})
+
+
+def _watch_remotely(
+    url: str, source: str, of_source: Mapping[str, object], fields: Mapping[str, object], deadline: float | None, *, as_json: bool
+) -> None:
+    from mm.cli.inspection.remote_line import RemoteWatching, describe_end, find_remote_source, make_request
+    from mm.cli.progress import open_progress
+    from mm.embedded.connect import connect
+
+    with connect(url) as client:
+        with open_progress() as progress, progress.task(source) as report:
+            found = find_remote_source(client, source, report, of_source)
+        if deadline is None and not (found.item is not None and not found.pace):
+            deadline = 1.0
+        info = RemoteWatching(client, as_json=as_json).watch(make_request({**fields, "source": found, "deadline": deadline}))
+    click.echo(describe_end(info), err=True)
+
+
+def _describe_sinks(
+    webhook: str | None, secret: Path | None, mqtt: str | None, opcua: tuple[str, str] | None
+) -> dict[str, object]:
+    """The sinks as the service takes them."""
+    _require_secret(webhook, secret)
+    return {
+        "webhook": None if webhook is None or secret is None else {"url": webhook, "secret": secret.read_text().strip()},
+        "mqtt": mqtt,
+        "opcua": None if opcua is None else {"url": opcua[0], "node": opcua[1]},
+    }
+
+
+def _require_secret(webhook: str | None, secret: Path | None) -> None:
+    from mm.errors import InvalidInput
+
+    if webhook is not None and secret is None:
+        raise InvalidInput("A webhook needs --webhook-secret, a file with the secret that signs the verdicts.")
 
 
 def _run(line: Line) -> None:
@@ -113,11 +171,9 @@ def _run(line: Line) -> None:
 def _open_sinks(
     csv_path: Path | None, webhook: str | None, secret: Path | None, mqtt: str | None, opcua: tuple[str, str] | None
 ) -> list[Sink]:
-    from mm.errors import InvalidInput
     from mm.line import open as line_open
 
-    if webhook is not None and secret is None:
-        raise InvalidInput("A webhook needs --webhook-secret, a file with the secret that signs the verdicts.")
+    _require_secret(webhook, secret)
     sinks: list[Sink] = []
     if csv_path is not None:
         sinks.append(line_open.open_csv(csv_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,16 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @captioned_images
 @output_folder
 @image_weights
+@click.option(
+    "--folds", type=options.FOLDER, help="Towers of `mm train align --folds`: of each image of train, the one that never saw it."
+)
+@click.option("--seen", "is_seen", is_flag=True, help="Control of --folds: of each image, a tower that was trained on it.")
+@click.option(
+    "--dev-weights",
+    type=(str, options.FILE),
+    multiple=True,
+    help="A name and weights of an image tower, with whose features of dev captions are measured, too.",
+)
 @click.option("--start", type=options.FILE, help="Trained additions to continue from; default: the base model alone.")
 @click.option("--texts", type=options.FILE, help="Captions without images: the file of `mm train language-texts`.")
 @click.option("--cache", type=options.NEW_FOLDER, help="Folder of features and questions; default: OUT/cache.")
@@ -65,6 +76,9 @@ def command(
     data: Path,
     out: Path,
     weights: Path | None,
+    folds: Path | None,
+    is_seen: bool,
+    dev_weights: tuple[tuple[str, Path], ...],
     cache: Path | None,
     prepares_only: bool,
     runs: Path | None,
@@ -77,12 +91,16 @@ def command(
     """Train experts, norms and media prefix of the language model. An interrupted run continues."""
     if max_shard_mb is not None and (runs is not None or prepares_only or values["variant"] not in (None, "experts")):
         raise click.UsageError("--max-shard-mb cannot be combined with --runs, --prepare or a control: they write no weights.")
+    if is_seen and folds is None:
+        raise click.UsageError("--seen needs --folds.")
     require_torch()
     import torch
 
     from mm.models.language.checkpoint.file import load_additions, split_additions
     from mm.runtimes import count_usable_cores
+    from mm.training.language.data_sets.feature_report import describe_features
     from mm.training.language.data_sets.prepare import prepare
+    from mm.training.language.data_sets.towers import read_fold_towers
     from mm.training.language.inputs import read_base, read_sources
     from mm.training.language.launch import list_gpus, read_runs, run_all
     from mm.training.language.train import ADDITIONS, train_language
@@ -92,17 +110,26 @@ def command(
         common = ["--data", str(data), "--cache", str(folder)]
         common += ["--texts", str(values["texts"])] if values["texts"] else []
         common += ["--weights", str(weights)] if weights else []
+        common += ["--folds", str(folds)] if folds else []
+        common += ["--seen"] if is_seen else []
+        common += [text for name, path in dev_weights for text in ("--dev-weights", name, str(path))]
         common += ["--start", str(start)] if start else []
         for result in run_all(read_runs(runs), common, out, list_gpus(torch.cuda.device_count()), limit):
             print_progress(f"{result.name}: {'stopped' if result.exit_code is None else f'exit code {result.exit_code}'}")
         return
     additions = load_additions(start) if start else None
     values["start_sha256"] = additions.metadata.sha256 if additions else None
-    recipe = _make_recipe(data, out, values)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base = read_base()
-    sources = read_sources(base, weights or _find_shipped_weights(), device, count_usable_cores())
+    fold_towers = read_fold_towers(folds, is_seen=is_seen) if folds else None
+    tower = weights or _find_shipped_weights()
+    sources = read_sources(base, tower, device, count_usable_cores(), fold_towers, dict(dev_weights))
+    values["features_id"] = sources.towers.id
+    recipe = _make_recipe(data, out, values)
     prepared = prepare(recipe, folder, sources)
+    if prepares_only and (folds or dev_weights):
+        for name, numbers in describe_features(prepared, data, folder).items():
+            print_progress(f"{name}: {json.dumps(numbers)}")
     if not prepares_only:
         train_language(recipe, base, prepared, count_usable_cores() // 2, device, print_progress, additions)
         if max_shard_mb is not None:

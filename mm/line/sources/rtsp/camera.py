@@ -43,7 +43,7 @@ class UnitQueue:
         self._units: deque[tuple[float, AccessUnit]] = deque()
         self._limit, self._changed = limit, threading.Condition()
         self._waits_for_key, self._is_closed = False, False
-        self.num_dropped = 0
+        self.num_dropped, self.num_taken = 0, 0
 
     def put(self, time: float, unit: AccessUnit) -> None:
         """Add a unit; never blocks."""
@@ -63,6 +63,7 @@ class UnitQueue:
         """The next unit; None after `close` when all were taken."""
         with self._changed:
             self._changed.wait_for(lambda: self._units or self._is_closed)
+            self.num_taken += bool(self._units)
             return self._units.popleft() if self._units else None
 
     def close(self) -> None:
@@ -94,8 +95,19 @@ class RtspCamera:
         digest = hashlib.sha256(self._address.url.encode()).hexdigest()[:8]
         self.key = make_part_id(f"{self._address.name.partition('://')[2]}-{digest}")
         self._last_time = 0.0
-        self.num_dropped = 0
-        """Frames that were lost before they were decoded, by the network or a slow decoder."""
+        self._num_lost = 0  # in connections that have ended
+        self._losses: tuple[UnitQueue, Depacketizer] | None = None  # of the present connection
+
+    @property
+    def num_lost(self) -> int:
+        """Frames lost on the network, before a slow decoder, or that could not be decoded.
+
+        Those of the last kind are counted when the connection ends.
+        """
+        if self._losses is None:
+            return self._num_lost
+        queue, depacketizer = self._losses
+        return self._num_lost + queue.num_dropped + depacketizer.num_lost
 
     @property
     def is_live(self) -> bool:
@@ -134,24 +146,28 @@ class RtspCamera:
         with RtspSession(self._address, self._peer, self._timeout) as session:
             video = session.play()
             with self._open_decoder(video.codec, self._address.name) as decoder:
-                queue, errors = UnitQueue(), list[Exception]()
+                queue, errors, num_decoded = UnitQueue(), list[Exception](), 0
+                depacketizer = Depacketizer(video.codec, self._address.name)
+                self._losses = queue, depacketizer
                 receiving = threading.Thread(
-                    target=self._receive, args=(session, video, queue, errors, stop), name="rtsp-receive"
+                    target=self._receive, args=(session, video, depacketizer, queue, errors, stop), name="rtsp-receive"
                 )
                 writing = threading.Thread(target=_write, args=(decoder, queue), name="rtsp-decode")
                 receiving.start()
                 writing.start()
                 try:
                     for frame in decoder.frames():
+                        num_decoded += 1
                         yield SourceFrame(frame.time, frame.image, time.monotonic())
                 finally:
                     session.shutdown()
                     receiving.join()
                     decoder.close()
                     writing.join()
-                    self.num_dropped += queue.num_dropped
-                    if self.num_dropped:
-                        log.warning("camera frames dropped", camera=self._address.name, count=self.num_dropped)
+                    undecoded = 0 if stop.is_set() else max(0, queue.num_taken - num_decoded)  # else they were on their way
+                    self._num_lost, self._losses = self.num_lost + undecoded, None
+                    if self._num_lost:
+                        log.warning("camera frames lost", camera=self._address.name, count=self._num_lost)
             if errors:
                 raise errors[0]
 
@@ -164,9 +180,14 @@ class RtspCamera:
         return self._last_time
 
     def _receive(
-        self, session: RtspSession, video: VideoStream, queue: UnitQueue, errors: list[Exception], stop: threading.Event
+        self,
+        session: RtspSession,
+        video: VideoStream,
+        depacketizer: Depacketizer,
+        queue: UnitQueue,
+        errors: list[Exception],
+        stop: threading.Event,
     ) -> None:
-        depacketizer = Depacketizer(video.codec, self._address.name)
         try:
             for data in session.packets():
                 if stop.is_set():
@@ -181,7 +202,6 @@ class RtspCamera:
         except OPEN_ERRORS as error:
             errors.append(error)
         finally:
-            self.num_dropped += depacketizer.num_lost
             queue.close()
 
 

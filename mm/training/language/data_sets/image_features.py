@@ -31,6 +31,10 @@ class ImageFeatures:
     maps_VNPC: Tensor
     vectors_VND: Tensor
 
+    def to(self, device: torch.device) -> ImageFeatures:
+        """The same on a device."""
+        return ImageFeatures(self.maps_VNPC.to(device), self.vectors_VND.to(device))
+
     def get_media(self, rows_N: Tensor, views_N: Tensor | None = None) -> Media:
         """Images by row, each in a view; without views, whole."""
         views_N = torch.zeros_like(rows_N) if views_N is None else views_N

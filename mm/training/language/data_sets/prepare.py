@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,12 +12,14 @@ from torch import Tensor
 
 from mm.data.captioned_images import read_captioned_images
 from mm.data.language.evidence.evidence_set import draw_evidence_set
+from mm.data.language.evidence.examples import EvidenceExample
 from mm.data.language.sources import read_source_pool
-from mm.models.image.efficientnet_lite_torch import ImageEncoder
+from mm.files import hash_file
 from mm.models.language.tokenizer import LanguageTokenizer
 from mm.training.language.data_sets.examples import draw_evidence
 from mm.training.language.data_sets.image_features import ImageFeatures, compute_features
 from mm.training.language.data_sets.sets import DevSet, TrainingData, make_training_data, read_text_captions
+from mm.training.language.data_sets.towers import FeatureTower, Towers
 from mm.training.language.recipe import LanguageRecipe
 from mm.training.language.sequences.batches import Request, TextExample
 
@@ -32,6 +34,8 @@ class Prepared:
 
     train: TrainingData
     dev: DevSet
+    other_dev: Mapping[str, ImageFeatures] = field(default_factory=dict)
+    """Features of dev by other image towers, by their names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +43,7 @@ class Sources:
     """What data is read with."""
 
     tokenizer: LanguageTokenizer
-    encoder: ImageEncoder
-    image_size: int  # pixels; side of the input of the encoder
+    towers: Towers
     device: torch.device
     num_processes: int
 
@@ -54,33 +57,66 @@ def prepare(recipe: LanguageRecipe, cache: Path, sources: Sources) -> Prepared:
     tokenizer, device = sources.tokenizer, sources.device
     evidence: list[TextExample] = []
     if recipe.num_evidence:
-        path = cache / f"evidence-{recipe.num_evidence}.safetensors"
+        path = cache / f"evidence-{recipe.num_evidence}-{_identify_data(recipe.data)}.safetensors"
         tensors = _load_or_compute(
             path,
             lambda: _pack(draw_evidence(tokenizer, recipe.data, "train", recipe.num_evidence, 0, sources.num_processes)),
         )
         evidence = _unpack(tensors)
-    features = {split: _prepare_features(recipe, cache, split, sources) for split in ("train", "dev")}
-    train = make_training_data(recipe.data, "train", tokenizer, features["train"], evidence, MAX_TRAIN_QUESTIONS, device)
+    towers = sources.towers
+    features = _prepare_learned(recipe, cache, sources)
+    num_questions = MAX_TRAIN_QUESTIONS if {"answers", "scst"} & recipe.stages.keys() else 0
+    train = make_training_data(recipe.data, "train", tokenizer, features, evidence, num_questions, device)
     if recipe.texts is not None and "text" in recipe.stages:
         train = train.with_texts(read_text_captions(recipe.texts, tokenizer, device))
-    dev = make_training_data(recipe.data, "dev", tokenizer, features["dev"], [], NUM_DEV_QUESTIONS, device)
-    num_questions = NUM_DEV_EVIDENCE if recipe.num_evidence else 0
-    dev_evidence = draw_evidence_set(read_source_pool(recipe.data, "dev"), "dev", num_questions, 0) if num_questions else []
-    return Prepared(train, DevSet(dev, dev_evidence))
+    dev_features = _prepare_features(recipe, cache, "dev", towers.main, sources).to(device)
+    dev = make_training_data(recipe.data, "dev", tokenizer, dev_features, [], NUM_DEV_QUESTIONS, device)
+    dev_evidence: list[EvidenceExample] = []
+    if recipe.num_evidence:
+        dev_evidence = draw_evidence_set(read_source_pool(recipe.data, "dev"), "dev", NUM_DEV_EVIDENCE, 0)
+    others = {name: _prepare_features(recipe, cache, "dev", tower, sources).to(device) for name, tower in towers.others.items()}
+    return Prepared(train, DevSet(dev, dev_evidence), others)
 
 
-def _prepare_features(recipe: LanguageRecipe, cache: Path, split: str, sources: Sources) -> ImageFeatures:
-    num_views = recipe.num_views if split == "train" else 1
-    files = [image.path for image in read_captioned_images(recipe.data, split)]
+def _prepare_learned(recipe: LanguageRecipe, cache: Path, sources: Sources) -> ImageFeatures:
+    """Features of train: by the main tower, or of each image by the tower that its fold selects.
+
+    Every tower encodes all images, in the same crops, so that controls share them.
+    """
+    main, folds = sources.towers.main, sources.towers.folds
+    if folds is None:
+        return _prepare_features(recipe, cache, "train", main, sources).to(sources.device)
+    tower_N = torch.from_numpy(folds.choose(_list_files(recipe, "train")))
+    chosen: ImageFeatures | None = None
+    for number, tower in enumerate(folds.towers):
+        features, rows_N = _prepare_features(recipe, cache, "train", tower, sources), torch.nonzero(tower_N == number)[:, 0]
+        chosen = chosen or ImageFeatures(torch.empty_like(features.maps_VNPC), torch.empty_like(features.vectors_VND))
+        chosen.maps_VNPC[:, rows_N] = features.maps_VNPC[:, rows_N]
+        chosen.vectors_VND[:, rows_N] = features.vectors_VND[:, rows_N]
+    assert chosen is not None, "there are at least two folds"
+    return chosen.to(sources.device)
+
+
+def _prepare_features(recipe: LanguageRecipe, cache: Path, split: str, tower: FeatureTower, sources: Sources) -> ImageFeatures:
+    """Features of a split on the CPU, mapped from the cache."""
+    num_views, grid = recipe.num_views if split == "train" else 1, recipe.prefix.grid
 
     def compute() -> dict[str, Tensor]:
-        grid = recipe.prefix.grid
-        features = compute_features(sources.encoder, files, sources.image_size, grid, num_views, 0, sources.device)
+        files = _list_files(recipe, split)
+        features = compute_features(tower.encoder, files, tower.size, grid, num_views, 0, sources.device)
         return {"maps": features.maps_VNPC, "vectors": features.vectors_VND}
 
-    tensors = _load_or_compute(cache / f"features-{split}-{num_views}.safetensors", compute)
-    return ImageFeatures(tensors["maps"].to(sources.device), tensors["vectors"].to(sources.device))
+    name = f"features-{split}-{num_views}-{grid}-{tower.sha256[:12]}-{_identify_data(recipe.data)}.safetensors"
+    tensors = _load_or_compute(cache / name, compute)
+    return ImageFeatures(tensors["maps"], tensors["vectors"])
+
+
+def _list_files(recipe: LanguageRecipe, split: str) -> list[Path]:
+    return [image.path for image in read_captioned_images(recipe.data, split)]
+
+
+def _identify_data(folder: Path) -> str:
+    return hash_file(folder / "captions.jsonl", 8)
 
 
 def _load_or_compute(path: Path, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -87,6 +87,8 @@ def make_caption_set(
 
 def make_question_set(tokenizer: LanguageTokenizer, images: Sequence[CaptionedImage], split: str, count: int) -> QuestionSet:
     """Draw up to `count` questions of each kind. Raises `InvalidInput` for too few images."""
+    if count == 0:
+        return QuestionSet({}, {})
     row_of = {find_source(image.path): row for row, image in enumerate(images)}
     by_kind: dict[str, list[tuple[int, TextExample]]] = defaultdict(list)
     questions: dict[str, list[ImageQuestion]] = defaultdict(list)

@@ -21,10 +21,11 @@ from tests.line.sources.rtsp.camera_server import CameraServer, encode
 from tests.media_files import number_of, numbered
 
 
-def read(server: CameraServer, count: int, url: str = "") -> list[SourceItem]:
+def read(server: CameraServer, count: int, camera: RtspCamera | None = None) -> list[SourceItem]:
     """Items up to `count` frames."""
     stop, items, frames = threading.Event(), list[SourceItem](), 0
-    for item in RtspCamera(url or server.url(), LiveDecoder).items(0.0, stop, lambda part: False):
+    camera = camera or RtspCamera(server.url(), LiveDecoder)
+    for item in camera.items(0.0, stop, lambda part: False):
         items.append(item)
         frames += isinstance(item, SourceFrame)
         if frames == count:
@@ -55,12 +56,30 @@ def test_camera_with_fewer_frames_a_second_leaves_frames_out_in_order(monkeypatc
 
 def test_camera_that_drops_is_connected_again_from_a_key_frame() -> None:
     with CameraServer(encode([numbered(number) for number in range(40)]), drop_after=[15]) as server:
-        items = read(server, 35)
+        camera = RtspCamera(server.url(), LiveDecoder)
+        items = read(server, 35, camera)
     numbers = [number_of(item.image) for item in items if isinstance(item, SourceFrame)]
     assert numbers == [*range(15), *range(20, 40)]  # frames 15 to 19 cannot be decoded without frame 10
     (gap,) = [item for item in items if isinstance(item, Gap) and item.is_over]
     assert items.index(gap) >= 15
     assert gap.seconds > 0
+    assert camera.num_lost == 5
+
+
+def test_camera_counts_frames_that_the_decoder_cannot_decode() -> None:
+    units = encode([numbered(number) for number in range(20)])
+    units[4] = [unit[:1] + bytes(len(unit) - 1) for unit in units[4]]  # a frame of zeros
+    stop, numbers = threading.Event(), list[int]()
+    with CameraServer(units, drop_after=[20]) as server:
+        camera = RtspCamera(server.url(), LiveDecoder)
+        for item in camera.items(0.0, stop, lambda part: False):
+            if isinstance(item, Gap):
+                stop.set()
+            else:
+                assert isinstance(item, SourceFrame)
+                numbers.append(number_of(item.image))
+    assert camera.num_lost == 20 - len(numbers)
+    assert camera.num_lost >= 1
 
 
 def test_camera_wrong_password_is_tried_again_until_stopped(caplog: pytest.LogCaptureFixture) -> None:

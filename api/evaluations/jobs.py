@@ -1,0 +1,120 @@
+"""Evaluations as jobs, and data sets that can be evaluated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.library import dispatch_job
+from api.request_context import current_actor, current_client, current_request_id
+from api.uploads.folder import resolve_folder
+from mm.data.sets.catalog import check_set, describe_set, list_sets, read_set
+from mm.data.sets.types import list_errors
+from mm.errors import InvalidInput, NotFound
+from mm.evaluation.runs.store import RunStore
+from mm.evaluation.tasks.registry import find_task
+from mm.schemas import (
+    Evaluation,
+    EvaluationCheck,
+    EvaluationList,
+    EvaluationProblem,
+    EvaluationRequest,
+    EvaluationSetInfo,
+    EvaluationSetList,
+    Run,
+)
+
+if TYPE_CHECKING:
+    from api.service import Service
+    from indexes.catalog.records import JobRow
+
+FINAL_WITHOUT_RUN = "The set was encoded, and no run was kept. The log of the workers has the reason."
+
+
+def add_evaluation(service: Service, request: EvaluationRequest) -> Evaluation:
+    """Add an evaluation of a folder below MM_IMPORT_ROOT.
+
+    Raises `Forbidden` and `NotFound` as imports do, and `InvalidInput` for an unknown set, split or
+    task, for a folder that cannot be read as the set, and for the id of a run that exists.
+    """
+    described = describe_set(request.set)
+    task = find_task(request.task or next(iter(described.tasks), ""))
+    if task.name not in described.tasks:
+        raise InvalidInput(f"{described.name} is not evaluated for '{task.name}', but for: {', '.join(described.tasks)}.")
+    root = resolve_folder(service.settings.import_root, request.folder)
+    read_set(described, root, request.split)
+    store = RunStore(service.settings.root)
+    run_id = request.run or store.new_id(described.name, task.name)
+    store.require_free(run_id)
+    request = request.model_copy(update={"task": task.name})
+    job = service.store.catalog.add_evaluation_job(
+        request.model_dump(), run_id, str(root),
+        by=current_actor(), request_id=current_request_id(), key_id=current_client().key_id,
+    )  # fmt: skip
+    dispatch_job(service.dispatcher, job.id)
+    return _serialize(service, job, has_run=False)
+
+
+def list_evaluations(service: Service, limit: int) -> EvaluationList:
+    """The latest evaluations without their runs."""
+    jobs = service.store.catalog.list_evaluation_jobs(limit)
+    return EvaluationList(data=[_serialize(service, job, has_run=False) for job in jobs])
+
+
+def get_evaluation(service: Service, evaluation_id: str) -> Evaluation:
+    """An evaluation with its run when it is done. Raises `NotFound`."""
+    job = service.store.catalog.get_job(evaluation_id)
+    if job is None or job.kind != "evaluate":
+        raise NotFound(f"There is no evaluation {evaluation_id!r:.80}.")
+    return _serialize(service, job, has_run=True)
+
+
+def list_data_sets() -> EvaluationSetList:
+    """Sets with a reader and a task."""
+    return EvaluationSetList(
+        data=[
+            EvaluationSetInfo(
+                name=found.name, title=found.title, splits=list(found.splits), tasks=list(found.tasks), licence=found.licence,
+                get=found.get,
+            )
+            for found in list_sets()
+        ]
+    )  # fmt: skip
+
+
+def check_folder(service: Service, request: EvaluationRequest) -> EvaluationCheck:
+    """What is wrong with a folder below MM_IMPORT_ROOT. Raises as `add_evaluation`."""
+    described = describe_set(request.set)
+    root = resolve_folder(service.settings.import_root, request.folder)
+    problems = check_set(described, root, request.split)
+    data = None if list_errors(problems) else read_set(described, root, request.split)
+    return EvaluationCheck(
+        problems=[EvaluationProblem(severity=p.severity, where=p.where, what=p.what, remedy=p.remedy) for p in problems],
+        num_files=len(data.present) if data else 0,
+        num_missing=len(data.missing) if data else 0,
+    )
+
+
+def _serialize(service: Service, job: JobRow, *, has_run: bool) -> Evaluation:
+    """The job is done when all its tasks have ended; the evaluation only with its run."""
+    run_id, state, error = str(job.payload["run_id"]), job.state, job.error
+    store = RunStore(service.settings.root)
+    is_kept = state == "done" and store.has(run_id)
+    if state == "done" and not is_kept:
+        failed = service.store.catalog.list_failed_tasks(job.id, -1, 1)
+        state, error = "failed", failed[0].error if failed else FINAL_WITHOUT_RUN
+    return Evaluation(
+        id=job.id,
+        run_id=run_id,
+        request=EvaluationRequest.model_validate(job.payload["request"]),
+        state=state,
+        progress=job.progress,
+        stage=job.stage,
+        error=error,
+        created_at=job.created_at,
+        run=hide_folder(store.get(run_id, with_items=False)) if has_run and is_kept else None,
+    )
+
+
+def hide_folder(run: Run) -> Run:
+    """The run without paths of the server."""
+    return run.model_copy(update={"root": "", "command": ""})

@@ -1,0 +1,169 @@
+"""Evaluations of data sets: jobs, and the runs that are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api.evaluations import jobs
+from api.http.bodies import read_json
+from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
+from api.openapi.operations import JSON, json_body, links, responses
+from api.request_context import get_client_id
+from api.service import ServiceDep
+from mm.errors import Conflict, Corrupt, Forbidden, NotFound, TooLarge, TooMany, Unavailable
+from mm.evaluation.report.write import write_report
+from mm.evaluation.runs.compare import compare_runs
+from mm.evaluation.runs.comparison_record import describe_comparison
+from mm.evaluation.runs.store import RunStore
+from mm.schemas import (
+    Evaluation,
+    EvaluationCheck,
+    EvaluationList,
+    EvaluationRequest,
+    EvaluationSetList,
+    Run,
+    RunComparison,
+    RunItemPage,
+    RunList,
+)
+
+router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"])
+
+BODY_BYTES = 64 << 10
+EXAMPLE: JSON = {"set": "flickr8k", "folder": "flickr8k", "split": "dev"}
+LINKS: JSON = {"links": links("evaluation_id", "$response.body#/id", "get_evaluation")}
+HTML: JSON = {"content": {"text/html": {}}}
+REPORT_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'",
+}
+
+
+@router.post(
+    "",
+    summary="Evaluate a data set",
+    status_code=202,
+    responses={202: LINKS, **responses(Forbidden, NotFound, Conflict, TooLarge, TooMany, Unavailable)},
+    openapi_extra=json_body(EvaluationRequest, folder=EXAMPLE),
+)
+async def create_evaluation(request: Request, service: ServiceDep, limits: LimitsDep) -> Evaluation:
+    """A folder of the server below MM_IMPORT_ROOT. Several workers encode one set together; an
+    interrupted evaluation continues. Its job is `/v1/jobs/{id}`."""
+    body = await read_json(request, EvaluationRequest, BODY_BYTES)
+    client = get_client_id(request.scope)
+    await limits.catalog.run(client, limits.check_job_queue, service.store.catalog)
+    return await limits.imports.run(client, jobs.add_evaluation, service, body)
+
+
+@router.post(
+    "/check",
+    summary="Check the folder of a data set",
+    responses=responses(Forbidden, NotFound, TooLarge),
+    openapi_extra=json_body(EvaluationRequest, folder=EXAMPLE),
+)
+async def check_evaluation(request: Request, service: ServiceDep, limits: LimitsDep) -> EvaluationCheck:
+    """What is missing or wrong, before anything is evaluated."""
+    body = await read_json(request, EvaluationRequest, BODY_BYTES)
+    return await limits.imports.run(get_client_id(request.scope), jobs.check_folder, service, body)
+
+
+@router.get("", summary="List the latest evaluations", responses=responses(), dependencies=[hold_while_processing("catalog")])
+def list_evaluations(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> EvaluationList:
+    """Newest first, without their runs."""
+    return jobs.list_evaluations(service, limit)
+
+
+@router.get("/sets", summary="List the data sets", responses=responses(), dependencies=[hold_while_processing("catalog")])
+def list_evaluation_sets() -> EvaluationSetList:
+    """Data sets that this server has a reader for, with their splits and tasks."""
+    return jobs.list_data_sets()
+
+
+@router.get("/runs", summary="List the runs", responses=responses(), dependencies=[hold_while_processing("catalog")])
+def list_runs(
+    service: ServiceDep,
+    set_name: Annotated[str | None, Query(alias="set", max_length=64, description="Only runs of this data set.")] = None,
+) -> RunList:
+    """Newest first, without items; also those of `mm eval` in the same home folder."""
+    return RunList(data=[jobs.hide_folder(run) for run in RunStore(service.settings.root).list_runs(set_name)])
+
+
+@router.get(
+    "/runs/{run_id}", summary="Get a run", responses=responses(NotFound, Corrupt), dependencies=[hold_while_processing("catalog")]
+)
+def get_run(run_id: str, service: ServiceDep) -> Run:
+    """Measures, curves and signature, without items."""
+    return jobs.hide_folder(RunStore(service.settings.root).get(run_id, with_items=False))
+
+
+@router.get(
+    "/runs/{run_id}/items",
+    summary="List the items of a run",
+    responses=responses(NotFound, Corrupt),
+    dependencies=[hold_while_processing("catalog")],
+)
+def list_run_items(
+    run_id: str,
+    service: ServiceDep,
+    after: Annotated[int, Query(ge=0, le=1 << 53, description="`next` of the previous page.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=2000)] = 500,
+) -> RunItemPage:
+    """Values of each query or file, in the order of the run."""
+    items = RunStore(service.settings.root).get(run_id).outcome.items
+    return RunItemPage(data=items[after : after + limit], next=after + limit if after + limit < len(items) else None)
+
+
+@router.get(
+    "/runs/{run_id}/report",
+    summary="Get the report of a run",
+    response_class=Response,
+    responses={200: HTML, **responses(NotFound, Corrupt)},
+    dependencies=[hold_while_sending("downloads"), hold_while_processing("catalog")],
+)
+def get_run_report(
+    run_id: str,
+    service: ServiceDep,
+    baseline: Annotated[str | None, Query(max_length=100, description="A run to compare with, item by item.")] = None,
+) -> Response:
+    """One HTML file that loads nothing from a network."""
+    page = write_report(RunStore(service.settings.root), run_id, service.reader, baseline)
+    return Response(page, media_type="text/html", headers=REPORT_HEADERS)
+
+
+@router.get(
+    "/runs/{run_id}/comparison",
+    summary="Compare a run with another",
+    responses=responses(NotFound, Corrupt),
+    dependencies=[hold_while_processing("catalog")],
+)
+def compare_with_run(
+    run_id: str, service: ServiceDep, baseline: Annotated[str, Query(max_length=100, description="The first run.")]
+) -> RunComparison:
+    """Item by item: this run minus the baseline, with 95 % intervals and p-values."""
+    store = RunStore(service.settings.root)
+    return describe_comparison(compare_runs(store.get(baseline), store.get(run_id)))
+
+
+@router.delete(
+    "/runs/{run_id}",
+    summary="Delete a run",
+    status_code=204,
+    responses=responses(NotFound, Corrupt),
+    dependencies=[hold_while_processing("catalog")],
+)
+def delete_run(run_id: str, service: ServiceDep) -> None:
+    """The files of the set and the encoded features stay."""
+    RunStore(service.settings.root).remove(run_id)
+
+
+@router.get(
+    "/{evaluation_id}",
+    summary="Get an evaluation",
+    responses={200: LINKS, **responses(NotFound, Corrupt)},
+    dependencies=[hold_while_processing("catalog")],
+)
+def get_evaluation(evaluation_id: str, service: ServiceDep) -> Evaluation:
+    """State, progress and, when it is done, the run."""
+    return jobs.get_evaluation(service, evaluation_id)

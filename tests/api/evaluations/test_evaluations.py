@@ -1,0 +1,191 @@
+"""Evaluations over HTTP, performed by the handler of the workers, and the runs that they keep."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import mm
+from mm.cli.main import main
+from mm.errors import Forbidden, InvalidInput, NotFound
+from mm.settings import Settings
+from tests.api.conftest import ApiServer, assert_problem, run_server
+from tests.graphs import with_graphs
+from workers.context import WorkerContext
+from workers.jobs.run import run_tasks
+from workers.loaded_spaces import LoadedSpaces
+from workers.stop import StopFlag
+
+pytestmark = pytest.mark.xdist_group("evaluations_api")
+
+COLOURS = {"red": (200, 20, 20), "green": (20, 180, 20), "blue": (30, 30, 210)}
+
+
+def write_set(folder: Path) -> None:
+    """Six photos with captions; one of them is no image, another is missing."""
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for number, (name, colour) in enumerate([*COLOURS.items()] * 2):
+        Image.fromarray(np.full((32, 32, 3), colour, np.uint8) + np.uint8(number)).save(folder / "images" / f"{number}.png")
+        rows.append({"image": f"{number}.png", "captions": [f"A {name} wall .", f"Wall {number} ."], "split": "dev"})
+    (folder / "images" / "4.png").write_bytes(b"no image")
+    (folder / "images" / "5.png").unlink()
+    (folder / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
+    root = tmp_path_factory.mktemp("sets")
+    write_set(root / "photos")
+    (root / "empty").mkdir()
+    home = with_graphs(tmp_path_factory.mktemp("evaluations"), graphs)
+    with run_server(Settings(home=home, import_root=root, threads=1)) as service:
+        yield service
+
+
+def run_worker(served: ApiServer) -> None:
+    """Perform all due tasks, as a worker does."""
+    service = served.service
+    context = WorkerContext(
+        settings=service.settings,
+        store=service.store,
+        spaces=LoadedSpaces(service.settings, service.store.catalog),
+        reader=service.reader,
+        dispatcher=service.dispatcher,
+        stop=StopFlag(),
+        owner="test",
+    )
+    while (unit := service.store.catalog.claim_work("test", 60.0, 120.0)) is not None:
+        run_tasks(context, unit.job_ids[0], unit.tasks)
+
+
+def post(served: ApiServer, **changed: Any) -> Any:
+    body = {"set": "flickr8k", "folder": "photos", **changed}
+    return served.client.post("/v1/evaluations", json=body)
+
+
+@pytest.fixture(scope="module")
+def run_ids(served: ApiServer) -> list[str]:
+    """Two runs of the same set."""
+    started = [post(served, run=name) for name in ("first", "second")]
+    assert [response.status_code for response in started] == [202, 202], started[0].text
+    run_worker(served)
+    for response in started:
+        evaluation = served.client.get(f"/v1/evaluations/{response.json()['id']}").json()
+        assert (evaluation["state"], evaluation["error"]) == ("done", None)
+        assert evaluation["run"]["signature"]["num_items"] == 4
+        assert evaluation["run"]["signature"]["num_missing"] == 2
+    return [response.json()["run_id"] for response in started]
+
+
+def test_evaluation_counts_missing_and_unreadable_files(served: ApiServer, run_ids: list[str]) -> None:
+    run = served.client.get(f"/v1/evaluations/runs/{run_ids[0]}").json()
+    assert run["missing"] == ["5.png"]
+    assert [failed["id"] for failed in run["outcome"]["failed"]] == ["4.png"]
+    assert run["root"] == ""  # paths of the server are not sent
+    assert str(served.service.settings.import_root) not in json.dumps(run)
+
+
+def test_runs_are_listed_paged_compared_and_reported(served: ApiServer, run_ids: list[str]) -> None:
+    listed = served.client.get("/v1/evaluations/runs", params={"set": "flickr8k"}).json()["data"]
+    assert {run["id"] for run in listed} >= set(run_ids)
+    page = served.client.get(f"/v1/evaluations/runs/{run_ids[0]}/items", params={"limit": 5}).json()
+    assert (len(page["data"]), page["next"]) == (5, 5)
+    compared = served.client.get(f"/v1/evaluations/runs/{run_ids[1]}/comparison", params={"baseline": run_ids[0]}).json()
+    assert all(row["difference"] == 0 and row["p_value"] == 1 for row in compared["differences"])
+    report = served.client.get(f"/v1/evaluations/runs/{run_ids[0]}/report")
+    assert report.headers["content-type"].startswith("text/html")
+    assert "sandbox" in report.headers["content-security-policy"]
+    assert "text to image, R@1" in report.text
+
+
+def test_evaluation_of_a_folder_that_is_no_such_set_names_what_is_missing(served: ApiServer) -> None:
+    problem = assert_problem(post(served, folder="empty"), 400, "invalid-input")
+    assert "captions.jsonl" in problem["detail"]
+    check = served.client.post("/v1/evaluations/check", json={"set": "flickr8k", "folder": "empty"}).json()
+    assert [found["severity"] for found in check["problems"]] == ["error"]
+    assert check["num_files"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "slug"),
+    [
+        ({"folder": "../"}, 403, "forbidden"),
+        ({"folder": "absent"}, 404, "not-found"),
+        ({"set": "absent"}, 404, "not-found"),
+        ({"split": "absent"}, 400, "invalid-input"),
+        ({"task": "classification"}, 400, "invalid-input"),
+        ({"run": "../x"}, 400, "invalid-input"),
+        ({"surprise": 1}, 400, "invalid-input"),
+    ],
+)
+def test_evaluation_with_a_bad_request_is_refused(served: ApiServer, changed: dict[str, Any], status: int, slug: str) -> None:
+    assert_problem(post(served, **changed), status, slug)
+
+
+def test_evaluation_with_the_id_of_a_run_is_refused(served: ApiServer, run_ids: list[str]) -> None:
+    assert "exists" in assert_problem(post(served, run=run_ids[0]), 400, "invalid-input")["detail"]
+
+
+def test_evaluation_whose_measure_fails_is_failed_with_the_reason(served: ApiServer) -> None:
+    started = post(served, options={"colour": "red"}).json()
+    run_worker(served)
+    evaluation = served.client.get(f"/v1/evaluations/{started['id']}").json()
+    assert evaluation["state"] == "failed"
+    assert "colour" in evaluation["error"]
+
+
+def test_cancelled_evaluation_keeps_no_run(served: ApiServer) -> None:
+    started = post(served, run="cancelled").json()
+    assert served.client.post(f"/v1/jobs/{started['id']}/cancel").status_code == 200
+    run_worker(served)
+    assert served.client.get(f"/v1/evaluations/{started['id']}").json()["state"] == "cancelled"
+    assert_problem(served.client.get("/v1/evaluations/runs/cancelled"), 404, "not-found")
+
+
+def test_clients_start_read_and_delete_evaluations(served: ApiServer, run_ids: list[str]) -> None:
+    with mm.Client(served.url) as client:
+        assert "flickr8k" in {found.name for found in client.evaluations.sets()}
+        assert client.evaluations.check("flickr8k", "photos").num_files == 5
+        started = client.evaluations.create("flickr8k", "photos", run="third")
+        run_worker(served)
+        ended = client.evaluations.wait(started.id)
+        assert ended.run is not None
+        assert len(client.evaluations.items("third")) == 8 + 4
+        assert client.evaluations.compare(run_ids[0], "third").differences
+        client.evaluations.delete_run("third")
+        with pytest.raises(NotFound):
+            client.evaluations.get_run("third")
+        with pytest.raises(Forbidden):
+            client.evaluations.create("flickr8k", "../..")
+
+    async def list_all() -> int:
+        async with mm.AsyncClient(served.url) as client:
+            with pytest.raises(InvalidInput):
+                await client.evaluations.create("flickr8k", "empty")
+            return len(await client.evaluations.list())
+
+    assert asyncio.run(list_all()) >= 3
+
+
+def test_eval_commands_with_url_print_the_runs_of_the_service(served: ApiServer, run_ids: list[str], tmp_path: Path) -> None:
+    def call(*arguments: str, code: int = 0) -> str:
+        result = CliRunner().invoke(main, ["eval", *arguments, "--url", served.url])
+        assert result.exit_code == code, result.output
+        return result.stdout
+
+    assert run_ids[0] in call("runs", "flickr8k")
+    assert "text to image, R@1" in call("show", run_ids[0])
+    assert "| 0.0 |" in call("compare", *run_ids)
+    assert "can be evaluated" in call("flickr8k", "--root", "photos", "--check")
+    assert "captions.jsonl" in call("flickr8k", "--root", "empty", "--check", code=1)
+    call("report", run_ids[0], "-o", str(tmp_path / "report.html"))
+    assert "Worst items" in (tmp_path / "report.html").read_text()
