@@ -47,6 +47,7 @@ VERBS = [
     "stop_line",
     "delete_line",
     "line_parts",
+    "line_frame",
     "space",
     "move_space",
     "stop_move",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mm.data.captions.layouts import OWN, find_lists, read_coco, read_karpathy, read_own, read_table_of_captions, read_tokens
@@ -20,12 +21,17 @@ from mm.data.sets.types import EvaluationSet, Problem, SetItem, list_errors
 from mm.errors import InvalidInput
 from mm.settings import load_settings
 
+Find = Callable[[FolderIndex, ProblemList], Annotations | None]
 
-def check_captions(described: CaptionSet, root: Path, split: str) -> list[Problem]:
-    """What is wrong with a folder: its layout, its annotations, its images."""
+
+def check_captions(described: CaptionSet, root: Path, split: str, find: Find | None = None) -> list[Problem]:
+    """What is wrong with a folder: its layout, its annotations, its images.
+
+    `find` reads the annotations of a set with a layout of its own.
+    """
     problems = ProblemList()
     index = FolderIndex.read(root)
-    annotations = find_annotations(described, index, problems)
+    annotations = find(index, problems) if find else find_annotations(described, index, problems)
     if annotations is None or problems.has_errors:
         return problems.listed()
     chosen = _choose_rows(annotations, root, split, problems)
@@ -33,18 +39,18 @@ def check_captions(described: CaptionSet, root: Path, split: str) -> list[Proble
     if annotations.rows and annotations.rows[0].parquet is None:
         items = [_build_item(row, index) for row in chosen]
         warn_of_missing(problems, root, items, "image", described.get)
-        named = {name for row in annotations.rows for name in (Path(row.image).name, *row.other_names)}
-        warn_of_undescribed(
-            problems, root, [index.name(path) for path in index.suffixed(IMAGES) if path.name not in named], "image"
-        )
+        if find is None:
+            named = {name for row in annotations.rows for name in (Path(row.image).name, *row.other_names)}
+            undescribed = [index.name(path) for path in index.suffixed(IMAGES) if path.name not in named]
+            warn_of_undescribed(problems, root, undescribed, "image")
     return problems.listed()
 
 
-def read_captions(described: CaptionSet, root: Path, split: str) -> EvaluationSet:
+def read_captions(described: CaptionSet, root: Path, split: str, find: Find | None = None) -> EvaluationSet:
     """The images of a split with their captions. Raises `InvalidInput` and `StorageFull`."""
     problems = ProblemList()
     index = FolderIndex.read(root)
-    annotations = find_annotations(described, index, problems) or Annotations("")
+    annotations = (find(index, problems) if find else find_annotations(described, index, problems)) or Annotations("")
     chosen = _choose_rows(annotations, root, split, problems)
     if errors := list_errors(problems.listed()):
         raise InvalidInput(str(errors[0]))

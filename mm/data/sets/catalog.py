@@ -23,7 +23,10 @@ from mm.errors import InvalidInput, NotFound
 
 DATASETS = Path(mm.__file__).parents[1] / "datasets"
 """The data sets of this repository."""
-TASKS = ("retrieval", "classification", "recognition", "moments", "dense-captions", "detection", "captions", "defects", "lesions")
+TASKS = (
+    "retrieval", "classification", "recognition", "trained-recognition", "paragraphs", "moments", "dense-captions", "detection",
+    "captions", "defects", "lesions",
+)  # fmt: skip
 NUM_NAMED_PROBLEMS = 5
 """Problems in the message of an error; `check` lists all."""
 
@@ -45,10 +48,13 @@ class Described:
     """How a person gets the data, one sentence or more."""
 
 
-def list_sets(folder: Path = DATASETS) -> list[Described]:
-    """Sets with a reader and a task, by name. Raises `InvalidInput` as `describe_set`."""
+def list_sets(folder: Path = DATASETS, *, with_tasks: bool = True) -> list[Described]:
+    """Sets with a reader, by name; `with_tasks` leaves out those that `mm eval` has no task for.
+
+    Raises `InvalidInput` as `describe_set`.
+    """
     names = sorted(path.parent.name for path in folder.glob("*/dataset.toml") if (path.parent / "reader.py").is_file())
-    return [described for name in names if (described := describe_set(name, folder)).tasks]
+    return [described for name in names if (described := describe_set(name, folder)).tasks or not with_tasks]
 
 
 def describe_set(name: str, folder: Path = DATASETS) -> Described:

@@ -13,7 +13,7 @@ def command(as_json: bool) -> None:
     """List the data sets that `mm eval NAME` reads, with tasks, splits and licence."""
     from mm.data.sets.catalog import list_sets
 
-    sets = list_sets()
+    sets = list_sets(with_tasks=False)
     if as_json:
         rows = [
             {"name": found.name, "title": found.title, "tasks": found.tasks, "splits": found.splits, "licence": found.licence}
@@ -24,4 +24,4 @@ def command(as_json: bool) -> None:
     click.echo("| set | tasks | splits | licence |\n| --- | --- | --- | --- |")
     for found in sets:
         splits = ", ".join(found.splits) or "those of its table"
-        click.echo(f"| {found.name} | {', '.join(found.tasks)} | {splits} | {found.licence} |")
+        click.echo(f"| {found.name} | {', '.join(found.tasks) or 'check only'} | {splits} | {found.licence} |")
