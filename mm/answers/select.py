@@ -15,28 +15,10 @@ NOT_STATED = "No text of a retrieved moment states the {}."
 """Why a question for an attribute is refused."""
 NO_WORDS = {"said": "Nothing is said there: {} has no speech.", "read": "Nothing is written there: {} has no text."}
 """Why a question for the words of a moment is refused."""
-_FIRST_WORDS = frozenset(
-    [
-        "what",
-        "which",
-        "who",
-        "whose",
-        "when",
-        "where",
-        "why",
-        "how",
-        "is",
-        "are",
-        "was",
-        "were",
-        "does",
-        "do",
-        "did",
-        "has",
-        "have",
-        "can",
-    ]
-)
+_FIRST_WORDS = frozenset({
+    "what", "which", "who", "whose", "when", "where", "why", "how", "is",
+    "are", "was", "were", "does", "do", "did", "has", "have", "can",
+})  # fmt: skip
 """First words of a question, which the name of a file does not answer."""
 WORD_KINDS: dict[str, tuple[Kind, ...]] = {"said": ("speech",), "read": ("written",)}
 """Evidence that answers a question for words, by its kind."""
@@ -50,7 +32,7 @@ def find_kinds(question: Question, message: str) -> Sequence[Kind]:
     """
     if question.kind in WORD_KINDS:
         return WORD_KINDS[question.kind]
-    is_question = message.rstrip().endswith("?") or message.lower().split()[:1] in ([word] for word in _FIRST_WORDS)
+    is_question = message.rstrip().endswith("?") or (message.lower().split() or [""])[0] in _FIRST_WORDS
     is_of_content = question.attribute is not None or (is_question and question.kind != "which_item")
     return CONTENT_KINDS if is_of_content else ALL_KINDS
 

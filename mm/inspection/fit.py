@@ -88,17 +88,11 @@ def fit_inspector(
 def _decide_exposure(images: Sequence[GoodImage], settings: FitSettings, read_image: ReadImage | None) -> FitSettings:
     """The settings with a decision on exposure, from up to `MAX_EXPOSURES` of the good images."""
     if settings.has_exposure_correction is not None:
-        return _decide_fine_patches(settings)
+        return settings
     goods = GoodPixels(images, settings, read_image)
     rows = np.unique(np.linspace(0, len(images) - 1, MAX_EXPOSURES).round().astype(int))
     exposures = [measure_exposure(goods.read(int(row))) for row in rows]
-    return _decide_fine_patches(replace(settings, has_exposure_correction=varies(exposures)))
-
-
-def _decide_fine_patches(settings: FitSettings) -> FitSettings:
-    if settings.has_fine_patches is not None:
-        return settings
-    return replace(settings, has_fine_patches=bool(settings.has_exposure_correction))
+    return replace(settings, has_exposure_correction=varies(exposures))
 
 
 def augment(image_HWC: RGB, settings: FitSettings) -> Iterator[RGB]:

@@ -32,9 +32,10 @@ class FitSettings:
     """Whether distances are divided by those that are usual between good parts of that texture.
     None: with correction of the exposure, and if that separates rendered defects better, judged on
     held-out good images (`mm.inspection.selection.separation`)."""
-    has_fine_patches: bool | None = None
+    has_fine_patches: bool = False
     """Whether patches are described at twice the resolution, too, without differences of light
-    (`mm.inspection.features.fine`). None: with correction of the exposure."""
+    (`mm.inspection.features.fine`): small defects of textured parts are found more often, and good
+    parts of further groups fail more often."""
     brightness: tuple[float, ...] = (0.8, 1.2)
     """Factors by which copies of the good images are made darker and lighter; not with correction
     of the exposure, which makes them equal again."""

@@ -68,7 +68,7 @@ def get_region_scale(regions: Iterable[Region], number: int) -> Scale:
     """The scale of one of the regions that have a length, counted from 1. Raises `MissingScale`."""
     scales = list_region_scales(regions)
     if not 0 < number <= len(scales):
-        raise MissingScale(f"The DICOM image has {len(scales)} regions with a spacing; there is no region {number}.")
+        raise MissingScale(f"There is no region {number}: the DICOM image has {len(scales)} with a spacing.")
     return scales[number - 1]
 
 

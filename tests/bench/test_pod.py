@@ -15,7 +15,8 @@ from mm.bench.pod.defects import KINDS, Kind, create_defect, fill_polygon, rende
 from mm.bench.pod.detector import MatchedFilters
 from mm.bench.pod.report import summarize
 from mm.bench.pod.run import Study, Trial, count_false_calls, fit_detector, run_trials, split
-from mm.bench.pod.surfaces import crop, generate_surfaces, local_noise, read_surfaces
+from mm.bench.pod.structures import measure_structures
+from mm.bench.pod.surfaces import Surface, crop, generate_surfaces, local_noise, read_surfaces
 from mm.cli.main import main
 from mm.errors import InvalidInput
 from mm.metrology.shape import measure_diameters
@@ -148,3 +149,15 @@ def test_bench_pod_prints_json_and_writes_the_curves(tmp_path: Path) -> None:
     assert [row["kind"] for row in report["rows"]] == [*KINDS, "all"]
     assert report["false_calls"]["num_images"] == 40
     assert "largest diameter, mm" in plot.read_text()
+
+
+def test_measure_structures_compares_noise_and_spots_with_pits() -> None:
+    random = np.random.default_rng(5)
+    noise = [Surface(str(number), 100 + random.normal(0, 4, (96, 96))) for number in range(4)]
+    spotted = [Surface(each.name, each.grey_HW.copy()) for each in noise]
+    for each in spotted:
+        each.grey_HW[40:45, 50:55] -= 80  # 20 times the noise
+    plain, marked = (measure_structures(surfaces, 96, 0) for surfaces in (noise, spotted))
+    assert all(3 < structure.largest < 7 for structure in plain)
+    assert marked[1].diameter_px == pytest.approx(5.3, abs=0.1)
+    assert marked[1].largest == pytest.approx(20 * marked[1].pit, rel=0.3)

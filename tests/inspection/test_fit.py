@@ -174,7 +174,6 @@ def test_fit_inspector_images_of_several_exposures_are_corrected() -> None:
     plain = fit_inspector(goods, "disc", CellBackbone(), SETTINGS)
     corrected = fit_inspector([*goods, *darker], "disc", CellBackbone(), SETTINGS)
     assert (plain.settings.has_exposure_correction, corrected.settings.has_exposure_correction) == (False, True)
-    assert (plain.settings.has_fine_patches, corrected.settings.has_fine_patches) == (False, True)
     dark = (render_part(300) * np.float32(0.7)).astype(np.uint8)
     assert corrected.inspect(dark).p_value > plain.inspect(dark).p_value
 

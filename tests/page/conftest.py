@@ -13,15 +13,24 @@ import pytest
 import structlog
 from playwright.sync_api import Browser, expect, sync_playwright
 
+import mm
+from mm.media import MediaReader
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, run_server
+from tests.api.inspection.conftest import SETTINGS, InspectionServer, encode_png
 from tests.graphs import with_graphs
+from tests.inspection.parts import render_part
+from tests.page.inspections import NUM_GOOD
 from tests.page.page_driver import PageDriver, open_page
 from tests.page.videos import SCENES, create_video, encode_jpeg
 from tests.waiting import wait_for
 from tests.workers.broker import Broker
 from tests.workers.process import WorkerProcess
 from tests.workers.videos import SPEECH
+from workers.context import WorkerContext, create_owner_name
+from workers.loaded_spaces import LoadedSpaces
+from workers.messaging.dispatch import Dispatcher
+from workers.stop import StopFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,3 +101,68 @@ def driver(library: ApiServer, browser: Browser) -> Iterator[PageDriver]:
     """The page of a service with items."""
     with open_page(browser, library.url) as driver:
         yield driver
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[InspectionServer]:
+    """A service without a worker process: the test performs its tasks."""
+    settings = Settings(home=with_graphs(tmp_path_factory.mktemp("inspect"), graphs))
+    with run_server(settings) as api, mm.Client(api.url) as client, MediaReader.from_settings(settings) as reader:
+        store = api.service.store
+        spaces = LoadedSpaces(settings, store.catalog)
+        context = WorkerContext(settings, store, spaces, reader, Dispatcher(settings), StopFlag(), create_owner_name())
+        yield InspectionServer(api, client, context)
+
+
+@pytest.fixture(scope="package")
+def fitted(server: InspectionServer, browser: Browser) -> InspectionServer:
+    """The service after the user has created, filled and fitted an inspector."""
+    with open_page(browser, server.api.url) as driver:
+        page = driver.page
+        page.click("#open-inspect")
+        expect(page.locator(".first-inspector")).to_contain_text("from images of good ones")
+        page.fill("#inspector-name", "no name!")
+        page.press("#inspector-name", "Enter")
+        expect(page.locator("#new-inspector .error")).to_contain_text("String should match pattern")
+        driver.screenshot("inspect-problem")
+        page.fill("#inspector-name", "bracket")
+        page.press("#inspector-name", "Enter")
+        expect(page.locator(".inspectors [aria-current]")).to_contain_text("bracket not fitted")
+        expect(page.locator("#not-fitted")).to_be_visible()
+        server.client.inspectors.create("disc", settings=SETTINGS)
+        page.reload()
+        page.get_by_role("button", name="disc not fitted").click()
+        for seed in range(NUM_GOOD):
+            driver.drop_file('[data-drop="good"]', f"good {seed}.png", encode_png(render_part(seed)))
+        expect(page.locator("#examples img")).to_have_count(NUM_GOOD)
+        expect(page.locator("#good-facts")).to_have_text(f"{NUM_GOOD} images of {NUM_GOOD} parts")
+        for job in server.api.client.get("/v1/jobs?limit=50").json()["data"]:
+            server.api.service.store.catalog.update_job(job["id"], state="done")  # search is not needed
+        with page.expect_response("**/fit"):
+            page.click("#fit")
+        expect(page.locator("#work")).to_contain_text("Fitting")
+        driver.screenshot("inspect-fitting")
+        assert server.work() == 1
+        expect(page.locator(".inspectors [aria-current]")).to_contain_text("disc version 1")
+    return server
+
+
+@pytest.fixture(scope="package")
+def inspect_page(fitted: InspectionServer, browser: Browser) -> Iterator[PageDriver]:
+    """One page for all tests of inspections: a new browser context loads all its modules again."""
+    with open_page(browser, fitted.api.url) as driver:
+        yield driver
+
+
+@pytest.fixture
+def inspect_driver(inspect_page: PageDriver, fitted: InspectionServer) -> Iterator[PageDriver]:
+    """The page with the inspector `disc`, in its first state. Fails if its console has errors."""
+    page = inspect_page.page
+    page.goto(fitted.api.url)
+    yield inspect_page
+    errors = inspect_page.errors.copy()  # before requests are aborted
+    page.unroute_all(behavior="ignoreErrors")
+    page.evaluate("localStorage.clear()")
+    page.goto("about:blank")
+    inspect_page.errors.clear()
+    assert not errors, errors

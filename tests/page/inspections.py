@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from mm.media.types import RGB
     from mm.schemas import InspectionVerdict
 
+NUM_GOOD = 5
+"""Good parts of the fitted inspector."""
 SIDE = 240
 ROW, COLUMN, LENGTH = 100, 90, 60
 RATE, NUM_GROUPS = 0.05, 24
@@ -49,6 +52,12 @@ def render(number: int) -> RGB:
     return part if PARTS[number][1] == "pass" else add_scratch(part, ROW, COLUMN, LENGTH)
 
 
+@functools.cache
+def encode_part(number: int) -> bytes:
+    return encode_png(render(number))
+
+
+@functools.cache
 def render_overlay() -> bytes:
     """A heat map in colours, with the highest opacity over the scratch."""
     rows, columns = np.mgrid[:SIDE, :SIDE]
@@ -72,9 +81,11 @@ def make_record(number: int, unit: str = "mm") -> InspectionRecord:
         feret_max=measure(1.35, 0.03),
     )
     right, low = COLUMN + LENGTH, ROW + LENGTH // 2
+    piece = [(right + 20, low), (right + 30, low), (right + 30, low + 12)]
     outline = [(COLUMN - 6, ROW), (COLUMN, ROW - 6), (right + 6, low), (right, low + 6)]
+    polygon, further = ([(float(x), float(y)) for x, y in points] for points in (outline, piece))
     region = RegionRecord(
-        polygon=[(float(x), float(y)) for x, y in outline], rle="", area_px=620.0, score=3.1, kind="scratch", measures=sizes,
+        polygon=polygon, further=[further], rle="", area_px=620.0, score=3.1, kind="scratch", measures=sizes,
         notes=["The width is below two pixels."],
     )  # fmt: skip
     return InspectionRecord(
@@ -97,7 +108,7 @@ class ScriptedInspections:
 
     def install(self, page: Page) -> None:
         """Serve all requests for inspections, and the images of the parts."""
-        images = [encode_png(render(number)) for number in range(len(PARTS))]
+        images = [encode_part(number) for number in range(len(PARTS))]
         overlay = render_overlay()
         page.route(re.compile("/v1/inspections"), self._serve)
         page.route(re.compile("/overlay$"), lambda route: route.fulfill(body=overlay, content_type="image/png"))
@@ -168,6 +179,19 @@ def make_parts(verdicts: Sequence[str]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def make_line(name: str) -> dict[str, Any]:
+    """A running line of the inspector `disc`, as the service sends it."""
+    sinks = [
+        {"kind": "csv", "host": "", "backlog": 0, "refused": 0},
+        {"kind": "webhook", "host": "plc.local", "backlog": 3, "refused": 0},
+    ]
+    return {
+        "name": name, "inspector": "disc", "source": {"camera": "rtsp://camera.local/stream", "fps": 30.0}, "region": None,
+        "crop": "region", "min_area": 0.01, "fail_share": 0.5, "deadline": 1.0, "state": "running", "error": None,
+        "created_at": NOW, "num_parts": 0, "verdicts": {}, "frames": 400, "dropped": 2, "reconnects": 0, "sinks": sinks,
+    }  # fmt: skip
+
+
 def serve_line(page: Page, verdicts: Sequence[str], later: Sequence[str]) -> list[str]:
     """Serve the line `press`: verdicts that are there, and later ones as events.
 
@@ -176,11 +200,7 @@ def serve_line(page: Page, verdicts: Sequence[str], later: Sequence[str]) -> lis
     parts = make_parts([*verdicts, *later])
     actions: list[str] = []
     counts = {verdict: [*verdicts, *later].count(verdict) for verdict in ("PASS", "FAIL", "UNDECIDED")}
-    line: dict[str, Any] = {
-        "name": "press", "inspector": "disc", "source": {"camera": "rtsp://camera.local/stream"}, "region": None,
-        "crop": "region", "min_area": 0.01, "fail_share": 0.5, "deadline": 1.0, "state": "running", "error": None,
-        "created_at": NOW, "num_parts": len(parts), "verdicts": counts, "frames": 400, "dropped": 2, "reconnects": 0, "sinks": [],
-    }  # fmt: skip
+    line = make_line("press") | {"num_parts": len(parts), "verdicts": counts, "sinks": []}
     events = "".join(f"id: {part['sequence']}\nevent: part\ndata: {json.dumps(part)}\n\n" for part in parts[len(verdicts) :])
 
     def serve(route: Route) -> None:

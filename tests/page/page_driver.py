@@ -119,13 +119,25 @@ def open_page(browser: Browser, url: str, width: int = 1280, height: int = 860, 
     )
     page = context.new_page()
     driver = PageDriver(page)
-    page.on("pageerror", lambda error: driver.errors.append(str(error)))
+    page.on("pageerror", lambda error: driver.errors.append(error.stack or str(error)))
     page.on("console", lambda message: _record(driver.errors, message.type, message.text))
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(url)
     yield driver
     context.close()
     assert not driver.errors, driver.errors
+
+
+@contextmanager
+def use_layout(driver: PageDriver, width: int, theme: str) -> Iterator[None]:
+    """Show a page that is open at another width and in another theme."""
+    size = driver.page.viewport_size
+    assert size is not None
+    driver.page.set_viewport_size({"width": width, "height": size["height"]})
+    driver.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    yield
+    driver.page.set_viewport_size(size)
+    driver.page.emulate_media(color_scheme="light")
 
 
 def _record(errors: list[str], kind: str, text: str) -> None:

@@ -9,83 +9,25 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-import mm
 from mm.inspection.thresholds.binomial import clopper_pearson
-from mm.media import MediaReader
-from mm.settings import Settings
-from tests.api.conftest import run_server
-from tests.api.inspection.conftest import SETTINGS, InspectionServer, encode_png
-from tests.graphs import with_graphs
+from tests.api.inspection.conftest import InspectionServer, encode_png
 from tests.inspection.parts import add_scratch, render_part
-from tests.page.inspections import PARTS, SIDE, ScriptedInspections, serve_line
-from tests.page.page_driver import PageDriver, open_page
+from tests.page.inspections import NUM_GOOD, PARTS, SIDE, ScriptedInspections, serve_line
+from tests.page.page_driver import PageDriver, use_layout
 from tests.page.test_layout import assert_accessible
-from workers.context import WorkerContext, create_owner_name
-from workers.loaded_spaces import LoadedSpaces
-from workers.messaging.dispatch import Dispatcher
-from workers.stop import StopFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from playwright.sync_api import Browser, Locator
+    from playwright.sync_api import Locator
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
-NUM_GOOD = 5
 GALLERY = "/#view=inspect&inspector=disc"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[InspectionServer]:
-    """A service without a worker process: the test performs its tasks."""
-    settings = Settings(home=with_graphs(tmp_path_factory.mktemp("inspect"), graphs))
-    with run_server(settings) as api, mm.Client(api.url) as client, MediaReader.from_settings(settings) as reader:
-        store = api.service.store
-        spaces = LoadedSpaces(settings, store.catalog)
-        context = WorkerContext(settings, store, spaces, reader, Dispatcher(settings), StopFlag(), create_owner_name())
-        yield InspectionServer(api, client, context)
-
-
-@pytest.fixture(scope="module")
-def fitted(server: InspectionServer, browser: Browser) -> InspectionServer:
-    """The service after the user has created, filled and fitted an inspector."""
-    with open_page(browser, server.api.url) as driver:
-        page = driver.page
-        page.click("#open-inspect")
-        expect(page.locator(".first-inspector")).to_contain_text("from images of good ones")
-        page.fill("#inspector-name", "no name!")
-        page.press("#inspector-name", "Enter")
-        expect(page.locator("#new-inspector .error")).to_contain_text("name: String should match pattern")
-        driver.screenshot("inspect-problem")
-        page.fill("#inspector-name", "bracket")
-        page.press("#inspector-name", "Enter")
-        expect(page.locator(".inspectors [aria-current]")).to_contain_text("bracket not fitted")
-        expect(page.locator("#not-fitted")).to_be_visible()
-        server.client.inspectors.create("disc", settings=SETTINGS)
-        page.reload()
-        page.get_by_role("button", name="disc not fitted").click()
-        for seed in range(NUM_GOOD):
-            driver.drop_file('[data-drop="good"]', f"good {seed}.png", encode_png(render_part(seed)))
-        expect(page.locator("#examples img")).to_have_count(NUM_GOOD)
-        expect(page.locator("#good-facts")).to_have_text(f"{NUM_GOOD} images of {NUM_GOOD} parts")
-        for job in server.api.client.get("/v1/jobs?limit=50").json()["data"]:
-            server.api.service.store.catalog.update_job(job["id"], state="done")  # search is not needed
-        with page.expect_response("**/fit"):
-            page.click("#fit")
-        expect(page.locator("#work")).to_contain_text("Fitting")
-        driver.screenshot("inspect-fitting")
-        assert server.work() == 1
-        expect(page.locator(".inspectors [aria-current]")).to_contain_text("disc version 1")
-    return server
-
-
 @pytest.fixture
-def driver(fitted: InspectionServer, browser: Browser) -> Iterator[PageDriver]:
+def driver(inspect_driver: PageDriver) -> PageDriver:
     """The page with the inspector `disc`, before its inspections are requested."""
-    with open_page(browser, fitted.api.url) as driver:
-        yield driver
+    return inspect_driver
 
 
 @pytest.fixture
@@ -184,6 +126,7 @@ def test_result_shows_image_beside_heat_map_of_same_size_and_sizes_of_regions(
     sizes = panels.evaluate_all("(all) => all.map((one) => [one.clientWidth, one.clientHeight])")
     assert sizes[0] == pytest.approx(sizes[1], abs=1)
     assert panels.nth(1).locator("image.heat").get_attribute("href") == "/v1/inspections/run/results/0/overlay"
+    expect(panels.first.locator("polygon.region")).to_have_count(2)  # both pieces of the region
     expect(page.locator("#regions")).to_contain_text("1.342 ± 0.028 mm")
     expect(page.locator("#regions")).to_contain_text("0.0561 ± 0.0089 mm²")
     expect(page.locator("#origin")).to_contain_text("disc, version 1. Sizes in millimetres by the scale camera 1")
@@ -312,10 +255,10 @@ def test_strip_of_line_shows_parts_and_follows_new_ones(driver: PageDriver) -> N
 
 @pytest.mark.parametrize(("width", "theme"), [(390, "light"), (1280, "dark")])
 def test_views_of_inspectors_fit_their_width_and_are_accessible(
-    fitted: InspectionServer, browser: Browser, width: int, theme: str
+    driver: PageDriver, fitted: InspectionServer, width: int, theme: str
 ) -> None:
-    with open_page(browser, fitted.api.url, width=width, theme=theme) as driver:
-        page = driver.page
+    page = driver.page
+    with use_layout(driver, width, theme):
         ScriptedInspections().install(page)
         serve_line(page, ["PASS"] * 40, ["FAIL"])
         page.goto(fitted.api.url + GALLERY)

@@ -9,23 +9,24 @@ import pytest
 from playwright.sync_api import expect
 
 from mm.schemas.lesions import NOTICE
-from tests.page.page_driver import open_page
+from tests.api.inspection.conftest import encode_png
+from tests.inspection.parts import render_part
+from tests.page.page_driver import PageDriver, use_layout
 from tests.page.test_layout import assert_accessible
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
-    from tests.api.conftest import ApiServer
+    from tests.api.inspection.conftest import InspectionServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
 
 @pytest.mark.parametrize(("width", "theme"), [(390, "dark"), (1280, "light")])
 def test_candidates_of_video_are_listed_with_notice_and_seek_to_best_frame(
-    library: ApiServer, browser: Browser, width: int, theme: str
+    inspect_driver: PageDriver, server: InspectionServer, evening_video: bytes, width: int, theme: str
 ) -> None:
-    items = library.client.get("/v1/media?limit=50").json()["items"]
-    item = next(item["id"] for item in items if item["name"] == "evening.mp4")
+    driver, page = inspect_driver, inspect_driver.page
+    item = server.add(evening_video, "evening.mp4")
+    still = server.add(encode_png(render_part(60)), "still.png")
     region = {"frame": 50, "seconds": 5.0, "box": [1, 2, 3, 4], "polygon": [], "confidence": 0.8, "area_px": 9, "area_mm2": None}
     candidate = {
         "id": "1.1", "view": 1, "start_frame": 40, "end_frame": 80, "start": 4.0, "end": 8.0, "best_frame": 50, "best": 5.0,
@@ -35,14 +36,13 @@ def test_candidates_of_video_are_listed_with_notice_and_seek_to_best_frame(
         "id": "job_1", "item_id": item, "name": "evening.mp4", "state": "done", "progress": 1.0, "stage": "done", "error": None,
         "created_at": "2026-01-02T03:04:05Z", "result": {"candidates": [candidate]}, "exports": [], "notice": NOTICE,
     }  # fmt: skip
-    with open_page(browser, library.url, width=width, theme=theme) as driver:
-        page = driver.page
+    with use_layout(driver, width, theme):
         page.route(re.compile(r"/v1/lesions\?"), lambda route: route.fulfill(json={"analyses": [analysis], "notice": NOTICE}))
         page.route("**/v1/lesions/job_1", lambda route: route.fulfill(json=analysis))
-        driver.card("coffee.png").locator(".thumbnail").click()
+        page.goto(f"{server.api.url}/#item={still}")
+        expect(page.locator("#player-title")).to_have_text("still.png")
         expect(page.locator("#lesions")).to_have_count(0)
-        page.keyboard.press("Escape")
-        driver.card("evening.mp4").locator(".thumbnail").click()
+        page.goto(f"{server.api.url}/#item={item}")
         expect(page.locator("#lesion-notice")).to_have_text(NOTICE)
         expect(page.locator("#lesion-list")).to_contain_text("1.1 0:04–0:08 confidence 82 %")
         page.locator(".candidate").click()

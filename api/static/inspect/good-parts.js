@@ -4,6 +4,8 @@ import { thumbnailUrl } from "../service/client.js";
 import { formatCount, formatProgress } from "../ui/format.js";
 import { Icon, IconButton } from "../ui/icon.js";
 import { createStore } from "../ui/store.js";
+import { NamedRegions } from "../regions/named-regions.js";
+import { drafts, listRegions, saveDraft } from "../regions/region-store.js";
 import { uploadFiles } from "../upload/upload-store.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { followWork, inspectors, reloadInspector } from "./inspect-store.js";
@@ -45,18 +47,25 @@ export function GoodParts({ inspector }) {
   const [isPicking, setPicking] = useState(false);
   const input = useRef();
   const onChange = (event) => { addGoodFiles(name, [...event.target.files]); event.target.value = ""; };
-  const fit = () => followWork(name, "Fitting", client.fitInspector(name));
+  const all = drafts.use((state) => state.all);
+  const regions = mode === "logical" ? listRegions(inspector, all) : null;
+  const canFit = numExamples > 0 && (regions === null || regions.length > 0);
+  const fit = () => {
+    const settings = all[name] ? { ...inspector.settings, regions } : null;
+    const request = client.fitInspector(name, settings).then((job) => { saveDraft(name, null); return job; });
+    return followWork(name, "Fitting", request);
+  };
   const remove = async (item) => {
     await client.removeExample(name, item).catch((reason) => examples.set({ problem: reason }));
     examples.set({ version: examples.get().version + 1 });
     reloadInspector(name);
   };
   const isRunning = work !== null && work.error === null;
-  if (mode !== "patches") return html`<p class="note">The page fits inspectors of the mode “patches”; the command <code>mm inspect fit --mode ${mode}</code> fits this one.</p>`;
   return html`
     <section class="panel-box" aria-labelledby="good-title">
       <h3 id="good-title">Good parts <span class="muted" id="good-facts">${numExamples > 0 && `${formatCount(numExamples, "image")} of ${formatCount(numGroups, "part")}`}</span></h3>
-      ${numExamples === 0 && html`<p class="muted">Drop images of good parts here. A dozen is a good start; no image of a defect is needed.</p>`}
+      ${numExamples === 0 && html`<p class="muted">Drop images of good parts here. A dozen is a good start; no image of a defect is needed.${
+        mode !== "patches" && " Every part must lie as on the first image."}</p>`}
       ${page && page.examples.length > 0 && html`
         <ul class="examples" id="examples">
           ${page.examples.map((example) => html`
@@ -77,7 +86,8 @@ export function GoodParts({ inspector }) {
           <input id="group" maxlength="200" value=${group} onInput=${(event) => examples.set({ group: event.target.value })} /></label>
         <p class="muted">Images of one part count once. Empty: each image is a part of its own.</p>
       </details>
-      ${numExamples > 0 && html`
+      ${mode === "logical" && html`<${NamedRegions} inspector=${inspector} first=${page?.examples[0] ?? null} />`}
+      ${canFit && html`
         <p class="buttons"><button type="button" id="fit" class=${inspector.current === null ? "primary" : ""} disabled=${isRunning} onClick=${fit}>
           ${inspector.current === null ? "Fit" : "Fit a new version"}</button></p>`}
       ${isRunning && html`

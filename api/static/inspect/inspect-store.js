@@ -6,13 +6,17 @@ import { createStore } from "../ui/store.js";
 import { followJob } from "../upload/job-progress.js";
 import * as client from "./inspection-client.js";
 
-/** `name` is the selected inspector; `inspectionId` and `resultId` are null if none is selected. */
-export const view = createStore({ isOpen: false, name: null, inspectionId: null, resultId: null });
+/** `section` is a key of `SECTIONS`; `name` is the selected inspector; the ids are null if none is selected. */
+export const view = createStore({ isOpen: false, section: "parts", name: null, inspectionId: null, resultId: null, analysisId: null });
+export const SECTIONS = { parts: "Parts", scales: "Scales", ultrasound: "Ultrasound" };
 /** `all` is null before the list is loaded; `work`: name of an inspector -> {label, stage, progress, error} of its running or failed job. */
 export const inspectors = createStore({ all: null, problem: null, work: {} });
 
 /** Show the view, with a selection that the URL or a click gives. */
-export const openView = ({ name = null, inspectionId = null, resultId = null } = {}) => view.set({ isOpen: true, name, inspectionId, resultId });
+export const openView = ({ section = "parts", name = null, inspectionId = null, resultId = null, analysisId = null } = {}) =>
+  view.set({ isOpen: true, section: section in SECTIONS ? section : "parts", name, inspectionId, resultId, analysisId });
+
+export const selectSection = (section) => view.set({ section, resultId: null });
 
 export const closeView = () => view.set({ isOpen: false, resultId: null });
 

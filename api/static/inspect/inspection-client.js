@@ -16,7 +16,7 @@ export const makeCurrent = (name, version) => sendJson(`${path(name)}/current`, 
 export const listExamples = (name, limit) => request(`${path(name)}/examples?limit=${limit}`);
 export const addExamples = (name, examples) => sendJson(`${path(name)}/examples`, { examples });
 export const removeExample = (name, item) => request(`${path(name)}/examples/${item}`, { method: "DELETE" });
-export const fitInspector = (name) => sendJson(`${path(name)}/fit`, {});
+export const fitInspector = (name, settings) => sendJson(`${path(name)}/fit`, settings ? { settings } : {});
 export const teachInspector = (name) => sendJson(`${path(name)}/teach`, {});
 
 export const createInspection = (body) => sendJson("/v1/inspections", body);

@@ -10,8 +10,10 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 const PAGE_SIZE = 60;
 const NO_ITEMS = { items: [], total: 0, problem: null };
 
-/** `kinds`: kinds of items; `action`: label of the button that calls `onSelect(items)`. */
-export function LibraryPicker({ title, kinds, action, onSelect, onClose }) {
+const keepForm = (event) => { if (event.key === "Enter") event.preventDefault(); }; // of a form around the dialog
+
+/** `kinds`: kinds of items; `action`: label of the button that calls `onSelect(items)`; `isSingle`: exactly one item is selected. */
+export function LibraryPicker({ title, kinds, action, isSingle = false, onSelect, onClose }) {
   const [name, setName] = useState("");
   const [{ items, total, problem }, setList] = useState(NO_ITEMS);
   const [limit, setLimit] = useState(PAGE_SIZE);
@@ -26,7 +28,7 @@ export function LibraryPicker({ title, kinds, action, onSelect, onClose }) {
     return () => request.abort();
   }, [name, limit]);
   const toggle = (item) => {
-    const changed = new Map(selected);
+    const changed = new Map(isSingle ? [] : selected);
     if (!changed.delete(item.id)) changed.set(item.id, item);
     setSelected(changed);
   };
@@ -36,8 +38,8 @@ export function LibraryPicker({ title, kinds, action, onSelect, onClose }) {
       <header class="bar"><h2 id="picker-title">${title}</h2><${IconButton} name="close" label="Close (Esc)" onClick=${onClose} /></header>
       <div class="picker-tools">
         <label><span class="visually-hidden">Filter by name</span>
-          <input type="search" id="picker-name" placeholder="Filter by name" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-        <button type="button" onClick=${selectAll} disabled=${items.length === 0}>Select all shown</button>
+          <input type="search" id="picker-name" placeholder="Filter by name" value=${name} onInput=${(event) => setName(event.target.value)} onKeyDown=${keepForm} /></label>
+        ${!isSingle && html`<button type="button" onClick=${selectAll} disabled=${items.length === 0}>Select all shown</button>`}
       </div>
       <div class="picker-list">
         ${problem && html`<${RequestError} problem=${problem} onRetry=${() => setName(name)} />`}
@@ -45,12 +47,12 @@ export function LibraryPicker({ title, kinds, action, onSelect, onClose }) {
         <ul id="picker-items">
           ${items.map((item) => html`
             <li key=${item.id}><label>
-              <input type="checkbox" checked=${selected.has(item.id)} onChange=${() => toggle(item)} />
+              <input type=${isSingle ? "radio" : "checkbox"} name="picked" checked=${selected.has(item.id)} onChange=${() => toggle(item)} />
               <img src=${client.thumbnailUrl(item, 0, 160)} alt="" loading="lazy" /><span>${item.name}</span></label></li>`)}
         </ul>
         ${total > items.length && html`<p><button type="button" onClick=${() => setLimit(limit + PAGE_SIZE)}>Show more</button></p>`}
       </div>
       <footer class="picker-tools"><button type="button" class="primary" id="picker-confirm" disabled=${selected.size === 0}
-        onClick=${() => onSelect([...selected.values()])}>${selected.size === 0 ? action : `${action} ${formatCount(selected.size, "item")}`}</button></footer>
+        onClick=${() => onSelect([...selected.values()])}>${selected.size === 0 || isSingle ? action : `${action} ${formatCount(selected.size, "item")}`}</button></footer>
     <//>`;
 }

@@ -7,6 +7,7 @@ import { MEDIA_TYPES } from "../search/search-form.js";
 import { uploadFiles } from "../upload/upload-store.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import * as client from "./inspection-client.js";
+import { selectSection } from "./inspect-store.js";
 import { LibraryPicker } from "./library-picker.js";
 import { startInspection } from "./results-store.js";
 
@@ -27,6 +28,8 @@ async function inspectItems(name, items) {
   await startInspection({ inspector: name, items: items.map(({ id }) => id), ...(scale && { scale }) }).catch((problem) => options.set({ problem }));
 }
 
+const openScales = (event) => { event.preventDefault(); selectSection("scales"); };
+
 export function NewInspection({ inspector: { name } }) {
   const { scale, scales, problem, isUploading } = options.use();
   const [isPicking, setPicking] = useState(false);
@@ -37,12 +40,14 @@ export function NewInspection({ inspector: { name } }) {
     <section class="panel-box new-inspection" aria-labelledby="new-inspection-title">
       <h3 id="new-inspection-title">Inspect parts</h3>
       <p class="muted">Drop images or videos of parts here.</p>
-      ${scales.length > 0 && html`
-        <label class="stacked">Scale of the sizes
-          <select id="scale" value=${scale} onChange=${(event) => options.set({ scale: event.target.value })}>
-            <option value="">None: sizes in pixels</option>
-            ${scales.map((other) => html`<option key=${other.name} value=${other.name}>${other.name}</option>`)}
-          </select></label>`}
+      ${scales.length > 0
+        ? html`
+          <label class="stacked">Scale of the sizes
+            <select id="scale" value=${scale} onChange=${(event) => options.set({ scale: event.target.value })}>
+              <option value="">None: sizes in pixels</option>
+              ${scales.map((other) => html`<option key=${other.name} value=${other.name}>${other.name}</option>`)}
+            </select></label>`
+        : html`<p class="muted">Sizes are in pixels. <a href="#view=inspect&section=scales" id="open-scales" onClick=${openScales}>Add a scale</a> for millimetres.</p>`}
       <p class="buttons">
         <button type="button" id="add-parts" class="primary" onClick=${() => input.current.click()}><${Icon} name="add" />Add images</button>
         <button type="button" id="pick-parts" onClick=${() => setPicking(true)}>From the library</button>

@@ -1,6 +1,6 @@
 // Lines of parts and the latest verdicts of the shown one, followed as events.
 
-import { request } from "../service/client.js";
+import { request, send } from "../service/client.js";
 import { clearRetry, isTemporary, scheduleRetry } from "../service/retry.js";
 import { createStore } from "../ui/store.js";
 
@@ -22,6 +22,31 @@ export async function loadLines() {
     if (isTemporary(problem)) scheduleRetry("lines", loadLines);
   }
 }
+
+const postJson = (body) => ({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+/** Create a line and start it. Raises a `Problem`. */
+export async function createLine(body) {
+  const line = await request("/v1/lines", postJson(body));
+  await loadLines();
+  return line;
+}
+
+/** The first frame of a source as a JPEG. Raises a `Problem`. */
+export const getFrame = (source) => send("/v1/lines/frame", postJson(source)).then((response) => response.blob());
+
+/** Delete a stopped line with its verdicts. */
+export async function deleteLine(name) {
+  try {
+    await send(path(name), { method: "DELETE" });
+  } catch (problem) {
+    lines.set({ problem });
+    return;
+  }
+  await loadLines();
+}
+
+export const csvUrl = (name) => `${path(name)}/parts.csv`;
 
 /** Load the lines now and then at intervals; returns a function that ends this. */
 export function watchLines() {

@@ -1,12 +1,11 @@
 // The inspected image with the outlines of its regions, and the same image under its heat map. Coordinates are pixels of the image.
 
+import { Surface, formatPoints } from "../drawing/surface.js";
 import { thumbnailUrl } from "../service/client.js";
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
 
 export const LAYOUTS = { beside: "Heat map beside", over: "Heat map over", none: "No heat map" };
 const LONGEST_SIDE_PX = 1280; // of the largest thumbnail
-
-export const formatPoints = (polygon) => polygon.map(([x, y]) => `${x},${y}`).join(" ");
 
 /** `layout` is a key of `LAYOUTS`; `selected` the index of a region; `drawing` that of `useDrawing`. */
 export function Picture({ result, layout, selected, drawing }) {
@@ -23,32 +22,16 @@ export function Picture({ result, layout, selected, drawing }) {
 function Panel({ result, label, hasHeat, hasOutlines = false, selected, drawing = null }) {
   const { record: { width, height, regions }, marks } = result;
   const src = useSource(result);
-  const box = { x: 0, y: 0, width, height, preserveAspectRatio: "none" };
-  const isDrawing = drawing !== null && drawing.isActive;
-  const element = useRef();
-  useLayoutEffect(() => { if (isDrawing) element.current.focus(); }, [isDrawing]); // a focused button would receive Space and Enter
-  const shape = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "xMidYMid meet" };
   return html`
-    <svg ref=${element} class=${isDrawing ? "panel-picture drawing" : "panel-picture"} ...${shape} role=${isDrawing ? "application" : "img"} tabindex=${isDrawing ? 0 : undefined}
-      aria-label=${isDrawing ? DRAWING_LABEL : label} ...${isDrawing ? drawing.listeners : {}}>
-      <image href=${src.url} ...${box} onError=${src.onError} />
-      ${hasHeat && html`<image class="heat" href=${result.overlay} ...${box} />`}
-      ${hasOutlines && regions.map((region, i) => html`
-        <polygon key=${i} class=${i === selected ? "region selected" : "region"} points=${formatPoints(region.polygon)} />`)}
+    <${Surface} url=${src.url} width=${width} height=${height} label=${label} drawing=${drawing} drawingLabel=${DRAWING_LABEL} onError=${src.onError}>
+      ${hasHeat && html`<image class="heat" href=${result.overlay} x="0" y="0" width=${width} height=${height} preserveAspectRatio="none" />`}
+      ${hasOutlines && regions.flatMap((region, i) => [region.polygon, ...(region.further ?? [])].map((polygon, piece) => html`
+        <polygon key=${`${i} ${piece}`} class=${i === selected ? "region selected" : "region"} points=${formatPoints(polygon)} />`))}
       ${hasOutlines && marks.flatMap((mark) => mark.polygons).map((polygon, i) => html`<polygon key=${`mark ${i}`} class="marked-region" points=${formatPoints(polygon)} />`)}
-      ${isDrawing && html`<${Outline} drawing=${drawing} size=${Math.max(width, height)} />`}
-    </svg>`;
+    <//>`;
 }
 
 const DRAWING_LABEL = "Outline of a defect: click the corners, or move with the arrow keys and set a corner with Space; Enter ends, Escape cancels";
-
-function Outline({ drawing: { points, cursor }, size }) {
-  const radius = size / 70;
-  return html`
-    <polyline class="outline" points=${formatPoints([...points, cursor])} />
-    ${points.map(([x, y], i) => html`<circle key=${i} class="corner" cx=${x} cy=${y} r=${radius / 1.6} />`)}
-    <path class="cursor" d=${`M${cursor[0] - 2 * radius} ${cursor[1]}h${4 * radius}M${cursor[0]} ${cursor[1] - 2 * radius}v${4 * radius}`} />`;
-}
 
 /** The stored image; a frame of a video, or what the browser cannot show, as the largest thumbnail. */
 function useSource({ id, item_id: item, media, frame_time: time, record }) {

@@ -5,7 +5,7 @@ import { formatTime } from "../ui/format.js";
 import { Icon, IconButton } from "../ui/icon.js";
 import { announce } from "../ui/notifications.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
-import { useDrawing } from "./drawing.js";
+import { useDrawing } from "../drawing/drawing.js";
 import { view } from "../inspect/inspect-store.js";
 import { LAYOUTS, Picture } from "./picture.js";
 import { Origin, Regions } from "./regions.js";

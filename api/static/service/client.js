@@ -23,10 +23,11 @@ export async function send(path, options) {
   return response;
 }
 
-/** The JSON of a response; null if it has none. */
+/** The JSON of a response; null if it has none. An aborted request raises `AbortError`, also while its body arrives. */
 export async function request(path, options) {
   const response = await send(path, options);
-  return response.status === 204 ? null : response.json().catch(() => null);
+  if (response.status === 204) return null;
+  return response.json().catch((error) => { if (error.name === "AbortError") throw error; return null; });
 }
 
 export const getReadiness = () => fetch("/readyz").then((response) => response.json());

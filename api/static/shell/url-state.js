@@ -1,5 +1,5 @@
 // Keep the state in the URL, so that Back, reload and links restore it: #q=…&not=…&kind=…&tag=…&in=…&like=…&item=…&at=…, and of
-// the view of inspectors view=inspect&inspector=…&inspection=…&result=….
+// the view of inspectors view=inspect&section=…&inspector=…&inspection=…&result=…&analysis=….
 
 import { closeView, openView, view } from "../inspect/inspect-store.js";
 import { NO_FILTERS, filters } from "../library/filter-store.js";
@@ -39,7 +39,9 @@ function createHash() {
 }
 
 function createViewParameters() {
-  const { name, inspectionId, resultId } = view.get();
+  const { section, name, inspectionId, resultId, analysisId } = view.get();
+  if (section === "ultrasound") return { view: "inspect", section, analysis: analysisId };
+  if (section !== "parts") return { view: "inspect", section };
   return { view: "inspect", inspector: name, inspection: inspectionId, result: resultId };
 }
 
@@ -88,7 +90,10 @@ async function restoreState() {
       filters.set({ item: searchedItem });
     }
     if (parameters.get("view") === "inspect") {
-      openView({ name: parameters.get("inspector"), inspectionId: parameters.get("inspection"), resultId: parameters.get("result") });
+      openView({
+        section: parameters.get("section") ?? "parts", name: parameters.get("inspector"), inspectionId: parameters.get("inspection"),
+        resultId: parameters.get("result"), analysisId: parameters.get("analysis"),
+      });
     } else closeView();
     wasInspect = view.get().isOpen;
     if (item) openItem(item, Number(parameters.get("at")) || 0);

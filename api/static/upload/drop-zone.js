@@ -7,6 +7,7 @@ import { inspectors, view } from "../inspect/inspect-store.js";
 import { inspectFiles } from "../inspect/new-inspection.js";
 import { closePlayer } from "../player/player-store.js";
 import { query, searchWithFile } from "../search/query-store.js";
+import { analyseDicom } from "../ultrasound/analysis-store.js";
 import { showToast } from "../ui/notifications.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { readDroppedFiles } from "./dropped-files.js";
@@ -31,7 +32,8 @@ export function DropZone() {
       const { files, hasFolder } = await readDroppedFiles(event.dataTransfer).catch(() => ({ files: [] }));
       if (files.length === 0) return showToast("The dropped files cannot be read.");
       const target = latest.current && event.target.closest("[data-drop]")?.dataset.drop;
-      if (target === "good") addGoodFiles(latest.current.name, files);
+      if (latest.current === DICOM && target === "dicom") analyseDicom(files);
+      else if (target === "good") addGoodFiles(latest.current.name, files);
       else if (target === "parts") inspectFiles(latest.current.name, files);
       else if (isSearch && files.length === 1 && !hasFolder) {
         closePlayer();
@@ -46,6 +48,13 @@ export function DropZone() {
     Object.entries(listeners).forEach(([name, listener]) => addEventListener(name, listener));
     return () => Object.entries(listeners).forEach(([name, listener]) => removeEventListener(name, listener));
   }, []);
+  if (inspector === DICOM) {
+    return html`
+      <div id="drop" hidden=${!isVisible}>
+        <div data-drop="dicom"><strong>DICOM files to analyse</strong><span>kept with their analysis, not in the library</span></div>
+        <div data-drop="add"><strong>Add to the library</strong><span>images and videos of ultrasound, to be analysed from there</span></div>
+      </div>`;
+  }
   if (inspector) {
     return html`
       <div id="drop" hidden=${!isVisible}>
@@ -60,10 +69,14 @@ export function DropZone() {
     </div>`;
 }
 
-/** The inspector that the page shows; null in the library and in the results of a search. */
+const DICOM = "dicom"; // the section that takes DICOM files is shown
+
+/** The inspector that the page shows, or `DICOM`; null in the library, in the results of a search and where there is none. */
 function useInspector() {
-  const { isOpen, name } = view.use();
+  const { isOpen, section, name } = view.use();
   const all = inspectors.use((state) => state.all);
   const isSearch = query.use((state) => state.isOpen);
-  return isOpen && !isSearch ? (all?.find((other) => other.name === name) ?? null) : null;
+  if (!isOpen || isSearch || section === "scales") return null;
+  if (section === "ultrasound") return DICOM;
+  return all?.find((other) => other.name === name) ?? null;
 }

@@ -29,8 +29,10 @@ class InspectorDetector:
 
     is_loose = True
 
-    def __init__(self, backbone: Backbone, enlargement: float = ENLARGEMENT) -> None:
-        self.name = f"inspector ({backbone.name}, images enlarged {enlargement:g} times)"
+    def __init__(self, backbone: Backbone, enlargement: float = ENLARGEMENT, *, has_fine_patches: bool = False) -> None:
+        fine = ", patches of two resolutions" if has_fine_patches else ""
+        self.name = f"inspector ({backbone.name}, images enlarged {enlargement:g} times{fine})"
+        self._has_fine_patches = has_fine_patches
         self.threshold = math.inf
         self._backbone = backbone
         self._enlargement = enlargement
@@ -46,7 +48,12 @@ class InspectorDetector:
         count = len(goods) - half
         if half < 1 or rate * (count + 1) < 1:
             raise InvalidInput(f"{count} good images cannot show a rate of {rate:g}; the smallest is {1 / (count + 1):.3g}.")
-        settings = FitSettings(self._backbone.name, Framing(None, self._enlargement), bank_size=BANK_SIZE)
+        settings = FitSettings(
+            self._backbone.name,
+            Framing(None, self._enlargement),
+            bank_size=BANK_SIZE,
+            has_fine_patches=self._has_fine_patches,
+        )
         images = [GoodImage(_to_rgb(good), f"image {number}") for number, good in enumerate(goods[:half])]
         self._inspector = fit_inspector(images, "pod", self._backbone, settings)
         highest = np.sort([float(self.heat(good).max()) for good in goods[half:]])
@@ -59,9 +66,12 @@ class InspectorDetector:
         return self._inspector.inspect(_to_rgb(grey_HW)).heat_HW
 
 
-def create_inspector_detector(graph_cache: Path, enlargement: float, threads: int = 0) -> InspectorDetector:
+def create_inspector_detector(
+    graph_cache: Path, enlargement: float, threads: int = 0, *, has_fine_patches: bool = False
+) -> InspectorDetector:
     """The detector with the backbone `imagenet`; it can be called by name in another process."""
-    return InspectorDetector(LiteBackbone("imagenet", graph_cache, threads=threads), enlargement)
+    backbone = LiteBackbone("imagenet", graph_cache, threads=threads)
+    return InspectorDetector(backbone, enlargement, has_fine_patches=has_fine_patches)
 
 
 def _to_rgb(grey_HW: Grey) -> RGB:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mm.bench.pod.defects import KINDS
 from mm.bench.pod.run import FalseCalls, Study, Trial
+from mm.bench.pod.structures import Structure
 from mm.errors import InvalidInput
 from mm.metrics.chart import Chart, Line
 from mm.metrology.detection import fit_hit_miss, fit_response
@@ -57,6 +58,8 @@ class PodReport:
     num_seeds: int
     false_calls: FalseCalls
     rows: tuple[Row, ...]
+    structures: tuple[Structure, ...]
+    """Of the surfaces without defects."""
 
     def lines(self) -> Iterator[str]:
         """The report as Markdown."""
@@ -75,6 +78,13 @@ class PodReport:
             f"false calls: {calls.num_images_called} of {calls.num_images} images, rate requested {study.rate:.0%}; "
             f"{calls.num_calls / calls.num_images:.3f} calls an image, {calls.num_calls / calls.area_cm2:.2f} calls a cm2"
         )
+        yield ""
+        shown = ", ".join(f"{contrast:g}" for contrast in study.contrasts)
+        yield f"| diameter mm | largest structure without defects | pit at contrast/noise {shown} |"
+        yield "| --- | --- | --- |"
+        for each in self.structures:
+            pits = ", ".join(f"{contrast * each.pit:.1f}" for contrast in study.contrasts)
+            yield f"| {each.diameter_px * study.mm_per_px:.2f} | {each.largest:.1f} | {pits} |"
 
 
 def merge_false_calls(counts: Iterable[FalseCalls]) -> FalseCalls:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mm.bench.pod.detector import Detector, MatchedFilters
 from mm.bench.pod.report import PodReport, draw_chart, merge_false_calls, summarize
 from mm.bench.pod.run import FalseCalls, Study, Trial, count_false_calls, fit_detector, run_trials, split
+from mm.bench.pod.structures import measure_structures
 from mm.bench.pod.surfaces import Surface, generate_surfaces, read_surfaces
 from mm.evaluation.inspection.jobs import run_jobs
 from mm.metrics.chart import Chart
@@ -31,9 +32,13 @@ def run(
     read = None if folder is None else read_surfaces(folder, study.crop_px)
     seeds = [_Seed(replace(study, seed=seed), read, create_detector) for seed in range(study.seed, study.seed + num_seeds)]
     names, trials, calls = zip(*run_jobs(_run_seed, seeds, num_jobs), strict=True)
+    shown = read or generate_surfaces(study.num_goods, study.crop_px, study.seed)
+    structures = measure_structures(shown, study.crop_px, study.seed)
     surfaces = "generated surfaces" if folder is None or read is None else f"{len(read)} images of the folder {folder.name}"
     pooled = [trial for each in trials for trial in each]
-    report = PodReport(names[0], surfaces, study, num_seeds, merge_false_calls(calls), summarize(pooled, study, 1.0))
+    report = PodReport(
+        names[0], surfaces, study, num_seeds, merge_false_calls(calls), summarize(pooled, study, 1.0), tuple(structures)
+    )
     return report, draw_chart(pooled, study)
 
 

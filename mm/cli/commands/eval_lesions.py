@@ -5,14 +5,22 @@ Candidates for review, research use, not a diagnosis.
 
 from __future__ import annotations
 
+import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mm.cli import options
 from mm.cli.commands.eval_inspection import print_progress, print_reports, root
 from mm.cli.commands.eval_language import split
+
+if TYPE_CHECKING:
+    from mm.inspection.features.backbone import Backbone
+
+NUM_SEEDS = 3
 
 weights = click.option(
     "--weights", type=options.FILE, help="Weights of the lesion network; else MM_LESION_WEIGHTS or the shipped ones."
@@ -61,8 +69,9 @@ def bus_bra(root: Path, split: str, weights: Path | None, as_json: bool) -> None
 @split
 @click.option("--frames", type=click.IntRange(1), default=20, show_default=True, help="Marked frames of train for the head.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Choice of these frames.")
+@click.option("--choose", is_flag=True, help="Compare thresholds and trackers on held-out sequences of train instead, 3 seeds.")
 @options.as_json
-def cvc_clinicdb(root: Path, split: str, frames: int, seed: int, as_json: bool) -> None:
+def cvc_clinicdb(root: Path, split: str, frames: int, seed: int, choose: bool, as_json: bool) -> None:
     """Follow polyps through sequences with a head trained on a few marked frames."""
     from mm.evaluation.inspection.lesion_methods import HEAD_TAPS, fit_head_of_cvc_clinicdb, make_track
     from mm.evaluation.inspection.lesions import evaluate_cvc_clinicdb
@@ -70,5 +79,26 @@ def cvc_clinicdb(root: Path, split: str, frames: int, seed: int, as_json: bool) 
 
     with tempfile.TemporaryDirectory() as cache:
         backbone = LiteBackbone("imagenet", Path(cache), taps=HEAD_TAPS)
+        if choose:
+            _print_choices(root, backbone, frames, as_json)
+            return
         head = fit_head_of_cvc_clinicdb(root, backbone, frames, seed)
         print_reports(evaluate_cvc_clinicdb(make_track(head), root, split, print_progress), as_json)
+
+
+def _print_choices(root: Path, backbone: Backbone, num_frames: int, as_json: bool) -> None:
+    from mm.data.inspection.lesions import read_cvc_clinicdb
+    from mm.evaluation.inspection.choose_tracking import choose_tracking
+    from mm.evaluation.inspection.lesion_methods import fit_head_on_frames
+
+    choices = choose_tracking(
+        read_cvc_clinicdb(root, "train"),
+        lambda frames, seed: fit_head_on_frames(frames, backbone, num_frames, seed).predict,
+        NUM_SEEDS,
+        print_progress,
+    )
+    if as_json:
+        click.echo(json.dumps([asdict(choice) for choice in choices]))
+        return
+    click.echo("| threshold | confidence | distance | IDF1 on held-out sequences |\n| --- | --- | --- | --- |")
+    click.echo("\n".join(choice.line() for choice in choices))

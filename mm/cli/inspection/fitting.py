@@ -59,6 +59,7 @@ class FitOptions:
     tolerance_px: float = 2.0
     regions: Path | None = None
     seed: int = 0
+    has_fine_patches: bool = False
 
     def make_fit_settings(self) -> FitSettings:
         """The settings of the mode patches. Raises `InvalidInput`."""
@@ -66,6 +67,7 @@ class FitOptions:
             backbone=self.backbone,
             framing=Framing(longest=self.size),
             has_rotations=self.has_rotations,
+            has_fine_patches=self.has_fine_patches,
             has_registration=bool(self.has_registration),
             rate=self.rate,
             seed=self.seed,

@@ -23,7 +23,10 @@ from mm.errors import InvalidInput, NotFound
 
 DATASETS = Path(mm.__file__).parents[1] / "datasets"
 """The data sets of this repository."""
-TASKS = ("retrieval", "classification", "recognition", "moments", "dense-captions", "detection", "captions", "defects", "lesions")
+TASKS = (
+    "retrieval", "classification", "recognition", "trained-recognition", "paragraphs", "moments", "dense-captions", "detection",
+    "captions", "defects", "lesions",
+)  # fmt: skip
 NUM_NAMED_PROBLEMS = 5
 """Problems in the message of an error; `check` lists all."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mm.data.inspection.lesions import read_cvc_clinicdb
+from mm.data.inspection.lesions import SequenceFrame, read_cvc_clinicdb
 from mm.data.inspection.types import choose_images
 from mm.errors import InvalidInput
 from mm.evaluation.inspection.lesions import MarkedRegions, Segment, Track
@@ -20,16 +20,14 @@ from mm.lesions.segmentation.segmenter import LesionSegmenter
 from mm.lesions.tracking.tracker import TrackerSettings, track_regions
 from mm.media.types import RGB
 from mm.metrics.inspection.regions import Mask
+from mm.numerics import Float32
 
 HEAD_TAPS = (6, 14, 19)
 """Blocks of the backbone of the head: those of inspectors and one of 1/32 of the resolution."""
-THRESHOLD, WEAK_THRESHOLD = 0.7, 0.4
-"""Probabilities of the head from which a pixel belongs to a region, and to a weak one.
-
-With `TRACKER` they were chosen on train: heads on 20 frames of four fifths of the sequences, IDF1
-on the other fifth.
-"""
-TRACKER = TrackerSettings(high=0.8, low=0.3)
+THRESHOLD, WEAK_THRESHOLD = 0.8, 0.4
+"""Probabilities of the head from which a pixel belongs to a region, and to a weak one."""
+TRACKER = TrackerSettings(high=0.95, low=0.3, max_distance=1.5)
+"""Chosen with `THRESHOLD` on train: `mm eval cvc_clinicdb --choose` (2.5 is as good)."""
 
 
 def make_segment(weights: Path, graph_cache: Path) -> Segment:
@@ -48,8 +46,13 @@ def make_segment(weights: Path, graph_cache: Path) -> Segment:
 
 def fit_head_of_cvc_clinicdb(root: Path, backbone: Backbone, num_frames: int, seed: int) -> PatchHead:
     """Train a head on frames of train, from many sequences. Raises `InvalidInput`."""
+    return fit_head_on_frames(read_cvc_clinicdb(root, "train"), backbone, num_frames, seed)
+
+
+def fit_head_on_frames(choice: Sequence[SequenceFrame], backbone: Backbone, num_frames: int, seed: int) -> PatchHead:
+    """Train a head on some of the frames, from many sequences. Raises `InvalidInput`."""
     frames = []
-    for frame in choose_images(read_cvc_clinicdb(root, "train"), num_frames, seed):
+    for frame in choose_images(choice, num_frames, seed):
         image = frame.read()
         mask = frame.read_mask((image.shape[0], image.shape[1]))
         if mask is None:
@@ -62,11 +65,16 @@ def make_track(head: PatchHead) -> Track:
     """Follow the regions of a head through a sequence."""
 
     def track(images: Sequence[RGB]) -> list[list[tuple[int, Mask]]]:
-        regions = [find_regions(head.predict(image), 0.0, THRESHOLD, WEAK_THRESHOLD, RegionConfidence()) for image in images]
-        rows: list[list[tuple[int, Mask]]] = [[] for _ in images]
-        for candidate in track_regions(regions, TRACKER):
-            for frame, region in candidate.regions.items():
-                rows[frame].append((candidate.track_id, region.place(images[frame].shape[:2])))
-        return rows
+        return track_probabilities([head.predict(image) for image in images], THRESHOLD, TRACKER)
 
     return track
+
+
+def track_probabilities(maps: Sequence[Float32], threshold: float, settings: TrackerSettings) -> list[list[tuple[int, Mask]]]:
+    """Identity and mask of each track in each of the probability maps (H, W) of a sequence."""
+    regions = [find_regions(each_HW, 0.0, threshold, WEAK_THRESHOLD, RegionConfidence()) for each_HW in maps]
+    rows: list[list[tuple[int, Mask]]] = [[] for _ in maps]
+    for candidate in track_regions(regions, settings):
+        for frame, region in candidate.regions.items():
+            rows[frame].append((candidate.track_id, region.place(maps[frame].shape)))
+    return rows

@@ -67,7 +67,7 @@ def evaluate_cvc_clinicdb(track: Track, root: Path, split: str, on_progress: Pro
     scores = []
     for number, frames in sorted(sequences.items()):
         images = [frame.read() for frame in frames]
-        scores.append(measure_identity(_overlap_tracks(frames, track(images))))
+        scores.append(measure_identity(overlap_tracks(frames, track(images))))
         on_progress(f"sequence {number}: IDF1 {scores[-1].idf1:.3f}")
     count_N3 = np.array([(each.num_right, each.num_predicted, each.num_true) for each in scores])
 
@@ -81,7 +81,8 @@ def evaluate_cvc_clinicdb(track: Track, root: Path, split: str, on_progress: Pro
     return Report(of, tuple(Measure(name, interval) for name, interval in zip(names, intervals, strict=True)))
 
 
-def _overlap_tracks(frames: Sequence[SequenceFrame], tracks: Sequence[Sequence[tuple[int, Mask]]]) -> list[TrackedFrame]:
+def overlap_tracks(frames: Sequence[SequenceFrame], tracks: Sequence[Sequence[tuple[int, Mask]]]) -> list[TrackedFrame]:
+    """The marks of a sequence beside its tracks. Raises `InvalidInput` for another length."""
     if len(frames) != len(tracks):
         raise InvalidInput(f"{len(frames)} frames have tracks of {len(tracks)} frames.")
     rows = []

@@ -1,8 +1,9 @@
 """A head on patch vectors, trained on a few marked frames: the method for sequences.
 
-It has no bank, since every frame of such a set shows an object. Vectors of the frame at half its
-size are joined, so that a patch has more context. Names of arrays end in their axes: H height and W
-width in pixels, h and w in patches, N patches, C numbers of a patch, D inputs.
+It has no bank, since every frame of such a set shows an object. Vectors of the frame at half and a
+quarter of its size are joined, so that a patch has more context, and its mean colour. Log odds are
+means over several networks, and over the frame and its mirror image. Names of arrays end in their
+axes: H height and W width in pixels, h and w in patches, N patches, C numbers of a patch, D inputs.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from mm.numerics import Float32, sigmoid
 NETWORK = NetworkSettings(hidden=32, epochs=6)
 GAINS = (1.0, 0.8, 1.2, 1.0)
 """Brightness of the copies that are trained on: the frame, and mirrored in each direction."""
+NUM_NETWORKS = 5
+CONTEXT = (2, 4)
+"""By how much the frames are made smaller whose vectors are joined."""
 MAX_PATCHES = 300
 """Patches of a copy that are trained on."""
 
@@ -34,24 +38,35 @@ class PatchHead:
 
     backbone: Backbone
     framing: Framing
-    network: PatchNetwork
+    networks: tuple[PatchNetwork, ...]
 
     def predict(self, image_HWC: RGB) -> Float32:
         """Probabilities (H, W) at the resolution of the image."""
-        inputs_hwD = extract_inputs(self.backbone, self.framing.scale(image_HWC))
-        logits_hw = self.network.predict(inputs_hwD.reshape(-1, inputs_hwD.shape[-1])).reshape(inputs_hwD.shape[:2])
+        scaled_HWC = self.framing.scale(image_HWC)
+        mirrored_HWC = np.ascontiguousarray(scaled_HWC[:, ::-1])
         height, width = image_HWC.shape[:2]
-        return sigmoid(np.asarray(cv2.resize(logits_hw, (width, height), interpolation=cv2.INTER_LINEAR), np.float32))
+        logits_HW = np.zeros((height, width), np.float32)
+        for pixels_HWC, step in ((scaled_HWC, 1), (mirrored_HWC, -1)):
+            inputs_hwD = extract_inputs(self.backbone, pixels_HWC)
+            inputs_ND = inputs_hwD.reshape(-1, inputs_hwD.shape[-1])
+            logits_hw = np.mean([network.predict(inputs_ND) for network in self.networks], 0).reshape(inputs_hwD.shape[:2])
+            logits_HW += cv2.resize(logits_hw, (width, height), interpolation=cv2.INTER_LINEAR)[:, ::step] / 2
+        return sigmoid(logits_HW)
 
 
 def extract_inputs(backbone: Backbone, scaled_HWC: RGB) -> Float32:
-    """Inputs (h, w, D): the vectors of each patch, and those of its place at half the size."""
+    """Inputs (h, w, D): the vectors of each patch, those of smaller copies there, its colour."""
     fine_hwC = extract_patches(backbone, scaled_HWC)
-    half = (max(scaled_HWC.shape[1] // 2, 1), max(scaled_HWC.shape[0] // 2, 1))
-    coarse_hwC = extract_patches(backbone, np.asarray(cv2.resize(scaled_HWC, half, interpolation=cv2.INTER_AREA), np.uint8))
     size = (fine_hwC.shape[1], fine_hwC.shape[0])
-    channels = [cv2.resize(np.ascontiguousarray(coarse_hwC[..., each]), size) for each in range(coarse_hwC.shape[-1])]
-    return np.concatenate([fine_hwC, np.stack(channels, -1)], -1, dtype=np.float32)
+    inputs = [fine_hwC]
+    for factor in CONTEXT:
+        shape = (max(scaled_HWC.shape[1] // factor, 1), max(scaled_HWC.shape[0] // factor, 1))
+        small_HWC = np.asarray(cv2.resize(scaled_HWC, shape, interpolation=cv2.INTER_AREA), np.uint8)
+        coarse_hwC = extract_patches(backbone, small_HWC)
+        channels = [cv2.resize(np.ascontiguousarray(coarse_hwC[..., each]), size) for each in range(coarse_hwC.shape[-1])]
+        inputs.append(np.stack(channels, -1))
+    colours_hw3 = cv2.resize(scaled_HWC, size, interpolation=cv2.INTER_AREA)
+    return np.concatenate([*inputs, colours_hw3], -1, dtype=np.float32, casting="unsafe")
 
 
 def fit_patch_head(frames: Sequence[tuple[RGB, Mask]], backbone: Backbone, framing: Framing, seed: int = 0) -> PatchHead:
@@ -76,4 +91,7 @@ def fit_patch_head(frames: Sequence[tuple[RGB, Mask]], backbone: Backbone, frami
     is_marked_N = np.concatenate(labels)
     share = float(is_marked_N.mean())
     weight_N = np.where(is_marked_N, 0.5 / share, 0.5 / (1 - share)).astype(np.float32)
-    return PatchHead(backbone, framing, fit_network(np.concatenate(inputs), is_marked_N, weight_N, NETWORK, seed))
+    inputs_ND = np.concatenate(inputs)
+    seeds = range(seed * NUM_NETWORKS, (seed + 1) * NUM_NETWORKS)
+    networks = tuple(fit_network(inputs_ND, is_marked_N, weight_N, NETWORK, each) for each in seeds)
+    return PatchHead(backbone, framing, networks)

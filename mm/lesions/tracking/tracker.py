@@ -8,19 +8,21 @@ are discarded. A frame to which no region is assigned gets none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from mm.errors import InvalidInput
 from mm.lesions.segmentation.regions import LesionRegion
-from mm.lesions.tracking.association import assign
+from mm.lesions.tracking.association import assign, assign_near
 from mm.lesions.tracking.kalman import BoxState, predict_state, start_state, update_state
 from mm.lesions.types import LesionCandidate
 from mm.numerics import Float64
 
 CONFIRM_REGIONS, CONFIRM_FRAMES = 3, 5
+Pair = Callable[[Sequence[Float64], Sequence[Float64]], list[tuple[int, int]]]
 NUM_BEST = 3
 """Regions whose confidences make that of a candidate."""
 
@@ -37,13 +39,19 @@ class TrackerSettings:
     """Intersection over union of a region of high confidence with the predicted box."""
     min_overlap_low: float = 0.4
     """The same for a region of low confidence."""
+    max_distance: float | None = None
+    """Distance of the centres, in mean diagonals, below which a region of high confidence that
+    overlaps no track continues the nearest one; None as in ByteTrack. For hand-held cameras, whose
+    view moves by more than an object between frames."""
     max_gap: int = 15
     """Frames without a region after which a track has ended."""
 
     def __post_init__(self) -> None:
         """Raises `InvalidInput` for limits that contradict each other."""
-        if not 0 <= self.low <= self.high <= 1 or self.max_gap < 1:
-            raise InvalidInput(f"The tracker needs 0 <= low <= high <= 1 and a gap of at least 1 frame, not {self}.")
+        if not 0 <= self.low <= self.high <= 1 or self.max_gap < 1 or (self.max_distance is not None and self.max_distance <= 0):
+            raise InvalidInput(
+                f"The tracker needs 0 <= low <= high <= 1, a gap of at least 1 frame and a distance above 0, not {self}."
+            )
 
 
 @dataclass(eq=False)
@@ -82,8 +90,10 @@ class LesionTracker:
         settings = self._settings
         high = [region for region in regions if region.confidence >= settings.high]
         low = [region for region in regions if settings.low <= region.confidence < settings.high]
-        tracks, high = self._assign(frame, self._open, high, settings.min_overlap)
-        self._assign(frame, tracks, low, settings.min_overlap_low)
+        tracks, high = self._assign(frame, self._open, high, partial(assign, min_overlap=settings.min_overlap))
+        tracks, _ = self._assign(frame, tracks, low, partial(assign, min_overlap=settings.min_overlap_low))
+        if settings.max_distance is not None:
+            _, high = self._assign(frame, tracks, high, partial(assign_near, max_distance=settings.max_distance))
         self._open += [_Track(start_state(region.box), frame, regions={frame: region}) for region in high]
         for track in self._open:
             is_new = frame - track.first < CONFIRM_FRAMES
@@ -107,10 +117,10 @@ class LesionTracker:
             track.state = predict_state(track.state)
 
     def _assign(
-        self, frame: int, tracks: Sequence[_Track], regions: Sequence[LesionRegion], min_overlap: float
+        self, frame: int, tracks: Sequence[_Track], regions: Sequence[LesionRegion], pair: Pair
     ) -> tuple[list[_Track], list[LesionRegion]]:
         """Assign regions; return the tracks and the regions that are left."""
-        pairs = assign([track.state.box_4 for track in tracks], [_to_array(region) for region in regions], min_overlap)
+        pairs = pair([track.state.box_4 for track in tracks], [_to_array(region) for region in regions])
         for row, column in pairs:
             tracks[row].state = update_state(tracks[row].state, regions[column].box)
             tracks[row].regions[frame] = regions[column]

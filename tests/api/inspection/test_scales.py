@@ -84,7 +84,7 @@ def test_scale_of_a_dicom_file_is_that_of_a_region_and_the_file_is_deleted(serve
     assert added.area[0] == (60, 0)
     with pytest.raises(Conflict):
         scales.add_dicom("probe", path)
-    with pytest.raises(MissingScale, match="there is no region 3"):
+    with pytest.raises(MissingScale, match="There is no region 3"):
         scales.add_dicom("third", path, region=3)
     with pytest.raises(UnsupportedMedia):
         scales.add_dicom("third", b"no DICOM file")

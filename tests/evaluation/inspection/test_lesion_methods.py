@@ -11,11 +11,15 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mm.cli.main import main
+from mm.data.inspection.lesions import SequenceFrame
 from mm.errors import InvalidInput
+from mm.evaluation.inspection import patch_head
+from mm.evaluation.inspection.choose_tracking import choose_tracking
 from mm.evaluation.inspection.lesion_methods import make_segment, make_track
 from mm.evaluation.inspection.patch_head import extract_inputs, fit_patch_head
 from mm.inspection.features.backbone import STRIDE
 from mm.inspection.features.framing import Framing, extract_patches
+from mm.inspection.head.network import NetworkSettings
 from mm.lesions.segmentation.weights import serialize_lesions
 from tests.data.inspection.folders import write_split
 from tests.lesions.fixtures import CONFIG, draw_weights, write_data_set
@@ -52,12 +56,30 @@ def test_make_track_follows_a_region_under_one_identity() -> None:
         assert (found & mask).sum() / (found | mask).sum() > 0.6
 
 
-def test_extract_inputs_join_vectors_of_half_the_size() -> None:
+def test_extract_inputs_join_vectors_of_smaller_copies_and_colours() -> None:
     image, _ = render_frame(0)
     inputs = extract_inputs(GreyBackbone(), image)
-    assert inputs.shape == (12, 16, 4)
+    assert inputs.shape == (12, 16, 9)
     np.testing.assert_array_equal(inputs[..., :2], extract_patches(GreyBackbone(), image))
     assert np.corrcoef(inputs[..., 0].ravel(), inputs[..., 2].ravel())[0, 1] > 0.8
+    np.testing.assert_allclose(inputs[..., 6:].mean(2), inputs[..., 0], atol=1)
+
+
+def test_choose_tracking_prefers_a_distance_where_the_view_jumps(tmp_path: Path) -> None:
+    frames = []
+    for number in range(30):
+        mask = np.zeros((96, 128), np.uint8)
+        left = 10 + 44 * (number % 2)  # the square jumps by more than its width
+        mask[32:64, left : left + 32] = 255
+        Image.fromarray(mask).save(tmp_path / f"{number}.png")
+        path = tmp_path / f"{number}.png"
+        frames.append(SequenceFrame(path, str(number // 6), "polyp", (path,), sequence=number // 6, number=number))
+    choices = choose_tracking(frames, lambda rows, seed: lambda image: image[..., 0].astype(np.float32) / 255, 1)
+    assert choices[0].idf1 == 1
+    assert choices[0].settings.max_distance is not None
+    assert max(choice.idf1 for choice in choices if choice.settings.max_distance is None) < 1
+    with pytest.raises(InvalidInput, match="not enough"):
+        choose_tracking(frames[:12], lambda rows, seed: lambda image: image[..., 0], 1)
 
 
 def test_fit_patch_head_without_marked_patches_raises_invalid_input() -> None:
@@ -89,7 +111,9 @@ def test_eval_bus_bra_and_breast_ultrasound_print_the_notice(tmp_path: Path) -> 
     assert record["measures"][0]["name"] == "Dice of images with a lesion"
 
 
-def test_eval_cvc_clinicdb_trains_a_head_and_reports_tracks(tmp_path: Path) -> None:
+def test_eval_cvc_clinicdb_trains_a_head_and_reports_tracks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_head, "NUM_NETWORKS", 1)
+    monkeypatch.setattr(patch_head, "NETWORK", NetworkSettings(hidden=16, epochs=1, min_steps=200))
     items: dict[str, dict[str, object]] = {}
     for number in range(10):
         items[f"{number}.png"] = {

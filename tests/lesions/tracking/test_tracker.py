@@ -144,3 +144,14 @@ def test_tracker_settings_that_contradict_raise() -> None:
 def test_single_image_has_one_candidate_for_each_region() -> None:
     found = track_regions([[make_region((5, 5, 20, 20), 0.7), make_region((90, 90, 20, 20), 0.05)]])
     assert [(candidate.best_frame, candidate.confidence) for candidate in found] == [(0, 0.7)]
+
+
+def test_track_regions_with_a_distance_continues_a_region_that_jumps() -> None:
+    frames = [[make_region((10 + 30 * (number % 2), 20, 20, 20))] for number in range(6)]
+    assert len(track_regions(frames)) != 1
+    (candidate,) = track_regions(frames, TrackerSettings(max_distance=1.5))
+    assert sorted(candidate.regions) == list(range(6))
+    far = [[make_region((10 + 60 * (number % 2), 20, 20, 20))] for number in range(6)]
+    assert len(track_regions(far, TrackerSettings(max_distance=1.5))) != 1
+    with pytest.raises(InvalidInput, match="distance"):
+        TrackerSettings(max_distance=0)

@@ -14,6 +14,7 @@ COMMANDS = {
     "show": ("mm.cli.commands.data.show", "Show the card of a data set, and how to get it."),
     "check": ("mm.cli.commands.data.check", "Say what is missing or wrong in the folder of a data set, or in your own."),
     "example": ("mm.cli.commands.data.example", "Print a table of a folder of your own that can be copied."),
+    "statistics": ("mm.cli.commands.data.statistics", "Print what annotations alone say: spans, words, proposals."),
     "simulate": ("mm.cli.commands.data.simulate", "Build a simulated data set in the files of a real one."),
 }
 
