@@ -65,7 +65,7 @@ async def create_line(request: Request, service: ServiceDep, limits: LimitsDep) 
     openapi_extra=json_body(LineSource, camera=CAMERA),
 )
 async def get_line_frame(request: Request, service: ServiceDep, limits: LimitsDep) -> Response:
-    """The first frame at its full size, for a region of interest in its pixels. 503 if none arrives
+    """The first frame at its full size, for a region of interest in its pixels. 404 if none arrives
     in 10 seconds."""
     source = await read_json(request, LineSource, BODY_BYTES)
 

@@ -84,7 +84,7 @@ def test_scale_add_of_a_dicom_file_reads_the_spacing_of_the_region(tmp_path: Pat
     assert scale("add", "probe", "--dicom", str(file), "--region", "2").stdout.startswith("probe\t0.1 ± ")
     (record,) = json.loads(scale("list", "--json").stdout)
     assert (record["source"], record["area"][0], record["area"][2]) == ("dicom", [32, 0], [63, 31])
-    assert "there is no region 3" in scale("add", "other", "--dicom", str(file), "--region", "3").stderr
+    assert "There is no region 3" in scale("add", "other", "--dicom", str(file), "--region", "3").stderr
 
 
 def test_scale_add_of_a_dicom_file_without_a_spacing_fails(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_upload_of_video_shows_progress_then_plays(driver: PageDriver) -> None:
         new MutationObserver(() => window.uploadTexts.push(document.querySelector('#uploads')?.textContent ?? ''))
             .observe(document.querySelector('#app'), { subtree: true, childList: true, characterData: true });
     }""")
-    driver.add_file("evening walk.mp4", create_long_video(20.0), "evening, town")
+    driver.add_file("evening walk.mp4", create_long_video(60.0), "evening, town")
     expect(driver.card("evening walk.mp4")).to_be_visible(timeout=PROCESSING_TIMEOUT_MS)
     expect(driver.card("evening walk.mp4")).to_contain_text("#town")
     expect(driver.upload_row("evening walk.mp4")).to_have_count(0)

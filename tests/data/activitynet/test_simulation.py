@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,8 +28,9 @@ REQUEST = SimulationRequest(num_videos=9, minutes=0.15, seed=3, side=32)
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> MediaReader:
-    return MediaReader.from_settings(Settings(home=tmp_path_factory.mktemp("home")))
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaReader]:
+    with MediaReader.from_settings(Settings(home=tmp_path_factory.mktemp("home"))) as reader:
+        yield reader
 
 
 @pytest.fixture(scope="module")
