@@ -48,7 +48,8 @@ def fit_options(longest: int | None, share: float | None = None) -> Callable[[F]
         "--share", type=click.FloatRange(0, 1, min_open=True), default=share, help="Share of patches of a score."
     )
     bank = click.option("--bank", "bank_size", type=click.IntRange(2), help="Largest number of vectors of the bank.")
-    return lambda command: backbone(side(shares(bank(command))))
+    fine = click.option("--fine", is_flag=True, help="Describe patches at twice the resolution, too.")
+    return lambda command: backbone(side(shares(bank(fine(command)))))
 
 
 @click.command("mvtec_transistor")
@@ -124,13 +125,13 @@ def deep_pcb(root: Path, split: str, as_json: bool) -> None:
 
 
 @contextmanager
-def load_fit(num_jobs: int, backbone: str, longest: int, share: float | None, bank_size: int | None) -> Iterator[Fit]:
+def load_fit(num_jobs: int, backbone: str, longest: int, share: float | None, bank_size: int | None, fine: bool) -> Iterator[Fit]:
     """The shipped method with these settings; its graph is built in a temporary folder."""
     from mm.evaluation.inspection.inspectors import ShippedFit
     from mm.inspection.features.framing import Framing
     from mm.inspection.settings import FitSettings
 
-    settings = FitSettings(backbone=backbone, framing=Framing(longest=longest or None))
+    settings = FitSettings(backbone=backbone, framing=Framing(longest=longest or None), has_fine_patches=fine)
     if share is not None:
         settings = replace(settings, share=share)
     if bank_size is not None:

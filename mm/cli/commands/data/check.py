@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from mm.data.sets.catalog import Described
 
 
 @click.command()
@@ -24,12 +28,12 @@ def command(arguments: tuple[str, ...], split: str | None) -> None:
     root = Path(arguments[-1])
     described = describe_set(arguments[0] if len(arguments) == 2 else "folder")
     if described.name == "folder" and root.is_dir():
-        print_understood(root)
+        print_understood(root, described)
     print_check(described, root, split or default_split(described), None)
 
 
-def print_understood(root: Path) -> None:
-    """Print the layout of a user's folder, its items, and the tasks that are possible."""
+def print_understood(root: Path, described: Described) -> None:
+    """Print the layout of a folder, its items, and the tasks that it can be evaluated for."""
     from collections import Counter
 
     from mm.data.folder.durations import check_ends
@@ -51,7 +55,8 @@ def print_understood(root: Path) -> None:
     click.echo("items\t" + ", ".join(count_noun(count, name) for name, count in counts.items() if count))
     splits = Counter(found.split for found in folder.items if found.split)
     click.echo("splits\t" + ", ".join(f"{name} {count}" for name, count in {"all": len(items), **splits}.items()))
-    click.echo(f"tasks\t{', '.join(folder.tasks) or 'none'}")
+    runnable = [task for task in folder.tasks if task in described.tasks]
+    click.echo(f"tasks\t{', '.join(runnable) or 'none'}")
     if any(item.moments for item in items):
         with MediaReader() as reader:
             for problem in check_ends(folder.items, reader):
