@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,6 +30,15 @@ VARIANTS = (
     Variant("views", 3, Views(smallest_crop=0.25, colour=0.5)),
     Variant("dropout", 4, drop_path=0.3, dropout=0.5),
 )
+
+
+def select_variants(names: Sequence[str]) -> tuple[Variant, ...]:
+    """The variants of these names, in the order of the recipe. Raises `InvalidInput` for an unknown name."""
+    known = [variant.name for variant in VARIANTS]
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise InvalidInput(f"The variants are {', '.join(known)}, not {unknown}.")
+    return tuple(variant for variant in VARIANTS if variant.name in names)
 
 
 @dataclass(frozen=True, slots=True)

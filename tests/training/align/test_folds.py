@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from mm.errors import Corrupt, InvalidInput
 from mm.training.align.folds import FOLDS, Folds, assign_folds, name_tower, read_folds, write_folds
-from mm.training.align.recipe import AlignConfig, Variant
+from mm.training.align.recipe import AlignConfig, Variant, select_variants
 from mm.training.align.run import AlignRun
 from mm.training.align.train import align, train_part
 
@@ -103,3 +103,9 @@ def test_train_part_that_the_recipe_lacks_raises_invalid_input(fold: int | None,
     config = AlignConfig(Path("data"), Path("out"), variants=(Variant("plain", 0),), num_folds=2)
     with pytest.raises(InvalidInput, match=message):
         train_part(config, lambda *_: None, fold, name)
+
+
+def test_select_variants_keeps_the_order_of_the_recipe_and_refuses_unknown_names() -> None:
+    assert [variant.name for variant in select_variants(["views", "plain"])] == ["plain", "views"]
+    with pytest.raises(InvalidInput, match="not square"):
+        select_variants(["square"])
