@@ -137,6 +137,10 @@ from mm.schemas.lines import (
     LineWebhook,
 )
 from mm.schemas.media import (
+    CameraCount,
+    CameraList,
+    Capture,
+    DayCount,
     ImportRequest,
     ImportResponse,
     Item,
@@ -149,6 +153,7 @@ from mm.schemas.media import (
     SegmentPage,
     TagCount,
     TagList,
+    Timeline,
     Upload,
 )
 from mm.schemas.scales import BoardPictures, KnownLength, ScaleInfo, ScaleList, ScaleRequest
@@ -166,9 +171,12 @@ __all__ = [
     "BoardPictures",
     "Breakdown",
     "BreakdownRow",
+    "CameraCount",
+    "CameraList",
     "Caption",
     "CaptionList",
     "CaptionRequest",
+    "Capture",
     "Chapter",
     "ChatChoice",
     "ChatChunkChoice",
@@ -189,6 +197,7 @@ __all__ = [
     "CitedSentence",
     "CurrentRequest",
     "Curve",
+    "DayCount",
     "Embedding",
     "EmbeddingRequest",
     "EmbeddingResponse",
@@ -328,6 +337,7 @@ __all__ = [
     "TagList",
     "TextPart",
     "ThresholdRecord",
+    "Timeline",
     "ToolCallDelta",
     "Upload",
     "Weights",
