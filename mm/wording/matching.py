@@ -1,7 +1,7 @@
 """How the words of a query match the words of a text: exactly, nearly, or by meaning only.
 
 Vectors of sentences that differ in one word are almost equal: 'ace of clubs' and 'seven of clubs'.
-The words tell them apart. `rescore` changes the probability of a match by what the words show; its
+Their words differ. `rescore` changes the probability of a match by what the words show; its
 coefficients are fitted by `mm eval words --fit` on train.
 """
 

@@ -29,7 +29,7 @@ WORDS = st.text(st.sampled_from("abcde"), min_size=1, max_size=7)
         ("", "a dog", "meaning", "meaning"),
     ],
 )
-def test_compare_words_tells_same_similar_and_replaced_words_apart(query: str, text: str, match: Match, name: str) -> None:
+def test_compare_words_distinguishes_same_similar_and_replaced_words(query: str, text: str, match: Match, name: str) -> None:
     comparison = compare_words(query, text)
     assert (comparison.match, comparison.name) == (match, name)
 
