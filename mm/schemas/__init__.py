@@ -139,6 +139,10 @@ from mm.schemas.lines import (
     LineWebhook,
 )
 from mm.schemas.media import (
+    CameraCount,
+    CameraList,
+    Capture,
+    DayCount,
     ImportRequest,
     ImportResponse,
     Item,
@@ -151,6 +155,7 @@ from mm.schemas.media import (
     SegmentPage,
     TagCount,
     TagList,
+    Timeline,
     Upload,
 )
 from mm.schemas.scales import BoardPictures, KnownLength, ScaleInfo, ScaleList, ScaleRequest
@@ -168,9 +173,12 @@ __all__ = [
     "BoardPictures",
     "Breakdown",
     "BreakdownRow",
+    "CameraCount",
+    "CameraList",
     "Caption",
     "CaptionList",
     "CaptionRequest",
+    "Capture",
     "Chapter",
     "ChatChoice",
     "ChatChunkChoice",
@@ -191,6 +199,7 @@ __all__ = [
     "CitedSentence",
     "CurrentRequest",
     "Curve",
+    "DayCount",
     "Embedding",
     "EmbeddingRequest",
     "EmbeddingResponse",
@@ -332,6 +341,7 @@ __all__ = [
     "TagList",
     "TextPart",
     "ThresholdRecord",
+    "Timeline",
     "ToolCallDelta",
     "Upload",
     "Weights",
