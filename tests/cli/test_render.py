@@ -169,3 +169,11 @@ def test_print_item_leaves_out_what_is_unknown(capsys: pytest.CaptureFixture[str
         "taken": None,
         "caption": None,
     }
+
+
+def test_print_results_says_what_was_read_from_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    parsed = response(0.5).model_copy(update={"text": "dog", "without": ["water"]})
+    print_results(parsed, is_parsed=True)
+    assert capsys.readouterr().err == 'searched for "dog" without "water"; --no-parse searches for the whole text\n'
+    print_results(parsed)
+    assert capsys.readouterr().err == ""
