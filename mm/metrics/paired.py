@@ -35,16 +35,18 @@ class Paired:
 
 
 def compare_paired(
-    first_Q: Float64, second_Q: Float64, groups_Q: npt.NDArray[np.integer], statistic: Statistic = np.mean, seed: int = 0
-) -> Paired:
+    first_Q: Float64, second_Q: Float64, groups_Q: npt.NDArray[np.integer], statistic: Statistic = np.mean, seed: int = 0,
+    strata_Q: npt.NDArray[np.integer] | None = None,
+) -> Paired:  # fmt: skip
     """Compare a statistic of two methods on the same items.
 
-    Raises `InvalidInput` for arrays of different or no length.
+    An item has a value or a row of numbers. With `strata_Q` every bootstrap sample has as many
+    groups of each stratum as there are. Raises `InvalidInput` for arrays of different or no length.
     """
-    if first_Q.ndim != 1 or not len(first_Q) or first_Q.shape != second_Q.shape or first_Q.shape != groups_Q.shape:
+    if not first_Q.ndim or not len(first_Q) or first_Q.shape != second_Q.shape or first_Q.shape[:1] != groups_Q.shape:
         raise InvalidInput(f"Values {first_Q.shape} and {second_Q.shape} with groups {groups_Q.shape} cannot be paired.")
     interval = bootstrap_rows(
-        len(first_Q), groups_Q, lambda rows: np.array([statistic(second_Q[rows]) - statistic(first_Q[rows])]), seed
+        len(first_Q), groups_Q, lambda rows: np.array([statistic(second_Q[rows]) - statistic(first_Q[rows])]), seed, strata_Q
     )[0]
     return Paired(interval, _permutation_p_value(first_Q, second_Q, groups_Q, statistic, seed))
 
@@ -65,7 +67,7 @@ def _permutation_p_value(
     tolerance = 1e-12 * max(1.0, observed)  # equal sums in another order differ in the last bits
     num_total, num_as_large = (0, 0) if is_exact else (1, 1)
     for exchanged_G in exchanges:
-        exchanged_Q = exchanged_G[group_Q]
+        exchanged_Q = exchanged_G[group_Q].reshape(-1, *[1] * (first_Q.ndim - 1))
         difference = statistic(np.where(exchanged_Q, first_Q, second_Q)) - statistic(np.where(exchanged_Q, second_Q, first_Q))
         num_total += 1
         num_as_large += abs(difference) >= observed - tolerance
