@@ -66,7 +66,7 @@ def test_nearest_fold_search_parts_and_threads_equal_one_part(
 ) -> None:
     search, queries = NearestFoldSearch(random_bank(1, 5), precision), random_queries(1)
     whole = search.search(queries)
-    monkeypatch.setattr(nearest_folds, "SCORES", 1)
+    monkeypatch.setattr(nearest_folds, "SCORES_AT_ONCE", 1)
     monkeypatch.setattr("faiss.omp_get_max_threads", lambda: 3)
     parts = search.search(queries)
     np.testing.assert_allclose(parts.distances_N2, whole.distances_N2, rtol=1e-6)
