@@ -150,6 +150,7 @@ class Run(Model):
     root: str
     """Folder of the set, for the pictures of a report."""
     signature: Signature
+    signature_line: str = Field("", description="The signature as it is quoted beside the numbers; empty in the file.")
     outcome: Outcome = Field(repr=False)
     missing: list[str] = Field([])
     """Ids of items without a file."""
@@ -236,6 +237,21 @@ class EvaluationCheck(Model):
     num_missing: int = Field(description="Files that the annotations name and that are not there.")
 
 
+class EvaluationFolderList(Model):
+    """Folders of the server that can hold a data set."""
+
+    folders: list[str] = Field(description="Paths relative to MM_IMPORT_ROOT, by name.")
+    is_complete: bool = Field(description="False if there are more folders than are listed.")
+
+
+class RunExamples(Model):
+    """Items with the worst and with the best values of a measure, one of each group."""
+
+    measure: RunMeasure | None = Field(description="Null for a run without measures of single items.")
+    worst: list[ItemRecord]
+    best: list[ItemRecord]
+
+
 class RunDifference(Model):
     """A measure of two runs: the second minus the first."""
 
@@ -247,6 +263,7 @@ class RunDifference(Model):
     p_value: float | None = Field(None, description="Two-sided, by permutation.")
     num_items: int
     is_worse: bool = Field(description="Whether the second run is significantly worse.")
+    is_better: bool = Field(description="Whether the second run is significantly better.")
 
 
 class RunChange(Model):
