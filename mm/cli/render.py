@@ -15,11 +15,16 @@ from mm.schemas import Check, Hit, ModelInfo, SearchResponse
 Row = Sequence[str]
 
 
-def print_results(response: SearchResponse, *, everything: bool = True) -> None:
+def print_results(response: SearchResponse, *, everything: bool = True, is_parsed: bool = False) -> None:
     """Print the likely hits, best first, and the less likely ones, or only their number.
 
-    `everything` prints the less likely ones.
+    `everything` prints the less likely ones; `is_parsed` tells that the exclusions of the response
+    were read from the text.
     """
+    if response.without and is_parsed:
+        excluded = ", ".join(f'"{clean(text)}"' for text in response.without)
+        wanted = f'"{clean(response.text)}"' if response.text else "everything"
+        click.echo(f"searched for {wanted} without {excluded}; --no-parse searches for the whole text", err=True)
     if response.heard:
         click.echo(f'recognized speech: "{clean(response.heard)}"', err=True)
     if response.understood is not None:

@@ -133,3 +133,11 @@ def make_answer(*, refused: bool, hits: Sequence[Hit] = (), citations: Sequence[
         state=SearchState(),
         hits=list(hits),
     )
+
+
+def test_print_results_says_what_was_read_from_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    parsed = response(0.5).model_copy(update={"text": "dog", "without": ["water"]})
+    print_results(parsed, is_parsed=True)
+    assert capsys.readouterr().err == 'searched for "dog" without "water"; --no-parse searches for the whole text\n'
+    print_results(parsed)
+    assert capsys.readouterr().err == ""

@@ -143,12 +143,13 @@ def test_add_with_wait_raises_reason_of_failed_job(service: ScriptedService, kin
 
 def test_text_search_is_sent_as_json(service: ScriptedService, kind: ClientKind) -> None:
     service.on("/v1/search", reply_with(200, documents.search_response(notes=["n"])))
-    composed = {"also": ["snow"], "without": ["people"], "weights": Weights(text=2)}
+    composed = {"also": ["snow"], "without": ["people"], "weights": Weights(text=2), "parse": False}
     answer = kind.call(service.url, "search", "a dog", k=3, filters=Filters(tags=["x"]), floor=0.25, fold=False, **composed)
     assert answer.notes == ["n"]
     sent = json.loads(service.requests[0].body)
     assert (sent["text"], sent["k"], sent["floor"], sent["filters"]["tags"]) == ("a dog", 3, 0.25, ["x"])
     assert sent["fold"] is False
+    assert sent["parse"] is False
     assert (sent["also"], sent["without"], sent["weights"]["text"]) == (["snow"], ["people"], 2)
 
 
@@ -165,6 +166,7 @@ def test_search_with_files_is_sent_as_form(service: ScriptedService, kind: Clien
         "SOUND",
         "in snow",
         'name="fold"\r\n\r\ntrue',
+        'name="parse"\r\n\r\ntrue',
         'name="without"\r\n\r\na cat',
         'name="without"\r\n\r\na dog',
     ):

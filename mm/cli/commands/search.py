@@ -50,7 +50,12 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
 @click.option("--clip", type=options.FILE, help="A short video to search with.")
 @click.option("--like", callback=parse_moment, metavar="ID@SECONDS", help="A position in the library; finds similar moments.")
 @click.option("--also", multiple=True, metavar="WORDS", help="Further text that a hit must match; repeatable.")
-@click.option("--without", multiple=True, metavar="WORDS", help="Text that a hit must not match; repeatable.")
+@click.option(
+    "--without", multiple=True, metavar="WORDS", help="Text that a hit must not match; repeatable. TEXT is then not parsed."
+)
+@click.option(
+    "--parse/--no-parse", default=True, show_default=True, help="Read what TEXT excludes from it, as in 'dog not in water'."
+)
 @click.option(
     "--weight",
     "weights",
@@ -75,6 +80,7 @@ def command(
     like: tuple[str, float] | None,
     also: tuple[str, ...],
     without: tuple[str, ...],
+    parse: bool,
     weights: dict[str, float],
     k: int,
     kinds: tuple[str, ...],
@@ -108,6 +114,7 @@ def command(
             like=like_query,
             also=also,
             without=without,
+            parse=parse,
             weights=Weights.model_validate(weights),
             k=k,
             filters=filters,
@@ -117,4 +124,4 @@ def command(
     if as_json:
         click.echo(response.model_dump_json(indent=2))
     else:
-        print_results(response, everything=everything or floor is not None)
+        print_results(response, everything=everything or floor is not None, is_parsed=not without)
