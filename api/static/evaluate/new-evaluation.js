@@ -5,9 +5,11 @@ import { formatCount } from "../ui/format.js";
 import { announce } from "../ui/notifications.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { CheckResult } from "./check-result.js";
+import { evaluate } from "./evaluate-store.js";
 import { checkFolder, listSets } from "./evaluation-client.js";
 import { FolderField } from "./folder-field.js";
 import { startEvaluation } from "./jobs-store.js";
+import { runs } from "./runs-store.js";
 
 const USUAL_SPLITS = ["dev", "val", "validation"]; // as `mm eval`: the split "test" is for final results
 const EMPTY = { set: "", folder: "", split: "", task: "", space: "", name: "", speech: false, strict: false };
@@ -19,6 +21,12 @@ const FIELDS = {
   name: ["run", /^The run |id of a run/],
 };
 
+/** The set of the runs that are shown. */
+function chooseSet(sets) {
+  const shown = evaluate.get().set ?? runs.get().all?.[0]?.signature.set_name;
+  return sets.find(({ name }) => name === shown) ?? sets[0];
+}
+
 const chooseSplit = ({ splits }) => [...USUAL_SPLITS.filter((split) => splits.includes(split)), ...splits, "all"][0];
 
 export function NewEvaluation() {
@@ -28,10 +36,16 @@ export function NewEvaluation() {
   const [problem, setProblem] = useState(null);
   const [isSending, setSending] = useState(false);
   const form = useRef();
+  const numChanges = useRef(0);
   useErrorFocus(form, problem);
   const changeSet = (set) => change({ set: set.name, split: chooseSplit(set), task: set.tasks[0] });
-  const change = (patch) => { setValues((last) => ({ ...last, ...patch })); setCheck(null); setProblem(null); };
-  useEffect(() => { listSets().then((all) => { setSets(all); if (all.length > 0) changeSet(all[0]); }, setProblem); }, []);
+  const change = (patch) => {
+    numChanges.current += 1;
+    setValues((last) => ({ ...last, ...patch }));
+    setCheck(null);
+    setProblem(null);
+  };
+  useEffect(() => { listSets().then((all) => { setSets(all); changeSet(chooseSet(all)); }, setProblem); }, []);
   const set = sets.find(({ name }) => name === values.set);
   const errors = splitProblem(problem, FIELDS);
   const bind = (key) => ({ value: values[key], error: errors[key], onInput: (event) => change({ [key]: event.target.value }) });
@@ -39,16 +53,18 @@ export function NewEvaluation() {
   const onSubmit = async (event) => {
     event.preventDefault();
     setSending(true);
+    const sent = numChanges.current; // a response to other values than those in the form is dropped
     try {
       if (isReady) {
         await startEvaluation(createBody(values));
-        setCheck(null);
-        setValues({ ...values, name: "" });
         announce(`The evaluation of ${values.set} has started.`);
-      } else setCheck(await checkFolder(createBody(values)));
-      setProblem(null);
+        if (sent === numChanges.current) change({ name: "" });
+      } else {
+        const result = await checkFolder(createBody(values));
+        if (sent === numChanges.current) setCheck(result);
+      }
     } catch (reason) {
-      setProblem(reason);
+      if (sent === numChanges.current) setProblem(reason);
     }
     setSending(false);
   };

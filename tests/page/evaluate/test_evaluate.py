@@ -162,6 +162,7 @@ def test_runs_are_compared_item_by_item(page: Page, runs: RunStore) -> None:
     page.get_by_label("Compare after").check()
     page.get_by_label("Compare before").check()
     page.click("#compare")
+    expect(page.locator("#run-title")).to_be_focused()
     expect(page.locator("#comparison-title")).to_have_text("Compared with before")
     rows = page.locator("#differences li")
     expect(rows.nth(0)).to_contain_text("Better")
@@ -177,6 +178,9 @@ def test_runs_are_compared_item_by_item(page: Page, runs: RunStore) -> None:
     expect(page.locator("#run-title")).to_have_text("after")
     page.go_back()
     expect(page.locator(".runs li")).to_have_count(2)
+    expect(page.get_by_role("button", name="after", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#measures")).to_be_visible()
 
 
 def test_open_run_shows_items_with_images_and_is_deleted_after_confirmation(page: Page, runs: RunStore) -> None:
