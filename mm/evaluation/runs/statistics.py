@@ -19,6 +19,8 @@ _MEAN_OF: dict[Statistic, Callable[[Float64], Float64]] = {
     "recall@10": lambda ranks: (ranks <= 10).astype(np.float64),
 }
 """Statistics that are means, whose samples are products of matrices: values to average."""
+
+
 def is_of_values(statistic: Statistic) -> bool:
     """Whether the statistic takes one value an item."""
     return statistic in _MEAN_OF or statistic == "median"
