@@ -19,7 +19,7 @@ from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.recognition import embed_classes, score_classes
 from mm.evaluation.tasks.scenes import inside, list_scenes, merge_neighbours
-from mm.evaluation.tasks.types import TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.metrics.bootstrap import Interval
 from mm.metrics.detections import THRESHOLDS, Spans, detection_map, match_spans
 from mm.metrics.proposals import MAX_NUMBER, ProposalRecall, measure_proposals
@@ -36,7 +36,7 @@ REPORTED = {0: "0.5", 5: "0.75", 9: "0.95", 10: "0.5:0.95"}
 """Of the thresholds and their mean."""
 
 
-class Detection:
+class Detection(SpaceTask):
     """mAP at an IoU of 0.5, 0.75, 0.95 and over 0.5 to 0.95; recall of up to 100 spans."""
 
     name = "detection"
