@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mm.media.containers.file_types import describe_reading
 from mm.schemas import FINAL_STATES, Band, Evidence, Hit, Item, Job, JobEvent, Moment
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def serialize_item(row: ItemRow) -> Item:
         status=row.status,
         error=row.error,
         created_at=row.created_at,
+        notes=describe_reading(row.content_type),
         unread_pictures=row.num_unread_images,
         caption=row.caption,
     )
