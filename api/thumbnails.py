@@ -70,6 +70,13 @@ class Thumbnails:
         self._write_cache(entry.path, data)
         return data
 
+    def render_file(self, path: Path, time: float, longest: int, cancelled: threading.Event) -> bytes:
+        """Return a WebP of a file that is no item, as `render` does, and cache nothing."""
+        info = self._reader.probe(path, path.name)
+        return encode_webp(
+            self._decode_file(path, path.name, info.kind, info.duration, time, longest, cancelled), longest=longest
+        )
+
     def delete(self, item_id: str) -> None:
         """Delete all thumbnails of an item."""
         shutil.rmtree(self._get_folder(item_id), ignore_errors=True)
@@ -86,12 +93,15 @@ class Thumbnails:
         time, size = entry.time, entry.size
         if not blob.exists():
             raise MissingData(f"The file {blob.name} is not in the folder blobs of MM_HOME. {RESTORE}")
-        if item.kind != "audio":
-            return self._reader.thumbnail(
-                blob, item.name, time, longest=size, deadline_seconds=self._seconds, cancelled=cancelled
-            )
-        span = Span(time, max(min(time + WAVEFORM_SECONDS, item.duration), time + 0.1))
-        return draw_waveform(self._reader.waveform(blob, item.name, span, rate=SPEECH_RATE), size)
+        return self._decode_file(blob, item.name, item.kind, item.duration, time, size, cancelled)
+
+    def _decode_file(
+        self, path: Path, name: str, kind: str, duration: float, time: float, size: int, cancelled: threading.Event
+    ) -> RGB:
+        if kind != "audio":
+            return self._reader.thumbnail(path, name, time, longest=size, deadline_seconds=self._seconds, cancelled=cancelled)
+        span = Span(time, max(min(time + WAVEFORM_SECONDS, duration), time + 0.1))
+        return draw_waveform(self._reader.waveform(path, name, span, rate=SPEECH_RATE), size)
 
     def _write_cache(self, path: Path, data: bytes) -> None:
         """Cache a thumbnail; a full disk is no error."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from api.evaluations.runs import hide_folder
 from api.library import dispatch_job
 from api.request_context import current_actor, current_client, current_request_id
 from api.uploads.folder import resolve_folder
@@ -20,12 +21,15 @@ from mm.schemas import (
     EvaluationRequest,
     EvaluationSetInfo,
     EvaluationSetList,
-    Run,
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from api.service import Service
     from indexes.catalog.records import JobRow
+    from mm.data.sets.catalog import Described
+    from mm.data.sets.types import EvaluationSet
 
 FINAL_WITHOUT_RUN = "The set was encoded, and no run was kept. The log of the workers has the reason."
 
@@ -41,7 +45,7 @@ def add_evaluation(service: Service, request: EvaluationRequest) -> Evaluation:
     if task.name not in described.tasks:
         raise InvalidInput(f"{described.name} is not evaluated for '{task.name}', but for: {', '.join(described.tasks)}.")
     root = resolve_folder(service.settings.import_root, request.folder)
-    read_set(described, root, request.split)
+    _read(described, root, request)
     store = RunStore(service.settings.root)
     run_id = request.run or store.new_id(described.name, task.name)
     store.require_free(run_id)
@@ -86,12 +90,32 @@ def check_folder(service: Service, request: EvaluationRequest) -> EvaluationChec
     described = describe_set(request.set)
     root = resolve_folder(service.settings.import_root, request.folder)
     problems = check_set(described, root, request.split)
-    data = None if list_errors(problems) else read_set(described, root, request.split)
+    data = None if list_errors(problems) else _read(described, root, request)
+
+    def name(text: str) -> str:
+        return _name_folder(text, root, request.folder)
+
     return EvaluationCheck(
-        problems=[EvaluationProblem(severity=p.severity, where=p.where, what=p.what, remedy=p.remedy) for p in problems],
+        problems=[
+            EvaluationProblem(severity=p.severity, where=name(p.where), what=name(p.what), remedy=name(p.remedy))
+            for p in problems
+        ],
         num_files=len(data.present) if data else 0,
         num_missing=len(data.missing) if data else 0,
     )
+
+
+def _read(described: Described, root: Path, request: EvaluationRequest) -> EvaluationSet:
+    """The set. Raises `InvalidInput`, with the folder as the client has named it."""
+    try:
+        return read_set(described, root, request.split)
+    except InvalidInput as error:
+        raise InvalidInput(_name_folder(str(error), root, request.folder)) from error
+
+
+def _name_folder(text: str, root: Path, folder: str) -> str:
+    """The text with the folder of the client in place of that of the server."""
+    return text.replace(str(root), folder or ".")
 
 
 def _serialize(service: Service, job: JobRow, *, has_run: bool) -> Evaluation:
@@ -113,8 +137,3 @@ def _serialize(service: Service, job: JobRow, *, has_run: bool) -> Evaluation:
         created_at=job.created_at,
         run=hide_folder(store.get(run_id, with_items=False)) if has_run and is_kept else None,
     )
-
-
-def hide_folder(run: Run) -> Run:
-    """The run without paths of the server."""
-    return run.model_copy(update={"root": "", "command": ""})

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.evaluations import jobs
+from api.evaluations import jobs, runs
 from api.http.bodies import read_json
+from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
 from api.openapi.operations import JSON, json_body, links, responses
 from api.request_context import get_client_id
+from api.routes.media import UNTRUSTED_HEADERS, WEBP
 from api.service import ServiceDep
-from mm.errors import Conflict, Corrupt, Forbidden, NotFound, TooLarge, TooMany, Unavailable
+from api.uploads.folder import list_folders
+from mm.errors import Conflict, Corrupt, Forbidden, MediaError, NotFound, TooLarge, TooMany, Unavailable
 from mm.evaluation.report.write import write_report
-from mm.evaluation.runs.compare import compare_runs
-from mm.evaluation.runs.comparison_record import describe_comparison
 from mm.evaluation.runs.store import RunStore
 from mm.schemas import (
     Evaluation,
     EvaluationCheck,
+    EvaluationFolderList,
     EvaluationList,
     EvaluationRequest,
     EvaluationSetList,
     Run,
     RunComparison,
+    RunExamples,
     RunItemPage,
     RunList,
 )
@@ -81,13 +85,26 @@ def list_evaluation_sets() -> EvaluationSetList:
     return jobs.list_data_sets()
 
 
+@router.get("/folders", summary="List the folders of the server", responses=responses(Forbidden, NotFound))
+async def list_evaluation_folders(
+    request: Request,
+    service: ServiceDep,
+    limits: LimitsDep,
+    folder: Annotated[str, Query(alias="in", max_length=1024, description="A folder relative to MM_IMPORT_ROOT.")] = "",
+) -> EvaluationFolderList:
+    """Folders that can hold a data set, one level at a time."""
+    listing = limits.imports.run(get_client_id(request.scope), list_folders, service.settings.import_root, folder)
+    folders, is_complete = await listing
+    return EvaluationFolderList(folders=folders, is_complete=is_complete)
+
+
 @router.get("/runs", summary="List the runs", responses=responses(), dependencies=[hold_while_processing("catalog")])
 def list_runs(
     service: ServiceDep,
     set_name: Annotated[str | None, Query(alias="set", max_length=64, description="Only runs of this data set.")] = None,
 ) -> RunList:
     """Newest first, without items; also those of `mm eval` in the same home folder."""
-    return RunList(data=[jobs.hide_folder(run) for run in RunStore(service.settings.root).list_runs(set_name)])
+    return RunList(data=[runs.hide_folder(run) for run in RunStore(service.settings.root).list_runs(set_name)])
 
 
 @router.get(
@@ -95,7 +112,7 @@ def list_runs(
 )
 def get_run(run_id: str, service: ServiceDep) -> Run:
     """Measures, curves and signature, without items."""
-    return jobs.hide_folder(RunStore(service.settings.root).get(run_id, with_items=False))
+    return runs.hide_folder(RunStore(service.settings.root).get(run_id, with_items=False))
 
 
 @router.get(
@@ -111,8 +128,40 @@ def list_run_items(
     limit: Annotated[int, Query(ge=1, le=2000)] = 500,
 ) -> RunItemPage:
     """Values of each query or file, in the order of the run."""
-    items = RunStore(service.settings.root).get(run_id).outcome.items
-    return RunItemPage(data=items[after : after + limit], next=after + limit if after + limit < len(items) else None)
+    return runs.page_items(RunStore(service.settings.root), run_id, after, limit)
+
+
+@router.get(
+    "/runs/{run_id}/examples",
+    summary="Get the worst and the best items of a run",
+    responses=responses(NotFound, Corrupt),
+    dependencies=[hold_while_processing("catalog")],
+)
+def get_run_examples(run_id: str, service: ServiceDep, limit: Annotated[int, Query(ge=1, le=100)] = 12) -> RunExamples:
+    """By the first measure that single items have, one item of each group."""
+    return runs.get_examples(RunStore(service.settings.root), run_id, limit)
+
+
+@router.get(
+    "/runs/{run_id}/image",
+    summary="Get an image of an item of a run",
+    response_class=Response,
+    responses={200: WEBP, **responses(NotFound, Corrupt, MediaError)},
+)
+async def get_run_image(
+    run_id: str,
+    request: Request,
+    service: ServiceDep,
+    limits: LimitsDep,
+    item: Annotated[str, Query(max_length=1024, description="Id of the item.")],
+    of: Annotated[runs.Shown, Query(description="The file of the item, or of what was returned first for it.")] = "item",
+    size: Annotated[int, Query(ge=1, le=1280, description="Longest side, px.")] = 640,
+) -> Response:
+    """WebP: of a video, the key frame before the start of the item; of audio, a waveform."""
+    render = partial(runs.render_image, service, run_id, item, of, size)
+    rendering = limits.thumbnails.run_cancellable(get_client_id(request.scope), render)
+    data = await cancel_on_disconnect(request, rendering)
+    return Response(data, media_type="image/webp", headers={"Cache-Control": "private, max-age=3600", **UNTRUSTED_HEADERS})
 
 
 @router.get(
@@ -142,8 +191,7 @@ def compare_with_run(
     run_id: str, service: ServiceDep, baseline: Annotated[str, Query(max_length=100, description="The first run.")]
 ) -> RunComparison:
     """Item by item: this run minus the baseline, with 95 % intervals and p-values."""
-    store = RunStore(service.settings.root)
-    return describe_comparison(compare_runs(store.get(baseline), store.get(run_id)))
+    return runs.compare(RunStore(service.settings.root), baseline, run_id)
 
 
 @router.delete(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from api.metadata import check_conditions, shows_metadata
 from api.search.like import find_like_segment
 from api.search.verdicts import has_query, list_verdicts, match_hits, read_words, restrict
 from api.serializers import serialize_hit
@@ -39,6 +40,7 @@ range of the same video are left out."""
 def validate(query: SearchInput, settings: Settings) -> None:
     """Raise `InvalidInput` or `TooLarge` for values that are never valid."""
     request = query.request
+    check_conditions(settings, request.filters)
     if not 1 <= request.k <= settings.max_hits:
         raise InvalidInput(f"k is {request.k}; it must be from 1 to {settings.max_hits} (MM_MAX_HITS).")
     texts = [request.text or "", *request.also]
@@ -162,4 +164,5 @@ def _serialize_hits(service: Service, hits: Sequence[SearchHit], likely: float) 
     """Join hits with their items; an item that was deleted since the search is left out."""
     ids = {match.item_id for hit in hits for match in (hit, *hit.near_duplicates)}
     items = {item_id: service.store.catalog.get_item(item_id) for item_id in ids}
-    return [result for hit in hits if (result := serialize_hit(hit, items, likely)) is not None]
+    metadata = shows_metadata(service.settings)
+    return [result for hit in hits if (result := serialize_hit(hit, items, likely, metadata=metadata)) is not None]

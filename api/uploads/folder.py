@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from api.uploads.ingest import Ingest
 
 MAX_FILES = 10_000
+MAX_FOLDERS = 500
 
 
 def import_folder(ingest: Ingest, root: Path | None, folder: str, tags: list[str]) -> ImportResponse:
@@ -67,6 +68,22 @@ def resolve_folder(root: Path | None, folder: str) -> Path:
     if not is_folder:
         raise missing
     return start
+
+
+def list_folders(root: Path | None, folder: str) -> tuple[list[str], bool]:
+    """Folders in `folder`, as paths relative to `root` by name, and whether these are all.
+
+    Hidden folders and links that lead out of `root` are left out. Raises as `resolve_folder`.
+    """
+    start = resolve_folder(root, folder)
+    base = root.expanduser().resolve() if root else start
+    try:
+        with os.scandir(start) as entries:
+            found = [start / entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    except OSError as error:
+        raise InvalidInput(f"The folder {folder!r} cannot be read: {error.strerror}.") from error
+    names = sorted(path.relative_to(base).as_posix() for path in found if path.resolve().is_relative_to(base))
+    return names[:MAX_FOLDERS], len(names) <= MAX_FOLDERS
 
 
 def _list_files(start: Path) -> Iterator[Path]:

@@ -16,6 +16,7 @@ from mm.errors import InvalidInput
 from mm.evaluation.features.cache import FeatureCache
 from mm.evaluation.features.encode import SetEncoder
 from mm.evaluation.features.slices import EncodedSet, Progress, encode_set
+from mm.evaluation.features.texts import TextCache
 from mm.evaluation.runs.signature import combine_hashes, describe_code, hash_ids, hash_weights, require_same_weights
 from mm.evaluation.runs.types import Run, Signature
 from mm.evaluation.tasks.registry import find_task
@@ -71,7 +72,8 @@ def evaluate_set(
         data, train, encoded = _encode(
             request, SetEncoder(space, reader, settings, request.kinds), hashes, cache, on_progress, on_tick
         )
-        given = TaskInput(data, request.root, encoded.features, encoded.failed, space, settings, request.options, train)
+        texts = TextCache(cache, space, combine_hashes(hashes), on_tick)
+        given = TaskInput(data, request.root, encoded.features, encoded.failed, space, settings, request.options, train, texts)
         outcome = task.measure(given)
     require_same_weights(hashes, hash_weights(weights))
     used = [item.id for item in data.present if item.id in encoded.features]

@@ -8,12 +8,14 @@ from mm.spaces.registry import WEIGHTS
 
 
 def list_space_weights(name: str) -> tuple[Path, ...]:
-    """Folder of a shipped space, or the checkpoint of `openclip:MODEL/PRETRAINED`.
+    """Folder of a shipped space and its English text tower, or the checkpoint of an openclip model.
 
-    Raises as `find_model`.
+    Raises as `find_model`, and `Unavailable` when the package of the text tower is not installed.
     """
     if not name.startswith("openclip:"):
-        return (WEIGHTS / name,)
+        from mm.models.text.minilm import find_model_folder
+
+        return (WEIGHTS / name, find_model_folder() / "model.safetensors")
     from mm.models.openclip.files import find_model
     from mm.spaces.openclip_space import OWN_SOUND, PREFIX
 

@@ -236,6 +236,21 @@ class EvaluationCheck(Model):
     num_missing: int = Field(description="Files that the annotations name and that are not there.")
 
 
+class EvaluationFolderList(Model):
+    """Folders of the server that can hold a data set."""
+
+    folders: list[str] = Field(description="Paths relative to MM_IMPORT_ROOT, by name.")
+    is_complete: bool = Field(description="False if there are more folders than are listed.")
+
+
+class RunExamples(Model):
+    """Items with the worst and with the best values of a measure, one of each group."""
+
+    measure: RunMeasure | None = Field(description="Null for a run without measures of single items.")
+    worst: list[ItemRecord]
+    best: list[ItemRecord]
+
+
 class RunDifference(Model):
     """A measure of two runs: the second minus the first."""
 
@@ -247,6 +262,7 @@ class RunDifference(Model):
     p_value: float | None = Field(None, description="Two-sided, by permutation.")
     num_items: int
     is_worse: bool = Field(description="Whether the second run is significantly worse.")
+    is_better: bool = Field(description="Whether the second run is significantly better.")
 
 
 class RunChange(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NaiveDatetime
 
 from mm.schemas.base import Model
 from mm.schemas.inspections import InspectionFilter, InspectionMatch
@@ -71,6 +71,12 @@ class Filters(Model):
     tags: list[str] = Field(default=[], description="All of these tags.")
     uploaded_after: datetime | None = None
     uploaded_before: datetime | None = None
+    taken_after: NaiveDatetime | None = Field(
+        None, description="Taken at or after this time, on the clock at the place and therefore without an offset."
+    )
+    taken_before: NaiveDatetime | None = Field(None, description="Taken before this time.")
+    camera: str | None = Field(None, max_length=100, description="Substring of make and model of the camera, in any case.")
+    has_place: bool | None = Field(None, description="Whether the place where it was taken is known; unset means either.")
     inspection: InspectionFilter | None = Field(
         None, description="Only what a result of an inspection matches. Without a query, hits are sorted by p-value."
     )

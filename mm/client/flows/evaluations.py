@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from mm.client.flows.jobs import OnProgress, wait_for
 from mm.client.paths import quote_id
@@ -11,6 +12,7 @@ from mm.client.steps import Flow, Params, Send
 from mm.schemas import (
     Evaluation,
     EvaluationCheck,
+    EvaluationFolderList,
     EvaluationList,
     EvaluationRequest,
     EvaluationSetInfo,
@@ -18,6 +20,7 @@ from mm.schemas import (
     ItemRecord,
     Run,
     RunComparison,
+    RunExamples,
     RunItemPage,
     RunList,
 )
@@ -53,6 +56,12 @@ def check(set_name: str, folder: str, *, split: str = "dev") -> Flow[EvaluationC
     """Check the folder of a data set. Raises as `create`."""
     request = EvaluationRequest.model_construct(set=set_name, folder=folder, split=split)
     return parse_body((yield from Send("POST", "/v1/evaluations/check", json=request.model_dump())), EvaluationCheck)
+
+
+def folders(within: str = "") -> Flow[list[str]]:
+    """List the folders of the server in a folder below MM_IMPORT_ROOT. Raises as `create`."""
+    params: Params = {"in": within}
+    return parse_body((yield from Send("GET", "/v1/evaluations/folders", params=params)), EvaluationFolderList).folders
 
 
 def get(evaluation_id: str) -> Flow[Evaluation]:
@@ -97,6 +106,21 @@ def items(run_id: str) -> Flow[list[ItemRecord]]:
         found += page.data
         after = page.next
     return found
+
+
+def examples(run_id: str, *, limit: int = 12) -> Flow[RunExamples]:
+    """Get items with the worst and with the best values of a run. Raises `NotFound`."""
+    return parse_body((yield from Send("GET", f"{run_path(run_id)}/examples", params={"limit": limit})), RunExamples)
+
+
+def image(run_id: str, item_id: str, *, of: Literal["item", "answer"] = "item", size: int = 640) -> Flow[bytes]:
+    """Get an image of an item of a run, or of what was returned first for it, as WebP.
+
+    Of a video it is the key frame at or before the start of the item, of audio the waveform.
+    Raises `NotFound` for an item without a file and for a file that is gone.
+    """
+    params: Params = {"item": item_id, "of": of, "size": size}
+    return read_body((yield from Send("GET", f"{run_path(run_id)}/image", params=params)))
 
 
 def report(run_id: str, *, baseline: str | None = None) -> Flow[bytes]:

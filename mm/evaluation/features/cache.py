@@ -1,5 +1,7 @@
 """Features on disk, by content of the file and by encoder; one SQLite file that processes share.
 
+Vectors of texts are kept beside them, by text and by tower.
+
 A file is hashed once: its hash is kept by path, size and time of modification. Rows are written in
 transactions, so that a killed process leaves complete rows only. Deleting the file costs time and
 nothing else.
@@ -24,13 +26,18 @@ import numpy.typing as npt
 from mm.errors import Corrupt, InvalidInput, StorageFull
 from mm.evaluation.features.types import Features
 from mm.files import hash_file
+from mm.numerics import Float32
 
 BUSY_SECONDS = 60.0
 """Wait for a transaction of another process, at most."""
+MAX_VARIABLES = 500
+"""Hashes of one query; older SQLite allows 999 variables."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, modified INTEGER, hash TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS features (
     hash TEXT, encoder TEXT, payload BLOB NOT NULL, PRIMARY KEY (hash, encoder)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS texts (
+    hash TEXT, encoder TEXT, vector BLOB NOT NULL, PRIMARY KEY (hash, encoder)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS leases (slice TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
 """
 
@@ -86,6 +93,28 @@ class FeatureCache:
             self._database.executemany(
                 "INSERT OR REPLACE INTO features VALUES (?, ?, ?)",
                 [(digest, encoder, pack(features)) for digest, features in rows],
+            )
+
+    def get_texts(self, digests: Sequence[str], encoder: str) -> dict[str, Float32]:
+        """Vectors (D,) of the texts that are stored, by hash."""
+        found: dict[str, Float32] = {}
+        for start in range(0, len(digests), MAX_VARIABLES):
+            several = digests[start : start + MAX_VARIABLES]
+            marks = ",".join("?" * len(several))
+            with self._lock, self._mapped_errors():
+                rows = self._database.execute(
+                    f"SELECT hash, vector FROM texts WHERE encoder = ? AND hash IN ({marks})",
+                    (encoder, *several),
+                ).fetchall()
+            found |= {digest: np.frombuffer(vector, np.float32) for digest, vector in rows}
+        return found
+
+    def put_texts(self, rows: Mapping[str, Float32], encoder: str) -> None:
+        """Store vectors (D,) of texts by hash, all or none. Raises `StorageFull`."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO texts VALUES (?, ?, ?)",
+                [(digest, encoder, np.ascontiguousarray(vector, np.float32).tobytes()) for digest, vector in rows.items()],
             )
 
     def lease(self, slice_key: str, owner: str, seconds: float) -> bool:

@@ -43,6 +43,26 @@ def rank_items(run: Run) -> Ranked | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Items with the worst and with the best values, one of each group, none in both."""
+
+    measure: RunMeasure
+    worst: list[ItemRecord]
+    best: list[ItemRecord]
+
+
+def choose_examples(run: Run, count: int) -> Examples | None:
+    """Up to `count` of the worst and of the best items; None where items have no values."""
+    ranked = rank_items(run)
+    if ranked is None:
+        return None
+    worst = spread_groups(ranked.items, count)
+    shown = {item.group for item in worst}
+    best = [item for item in spread_groups(ranked.items[::-1], count + len(shown)) if item.group not in shown][:count]
+    return Examples(ranked.measure, worst, best)
+
+
 def spread_groups(items: Sequence[ItemRecord], count: int) -> list[ItemRecord]:
     """The first items, one of each group."""
     seen: set[str] = set()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mm.data.sets.published import Published
 from mm.documents.parts import POLICY, format_document, format_html_table, format_section, format_table
-from mm.evaluation.report.examples import OpenShown, format_examples, rank_items, spread_groups
+from mm.evaluation.report.examples import OpenShown, choose_examples, format_examples
 from mm.evaluation.report.plots import draw_curves
 from mm.evaluation.report.style import STYLE
 from mm.evaluation.report.values import draw_bar, format_interval, format_value
@@ -136,16 +136,13 @@ def _format_published(published: Sequence[Published]) -> str:
 
 
 def _format_examples(run: Run, open_shown: OpenShown, count: int) -> list[str]:
-    ranked = rank_items(run)
-    if ranked is None or not count:
+    examples = choose_examples(run, count)
+    if examples is None:
         return []
-    worst = spread_groups(ranked.items, count)
-    shown = {item.group for item in worst}
-    best = [item for item in spread_groups(ranked.items[::-1], count + len(shown)) if item.group not in shown][:count]
     root = Path(run.root)
     return [
-        format_section(heading, format_examples(items, ranked.measure.of, root, open_shown))
-        for heading, items in (("Worst items", worst), ("Best items", best))
+        format_section(heading, format_examples(items, examples.measure.of, root, open_shown))
+        for heading, items in (("Worst items", examples.worst), ("Best items", examples.best))
         if items
     ]
 

@@ -33,10 +33,18 @@ class Difference:
     @property
     def is_worse(self) -> bool:
         """Whether the second run is significantly worse."""
-        if self.difference is None or self.p_value is None:
-            return False
-        worse = self.difference.value < 0 if self.measure.is_higher_better else self.difference.value > 0
-        return worse and self.p_value < SIGNIFICANT
+        return self._significant_sign() < 0
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the second run is significantly better."""
+        return self._significant_sign() > 0
+
+    def _significant_sign(self) -> int:
+        """1 for better, -1 for worse, 0 where neither is significant."""
+        if self.difference is None or self.p_value is None or self.p_value >= SIGNIFICANT or self.difference.value == 0:
+            return 0
+        return 1 if (self.difference.value > 0) == self.measure.is_higher_better else -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ def _describe_difference(row: Difference) -> RunDifference:
     return RunDifference(
         measure=row.measure, second=row.second, difference=ends and ends.value, low=ends and ends.low, high=ends and ends.high,
         p_value=row.p_value, num_items=row.num_items, is_worse=row.is_worse,
+        is_better=row.is_better,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from mm.errors import Corrupt, InvalidInput, NotFound
 from mm.evaluation.runs.types import ItemRecord, Run
@@ -63,6 +64,21 @@ class RunStore:
         except ValidationError as error:
             raise Corrupt(f"{folder} is not a run that this version can read: {error.errors()[0]['msg']}.") from error
         return run.model_copy(update={"outcome": run.outcome.model_copy(update={"items": items})})
+
+    def get_item(self, run_id: str, item_id: str) -> ItemRecord:
+        """Read one item of a run, without the others. Raises `NotFound` and `Corrupt`."""
+        path = self._path(run_id) / ITEMS
+        start = b'{"id":' + to_json(item_id) + b","  # `add` writes the id first
+        try:
+            with path.open("rb") as lines:
+                line = next((line for line in lines if line.startswith(start)), None)
+            if line is not None:
+                return ItemRecord.model_validate_json(line)
+        except FileNotFoundError:
+            self.get(run_id, with_items=False)  # raises `NotFound` if there is no run
+        except ValidationError as error:
+            raise Corrupt(f"{path} is not readable: {error.errors()[0]['msg']}.") from error
+        raise NotFound(f"The run {run_id} has no item {item_id!r:.80}.")
 
     def list_runs(self, set_name: str | None = None) -> list[Run]:
         """Runs without their items, the latest first. Folders that are no runs are left out."""

@@ -15,7 +15,7 @@ from mm.errors import InvalidInput
 from mm.evaluation.runs.statistics import measure
 from mm.evaluation.runs.types import Breakdown, BreakdownRow, ItemRecord, Outcome
 from mm.evaluation.tasks.paths import relative_path
-from mm.evaluation.tasks.queries import embed_texts, gather_vectors
+from mm.evaluation.tasks.queries import gather_vectors
 from mm.evaluation.tasks.types import TaskInput, refuse_options
 from mm.metrics.ranking import first_ranks
 
@@ -46,7 +46,7 @@ class Classification:
         prompt = given.options.get("prompt", PROMPTS[files.kind])
         if "{}" not in prompt:
             raise InvalidInput(f"The prompt {prompt!r} has no {{}} for the name of the class.")
-        texts_CD = embed_texts(given.space, [prompt.replace("{}", label) for label in labels], files.kind)
+        texts_CD = given.embed_texts([prompt.replace("{}", label) for label in labels], files.kind)
         scores_NC = files.vectors_ND @ texts_CD.T
         of_label = {label: number for number, label in enumerate(labels)}
         relevant_NC = np.zeros(scores_NC.shape, bool)

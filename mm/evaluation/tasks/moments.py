@@ -75,7 +75,7 @@ class Moments:
         sentences = list_sentences(item)
         segments = features.spans["picture"]
         spans = _list_spans(given, features, kind)
-        queries_QD = given.space.text.embed([moment.text for moment in sentences])
+        queries_QD = given.embed_texts([moment.text for moment in sentences], "picture")
         scores_QN = score_spans(spans, segments, queries_QD @ features.vectors["picture"].T)
         records = []
         for number, (moment, scores_N) in enumerate(zip(sentences, scores_QN, strict=True)):

@@ -16,7 +16,6 @@ from mm.evaluation.runs.types import ItemRecord, Outcome
 from mm.evaluation.tasks.moments import list_sentences
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
-from mm.evaluation.tasks.queries import embed_texts
 from mm.evaluation.tasks.retrieval import DEPTH, list_measures
 from mm.evaluation.tasks.scenes import inside, list_scenes
 from mm.evaluation.tasks.types import TaskInput, refuse_options
@@ -83,7 +82,7 @@ class Paragraphs:
 def _score(given: TaskInput, videos: list[SetItem], pool: str) -> Float32:
     """Scores of paragraphs (rows) and videos (columns)."""
     if pool != "sentences":
-        texts_ND = embed_texts(given.space, [item.texts[0] for item in videos], "picture")
+        texts_ND = given.embed_texts([item.texts[0] for item in videos], "picture")
         rows = []
         for item in videos:
             features = given.features[item.id]
@@ -95,7 +94,7 @@ def _score(given: TaskInput, videos: list[SetItem], pool: str) -> Float32:
         scores: Float32 = texts_ND @ np.stack(rows).T
         return scores
     sentences = [[moment.text for moment in list_sentences(item)] for item in videos]
-    queries_QD = embed_texts(given.space, [text for several in sentences for text in several], "picture")
+    queries_QD = given.embed_texts([text for several in sentences for text in several], "picture")
     starts = np.cumsum([0, *(len(several) for several in sentences)])
     columns = []
     for item in videos:

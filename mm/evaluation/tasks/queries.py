@@ -1,8 +1,8 @@
-"""One vector a file, and text vectors that are compared with it."""
+"""One vector a file, which text vectors are compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,9 @@ from mm.data.sets.types import SetItem
 from mm.errors import InvalidInput
 from mm.evaluation.features.types import Features
 from mm.numerics import mean_direction
-from mm.spaces import Space
 from mm.spaces.types import Vectors
 
 KINDS = ("picture", "sound")
-BATCH = 256
-"""Texts that are embedded at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,13 +43,3 @@ def gather_vectors(items: Sequence[SetItem], features: Mapping[str, Features]) -
     size = next(len(vectors[kind][0]) for vectors in found if kind in vectors)
     rows = [mean_direction(vectors[kind]) if kind in vectors else np.zeros(size, np.float32) for vectors in found]
     return FileVectors(tuple(having), np.stack(rows), kind)
-
-
-def embed_texts(space: Space, texts: Sequence[str], kind: str, on_batch: Callable[[], None] = lambda: None) -> Vectors:
-    """Vectors (M, D) of texts that are compared with this kind of evidence."""
-    tower = space.text if kind == "picture" else space.sound_text
-    rows = []
-    for start in range(0, len(texts), BATCH):
-        rows.append(tower.embed(list(texts[start : start + BATCH])))
-        on_batch()
-    return np.concatenate(rows)

@@ -17,7 +17,7 @@ from mm.evaluation.features.types import Features
 from mm.evaluation.runs.statistics import measure
 from mm.evaluation.runs.types import Breakdown, BreakdownRow, Curve, ItemRecord, Outcome, RunMeasure
 from mm.evaluation.tasks.paths import relative_path
-from mm.evaluation.tasks.queries import FileVectors, embed_texts, gather_vectors
+from mm.evaluation.tasks.queries import FileVectors, gather_vectors
 from mm.evaluation.tasks.types import TaskInput, refuse_options
 from mm.metrics.retrieval import rank_both_ways
 from mm.metrics.vectors import RetrievalRanks
@@ -44,7 +44,7 @@ class Retrieval:
         files = gather_vectors([item for item in given.data.present if item.texts], given.features)
         captions = [(row, text) for row, item in enumerate(files.items) for text in item.texts]
         file_M = np.array([row for row, _ in captions])
-        captions_MD = embed_texts(given.space, [text for _, text in captions], files.kind)
+        captions_MD = given.embed_texts([text for _, text in captions], files.kind)
         of_texts, of_files = rank_both_ways(files.vectors_ND, captions_MD, file_M, DEPTH)
         noun = _noun(files, given.features)
         to_file, to_text = f"text to {noun}", f"{noun} to text"

@@ -9,10 +9,12 @@ from typing import Protocol
 
 from mm.data.sets.types import EvaluationSet
 from mm.errors import InvalidInput
+from mm.evaluation.features.texts import TextCache, embed_texts
 from mm.evaluation.features.types import Features
 from mm.evaluation.runs.types import FailedItem, Outcome
 from mm.settings import Settings
 from mm.spaces import Space
+from mm.spaces.types import Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,15 @@ class TaskInput:
     """Options of the task by name; a task refuses those that it does not have."""
     train: EvaluationSet | None = None
     """Of tasks that fit something: the split `train`, its features in `features` too."""
+    texts: TextCache | None = None
+    """Text vectors of earlier runs; None embeds all texts."""
+
+    def embed_texts(self, texts: Sequence[str], kind: str) -> Vectors:
+        """Vectors (M, D) of texts that are compared with this kind of evidence.
+
+        Raises as the towers of the space, and `StorageFull`.
+        """
+        return embed_texts(self.space, texts, kind) if self.texts is None else self.texts.embed(texts, kind)
 
 
 class Task(Protocol):

@@ -125,6 +125,14 @@ class AvFile:
         return True
 
     @property
+    def tags(self) -> dict[str, str]:
+        """Tags of the selected streams and of the container, which has precedence."""
+        tags: dict[str, str] = {}
+        for source in (*reversed(self.streams), self.container):
+            tags |= source.metadata
+        return tags
+
+    @property
     def streams(self) -> list[AvStream]:
         """The selected streams."""
         return [stream for stream in (self.video, self.audio) if stream is not None]

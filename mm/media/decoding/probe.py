@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 from mm.errors import MediaError, TooLarge
+from mm.media.capture.container_tags import read_tags
 from mm.media.containers.av_file import AvFile
 from mm.media.containers.file_types import ANIMATED_AVIF, ANIMATED_GIF, ANIMATED_PNG, AVIF, GIF, MPEGTS, PNG
 from mm.media.containers.memory_estimate import no_reserve, video_bytes
@@ -61,7 +62,8 @@ def read_facts(
         if not image.is_animated:
             image.load()
             size = image.width, image.height
-            info = MediaInfo("image", kind.container, kind.content_type, 0.0, *size, 0, 0.0, kind.container, "")
+            names = kind.container, kind.content_type
+            info = MediaInfo("image", *names, 0.0, *size, 0, 0.0, kind.container, "", image.capture())
             return MediaFacts(kind, info, Fraction(0), image=image if image.is_reduced else None)
         if kind not in ANIMATED_TYPES:
             return _read_animation_facts(file, name, kind, image, limits)
@@ -97,6 +99,7 @@ def _read_timed_facts(
             fps=0.0 if video is None else float(1 / frame_seconds(video)),
             video_codec=codec_name(video),
             audio_codec=codec_name(media.audio) if start.has_audio else "",
+            capture=read_tags(media.tags, rotation),
         )
         return MediaFacts(kind, info, start.origin, media.sections)
 

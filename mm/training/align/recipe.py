@@ -33,7 +33,10 @@ VARIANTS = (
 
 
 def select_variants(names: Sequence[str]) -> tuple[Variant, ...]:
-    """The variants of these names, in the order of the recipe. Raises `InvalidInput` for an unknown name."""
+    """The variants of these names, in the order of the recipe.
+
+    Raises `InvalidInput` for an unknown name.
+    """
     known = [variant.name for variant in VARIANTS]
     unknown = next((name for name in names if name not in known), None)
     if unknown is not None:

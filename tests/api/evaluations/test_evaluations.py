@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from PIL import Image
 import mm
 from mm.cli.main import main
 from mm.errors import Forbidden, InvalidInput, NotFound
+from mm.evaluation.runs.store import RunStore
+from mm.schemas import ItemRecord
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, assert_problem, run_server
 from tests.graphs import with_graphs
@@ -107,9 +110,61 @@ def test_runs_are_listed_paged_compared_and_reported(served: ApiServer, run_ids:
     assert "text to image, R@1" in report.text
 
 
+def test_runs_have_their_worst_and_best_items_with_images(served: ApiServer, run_ids: list[str]) -> None:
+    with mm.Client(served.url) as client:
+        examples = client.evaluations.examples(run_ids[0], limit=2)
+        assert examples.measure is not None
+        assert len(examples.worst) == 2
+        assert {item.group for item in examples.worst}.isdisjoint(item.group for item in examples.best)
+        item = next(item for item in client.evaluations.items(run_ids[0]) if item.answer_path not in ("", item.path))
+        images = [
+            client.evaluations.image(run_ids[0], item.id, of=of, size=16)
+            for of in ("item", "answer")
+            if item.path or of == "answer"
+        ]
+        assert all(Image.open(io.BytesIO(data)).size == (16, 16) for data in images)
+        with pytest.raises(NotFound, match="no item 'absent'"):
+            client.evaluations.image(run_ids[0], "absent")
+        with pytest.raises(NotFound, match="There is no run 'absent'"):
+            client.evaluations.image("absent", item.id)
+
+
+def test_image_of_a_file_that_is_gone_is_not_found(served: ApiServer, run_ids: list[str]) -> None:
+    store = RunStore(served.service.settings.root)
+    items = [
+        ItemRecord(id='gone "1"', group="1", path="gone.png"),
+        ItemRecord(id="2", group="2"),
+        ItemRecord(id="3", group="3", path="/x/y.png"),
+    ]
+    run = store.get(run_ids[0], with_items=False)
+    store.add(run.model_copy(update={"id": "gone", "outcome": run.outcome.model_copy(update={"items": items})}))
+    with mm.Client(served.url) as client:
+        with pytest.raises(NotFound, match=r"gone\.png is no longer in the folder"):
+            client.evaluations.image("gone", items[0].id)
+        with pytest.raises(NotFound, match="has no file"):
+            client.evaluations.image("gone", "2")
+        assert client.evaluations.items("gone")[2].path == "y.png"
+        client.evaluations.delete_run("gone")
+
+
+def test_folders_are_listed_below_the_import_root_only(served: ApiServer) -> None:
+    root = served.service.settings.import_root
+    assert root is not None
+    (root / ".hidden").mkdir()
+    (root / "outside").symlink_to(root.parent)
+    with mm.Client(served.url) as client:
+        assert client.evaluations.folders() == ["empty", "photos"]
+        assert client.evaluations.folders("photos") == ["photos/images"]
+        with pytest.raises(Forbidden):
+            client.evaluations.folders("outside")
+        with pytest.raises(NotFound):
+            client.evaluations.folders("absent")
+
+
 def test_evaluation_of_a_folder_that_is_no_such_set_names_what_is_missing(served: ApiServer) -> None:
     problem = assert_problem(post(served, folder="empty"), 400, "invalid-input")
     assert "captions.jsonl" in problem["detail"]
+    assert str(served.service.settings.import_root) not in problem["detail"]
     check = served.client.post("/v1/evaluations/check", json={"set": "flickr8k", "folder": "empty"}).json()
     assert [found["severity"] for found in check["problems"]] == ["error"]
     assert check["num_files"] == 0

@@ -16,12 +16,12 @@ import pytest
 
 from indexes import open_store
 from mm.errors import MMError
+from mm.evaluation.features import texts as feature_texts
 from mm.evaluation.features.cache import FeatureCache
 from mm.evaluation.features.encode import SetEncoder
 from mm.evaluation.features.slices import IMAGES_PER_SLICE
 from mm.evaluation.features.types import Features
 from mm.evaluation.runs.store import RunStore
-from mm.evaluation.tasks import retrieval
 from mm.media import MediaReader
 from mm.numerics import normalize_rows
 from mm.schemas import EvaluationRequest
@@ -74,7 +74,7 @@ def run_worker(settings: Settings, hours: int, log: Path, connection: Connection
 
         setattr(owner, name, call)
 
-    retrieval.embed_texts = lambda _space, texts, _kind: normalize_rows(  # type: ignore[assignment]
+    feature_texts.embed_texts = lambda _space, texts, _kind, _on_batch: normalize_rows(  # type: ignore[assignment, misc]
         np.random.default_rng(0).normal(size=(len(texts), 384)).astype(np.float32)
     )
     SetEncoder.encode = encode  # type: ignore[assignment, method-assign]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from PIL import AvifImagePlugin, BmpImagePlugin, Image, Jpeg2KImagePlugin, UnidentifiedImageError
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
+from mm.media.capture.image import read_image
 from mm.media.containers.file_types import JPEG, RAW_CONTAINERS
 from mm.media.containers.memory_estimate import ImageSize, no_reserve
 from mm.media.containers.raw_preview import find_raw_preview
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from mm.media.containers.file_types import FileType
     from mm.media.containers.memory_estimate import Reserve
-    from mm.media.types import RGB
+    from mm.media.types import RGB, Capture
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
@@ -38,6 +40,8 @@ PROBE_SIDE = 480
 less."""
 EXIF_AFTER_PIXELS = frozenset({"png"})
 """Containers whose orientation may follow the pixels: Pillow decodes them to read it."""
+TURNED_BY_PILLOW = frozenset({"tiff"})
+"""Containers that Pillow decodes upright, and whose size it states as shown."""
 BLOCK_PIXELS = 1 << 20
 """Pixels that are converted at a time in an image of more than 8 bits."""
 EXIF_ORIENTATION = 0x0112  # 1 to 8; from 5 on the image is rotated by 90 degrees
@@ -103,6 +107,10 @@ class StillImage:
         self._reserve(*self._size.decoding_bytes(scale))
         self._load(scale)
 
+    def capture(self) -> Capture:
+        """When, where and with what it was taken. Call it once the image is decoded."""
+        return replace(read_image(self._image), orientation=self._orientation)
+
     @property
     def is_reduced(self) -> bool:
         """Whether it was decoded at a reduced scale, small enough to keep for the next request."""
@@ -152,8 +160,10 @@ class StillImage:
 
     def _set_orientation(self, orientation: int) -> None:
         width, height = self._original
-        self._orientation, self._is_upright = orientation, orientation not in TRANSPOSITIONS
-        self.width, self.height = (height, width) if orientation >= 5 else (width, height)
+        self._orientation = orientation if orientation in range(1, 9) else 1
+        self._is_upright = self._orientation == 1 or self._kind.container in TURNED_BY_PILLOW
+        is_swapped = self._orientation >= 5 and not self._is_upright
+        self.width, self.height = (height, width) if is_swapped else (width, height)
 
     def _read_orientation(self, stored: int) -> int:
         """Exif orientation of the image, else `stored`, that of the file around it.
