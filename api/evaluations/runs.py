@@ -22,8 +22,8 @@ Shown = Literal["item", "answer"]
 
 
 def hide_folder(run: Run) -> Run:
-    """The run without paths of the server."""
-    return run.model_copy(update={"root": "", "command": ""})
+    """The run without paths of the server, with the line of its signature."""
+    return run.model_copy(update={"root": "", "command": "", "signature_line": run.signature.line()})
 
 
 def hide_path(item: ItemRecord) -> ItemRecord:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from api.metadata import check_conditions, shows_metadata
 from api.search.like import find_like_segment
+from api.search.parse import parse_text
 from api.search.verdicts import has_query, list_verdicts, match_hits, read_words, restrict
 from api.serializers import serialize_hit
 from mm.errors import InvalidInput, TooLarge
@@ -63,6 +64,7 @@ def run_search(service: Service, query: SearchInput, files: DecodedFiles, arrive
     query, understood, notes = read_words(service, query)
     with service.spaces.acquire() as served:
         if has_query(query):
+            query = parse_text(query)
             return _run(service, served, query, files, started)
         return _list_verdicts(service, served, query, started, understood, notes)
 
@@ -82,6 +84,7 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
             also=request.also,
             without=request.without,
             weights=request.weights,
+            may_only_exclude=True,  # `validate` refuses such a request; a text that only excludes is parsed after it
         )
     if files.audio is not None:
         release_memory()
@@ -106,7 +109,7 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
     if request.filters.inspection is not None:
         results = match_hits(results, verdicts, request.filters)[: request.k]
     seconds = files.seconds + time.perf_counter() - started
-    kind = "+".join(sorted(search.files)) or ("text" if text else "like")
+    kind = "+".join(sorted(search.files)) or ("like" if request.like is not None and not text else "text")
     service.metrics.searches.labels(kind, str(bool(results)).lower()).inc()
     service.metrics.search_seconds.observe(seconds)
     return SearchResponse(
@@ -114,6 +117,8 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
         space=str(served.space.id),
         floor=floor,
         likely_floor=query.floor,
+        text=text,
+        without=request.without,
         heard=query.transcript,
         notes=[*query.notes, *_note_unread_text(service, served, query)],
         seconds=seconds,

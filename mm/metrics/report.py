@@ -22,6 +22,7 @@ class ReportRecord(TypedDict):
 
     of: str
     measures: list[MeasureRecord]
+    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Report:
 
     of: str
     measures: tuple[Measure, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences that stand below the numbers."""
 
     def table(self) -> str:
         """Markdown table."""
@@ -47,7 +50,8 @@ class Report:
             f"{_format(measure, measure.interval.low)} to {_format(measure, measure.interval.high)} |"
             for measure in self.measures
         ]
-        return "\n".join([f"{self.of}:", "", "| measure | value | 95 % interval |", "| --- | --- | --- |", *rows])
+        below = ["", *self.notes] if self.notes else []
+        return "\n".join([f"{self.of}:", "", "| measure | value | 95 % interval |", "| --- | --- | --- |", *rows, *below])
 
     def record(self) -> ReportRecord:
         """The report as JSON."""
@@ -62,6 +66,7 @@ class Report:
                 }
                 for measure in self.measures
             ],
+            "notes": list(self.notes),
         }
 
 

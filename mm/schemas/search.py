@@ -105,7 +105,13 @@ class SearchRequest(Model):
 
     text: str | None = None
     also: list[str] = Field([], max_length=8, description="Further texts; a hit must match each of them as well.")
-    without: list[str] = Field([], max_length=8, description="Texts that describe what must be neither visible nor spoken.")
+    without: list[str] = Field(
+        [], max_length=8, description="Texts that describe what must be neither visible nor spoken; `text` is then not parsed."
+    )
+    parse: bool = Field(
+        True,
+        description="Whether `text` is parsed for what it excludes: `dog not in water` is searched as `dog` without `water`.",
+    )
     weights: Weights = Weights()
     like: Like | None = Field(None, description="A position in the library to search with; it is left out of the results.")
     k: int = Field(10, description="Maximum number of hits, likely and possible together.")
@@ -123,6 +129,8 @@ class SearchResponse(Model):
     space: str = Field(description="Name and version of the space, as in `lite@1`.")
     floor: float = Field(description="Score threshold of the hits in this response.")
     likely_floor: float = Field(description="Score from which a hit is `likely`: the calibrated threshold of the space.")
+    text: str | None = Field(None, description="The text that was searched; null without one, and where it only excludes.")
+    without: list[str] = Field(default=[], description="What was excluded: `without` of the request, or what its text excludes.")
     heard: str | None = Field(None, description="Speech recognized in the audio or the clip of the query.")
     understood: InspectionFilter | None = Field(
         None, description="The filter of results that the words were read as, such as `parts with a scratch longer than 0.3 mm`."

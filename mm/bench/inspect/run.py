@@ -14,10 +14,12 @@ from statistics import median
 import numpy as np
 
 from mm.bench.inspect.rendered_parts import render_part
+from mm.bench.inspect.steps import StepRow, measure_steps
 from mm.errors import InvalidInput
 from mm.inspection.features.backbone import LiteBackbone
 from mm.inspection.features.framing import Framing
 from mm.inspection.fit import fit_inspector
+from mm.inspection.inspector import FittedInspector
 from mm.inspection.settings import FitSettings
 from mm.inspection.types import GoodImage
 from mm.media.types import RGB
@@ -60,6 +62,8 @@ class InspectReport:
     rows: list[InspectRow]
     left_out: dict[str, str]
     """Methods that this installation does not have, and why."""
+    steps: list[StepRow]
+    """Of one inspection by this project, from the file of the image to that of the heat map."""
 
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
@@ -76,6 +80,10 @@ class InspectReport:
             "| --- | --- | --- | --- | --- | --- |",
             *body,
             *(f"not available: {name}: {why}" for name, why in self.left_out.items()),
+            "",
+            "| step of this project | ms | share of an inspection |",
+            "| --- | --- | --- |",
+            *(f"| {step.name} | {step.milliseconds:.1f} | {f'{step.share:.0%}' if step.share else ''} |" for step in self.steps),
         ]
 
 
@@ -95,7 +103,8 @@ def run(
     fit_seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as cache:
         started = time.perf_counter()
-        methods[OURS] = _fit_ours(good, side, bank_size, threads, Path(cache))
+        inspector = _fit_ours(good, side, bank_size, threads, Path(cache))
+        methods[OURS] = partial(_inspect, inspector)
         fit_seconds[OURS] = time.perf_counter() - started
         on_progress(f"{OURS}: fitted in {fit_seconds[OURS]:.1f} s")
         left_out = _fit_patchcore(good, side, bank_size, threads, methods, fit_seconds, on_progress)
@@ -108,20 +117,20 @@ def run(
             ratio = None if name == OURS else median(seconds[name]) / median(seconds[OURS])
             durations = [1e3 * each for each in seconds[name]]
             rows.append(InspectRow(name, fit_seconds[name], median(durations), min(durations), max(durations), ratio, area))
-    return InspectReport(side, num_good, bank_size, threads, rows, left_out)
+        steps = measure_steps(inspector, checked[1][0], rounds)
+    return InspectReport(side, num_good, bank_size, threads, rows, left_out, steps)
 
 
-def _fit_ours(good: Sequence[RGB], side: int, bank_size: int, threads: int, cache: Path) -> Inspect:
+def _fit_ours(good: Sequence[RGB], side: int, bank_size: int, threads: int, cache: Path) -> FittedInspector:
     settings = FitSettings(framing=Framing(longest=side), bank_size=bank_size, brightness=())
     backbone = LiteBackbone(settings.backbone, cache, threads=threads)
     images = [GoodImage(image, str(number)) for number, image in enumerate(good)]
-    inspector = fit_inspector(images, "bench", backbone, settings)
+    return fit_inspector(images, "bench", backbone, settings)
 
-    def inspect(image: RGB) -> tuple[float, Float32]:
-        result = inspector.inspect(image)
-        return result.score, result.heat_HW
 
-    return inspect
+def _inspect(inspector: FittedInspector, image: RGB) -> tuple[float, Float32]:
+    result = inspector.inspect(image)
+    return result.score, result.heat_HW
 
 
 def _fit_patchcore(

@@ -16,14 +16,14 @@ from mm.evaluation.runs.statistics import measure
 from mm.evaluation.runs.types import Breakdown, BreakdownRow, ItemRecord, Outcome
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.queries import gather_vectors
-from mm.evaluation.tasks.types import TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.metrics.ranking import first_ranks
 
 PROMPTS = {"picture": "a photo of {}.", "sound": "{}"}
 TOP = 5
 
 
-class Classification:
+class Classification(SpaceTask):
     """Top-1 and top-5 accuracy by class names; top-1 of each class."""
 
     name = "classification"

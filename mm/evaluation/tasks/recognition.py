@@ -22,7 +22,7 @@ from mm.evaluation.tasks.moments import break_down
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.scenes import to_frame_sequence
-from mm.evaluation.tasks.types import TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.metrics.detections import classification_map
 from mm.models.temporal.action_head import compute_features
 from mm.numerics import Float32, Float64, mean_direction
@@ -33,7 +33,7 @@ MIN_TRAIN = 2
 """Videos of a class that the head needs on train."""
 
 
-class Recognition:
+class Recognition(SpaceTask):
     """Top-1, top-5 and mAP by the names of the classes."""
 
     name = "recognition"
@@ -58,7 +58,7 @@ class Recognition:
         return _outcome(given, videos, scores_NC, f"by name, pool {pool}")
 
 
-class TrainedRecognition:
+class TrainedRecognition(SpaceTask):
     """Top-1, top-5 and mAP of a linear head that is fitted on train."""
 
     name = "trained-recognition"

@@ -63,7 +63,7 @@ class LiteBackbone:
         self._multiple = compute_stride(taps[-1])
         self._digest = f"{hash_file(path, digits=16)}-{'-'.join(map(str, taps))}-{BUILDER_VERSION}"
         graph = ensure_graph(graph_cache, f"patches-{self._digest}", lambda: build_patch_graph(_read_weights(name, path), taps))
-        self._graph = load_graph(graph, find_runtime(runtime).name, threads)
+        self._graph = load_graph(graph, find_runtime(runtime).name, threads, keeps_memory=True)
 
     @property
     def name(self) -> str:

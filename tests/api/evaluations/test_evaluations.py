@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -21,6 +20,7 @@ from mm.evaluation.runs.store import RunStore
 from mm.schemas import ItemRecord
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, assert_problem, run_server
+from tests.api.evaluations.photos import write_set
 from tests.graphs import with_graphs
 from workers.context import WorkerContext
 from workers.jobs.run import run_tasks
@@ -28,20 +28,6 @@ from workers.loaded_spaces import LoadedSpaces
 from workers.stop import StopFlag
 
 pytestmark = pytest.mark.xdist_group("evaluations_api")
-
-COLOURS = {"red": (200, 20, 20), "green": (20, 180, 20), "blue": (30, 30, 210)}
-
-
-def write_set(folder: Path) -> None:
-    """Six photos with captions; one of them is no image, another is missing."""
-    (folder / "images").mkdir(parents=True)
-    rows = []
-    for number, (name, colour) in enumerate([*COLOURS.items()] * 2):
-        Image.fromarray(np.full((32, 32, 3), colour, np.uint8) + np.uint8(number)).save(folder / "images" / f"{number}.png")
-        rows.append({"image": f"{number}.png", "captions": [f"A {name} wall .", f"Wall {number} ."], "split": "dev"})
-    (folder / "images" / "4.png").write_bytes(b"no image")
-    (folder / "images" / "5.png").unlink()
-    (folder / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def jpeg(side: int = 160, orientation: int | None = None) -> bytes:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_preview_of_a_raw_photograph_is_read(reader: MediaReader, tmp_path: Path, suffix: RawSuffix, order: str) -> None:
+def test_preview_of_a_raw_photo_is_read(reader: MediaReader, tmp_path: Path, suffix: RawSuffix, order: str) -> None:
     path = tmp_path / "photo"
     path.write_bytes(write_raw(suffix, jpeg(), small=jpeg(40), order=order))
     info = reader.probe(path, "photo")
@@ -47,9 +47,7 @@ def test_preview_of_a_raw_photograph_is_read(reader: MediaReader, tmp_path: Path
 
 
 @pytest.mark.parametrize(("own", "turns"), [(None, -1), (1, 0), (8, 1)])
-def test_orientation_of_a_raw_photograph_is_applied_once(
-    reader: MediaReader, tmp_path: Path, own: int | None, turns: int
-) -> None:
+def test_orientation_of_a_raw_photo_is_applied_once(reader: MediaReader, tmp_path: Path, own: int | None, turns: int) -> None:
     path = tmp_path / "photo.nef"
     path.write_bytes(write_raw("nef", jpeg(orientation=own), orientation=6))
     shown = reader.image(path, "photo.nef")
@@ -58,7 +56,7 @@ def test_orientation_of_a_raw_photograph_is_applied_once(
     assert np.median(np.abs(shown.astype(int) - expected)) <= 4, "the preview's own orientation, else the photo's"
 
 
-def test_raw_photograph_without_a_preview_is_refused(reader: MediaReader, tmp_path: Path) -> None:
+def test_raw_photo_without_a_preview_is_refused(reader: MediaReader, tmp_path: Path) -> None:
     lossless = jpeg().replace(b"\xff\xc0", b"\xff\xc3", 1)
     for data in (b"", b"no image", lossless):
         path = tmp_path / "photo.dng"
@@ -68,7 +66,7 @@ def test_raw_photograph_without_a_preview_is_refused(reader: MediaReader, tmp_pa
         assert error.value.reason == "unsupported"
 
 
-def test_tiff_without_sensor_values_is_no_raw_photograph() -> None:
+def test_tiff_without_sensor_values_is_no_raw_photo() -> None:
     out = io.BytesIO()
     Image.fromarray(SCENE).save(out, "TIFF", compression="jpeg")
     assert find_raw_type(out) is None

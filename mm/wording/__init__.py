@@ -1,0 +1,4 @@
+"""In: the text of a query, and texts of evidence. Out: what the text asks for and what it excludes.
+
+Must not know: vectors, the index, HTTP.
+"""
