@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mm.errors import InvalidInput
-from mm.evaluation.tasks.captions import Captions
+from mm.evaluation.tasks.captions.task import Captions
 from mm.evaluation.tasks.classification import Classification
 from mm.evaluation.tasks.defects.task import Defects
 from mm.evaluation.tasks.dense_captions import DenseCaptions

@@ -18,7 +18,7 @@ from mm.data.sets.types import EvaluationSet, SetItem
 from mm.errors import InvalidInput, StorageFull, Unavailable
 from mm.evaluation.features.cache import FeatureCache
 from mm.evaluation.runs.types import Outcome
-from mm.evaluation.tasks.captions import BASELINE, Captions, choose_sample
+from mm.evaluation.tasks.captions.task import BASELINE, Captions, choose_sample
 from mm.evaluation.tasks.types import TaskInput
 from mm.generation.caption_model import CaptionModel
 from mm.generation.caption_ranking import GeneratedCaption
