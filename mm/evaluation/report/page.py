@@ -50,7 +50,7 @@ def build_report(report: Report, open_shown: OpenShown, num_examples: int = NUM_
         format_section("Curves", draw_curves(run.outcome.curves)) if run.outcome.curves else "",
         *(_format_breakdown(breakdown) for breakdown in run.outcome.breakdowns),
         _format_history(run, report.earlier),
-        _format_published(report.published),
+        _format_published(run, report.published),
         *_format_examples(run, open_shown, num_examples),
         _format_left_out(run),
         _format_signature(run),
@@ -129,10 +129,31 @@ def _format_history(run: Run, earlier: Sequence[Run]) -> str:
     return format_section("Runs over time", draw_curves(curves), format_table(columns, rows))
 
 
-def _format_published(published: Sequence[Published]) -> str:
-    rows = [(row.model, row.measure, f"{row.value:g} %", row.split, row.source, row.comparable) for row in published]
-    columns = ("model", "measure", "published", "split", "source", "comparable")
+def _format_published(run: Run, published: Sequence[Published]) -> str:
+    """Numbers of others beside this run, whose own value is empty where it has no such measure."""
+    own = {measure.name: measure for measure in run.outcome.measures}
+    rows = [
+        (
+            row.model, row.measure, f"{row.value:g} {row.unit}",
+            format_value(own[row.measure], own[row.measure].value) if row.measure in own else "", row.source,
+            _judge_comparability(run, row),
+        )
+        for row in published
+    ]  # fmt: skip
+    columns = ("model", "measure", "published", "this run", "source", "comparable")
     return format_section("Published numbers", format_table(columns, rows)) if rows else ""
+
+
+def _judge_comparability(run: Run, row: Published) -> str:
+    """`yes` or `no` with the reasons: those of the set, and what this run lacks."""
+    reasons = []
+    if run.signature.is_simulated:
+        reasons.append("The files of this run are simulated.")
+    if run.signature.split != row.split:
+        reasons.append(f"It is of the split '{row.split}', this run of '{run.signature.split}'.")
+    if run.signature.num_missing:
+        reasons.append(f"{run.signature.num_missing:,} files are not in this run.")
+    return f"{'yes' if row.is_comparable and not reasons else 'no'}. {' '.join([*reasons, row.why])}"
 
 
 def _format_examples(run: Run, open_shown: OpenShown, count: int) -> list[str]:
