@@ -23,6 +23,7 @@ COMMANDS = {
     "inspect": ("mm.cli.commands.inspect", "Fit inspectors on good parts, and find what is wrong with others."),
     "scale": ("mm.cli.commands.scale", "Manage scale records, which turn pixels into millimetres."),
     "lesions": ("mm.cli.commands.lesions", "Mark candidates for review in ultrasound images; not a diagnosis."),
+    "formats": ("mm.cli.commands.formats", "List the formats of images, video and audio that are read."),
     "models": ("mm.cli.commands.models", "List the spaces, show their cards, and export the language model."),
     "space": ("mm.cli.commands.space", "Show the space of the library, or reindex it in another space."),
     "eval": ("mm.cli.commands.eval", "Reproduce the numbers of the cards from the shipped files."),

@@ -12,11 +12,12 @@ import { startEvaluation } from "./jobs-store.js";
 import { runs } from "./runs-store.js";
 
 const USUAL_SPLITS = ["dev", "val", "validation"]; // as `mm eval`: the split "test" is for final results
-const EMPTY = { set: "", folder: "", split: "", task: "", space: "", name: "", speech: false, strict: false };
+const EMPTY = { set: "", folder: "", split: "", task: "", space: "", options: "", name: "", speech: false, strict: false };
 const FIELDS = {
   split: ["split", /no split|of the split '/],
   folder: ["folder", /folder|MM_IMPORT_ROOT|cannot be read as/],
   task: ["task", /is not evaluated for/],
+  options: ["options"],
   space: ["space", /space/],
   name: ["run", /^The run |id of a run/],
 };
@@ -86,6 +87,7 @@ export function NewEvaluation() {
       <${Check} id="evaluation-strict" label="Stop at the first file that cannot be read" checked=${values.strict} onChange=${(strict) => change({ strict })} />
       <details class="more-settings"><summary>More settings</summary>
         <${Check} id="evaluation-speech" label="Encode speech and text in images, too" checked=${values.speech} onChange=${(speech) => change({ speech })} />
+        <${Field} id="evaluation-options" label="Options of the task" placeholder="pool=mean, spans=scenes" spellcheck="false" hint="As --option of mm eval, with commas between." ...${bind("options")} />
         <${Field} id="evaluation-space" label="Space" placeholder="that of the library" maxlength="200" spellcheck="false" ...${bind("space")} />
         <${Field} id="evaluation-name" label="Name of the run" maxlength="100" spellcheck="false" hint="Empty: set, task and time." ...${bind("name")} />
       </details>
@@ -101,5 +103,16 @@ function describeAction(isSending, isReady, check) {
   return check === null ? "Check the folder" : "Check again";
 }
 
-const createBody = ({ set, folder, split, task, space, name, speech, strict }) =>
-  ({ set, folder: folder.trim(), split: split.trim(), task, space: space.trim(), run: name.trim(), speech, strict });
+/** The body of a request. Raises an error in the form of those of the service. */
+const createBody = ({ set, folder, split, task, space, options, name, speech, strict }) =>
+  ({ set, folder: folder.trim(), split: split.trim(), task, space: space.trim(), options: parseOptions(options), run: name.trim(), speech, strict });
+
+/** "pool=mean, spans=scenes" -> {pool: "mean", spans: "scenes"}. */
+function parseOptions(text) {
+  const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return Object.fromEntries(parts.map((part) => {
+    const [, name, value] = /^([^=]+)=(.*)$/.exec(part) ?? [];
+    if (name === undefined) throw new Error(`options: “${part}” is not of the form name=value.`);
+    return [name.trim(), value.trim()];
+  }));
+}

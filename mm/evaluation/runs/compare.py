@@ -10,7 +10,7 @@ import numpy as np
 
 from mm.errors import InvalidInput
 from mm.evaluation.runs.scores import AUROC, mean_auroc, read_evidence
-from mm.evaluation.runs.statistics import compute, group_indexes, is_of_values
+from mm.evaluation.runs.statistics import compare_values, group_indexes, is_of_values
 from mm.evaluation.runs.types import ItemRecord, Run, RunMeasure
 from mm.metrics.bootstrap import Interval
 from mm.metrics.paired import compare_paired
@@ -123,9 +123,7 @@ def _compare(measure: RunMeasure, second: RunMeasure, shared: Sequence[tuple[Ite
     if not having or not is_of_values(measure.statistic) or measure.statistic != second.statistic:
         return Difference(measure, second, None, None, len(having))
     values = [np.array([item.values[measure.of] for item in side]) for side in zip(*having, strict=True)]
-    paired = compare_paired(
-        values[0], values[1], group_indexes([a for a, _ in having]), lambda sample: compute(measure.statistic, sample)
-    )
+    paired = compare_values(measure.statistic, values[0], values[1], group_indexes([a for a, _ in having]))
     return Difference(measure, second, paired.difference, paired.p_value, len(having))
 
 
