@@ -28,12 +28,13 @@ export function EvaluateView() {
 /** The form. In a narrow window, where it would hide the runs, it is closed at first if there are any. */
 function Start() {
   const hasNoRuns = runs.use((state) => state.all?.length === 0);
+  const isLoaded = runs.use((state) => state.all !== null || state.problem !== null); // the form begins with the set of the latest run
   const [isOpen, setOpen] = useState(matchMedia(WIDE).matches);
   useEffect(() => { if (hasNoRuns) setOpen(true); }, [hasNoRuns]);
   return html`
     <details class="panel-box start-evaluation" id="start-evaluation" open=${isOpen} onToggle=${(event) => setOpen(event.target.open)}>
       <summary id="new-evaluation-title">New evaluation</summary>
-      <${NewEvaluation} />
+      ${isLoaded && html`<${NewEvaluation} />`}
     </details>`;
 }
 

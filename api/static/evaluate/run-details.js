@@ -5,7 +5,7 @@ import { formatCount } from "../ui/format.js";
 import { Icon } from "../ui/icon.js";
 import { copyText } from "../ui/save-text.js";
 import { RequestError } from "../service/request-error.js";
-import { html, useEffect } from "../vendor/preact.js";
+import { html, useEffect, useRef } from "../vendor/preact.js";
 import { Comparison } from "./comparison.js";
 import { selectRun } from "./evaluate-store.js";
 import { reportUrl } from "./evaluation-client.js";
@@ -17,14 +17,15 @@ const NUM_LEFT_OUT = 100; // files that are named; the report has all
 
 export function RunDetails({ id, baselineId }) {
   const { run, examples, comparison, problem } = opened.use();
+  const title = useRef();
   useEffect(() => { loadRun(id, baselineId); }, [id, baselineId]);
-  useEffect(() => { scrollTo(0, 0); }, [id]);
+  useEffect(() => { scrollTo(0, 0); title.current.focus({ preventScroll: true }); }, [id]);
   const isLoaded = run?.id === id;
   return html`
     <section class="run-details" id="run" aria-labelledby="run-title" aria-busy=${String(!isLoaded && !problem)}>
       <div class="bar">
         <button type="button" id="all-runs" onClick=${() => selectRun(null)}><${Icon} name="previous" />All runs</button>
-        <h3 id="run-title">${id}</h3>
+        <h3 id="run-title" tabindex="-1" ref=${title}>${id}</h3>
         ${isLoaded && html`
           <span class="buttons"><a class="button" id="report" href=${reportUrl(id, baselineId)} target="_blank" rel="noopener">HTML report</a>
             <${ConfirmButton} label="Delete" id="delete-run" question="Delete this run? The files of the set stay." onConfirm=${() => deleteRun(id)} /></span>`}

@@ -1,18 +1,20 @@
 // The runs of a data set: those that can be compared are in one group, with a measure over time.
 
 import { formatCount } from "../ui/format.js";
-import { html, useState } from "../vendor/preact.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
 import { selectRun, selectSet } from "./evaluate-store.js";
 import { History } from "./history.js";
-import { groupRuns, isComparable, runs, toggleMarked } from "./runs-store.js";
+import { groupRuns, isComparable, opened, runs, toggleMarked } from "./runs-store.js";
 import { formatInterval, formatStarted, formatValue } from "./values.js";
 
 const NUM_MEASURES = 4; // of a run in the list; all are in the open run
+const ROWS_PER_STEP = 20;
 
 /** `set` is the name of the shown data set, of which there is at least one run. */
 export function RunList({ set }) {
   const { all } = runs.use();
   const sets = [...new Set(all.map(({ signature }) => signature.set_name))].sort();
+  useEffect(() => { document.querySelector(`.open-run[data-hit="${CSS.escape(opened.get().id ?? "")}"]`)?.focus(); }, []); // back from the open run
   const count = (name) => all.filter(({ signature }) => signature.set_name === name).length;
   return html`
     <div class="bar">
@@ -41,6 +43,7 @@ function CompareButton() {
 function Group({ group: { key, task, split, runs: own } }) {
   const names = own[0].outcome.measures.map(({ name }) => name);
   const [selected, setSelected] = useState(names[0]);
+  const [numRows, setNumRows] = useState(ROWS_PER_STEP);
   const name = names.includes(selected) ? selected : names[0];
   const id = `measure-${key.replace(/[^\w-]+/g, "-")}`;
   return html`
@@ -51,8 +54,9 @@ function Group({ group: { key, task, split, runs: own } }) {
           <select id=${id} class="measure-select" value=${name} onChange=${(event) => setSelected(event.target.value)}>
             ${names.map((other) => html`<option key=${other} value=${other}>${other}</option>`)}</select>`}
       </div>
-      ${own.length > 1 && html`<${History} runs=${own} name=${name} />`}
-      <ul class="rows runs">${own.map((run) => html`<${Row} key=${run.id} run=${run} />`)}</ul>
+      ${own.length > 1 && html`<${History} own=${own} name=${name} />`}
+      <ul class="rows runs">${own.slice(0, numRows).map((run) => html`<${Row} key=${run.id} run=${run} />`)}</ul>
+      ${own.length > numRows && html`<p><button type="button" onClick=${() => setNumRows(numRows + ROWS_PER_STEP)}>Show more</button></p>`}
     </section>`;
 }
 

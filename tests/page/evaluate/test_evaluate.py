@@ -9,27 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-import mm
 from mm.evaluation.runs.store import RunStore
-from mm.media import MediaReader
 from mm.settings import Settings
-from tests.api.conftest import run_server
 from tests.api.evaluations.photos import write_set
-from tests.api.inspection.conftest import InspectionServer
+from tests.api.inspection.conftest import InspectionServer, run_inspection_server
 from tests.graphs import with_graphs
 from tests.page.evaluate.runs import make_run
-from tests.page.page_driver import PageDriver, open_page, use_layout
+from tests.page.page_driver import PageDriver, open_page, reuse_page, use_layout
 from tests.page.test_layout import assert_accessible
-from workers.context import WorkerContext, create_owner_name
-from workers.loaded_spaces import LoadedSpaces
-from workers.messaging.dispatch import Dispatcher
-from workers.stop import StopFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
     from mm.schemas import Run
 
@@ -46,11 +39,8 @@ def evaluations(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Itera
     write_set(root / "photos")
     (root / "empty").mkdir()
     settings = Settings(home=with_graphs(tmp_path_factory.mktemp("evaluate"), graphs), import_root=root, threads=1)
-    with run_server(settings) as api, mm.Client(api.url) as client, MediaReader.from_settings(settings) as reader:
-        store = api.service.store
-        spaces = LoadedSpaces(settings, store.catalog)
-        context = WorkerContext(settings, store, spaces, reader, Dispatcher(settings), StopFlag(), create_owner_name())
-        yield InspectionServer(api, client, context)
+    with run_inspection_server(settings) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +53,8 @@ def opened(evaluations: InspectionServer, browser: Browser) -> Iterator[PageDriv
 @pytest.fixture
 def page(opened: PageDriver, evaluations: InspectionServer) -> Iterator[Page]:
     """The page in its first state. Fails if its console has errors."""
-    opened.page.goto(evaluations.api.url)
-    yield opened.page
-    opened.page.unroute_all(behavior="ignoreErrors")
-    opened.page.goto("about:blank")
-    assert not opened.errors, opened.errors
+    with reuse_page(opened, evaluations.api.url):
+        yield opened.page
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +148,9 @@ def test_runs_are_compared_item_by_item(page: Page, runs: RunStore) -> None:
     expect(page.locator("#compare")).to_be_disabled()
     page.get_by_label("Compare after").check()
     page.get_by_label("Compare before").check()
+    expect(page.locator(".history .marked-point")).to_have_count(2)
     page.click("#compare")
+    expect(page.locator("#run-title")).to_be_focused()
     expect(page.locator("#comparison-title")).to_have_text("Compared with before")
     rows = page.locator("#differences li")
     expect(rows.nth(0)).to_contain_text("Better")
@@ -177,6 +166,9 @@ def test_runs_are_compared_item_by_item(page: Page, runs: RunStore) -> None:
     expect(page.locator("#run-title")).to_have_text("after")
     page.go_back()
     expect(page.locator(".runs li")).to_have_count(2)
+    expect(page.get_by_role("button", name="after", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#measures")).to_be_visible()
 
 
 def test_open_run_shows_items_with_images_and_is_deleted_after_confirmation(page: Page, runs: RunStore) -> None:
@@ -200,6 +192,26 @@ def test_open_run_shows_items_with_images_and_is_deleted_after_confirmation(page
     assert not runs.has("after")
     go(page, "#view=evaluate&run=after")
     expect(page.locator("#run .error")).to_contain_text("There is no run 'after'. Latest runs: before.")
+
+
+def test_options_of_the_task_are_sent_by_name(page: Page, evaluations: InspectionServer) -> None:
+    bodies: list[dict[str, object]] = []
+
+    def serve(route: Route) -> None:
+        bodies.append(route.request.post_data_json)
+        route.fulfill(json={"problems": [], "num_files": 1, "num_missing": 0})
+
+    page.route("**/v1/evaluations/check", serve)
+    go(page, "#view=evaluate")
+    page.get_by_text("More settings").click()
+    page.fill("#evaluation-options", "pool")
+    page.get_by_role("button", name="Check the folder").click()
+    expect(page.locator("#evaluation-options-error")).to_have_text("“pool” is not of the form name=value.")
+    page.fill("#evaluation-options", "pool=mean, spans = scenes=2")
+    check(page)
+    expect(page.locator("#check-result")).to_contain_text("1 file can be evaluated.")
+    (body,) = bodies
+    assert body["options"] == {"pool": "mean", "spans": "scenes=2"}
 
 
 def test_folders_that_the_service_refuses_are_explained(page: Page) -> None:
