@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.metadata import serialize_capture
+from mm.media.containers.file_types import describe_reading
 from mm.schemas import FINAL_STATES, Band, Evidence, Hit, Item, Job, JobEvent, Moment
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def serialize_item(row: ItemRow, *, metadata: bool) -> Item:
         status=row.status,
         error=row.error,
         created_at=row.created_at,
+        notes=describe_reading(row.content_type),
         unread_pictures=row.num_unread_images,
         caption=row.caption,
         capture=serialize_capture(row.capture) if metadata else None,

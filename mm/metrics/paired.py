@@ -37,19 +37,21 @@ class Paired:
 
 
 def compare_paired(
-    first_Q: Float64, second_Q: Float64, groups_Q: npt.NDArray[np.integer], statistic: Statistic = np.mean, seed: int = 0
-) -> Paired:
+    first_Q: Float64, second_Q: Float64, groups_Q: npt.NDArray[np.integer], statistic: Statistic = np.mean, seed: int = 0,
+    strata_Q: npt.NDArray[np.integer] | None = None,
+) -> Paired:  # fmt: skip
     """Compare a statistic of two methods on the same items.
 
-    Raises `InvalidInput` for arrays of different or no length.
+    An item has a value or a row of numbers. With `strata_Q` every bootstrap sample has as many
+    groups of each stratum as there are. Raises `InvalidInput` for arrays of different or no length.
     """
-    if first_Q.ndim != 1 or not len(first_Q) or first_Q.shape != second_Q.shape or first_Q.shape != groups_Q.shape:
+    if not first_Q.ndim or not len(first_Q) or first_Q.shape != second_Q.shape or first_Q.shape[:1] != groups_Q.shape:
         raise InvalidInput(f"Values {first_Q.shape} and {second_Q.shape} with groups {groups_Q.shape} cannot be paired.")
-    if statistic is np.mean:
+    if statistic is np.mean and first_Q.ndim == 1 and strata_Q is None:
         (interval,) = bootstrap_means((second_Q - first_Q)[:, None], groups_Q, seed)
         return Paired(interval, _p_value_of_means(second_Q - first_Q, groups_Q, seed))
     interval = bootstrap_rows(
-        len(first_Q), groups_Q, lambda rows: np.array([statistic(second_Q[rows]) - statistic(first_Q[rows])]), seed
+        len(first_Q), groups_Q, lambda rows: np.array([statistic(second_Q[rows]) - statistic(first_Q[rows])]), seed, strata_Q
     )[0]
     return Paired(interval, _p_value(first_Q, second_Q, groups_Q, statistic, seed))
 
@@ -68,7 +70,7 @@ def _p_value(first_Q: Float64, second_Q: Float64, groups_Q: npt.NDArray[np.integ
     unique, group_Q = np.unique(groups_Q, return_inverse=True)
     differences = []
     for exchanged_G in _draw_exchanges(len(unique), seed):
-        exchanged_Q = exchanged_G[group_Q]
+        exchanged_Q = exchanged_G[group_Q].reshape(-1, *[1] * (first_Q.ndim - 1))
         second = statistic(np.where(exchanged_Q, first_Q, second_Q))
         differences.append(second - statistic(np.where(exchanged_Q, second_Q, first_Q)))
     return _share_as_large(statistic(second_Q) - statistic(first_Q), np.array(differences), len(unique))

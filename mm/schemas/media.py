@@ -46,6 +46,7 @@ class Item(Model):
     status: ItemStatus
     error: str | None = Field(None, description="Why the item failed or is quarantined.")
     created_at: datetime
+    notes: list[str] = Field(default=[], description="What of the file is not read, in full sentences.")
     unread_pictures: int = Field(
         0, ge=0, description="Images of the item in which text has not been recognized yet; their text is not searchable yet."
     )

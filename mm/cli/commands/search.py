@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from mm.cli import options
 
-KINDS = ("image", "video", "audio")
 COMPONENTS = ("text", "picture", "sound", "clip", "like", "without")
 MAX_WEIGHT = 4
 
@@ -65,9 +65,10 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
     help="Weight of a query component, 0 to 4: text, picture, sound, clip, like or without. [default: 1]",
 )
 @click.option("-k", "--k", default=10, show_default=True, metavar="N", help="Largest number of hits, likely and less likely.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only items of this kind; repeatable.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(options.KINDS), help="Only items of this kind; repeatable.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
 @click.option("--item", "items", multiple=True, metavar="ID", help="Only this item; repeatable.")
+@options.captured
 @click.option("--floor", type=click.FloatRange(0, 1), help="Lowest score of a hit; 0 lists the best hits whatever their score.")
 @click.option("--all", "everything", is_flag=True, help="List less likely hits too; --floor implies it.")
 @click.option("--fold/--no-fold", default=True, show_default=True, help="Merge near-duplicates of several items into one hit.")
@@ -86,6 +87,10 @@ def command(
     kinds: tuple[str, ...],
     tags: tuple[str, ...],
     items: tuple[str, ...],
+    taken_after: datetime | None,
+    taken_before: datetime | None,
+    camera: str | None,
+    has_place: bool | None,
     floor: float | None,
     everything: bool,
     fold: bool,
@@ -104,7 +109,8 @@ def command(
     from mm.schemas import Filters, Like, Weights
 
     like_query = None if like is None else Like(item=like[0], time=like[1])
-    filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items})
+    captured = {"taken_after": taken_after, "taken_before": taken_before, "camera": camera, "has_place": has_place}
+    filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items, **captured})
     with connect(url) as client:
         response = client.search(
             text,

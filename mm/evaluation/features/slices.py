@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mm.data.sets.types import SetItem
 from mm.errors import InvalidInput, MMError
 from mm.evaluation.features.cache import CachedFeatures, FeatureCache
 from mm.evaluation.features.encode import SetEncoder
+from mm.evaluation.features.types import Features
 from mm.evaluation.runs.types import FailedItem
 
 IMAGES_PER_SLICE = 64
@@ -39,13 +40,15 @@ class Progress:
     total: int
     reused: int
     failed: int
+    verb: str = "encoded"
+    """What is done with the items."""
 
 
 @dataclass(slots=True)
 class EncodedSet:
     """Features by item id, and what could not be read."""
 
-    features: CachedFeatures
+    features: Mapping[str, Features]
     failed: tuple[FailedItem, ...]
 
 

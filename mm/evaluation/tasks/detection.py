@@ -15,16 +15,16 @@ from mm.errors import InvalidInput
 from mm.evaluation.features.types import Features
 from mm.evaluation.runs.statistics import group_indexes
 from mm.evaluation.runs.types import Curve, ItemRecord, Outcome, RunMeasure
+from mm.evaluation.tasks.confidence import softmax
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.recognition import embed_classes, score_classes
 from mm.evaluation.tasks.scenes import inside, list_scenes, merge_neighbours
-from mm.evaluation.tasks.types import TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.metrics.bootstrap import Interval
 from mm.metrics.detections import THRESHOLDS, Spans, detection_map, match_spans
 from mm.metrics.proposals import MAX_NUMBER, ProposalRecall, measure_proposals
-from mm.numerics import Float32, Float64, mean_direction
-from mm.spaces.encode.actions import TEMPERATURE
+from mm.numerics import Float32, mean_direction
 
 NUM_CLASSES = 3
 """Classes that each span gets."""
@@ -36,7 +36,7 @@ REPORTED = {0: "0.5", 5: "0.75", 9: "0.95", 10: "0.5:0.95"}
 """Of the thresholds and their mean."""
 
 
-class Detection:
+class Detection(SpaceTask):
     """mAP at an IoU of 0.5, 0.75, 0.95 and over 0.5 to 0.95; recall of up to 100 spans."""
 
     name = "detection"
@@ -88,13 +88,6 @@ class Detection:
             failed=list(given.failed),
             notes=["'whole video' is the baseline: one span with the best class.", *list_notes(given.data)],
         )
-
-
-def softmax(cosines_C: Float32) -> Float64:
-    """Scores that sum to 1, over the last axis."""
-    exponentials = np.exp(TEMPERATURE * (cosines_C - cosines_C.max(-1, keepdims=True)).astype(np.float64))
-    scores: Float64 = exponentials / exponentials.sum(-1, keepdims=True)
-    return scores
 
 
 def _true_spans(item: SetItem, labels: tuple[str, ...]) -> Spans:

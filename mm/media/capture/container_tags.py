@@ -2,7 +2,7 @@
 
 `com.apple.quicktime.creationdate` has the offset of the place (Apple, QuickTime File Format,
 metadata keys). `creation_time` is a clock in UTC: the header of the movie (ISO 14496-12, 8.2.2) or
-Matroska's DateUTC. Some cameras write local time there, which cannot be told from the file.
+Matroska's DateUTC. Some cameras write local time there, and the file does not show it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 MAX_CHARS = 100
 """Longest text of metadata that is kept; the rest is cut off."""
 MIN_YEAR, MAX_YEAR = 1826, 2999
-"""Years of a time taken. The first photograph is of 1826."""
+"""Years of a time taken. No photo is older than 1826."""
 UNSET_TIMES = {datetime(1904, 1, 1), datetime(1970, 1, 1)}
 """Zero on the clocks of QuickTime and Unix: written by devices without a clock."""
 MIN_OFFSET, MAX_OFFSET = timedelta(hours=-12), timedelta(hours=14)

@@ -134,7 +134,7 @@ def test_paragraphs_ranks_the_own_video_first(pool: str) -> None:
 
 def test_recognition_by_name_counts_ranks_and_mean_average_precision() -> None:
     outcome = find_task("recognition").measure(build_input(*VIDEOS))
-    assert values(outcome) == {"top-1": 1, "top-5": 1, "mAP": 1}
+    assert values(outcome) == {"top-1": 1, "top-5": 1, "mAP": 1, "calibration error": pytest.approx(0.0, abs=0.01)}
     assert outcome.breakdowns[0].rows[0].stratum == "Archery"
     assert "most frequent class is right on 50.0%" in outcome.notes[0]
 

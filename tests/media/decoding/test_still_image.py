@@ -213,10 +213,10 @@ def test_multi_page_tiff_shows_its_first_page(reader: MediaReader, tmp_path: Pat
     assert np.array_equal(reader.image(path, "pages"), SCENE)
 
 
-def test_animated_webp_shows_its_first_frame(reader: MediaReader, tmp_path: Path) -> None:
+def test_image_of_an_animated_webp_is_its_first_frame(reader: MediaReader, tmp_path: Path) -> None:
     path = tmp_path / "video.webp"
     Image.fromarray(SCENE).save(path, "WEBP", save_all=True, append_images=[Image.fromarray(scene(2))], lossless=True)
-    assert reader.probe(path, "video.webp").kind == "image"
+    assert reader.probe(path, "video.webp").kind == "video"
     assert np.array_equal(reader.image(path, "video.webp"), SCENE)
 
 

@@ -9,7 +9,8 @@ from torchmetrics.functional.classification import binary_calibration_error, mul
 from torchmetrics.functional.retrieval import retrieval_average_precision, retrieval_hit_rate
 
 from mm.metrics import average_precision_at, one_hot_relevance, recall_at
-from mm.metrics.inspection import calibration_error
+from mm.metrics.bootstrap import bootstrap_rows
+from mm.metrics.inspection import bootstrap_calibration_error, calibration_error
 
 
 def draw(seed: int, num_relevant: int) -> tuple[np.ndarray, np.ndarray]:
@@ -63,4 +64,10 @@ def test_calibration_error_of_the_best_class_equals_torchmetrics() -> None:
     labels = torch.from_numpy(random.integers(0, 5, 200))
     expected = multiclass_calibration_error(scores, labels, num_classes=5, n_bins=15, norm="l1")
     best, first = scores.max(1)
-    assert calibration_error(best.numpy(), (first == labels).numpy()) == pytest.approx(float(expected), abs=1e-6)
+    right = (first == labels).numpy()
+    assert calibration_error(best.numpy(), right) == pytest.approx(float(expected), abs=1e-6)
+    interval = bootstrap_calibration_error(best.numpy(), right, np.arange(200) // 2)
+    (plain,) = bootstrap_rows(
+        200, np.arange(200) // 2, lambda rows: np.array([calibration_error(best.numpy()[rows], right[rows])])
+    )
+    assert [interval.value, interval.low, interval.high] == pytest.approx([plain.value, plain.low, plain.high])
