@@ -75,7 +75,10 @@ def evaluate(space: Space, data: Path, split: str = "dev", count: int = 200, *, 
     pairs = list(_compare(space, lines, paraphrases, rng, ranks))
     if is_fit:
         changes = _fit(pairs)
-        return Report("coefficients", tuple(Measure(name, bootstrap(np.asarray([value])), is_share=False) for name, value in changes.items()))
+        return Report(
+            "coefficients",
+            tuple(Measure(name, bootstrap(np.asarray([value])), is_share=False) for name, value in changes.items()),
+        )
     measures = []
     for kind in dict.fromkeys(pair.kind for pair in pairs):
         own = [pair for pair in pairs if pair.kind == kind and pair.is_own and (pair.is_match or pair.name == "replaced")]
