@@ -69,6 +69,7 @@ function PlayerDialog() {
         </div>
         <aside class="sidebar" aria-label="Match details and transcript">
           <${ItemStatus} item=${item} />
+          ${(item.notes ?? []).map((note) => html`<p class="muted note">${note}</p>`)}
           ${hit && html`<${MatchDetails} hit=${hit} onSeek=${seek} />`}
           ${isTimed ? html`<${TextTabs} item=${item} currentTime=${currentTime} onSeek=${seek} />` : html`<${FileDetails} item=${item} />`}
         </aside>
