@@ -75,7 +75,7 @@ def evaluate_set(
         texts = TextCache(cache, space, combine_hashes(hashes), on_tick)
         given = TaskInput(
             data, request.root, encoded.features, encoded.failed, space, settings,
-            {**described.defaults.get(task.name, {}), **request.options}, train, texts, hashes, reader, request.strict,
+            {**described.defaults.get(task.name, {}), **request.options}, train, texts, cache, hashes, reader, request.strict,
             on_progress, on_tick,
         )  # fmt: skip
         method = task.find_method(given)

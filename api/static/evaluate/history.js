@@ -1,7 +1,7 @@
 // A measure over the runs of a group, in order of time, with the interval of each.
 
 import { html } from "../vendor/preact.js";
-import { evaluate } from "./evaluate-store.js";
+import { runs } from "./runs-store.js";
 import { formatInterval, formatStarted, formatValue } from "./values.js";
 
 const HEIGHT = 170;
@@ -21,10 +21,10 @@ export function chooseTicks(low, high) {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
-/** `runs`: the newest first; those without the measure `name` are left out. */
-export function History({ runs, name }) {
-  const marked = evaluate.use((state) => state.runId);
-  const points = runs.toReversed().flatMap((run) => {
+/** `own`: runs that can be compared, the newest first; those without the measure `name` are left out. Marked runs stand out. */
+export function History({ own, name }) {
+  const marked = runs.use((state) => state.marked);
+  const points = own.toReversed().flatMap((run) => {
     const measure = run.outcome.measures.find((other) => other.name === name);
     return measure ? [{ run, measure }] : [];
   });
@@ -42,7 +42,7 @@ export function History({ runs, name }) {
       ${points.slice(1).map(({ run, measure }, i) => html`
         <line key=${run.id} class="link" x1=${placeX(i)} x2=${placeX(i + 1)} y1=${placeY(points[i].measure.value)} y2=${placeY(measure.value)} />`)}
       ${points.map(({ run, measure }, i) => html`
-        <g key=${run.id} class=${run.id === marked ? "point marked-point" : "point"}><title>${run.id}: ${formatValue(measure, measure.value)}, ${formatInterval(measure)}</title>
+        <g key=${run.id} class=${marked.includes(run.id) ? "point marked-point" : "point"}><title>${run.id}: ${formatValue(measure, measure.value)}, ${formatInterval(measure)}</title>
           <line x1=${placeX(i)} x2=${placeX(i)} y1=${placeY(measure.low)} y2=${placeY(measure.high)} />
           <circle cx=${placeX(i)} cy=${placeY(measure.value)} r="4" /></g>`)}
       <text x="0" y=${HEIGHT - 4}>${formatStarted(first.run.started)}</text>

@@ -54,7 +54,7 @@ function Group({ group: { key, task, split, runs: own } }) {
           <select id=${id} class="measure-select" value=${name} onChange=${(event) => setSelected(event.target.value)}>
             ${names.map((other) => html`<option key=${other} value=${other}>${other}</option>`)}</select>`}
       </div>
-      ${own.length > 1 && html`<${History} runs=${own} name=${name} />`}
+      ${own.length > 1 && html`<${History} own=${own} name=${name} />`}
       <ul class="rows runs">${own.slice(0, numRows).map((run) => html`<${Row} key=${run.id} run=${run} />`)}</ul>
       ${own.length > numRows && html`<p><button type="button" onClick=${() => setNumRows(numRows + ROWS_PER_STEP)}>Show more</button></p>`}
     </section>`;

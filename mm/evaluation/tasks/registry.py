@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mm.errors import InvalidInput
+from mm.evaluation.tasks.captions.task import Captions
 from mm.evaluation.tasks.classification import Classification
 from mm.evaluation.tasks.defects.task import Defects
 from mm.evaluation.tasks.dense_captions import DenseCaptions
@@ -15,7 +16,7 @@ from mm.evaluation.tasks.types import Task
 
 _ALL: tuple[Task, ...] = (
     Retrieval(), Classification(), Recognition(), TrainedRecognition(), Paragraphs(), Moments(), Detection(), DenseCaptions(),
-    Defects(),
+    Captions(), Defects(),
 )  # fmt: skip
 TASKS: dict[str, Task] = {task.name: task for task in _ALL}
 

@@ -17,6 +17,7 @@ from mm.spaces import Space
 from mm.spaces.types import Vectors
 
 if TYPE_CHECKING:
+    from mm.evaluation.features.cache import FeatureCache
     from mm.evaluation.features.slices import Progress
     from mm.media import MediaReader
 
@@ -50,6 +51,8 @@ class TaskInput:
     """Of tasks that fit something: the split `train`, its features in `features` too."""
     texts: TextCache | None = None
     """Text vectors of earlier runs; None embeds all texts."""
+    cache: FeatureCache | None = None
+    """Of tasks that keep what they compute of files."""
     weights: Mapping[str, str] = field(default_factory=dict)
     """Hashes of the weights of the space by name of the file."""
     reader: MediaReader | None = None

@@ -148,6 +148,7 @@ def test_runs_are_compared_item_by_item(page: Page, runs: RunStore) -> None:
     expect(page.locator("#compare")).to_be_disabled()
     page.get_by_label("Compare after").check()
     page.get_by_label("Compare before").check()
+    expect(page.locator(".history .marked-point")).to_have_count(2)
     page.click("#compare")
     expect(page.locator("#run-title")).to_be_focused()
     expect(page.locator("#comparison-title")).to_have_text("Compared with before")
