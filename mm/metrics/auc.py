@@ -24,6 +24,22 @@ def auc(scores_N: npt.NDArray[np.floating], is_positive_N: npt.NDArray[np.bool_]
     return float((num_below + num_up_to).mean() / (2 * len(negative)))
 
 
+def share_in_order(scores_N: npt.NDArray[np.floating], is_positive_N: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Of each example the share (N,) of those of the other side that it is in order with.
+
+    A positive is above a negative; an equal score counts half. The mean over either side is the
+    area under the curve. Raises `InvalidInput` when all are positive or all are negative.
+    """
+    if is_positive_N.all() or not is_positive_N.any():
+        raise InvalidInput("The area under the curve needs positive and negative examples.")
+    shares_N = np.empty(len(scores_N))
+    for is_positive, sign in ((True, 1.0), (False, -1.0)):
+        own, other = sign * scores_N[is_positive_N == is_positive], np.sort(sign * scores_N[is_positive_N != is_positive])
+        below = np.searchsorted(other, own, side="left") + np.searchsorted(other, own, side="right")
+        shares_N[is_positive_N == is_positive] = below / (2 * len(other))
+    return shares_N
+
+
 def partial_auc(scores_N: npt.NDArray[np.floating], is_positive_N: npt.NDArray[np.bool_], max_rate: float) -> float:
     """Mean true positive rate over false positive rates from 0 to `max_rate`, in [0, 1].
 

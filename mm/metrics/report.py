@@ -32,6 +32,20 @@ class Measure:
     name: str
     interval: Interval
     is_share: bool = True
+    is_higher_better: bool = True
+    of: str = ""
+    """Key of `ReportItem.values` whose mean it is; empty for another statistic."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportItem:
+    """One image, board or sequence with its values."""
+
+    id: str
+    """A name, or the path of its file."""
+    group: str
+    values: dict[str, float]
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,8 @@ class Report:
     measures: tuple[Measure, ...]
     notes: tuple[str, ...] = ()
     """Sentences that stand below the numbers."""
+    items: tuple[ReportItem, ...] = ()
+    """What the measures are computed of; not part of the record."""
 
     def table(self) -> str:
         """Markdown table."""

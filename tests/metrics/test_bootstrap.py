@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap as scipys
 
+from mm.bench.evaluation.resampling import measure_resampling
 from mm.errors import InvalidInput
 from mm.metrics import Interval, bootstrap
 from mm.metrics.bootstrap import bootstrap_means, bootstrap_rows, bootstrap_sums, bootstrap_weights
@@ -129,6 +130,12 @@ def test_bootstrap_sums_and_weights_equal_bootstrap_of_rows(
     expected = bootstrap_rows(60, groups, lambda rows: measure(counts[rows].sum(0)[None])[0], 3, strata)
     assert_equal(bootstrap_sums(counts, measure, groups, 3, strata), expected)
     assert_equal(bootstrap_weights(60, groups, lambda weights: measure(weights @ counts), 3, strata), expected)
+
+
+def test_measure_resampling_finds_equal_intervals_in_both_ways() -> None:
+    timing = measure_resampling(60, 4)
+    assert timing.num_groups == 15
+    assert timing.largest_difference < 1e-12
 
 
 def test_bootstrap_means_of_columns_equals_bootstrap_of_rows() -> None:

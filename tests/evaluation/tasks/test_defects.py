@@ -16,10 +16,10 @@ from mm.data.sets.catalog import describe_set, read_set
 from mm.errors import InvalidInput
 from mm.evaluation.runs.compare import compare_runs
 from mm.evaluation.runs.types import Outcome, Run, Signature
-from mm.evaluation.tasks.defects.measures import ALARM, IN_ORDER, share_in_order
+from mm.evaluation.tasks.defects.measures import ALARM
 from mm.evaluation.tasks.defects.task import Defects
 from mm.evaluation.tasks.types import TaskInput
-from mm.metrics.auc import auc
+from mm.metrics.auc import auc, share_in_order
 from mm.metrics.paired import compare_paired
 from tests.inspection.parts import CellBackbone, add_scratch, render_part
 
@@ -184,7 +184,6 @@ def test_share_in_order_has_the_auroc_as_its_mean_over_either_side() -> None:
     shares = share_in_order(scores, is_defective)
     assert shares[is_defective].mean() == pytest.approx(auc(scores, is_defective))
     assert shares[~is_defective].mean() == pytest.approx(auc(scores, is_defective))
-    assert IN_ORDER
 
 
 def test_compare_paired_of_rows_equals_that_of_their_values() -> None:

@@ -13,25 +13,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.evaluation.inspection.parts import PROMISED_RATE, estimate_share
+from mm.evaluation.inspection.parts import ALARM, CAUGHT, IN_ORDER, PROMISED_RATE, estimate_share
 from mm.evaluation.runs.scores import AUROC, make_evidence
 from mm.evaluation.runs.statistics import group_indexes
 from mm.evaluation.runs.types import Breakdown, BreakdownRow, ItemRecord, RunMeasure
 from mm.evaluation.tasks.defects.categories import GOOD, find_kind
 from mm.evaluation.tasks.defects.inspection import InspectedCategory
 from mm.evaluation.tasks.paths import relative_path
-from mm.metrics.auc import auc
+from mm.metrics.auc import auc, share_in_order
 from mm.metrics.bootstrap import Interval, bootstrap_rows
 from mm.numerics import Float64
 
 IMAGES, PIXELS, REGIONS = "image AUROC", "pixel AUROC", "PRO up to a false positive rate of 0.3"
 BASELINE = "image AUROC of mean brightness (baseline)"
 NAMES = (IMAGES, PIXELS, REGIONS, BASELINE)
-IN_ORDER = "pairs in order"
-"""Value of an image: share of the images of the other side, good or defective, of its category that
-its score is on the right side of; an equal score counts half. Its mean over either side is the
-AUROC."""
-ALARM, CAUGHT = f"false alarms at promised {PROMISED_RATE:.0%}", f"defective parts found at promised {PROMISED_RATE:.0%}"
 Rows = npt.NDArray[np.int64]
 
 
@@ -89,16 +84,6 @@ def list_records(category: InspectedCategory, root: Path) -> list[ItemRecord]:
             )
         )  # fmt: skip
     return records
-
-
-def share_in_order(score_N: Float64, is_defective_N: npt.NDArray[np.bool_]) -> Float64:
-    """Of each image the share of those of the other side that it is in order with (`IN_ORDER`)."""
-    shares_N = np.empty(len(score_N))
-    for is_defective, sign in ((True, 1.0), (False, -1.0)):
-        own, other = sign * score_N[is_defective_N == is_defective], np.sort(sign * score_N[is_defective_N != is_defective])
-        below = np.searchsorted(other, own, side="left") + np.searchsorted(other, own, side="right")
-        shares_N[is_defective_N == is_defective] = below / (2 * len(other))
-    return shares_N
 
 
 def _stratify(category: InspectedCategory) -> npt.NDArray[np.int64]:
