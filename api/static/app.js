@@ -4,7 +4,7 @@ import { Conversation } from "./conversation/drawer.js";
 import { EvaluateView } from "./evaluate/evaluate-view.js";
 import { InspectView } from "./inspect/inspect-view.js";
 import { FilterBar } from "./library/filter-bar.js";
-import { loadTags, scheduleReload } from "./library/library-store.js";
+import { loadTags, scheduleReload, watchLibrary } from "./library/library-store.js";
 import { Library } from "./library/library.js";
 import { Player } from "./player/player.js";
 import { query } from "./search/query-store.js";
@@ -45,6 +45,7 @@ render(html`<${Page} />`, document.getElementById("app"));
 installShortcuts();
 installUrlState();
 loadTags();
+watchLibrary();
 connection.subscribe(() => { if (connection.get().isOnline) scheduleReload(); });
 restoreUploads();
 

@@ -7,6 +7,7 @@ import { createStore } from "../ui/store.js";
 import { createCaptureFilters, filters, resolveUploadPeriod, tags } from "./filter-store.js";
 
 const PAGE_SIZE = 60;
+const POLL_MS = 5000;
 const UNDO_SECONDS = 6;
 const RELOAD_DELAY_MS = 700; // merges the changes of uploads that end together
 
@@ -71,6 +72,20 @@ export function scheduleReload() {
     loadDays();
     loadPage(0);
   }, RELOAD_DELAY_MS);
+}
+
+/** Check regularly for items that another page or program has added, changed or deleted. A page in a hidden tab does not check. */
+export function watchLibrary() {
+  setInterval(() => { if (!document.hidden && library.get().total !== null && requests.size === 0) checkForChanges(); }, POLL_MS);
+}
+
+async function checkForChanges() {
+  const { items, total } = await client.listItems({ ...createParameters(), offset: 0, limit: 1 }).catch(() => ({ items: null }));
+  if (items === null) return; // the next check repeats it
+  const [newest, shown] = [items[0], getItemAt(0)];
+  const isChanged = total !== library.get().total || newest?.id !== shown?.id || newest?.status !== shown?.status;
+  const isProcessing = [...library.get().pages.values()].some((page) => page.some((item) => item.status === "processing"));
+  if (isChanged || isProcessing) scheduleReload();
 }
 
 /** Load the pages of the items from index `first` to `last` that are missing or stale. */

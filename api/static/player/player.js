@@ -70,6 +70,7 @@ function PlayerDialog() {
         </div>
         <aside class="sidebar" aria-label="Match details and transcript">
           <${ItemStatus} item=${item} />
+          ${(item.notes ?? []).map((note) => html`<p class="muted note">${note}</p>`)}
           ${hit && html`<${MatchDetails} hit=${hit} onSeek=${seek} />`}
           <${CaptureDetails} item=${item} />
           ${isTimed ? html`<${TextTabs} item=${item} currentTime=${currentTime} onSeek=${seek} />` : html`<${FileDetails} item=${item} />`}

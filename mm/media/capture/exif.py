@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mm.media.capture.values import check_altitude, check_place, clean_text, parse_exif_time, sum_degrees
 from mm.media.types import Capture
@@ -25,7 +25,13 @@ LATITUDE_REF, LATITUDE, LONGITUDE_REF, LONGITUDE, ALTITUDE_REF, ALTITUDE = range
 BELOW_SEA = 1
 
 
-def read_exif(image: Image.Image) -> Capture:
+class HasExif(Protocol):
+    """An opened image, or what has the Exif of one."""
+
+    def getexif(self) -> Image.Exif: ...
+
+
+def read_exif(image: HasExif) -> Capture:
     """Read the Exif of an opened image; damaged Exif gives what can be read of it."""
     main = _read_directory(image, None)
     details, position = _read_directory(image, EXIF_IFD), _read_directory(image, GPS_IFD)
@@ -44,7 +50,7 @@ def read_exif(image: Image.Image) -> Capture:
     )
 
 
-def _read_directory(image: Image.Image, number: int | None) -> Mapping[int, Any]:
+def _read_directory(image: HasExif, number: int | None) -> Mapping[int, Any]:
     """The tags of a directory, by their number; None is the main one. Empty if it is damaged."""
     try:
         exif = image.getexif()

@@ -1,4 +1,4 @@
-"""The accepted types of files: by which library each is opened, and what users are told of it."""
+"""The accepted types of files: by which library each is opened, and the table of them."""
 
 from __future__ import annotations
 

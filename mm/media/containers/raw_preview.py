@@ -42,7 +42,7 @@ class RawPreview:
 
 @dataclass(slots=True)
 class _Directories:
-    """What the walk collects: previews as (offset, size), and what tells a raw file from a TIFF."""
+    """What the walk collects: previews as (offset, size), and the marks of a raw file."""
 
     previews: list[tuple[int, int]] = field(default_factory=list)
     orientation: int = 1

@@ -56,6 +56,13 @@ def test_orientation_of_a_raw_photo_is_applied_once(reader: MediaReader, tmp_pat
     assert np.median(np.abs(shown.astype(int) - expected)) <= 4, "the preview's own orientation, else the photo's"
 
 
+def test_camera_of_a_raw_photo_is_read_from_the_file_around_the_preview(reader: MediaReader, tmp_path: Path) -> None:
+    path = tmp_path / "photo.nef"
+    path.write_bytes(write_raw("nef", jpeg(), orientation=6))
+    capture = reader.probe(path, "photo.nef").capture
+    assert (capture.make, capture.orientation) == ("NIKON CORPORATION", 6)
+
+
 def test_raw_photo_without_a_preview_is_refused(reader: MediaReader, tmp_path: Path) -> None:
     lossless = jpeg().replace(b"\xff\xc0", b"\xff\xc3", 1)
     for data in (b"", b"no image", lossless):

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import AvifImagePlugin, BmpImagePlugin, Image, Jpeg2KImagePlugin, UnidentifiedImageError
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
-from mm.media.capture.image import read_image
+from mm.media.capture.image import read_image, read_raw
 from mm.media.containers.file_types import JPEG, RAW_CONTAINERS
 from mm.media.containers.memory_estimate import ImageSize, no_reserve
 from mm.media.containers.raw_preview import find_raw_preview
@@ -71,8 +71,8 @@ class StillImage:
 
     def __init__(self, file: BinaryIO, name: str, kind: FileType, max_pixels: int, reserve: Reserve = no_reserve) -> None:
         """Open an image; `reserve` is called before anything of the image's size is allocated."""
-        stored_orientation = 1
-        if kind.container in RAW_CONTAINERS:
+        stored_orientation, self._raw_file = 1, None if kind.container not in RAW_CONTAINERS else file
+        if self._raw_file is not None:
             file, stored_orientation = _open_preview(file, name)
             kind = JPEG
         if kind.format == "HEIF" and not HAS_HEIF:
@@ -109,7 +109,8 @@ class StillImage:
 
     def capture(self) -> Capture:
         """When, where and with what it was taken. Call it once the image is decoded."""
-        return replace(read_image(self._image), orientation=self._orientation)
+        taken = read_image(self._image) if self._raw_file is None else read_raw(self._raw_file)
+        return replace(taken, orientation=self._orientation)
 
     @property
     def is_reduced(self) -> bool:
