@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from api.metadata import check_conditions, shows_metadata
 from api.search.like import find_like_segment
+from api.search.match import EXTRA_HITS as EXTRA_MATCHES
+from api.search.match import match_words
 from api.search.parse import parse_text
 from api.search.verdicts import has_query, list_verdicts, match_hits, read_words, restrict
 from api.serializers import serialize_hit
@@ -92,6 +94,8 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
     with stage("search").time():
         # One more hit than requested, because the best hit for a segment is the segment itself.
         k = request.k if like is None else request.k + 1
+        has_only_text = text is not None and like is None and not (search.files or request.also)
+        k += EXTRA_MATCHES if has_only_text else 0
         filters = request.filters
         verdicts: dict[str, list[ResultRow]] = {}
         if request.filters.inspection is not None:
@@ -106,8 +110,11 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
         if like is not None:
             hits = [rest for hit in hits if (rest := like.remove_from(hit)) is not None][: request.k]
     results = _serialize_hits(service, hits, query.floor)
+    if has_only_text:
+        results = match_words(results, text or "", query.floor, floor)
     if request.filters.inspection is not None:
-        results = match_hits(results, verdicts, request.filters)[: request.k]
+        results = match_hits(results, verdicts, request.filters)
+    results = results[: request.k]
     seconds = files.seconds + time.perf_counter() - started
     kind = "+".join(sorted(search.files)) or ("like" if request.like is not None and not text else "text")
     service.metrics.searches.labels(kind, str(bool(results)).lower()).inc()

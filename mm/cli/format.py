@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MIN_SHARE = 0.1  # of the highest evidence score; evidence below it is not shown
 HOUR = 3600
+MATCH_LABELS = {"exact": "same words", "near": "similar words", "meaning": "by meaning"}
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -90,4 +91,5 @@ def _format_piece(evidence: Evidence) -> str:
     text = clean(evidence.text or "")
     if text:
         text = f" {text}" if evidence.kind == "sound" else f' "{text}"'
-    return f"{evidence.kind} {format_score(evidence.score)}{text}"
+    match = "" if evidence.match in (None, "exact") else f" ({MATCH_LABELS[evidence.match]})"
+    return f"{evidence.kind} {format_score(evidence.score)}{text}{match}"

@@ -27,7 +27,7 @@ Row = Sequence[str]
 def print_results(response: SearchResponse, *, everything: bool = True, is_parsed: bool = False) -> None:
     """Print the likely hits, best first, and the less likely ones, or only their number.
 
-    `everything` prints the less likely ones; `is_parsed` tells that the exclusions of the response
+    `everything` prints the less likely ones; `is_parsed` means that the exclusions of the response
     were read from the text.
     """
     if response.without and is_parsed:

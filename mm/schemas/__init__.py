@@ -159,7 +159,19 @@ from mm.schemas.media import (
     Upload,
 )
 from mm.schemas.scales import BoardPictures, KnownLength, ScaleInfo, ScaleList, ScaleRequest
-from mm.schemas.search import Band, Evidence, EvidenceKind, Filters, Hit, Like, Moment, SearchRequest, SearchResponse, Weights
+from mm.schemas.search import (
+    Band,
+    Evidence,
+    EvidenceKind,
+    Filters,
+    Hit,
+    Like,
+    Match,
+    Moment,
+    SearchRequest,
+    SearchResponse,
+    Weights,
+)
 from mm.schemas.space import LibrarySpace, Move, MoveRequest, MoveState, ResumeRequest, SpaceHeld, SpaceRole
 
 __all__ = [
@@ -289,6 +301,7 @@ __all__ = [
     "LineSinks",
     "LineSource",
     "LineWebhook",
+    "Match",
     "MeasureUnit",
     "MeasuredValue",
     "MediaPart",

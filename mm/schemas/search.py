@@ -13,6 +13,9 @@ from mm.schemas.media import Item, Kind
 
 Band = Literal["likely", "possible"]
 """Confidence of a hit: its score is at or above the calibrated threshold of the space, or below."""
+Match = Literal["exact", "near", "meaning"]
+"""How the words of evidence match those of a query: all are there, all are there in another form or
+with a typing error, or by meaning only."""
 EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name", "caption"]
 
 
@@ -26,6 +29,10 @@ class Evidence(Model):
     end: float
     text: str | None = Field(
         None, description="The recognized speech or text, the name of the sound, the file name, or the caption."
+    )
+    match: Match | None = Field(
+        None,
+        description="Whether its words are those of the query: `exact`, `near` (another form, a typing error) or `meaning`.",
     )
 
 
@@ -45,6 +52,9 @@ class Moment(Model):
     scene_end: float | None = None
     score: float = Field(ge=0, le=1, description="Calibrated probability of a match, from all evidence together.")
     evidence: list[Evidence] = Field(description="Strongest first.")
+    match: Match | None = Field(
+        None, description="The best `match` of its evidence; null if no words match or for other queries."
+    )
     caption: str | None = Field(
         None, description="Sentence of the language model about the best-scoring segment; null if none is written yet."
     )

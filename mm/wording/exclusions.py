@@ -2,7 +2,7 @@
 
 A text is parsed by a small grammar (`grammar`): a cue such as 'without', the excluded phrase after
 it, and the rest, which is what is searched. Quoted words, fixed phrases ('no parking'), and
-sentences that somebody says ('I do not know') are left as they are.
+spoken sentences ('I do not know') are left as they are.
 """
 
 from __future__ import annotations

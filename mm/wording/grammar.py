@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+_WORDS: dict[str, str] = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
 Extent = Literal["noun", "clause"]
 """Where the excluded phrase ends: before the next preposition, or at the end of the clause."""
 
@@ -127,49 +130,24 @@ LEADING = re.compile(
     re.IGNORECASE,
 )
 """Determiners and prepositions before the thing that is excluded."""
-_EMPTY = """
-    it them that this these those him her me you us i we he she they one ones so all anything everything nothing something
-    more less any much many such both either neither same mine yours ours and or a an the
-"""
-EMPTY = frozenset(_EMPTY.split())
+EMPTY = frozenset(_WORDS["empty"].split())
 """Words that name no thing."""
-_GENERIC = """
-    a an the all any some my our of me us show find give search for look please every everything anything something things
-    thing stuff photo photos picture pictures pic pics image images video videos film films clip clips shot shots item items
-    file files result results moment moments scene scenes footage recording recordings ones one that those which are is there
-    where with alle alles fotos bilder toutes tous les todas todos las los
-"""
-GENERIC = frozenset(_GENERIC.split())
+GENERIC = frozenset(_WORDS["generic"].split())
 """Words of which a text names nothing that could be searched."""
-_NOT = """
-    only just even yet all always sure far many much quite enough bad long so too really necessarily every everyone everything
-    at-all to-mention to-be to-scale to-worry a-chance a-problem a-single working responding found guilty available allowed
-    included recommended recognized given by-chance in-service in-use in-stock on-sale for-sale of-interest in-vain
-"""
-_NO = """
-    one body idea way problem doubt matter longer more wonder thanks thank-you comment need use time go good limit limits rules
-    regrets worries mans-land man's-land brainer parking smoking entry entrance exit swimming fishing hunting diving littering
-    trespassing photography overtaking vacancy vacancies stopping waiting running turns left-turn left-turns right-turn
-    right-turns u-turn u-turns country-for-old-men strings-attached questions-asked hands
-"""
-_WITHOUT = """
-    fail further-ado a-doubt doubt question warning a-trace borders permission notice delay limit limits precedent saying knowing
-    thinking asking looking trying you me him her it them end regard prejudice exception a-cause
-"""
 
 
-def _any_of(words: str) -> str:
-    """A pattern of words, whose hyphens stand for a space or a hyphen."""
-    return f"(?:{'|'.join(word.replace('-', '[ -]') for word in words.split())})"
+def _any_of(key: str) -> str:
+    """A pattern of the words of a list, whose hyphens stand for a space or a hyphen."""
+    return f"(?:{'|'.join(word.replace('-', '[ -]') for word in _WORDS[key].split())})"
 
 
 FIXED = re.compile(
-    rf"\bnot {_any_of(_NOT)}\b"
-    r"|\b(?:why|if|or|whether or|last but|more often than|believe it or|forget me|would|could|should) not\b"
-    r"|\bbut not (?:least|forgotten|only)\b|\bto be or not to be\b|\bforget-me-not\w*"
-    rf"|\bno {_any_of(_NO)}\b|\bno\.? ?\d"
+    rf"\bnot {_any_of('after_not')}\b"
+    rf"|\b{_any_of('before_not')} not\b"
+    r"|\bbut not (?:least|only)\b|\bto be or not to be\b|\w-not\b"
+    rf"|\bno {_any_of('after_no')}\b|\bno\.? ?\d"
     r"|\bno (?:\w+ ){1,3}(?:allowed|permitted|please|left|zone|zones|signs?|symbol|area|day|policy|beyond)\b"
-    rf"|\bwithout {_any_of(_WITHOUT)}\b"
+    rf"|\bwithout {_any_of('after_without')}\b"
     r"|\b(?:with (?:or|and)|do|does|go|goes|going|cope|live|days|came) without\b|\bwithin and without\b"
     r"|\b(?:none|no|nothing|anyone|rather|each) other than\b"
     r"|\b(?:nothing|no one|nobody|none) (?:but|except)\b|\bexcept (?:that|when|if|as|to)\b"
@@ -193,13 +171,13 @@ REQUEST = re.compile(
     r"(?:(?:show|find|give|get|bring|fetch|list|search|look)(?: (?:me|us|for))* )?",
     re.IGNORECASE,
 )
-"""Words before a description, in which somebody asks for it."""
+"""Words before a description, in which a user requests it."""
 SENTENCE = re.compile(
     r"\b(?:i|i'm|i've|i'd|i'll|we|we're|we've|you|you're|he|he's|she|she's|they|they're|it|it's|it'll|my|your|our|let's|don't|doesn't"
     r"|didn't|won't|can't|cannot|isn't|aren't|wasn't|weren't|couldn't|shouldn't|wouldn't|ich|wir|je|nous|yo)\b",
     re.IGNORECASE,
 )
-"""Before a cue: the text is a sentence that somebody says, and no description."""
+"""Before a cue: the text is a spoken sentence, and no description."""
 FINITE = re.compile(
     r"\b(?:is|are|was|were|be|been|am|do|does|did|can|could|will|would|should|may|might|must|has|have|had|ist|sind|war|hat|kann)\s*$",
     re.IGNORECASE,

@@ -35,7 +35,7 @@ PARSED = [
     ("woman without hat in red dress", "woman in red dress", ["hat"]),
     ("A boy without a shirt on is jumping .", "A boy is jumping.", ["shirt"]),
     ("street without people, cars or dogs", "street", ["people", "cars", "dogs"]),
-    ("dogs, without leash, on grass", "dogs, on grass", ["leash"]),
+    ("dogs, without collar, on grass", "dogs, on grass", ["collar"]),
     ("a room without black and white photos", "a room", ["black and white photos"]),
     ("a man who is not wearing a hat", "a man", ["wearing a hat"]),
     ("people that aren’t smiling", "people", ["smiling"]),

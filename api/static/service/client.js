@@ -82,14 +82,15 @@ export async function listSegments(id, signal) {
 }
 
 /** `file` is an image, audio or video file, whose kind the service detects; `like` is {item, time} in the library. */
-export function search({ text, without, file, like, filters, k = 40 }, signal) {
+export function search({ text, without, parse = true, file, like, filters, k = 40 }, signal) {
   if (!file) {
-    const body = JSON.stringify({ text: text || null, without, like, k, filters });
+    const body = JSON.stringify({ text: text || null, without, parse, like, k, filters });
     return request("/v1/search", { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
   }
   const form = new FormData();
   if (text) form.set("text", text);
   without.forEach((term) => form.append("without", term));
+  form.set("parse", parse);
   if (like) form.set("like", JSON.stringify(like));
   form.set("k", k);
   form.set("filters", JSON.stringify(filters));

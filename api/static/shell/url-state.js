@@ -94,7 +94,7 @@ async function restoreState() {
       const isSameText = current.isOpen && current.text.trim() === text && current.without.trim() === without;
       const isSame = isSameText && current.like?.item.id === likeItem?.id && current.like?.time === (likeItem ? Number(likeTime) : undefined);
       if (!isSame) {
-        query.set({ text, without, file: null, previewUrl: null, like: likeItem && { item: likeItem, time: Number(likeTime) || 0 } });
+        query.set({ text, without, parse: true, file: null, previewUrl: null, like: likeItem && { item: likeItem, time: Number(likeTime) || 0 } });
         runSearch();
       }
     } else if (query.get().isOpen) {

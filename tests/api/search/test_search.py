@@ -67,8 +67,8 @@ def test_search_without_lowers_score_of_matching_segment(api: ApiServer, library
 
 
 def test_search_text_is_parsed_for_what_it_excludes(api: ApiServer, library: dict[str, str]) -> None:
-    asked = "coloured blocks without people, not snow"
-    parsed = ask(api, text=asked, floor=0)
+    typed = "coloured blocks without people, not snow"
+    parsed = ask(api, text=typed, floor=0)
     assert (parsed["text"], parsed["without"]) == ("coloured blocks", ["people", "snow"])
     explicit = ask(api, text="coloured blocks", without=["people", "snow"], floor=0)
     assert [(hit["item"]["id"], hit["score"]) for hit in parsed["hits"]] == [  # type: ignore[attr-defined]
@@ -76,10 +76,10 @@ def test_search_text_is_parsed_for_what_it_excludes(api: ApiServer, library: dic
         for hit in explicit["hits"]  # type: ignore[attr-defined]
     ]
     for unparsed in ({"parse": False}, {"without": ["a cat"]}):
-        response = ask(api, text=asked, floor=0, **unparsed)  # type: ignore[arg-type]
-        assert (response["text"], response["without"]) == (asked, unparsed.get("without", []))
-    form = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data={"text": asked, "parse": "false"})
-    assert form.json()["text"] == asked
+        response = ask(api, text=typed, floor=0, **unparsed)  # type: ignore[arg-type]
+        assert (response["text"], response["without"]) == (typed, unparsed.get("without", []))
+    form = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data={"text": typed, "parse": "false"})
+    assert form.json()["text"] == typed
 
 
 def test_search_text_that_only_excludes_returns_images_without_it(api: ApiServer, library: dict[str, str]) -> None:
