@@ -82,7 +82,7 @@ def evaluate_set(
         set_name=described.name, set_version=described.version, split=request.split, task=task.name,
         method=f"{space.id}{options}", code=describe_code(), weights=hashes, tokenizer=task.tokenizer,
         references=task.references(data), num_items=len(used), num_missing=len(data.missing) + len(encoded.failed),
-        items=hash_ids(used), is_simulated=data.is_simulated,
+        items=hash_ids(used), is_simulated=data.is_simulated, runtime=space.runtime_name,
     )  # fmt: skip
     return Run(
         id=run_id, started=started.isoformat(timespec="seconds"), seconds=round(time.monotonic() - clock, 3), command=command,

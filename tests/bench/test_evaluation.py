@@ -34,8 +34,10 @@ def test_measure_encoding_alternates_both_methods_on_the_same_files(
 
 
 def test_encoding_rates_compare_the_methods_round_by_round() -> None:
-    rates = EncodingRates("photos", 2, "files/s", floor=[10.0, 20.0, 10.0], evaluation=[9.6, 19.2, 5.0])
-    assert rates.line().endswith("| 96.0 % (50.0 to 96.0) | met |")
+    rates = EncodingRates(
+        "photos", 2, "files/s", floor=[10.0, 20.0, 10.0], evaluation=[9.6, 19.2, 5.0], floor_cpu=[1.0], evaluation_cpu=[2.0]
+    )
+    assert rates.line().endswith("| 96.0 % (50.0 to 96.0) | met | 1.0 | 2.0 |")
 
 
 def test_fit_line_of_timings_on_a_line_extrapolates_it_and_says_so() -> None:

@@ -49,8 +49,8 @@ class ResumeReport:
     def lines(self) -> list[str]:
         """Two sentences."""
         return [
-            f"resume: {self.num_slices} slices of {self.images_per_slice} photos, killed {self.num_kills} times with SIGKILL in the "
-            f"middle of a slice: {self.num_begun} slices begun, {self.num_repeated} of them encoded again.",
+            f"resume: {self.num_slices} slices of {self.images_per_slice} photos, killed {self.num_kills} times with SIGKILL "
+            f"in the middle of a slice: {self.num_begun} slices begun, {self.num_repeated} of them encoded again.",
             f"The last process began its first slice {self.seconds_to_first_slice:.1f} s after its start.",
         ]
 
