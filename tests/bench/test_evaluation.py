@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from mm.bench.evaluation.encoding import EncodingRates, measure_encoding
-from mm.bench.evaluation.hours import SizeTiming, fit_line, measure_hours
+from mm.bench.evaluation.hours import SizeTiming, fit_line, measure_hours, replace_home
 from mm.bench.evaluation.report import EvaluationReport
 from mm.bench.evaluation.resume import measure_resume
 from mm.bench.ingest import photos
@@ -60,6 +60,15 @@ def test_measure_hours_evaluates_each_size_with_an_empty_cache(tmp_path: Path, g
         assert all(timing.hours > 0 and timing.seconds > 0 for timing in report.timings)
         with pytest.raises(InvalidInput, match="3 different sizes"):
             measure_hours((2, 4, 4), 0.05, 64, space, (), reader, settings)
+
+
+def test_replace_home_has_another_root_with_the_same_graphs(tmp_path: Path, graphs: Path) -> None:
+    settings = Settings(home=with_graphs(tmp_path / "first", graphs))
+    assert settings.root == tmp_path / "first"  # read, and so cached
+    fresh = replace_home(settings, tmp_path / "second")
+    assert fresh.root == tmp_path / "second"
+    assert (fresh.root / "cache" / "graphs").resolve() == graphs.resolve()
+    assert not list((fresh.root / "cache").glob("features*"))
 
 
 def test_measure_resume_counts_one_repeated_slice_a_kill(tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,10 +22,10 @@ from mm.data.sets.catalog import describe_set, read_set
 from mm.errors import InvalidInput
 from mm.evaluation.evaluate_set import CACHE, SetRequest, evaluate_set
 from mm.evaluation.features.cache import FeatureCache
+from mm.settings import Settings
 
 if TYPE_CHECKING:
     from mm.media import MediaReader
-    from mm.settings import Settings
     from mm.spaces import Space
 
 TARGET_HOURS = 1000.0
@@ -144,7 +144,7 @@ def replace_home(settings: Settings, home: Path) -> Settings:
     (home / "cache").mkdir(parents=True)
     if (graphs := settings.root / "cache" / "graphs").exists():
         (home / "cache" / "graphs").symlink_to(graphs)
-    return settings.model_copy(update={"home": home})
+    return Settings(**{**settings.model_dump(), "home": home})  # a copy would keep the cached root
 
 
 def _warm_up(request: SetRequest, space: Space, reader: MediaReader, settings: Settings) -> None:
