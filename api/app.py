@@ -48,6 +48,7 @@ from api.routes import (
     space,
     summaries,
     tags,
+    timeline,
     uploads,
 )
 from api.service import open_service
@@ -111,6 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
         uploads,
         segments,
         tags,
+        timeline,
         jobs,
         inspectors,
         inspections,

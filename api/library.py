@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from api.metadata import shows_metadata
 from api.request_context import current_actor, current_client, current_request_id
 from api.serializers import serialize_item, serialize_job
 from indexes.storage.files import hold_lock
@@ -60,7 +61,9 @@ class Library:
         if item.status == "ready":
             raise Conflict(f"{item.name} is ready; only a failed, quarantined or cancelled item can be retried.")
         dispatch_job(self._dispatcher, job.id)
-        return Upload(item=serialize_item(item), job=serialize_job(job), created=False)
+        return Upload(
+            item=serialize_item(item, metadata=shows_metadata(self._store.settings)), job=serialize_job(job), created=False
+        )
 
     def delete_item(self, item_id: str) -> None:
         """Delete an item, its file, its thumbnails and its analyses. Raises `NotFound`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from api.metadata import serialize_capture
+from mm.media.containers.file_types import describe_reading
 from mm.schemas import FINAL_STATES, Band, Evidence, Hit, Item, Job, JobEvent, Moment
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ THUMBNAIL_POSITION = 0.9
 """Position of the thumbnail in the best segment of a hit, 0 to 1."""
 
 
-def serialize_item(row: ItemRow) -> Item:
+def serialize_item(row: ItemRow, *, metadata: bool) -> Item:
+    """Convert an item; `metadata` is whether its time, camera and place are shown."""
     return Item(
         id=row.id,
         name=row.name,
@@ -32,8 +35,10 @@ def serialize_item(row: ItemRow) -> Item:
         status=row.status,
         error=row.error,
         created_at=row.created_at,
+        notes=describe_reading(row.content_type),
         unread_pictures=row.num_unread_images,
         caption=row.caption,
+        capture=serialize_capture(row.capture) if metadata else None,
     )
 
 
@@ -67,25 +72,25 @@ def serialize_event(row: JobEventRow, forecast: Forecast | None = None) -> JobEv
     )
 
 
-def serialize_hit(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float) -> Hit | None:
+def serialize_hit(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: float, *, metadata: bool) -> Hit | None:
     """Convert a hit and its near-duplicates; None if all their items are deleted.
 
-    `likely` is the score threshold of the band `likely`.
+    `likely` is the score threshold of the band `likely`, `metadata` as for `serialize_item`.
     """
     matches = (hit, *hit.near_duplicates)
-    moments = [_serialize_moment(match, item) for match in matches if (item := items[match.item_id]) is not None]
+    moments = [_serialize_moment(match, item, metadata) for match in matches if (item := items[match.item_id]) is not None]
     if not moments:
         return None
     band: Band = "likely" if hit.score >= likely else "possible"
     return Hit(**dict(moments[0]), band=band, duplicates=len(moments) - 1, alike=moments[1:])
 
 
-def _serialize_moment(hit: SearchHit, item: ItemRow) -> Moment:
+def _serialize_moment(hit: SearchHit, item: ItemRow, metadata: bool) -> Moment:
     evidence = [
         Evidence(kind=e.kind, score=e.score, cosine=e.cosine, start=e.start, end=e.end, text=e.text) for e in hit.evidence
     ]
     return Moment(
-        item=serialize_item(item),
+        item=serialize_item(item, metadata=metadata),
         start=hit.start,
         end=hit.end,
         best_start=hit.best_start,

@@ -110,7 +110,9 @@ class Settings(BaseSettings):
     chat_chars: int = Field(400_000, gt=0, description="Longest text of a conversation, in characters.")
     max_hits: int = Field(1000, gt=0, description="Largest number of hits of one search.")
     media_pixels: int = Field(120_000_000, gt=0, description="Largest image or video frame, in pixels.")
-    media_gif_pixels: int = Field(2_000_000_000, gt=0, description="Largest sum of the pixels of all frames of a GIF.")
+    media_gif_pixels: int = Field(
+        2_000_000_000, gt=0, description="Largest sum of the pixels of all frames of an animated image."
+    )
     media_seconds: float = Field(4 * 3600.0, gt=0, description="Longest video or audio file, in seconds.")
     import_root: Path | None = Field(None, description="Folder from which the server may import files; unset disables imports.")
 
@@ -158,6 +160,12 @@ class Settings(BaseSettings):
     )
     upload_seconds: float = Field(
         24 * 3600.0, gt=0, description="Time without new bytes after which an unfinished resumable upload is removed, in seconds."
+    )
+
+    metadata: Literal["keep", "hide"] = Field(
+        "keep",
+        description="What happens to time, camera and place in the metadata of files: `keep` stores and shows them, `hide` "
+        "stores them and shows none of them.",
     )
 
     sandbox_memory: int = Field(2 << 30, gt=0, description="Memory limit of one decoding child beyond its own code, in bytes.")

@@ -70,7 +70,15 @@ def commands() -> list[tuple[str, str]]:
     return walk(main, "")
 
 
-TABLES = {"settings": settings_table, "routes": routes_table, "commands": commands_table}
+def formats_table() -> str:
+    """Every format that is read, by which library, and what of it."""
+    from mm.media.containers.file_types import FORMATS
+
+    rows = ["| format | suffixes | read by | remarks |", "| --- | --- | --- | --- |"]
+    return "\n".join([*rows, *(f"| {row.name} | `{row.suffixes}` | {row.decoder} | {row.remark} |" for row in FORMATS)]) + "\n"
+
+
+TABLES = {"settings": settings_table, "formats": formats_table, "routes": routes_table, "commands": commands_table}
 
 
 def read_generated_tables() -> list[tuple[Path, str, str]]:

@@ -71,6 +71,7 @@ class SearchLibrary:
             text=state.text or None,
             also=list(state.also),
             without=list(state.without),
+            parse=False,  # the question is parsed by `mm.answers`
             k=min(MAX_TIMED_HITS if has_times else limit, max_hits),
             filters=self._filters.model_copy(update={"items": items or [], "kinds": kinds}),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.evaluations.runs import hide_folder
@@ -24,8 +25,6 @@ from mm.schemas import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from api.service import Service
     from indexes.catalog.records import JobRow
     from mm.data.sets.catalog import Described
@@ -121,6 +120,7 @@ def _name_folder(text: str, root: Path, folder: str) -> str:
 def _serialize(service: Service, job: JobRow, *, has_run: bool) -> Evaluation:
     """The job is done when all its tasks have ended; the evaluation only with its run."""
     run_id, state, error = str(job.payload["run_id"]), job.state, job.error
+    request = EvaluationRequest.model_validate(job.payload["request"])
     store = RunStore(service.settings.root)
     is_kept = state == "done" and store.has(run_id)
     if state == "done" and not is_kept:
@@ -129,11 +129,11 @@ def _serialize(service: Service, job: JobRow, *, has_run: bool) -> Evaluation:
     return Evaluation(
         id=job.id,
         run_id=run_id,
-        request=EvaluationRequest.model_validate(job.payload["request"]),
+        request=request,
         state=state,
         progress=job.progress,
         stage=job.stage,
-        error=error,
+        error=None if error is None else _name_folder(error, Path(str(job.payload["root"])), request.folder),
         created_at=job.created_at,
         run=hide_folder(store.get(run_id, with_items=False)) if has_run and is_kept else None,
     )

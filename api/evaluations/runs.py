@@ -22,8 +22,8 @@ Shown = Literal["item", "answer"]
 
 
 def hide_folder(run: Run) -> Run:
-    """The run without paths of the server."""
-    return run.model_copy(update={"root": "", "command": ""})
+    """The run without paths of the server, with the line of its signature."""
+    return run.model_copy(update={"root": "", "command": "", "signature_line": run.signature.line()})
 
 
 def hide_path(item: ItemRecord) -> ItemRecord:
@@ -49,7 +49,10 @@ def get_examples(store: RunStore, run_id: str, limit: int) -> RunExamples:
 
 
 def compare(store: RunStore, first: str, second: str) -> RunComparison:
-    """Raises `NotFound`, `Corrupt`, and `InvalidInput` for runs that cannot be compared."""
+    """The second run minus the first, item by item.
+
+    Raises `NotFound`, `Corrupt`, and `InvalidInput` for runs that cannot be compared.
+    """
     compared = describe_comparison(compare_runs(store.get(first), store.get(second)))
     sides = {
         side: [change.model_copy(update={"item": hide_path(change.item)}) for change in changes]

@@ -67,6 +67,7 @@ def search_body(**examples: JSON) -> JSON:
             **TEXTS,
             "description": "Texts that describe what must be neither visible nor spoken. The field may occur several times.",
         },
+        "parse": {"type": "boolean", "default": True, "description": "Whether `text` is parsed for what it excludes."},
         "weights": {"type": "string", "description": "JSON of `Weights`."},
         "fold": {"type": "boolean", "default": True},
         "picture": BINARY,

@@ -87,14 +87,12 @@ def list_evaluation_sets() -> EvaluationSetList:
 
 @router.get("/folders", summary="List the folders of the server", responses=responses(Forbidden, NotFound))
 async def list_evaluation_folders(
-    request: Request,
     service: ServiceDep,
     limits: LimitsDep,
     folder: Annotated[str, Query(alias="in", max_length=1024, description="A folder relative to MM_IMPORT_ROOT.")] = "",
 ) -> EvaluationFolderList:
     """Folders that can hold a data set, one level at a time."""
-    listing = limits.imports.run(get_client_id(request.scope), list_folders, service.settings.import_root, folder)
-    folders, is_complete = await listing
+    folders, is_complete = await limits.disk.run(list_folders, service.settings.import_root, folder)
     return EvaluationFolderList(folders=folders, is_complete=is_complete)
 
 

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http.bodies import read_json
 from api.http.headers import content_disposition
-from api.http.paging import OffsetPaging
+from api.http.paging import BrowseParameters, OffsetPaging
 from api.http.ranges import serve_file
 from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
+from api.metadata import check_conditions, check_sort, shows_metadata
 from api.openapi.operations import JSON, LIST_LINKS, UPLOAD_LINKS, json_body, responses, upload_body
 from api.request_context import current_actor, get_client_id
 from api.serializers import serialize_item
@@ -100,6 +101,7 @@ async def import_media(request: Request, service: ServiceDep, limits: LimitsDep)
 def list_media(
     service: ServiceDep,
     paging: Annotated[OffsetPaging, Depends()],
+    browsed: Annotated[BrowseParameters, Depends()],
     kind: Annotated[list[Kind], Query(description="Any of these kinds.")] = [],  # noqa: B006
     tag: Annotated[list[str], Query(description="All of these tags.")] = [],  # noqa: B006
     status: Annotated[ItemStatus | None, Query(description="Only items in this state.")] = None,
@@ -107,20 +109,25 @@ def list_media(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> ItemPage:
     """One page. With `cursor`, no item is repeated, even if items are added meanwhile; with
-    `offset`, the page starts anywhere."""
-    paging.check(cursor)
+    `offset`, the page starts anywhere. `taken` is the latest first; an item whose time taken is
+    unknown has the time of its upload (UTC) instead."""
+    paging.check(cursor, browsed)
+    metadata = shows_metadata(service.settings)
+    check_sort(service.settings, paging.sort)
     filters = ItemFilters(kinds=kind, tags=tag, status=status)
     if paging.offset is not None:
-        rows, total = service.store.catalog.browse_items(paging.filters(filters), paging.sort, paging.offset, limit)
-        return ItemPage(items=[serialize_item(row) for row in rows], total=total)
+        conditions = browsed.extend(filters)
+        check_conditions(service.settings, conditions)
+        rows, total = service.store.catalog.browse_items(conditions, paging.sort, paging.offset, limit)
+        return ItemPage(items=[serialize_item(row, metadata=metadata) for row in rows], total=total)
     rows, next_cursor = service.store.catalog.list_items(filters, limit, cursor)
-    return ItemPage(items=[serialize_item(row) for row in rows], next=next_cursor)
+    return ItemPage(items=[serialize_item(row, metadata=metadata) for row in rows], next=next_cursor)
 
 
 @router.get("/{item_id}", summary="Get an item", responses=responses(NotFound), dependencies=[hold_while_processing("catalog")])
 def get_media(item_id: str, service: ServiceDep) -> Item:
     """Its metadata and its status."""
-    return serialize_item(service.library.get_item(item_id))
+    return serialize_item(service.library.get_item(item_id), metadata=shows_metadata(service.settings))
 
 
 @router.post(

@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from api.metadata import check_conditions, shows_metadata
 from api.search.like import find_like_segment
+from api.search.match import EXTRA_HITS as EXTRA_MATCHES
+from api.search.match import match_words
+from api.search.parse import parse_text
 from api.search.verdicts import has_query, list_verdicts, match_hits, read_words, restrict
 from api.serializers import serialize_hit
 from mm.errors import InvalidInput, TooLarge
@@ -39,6 +43,7 @@ range of the same video are left out."""
 def validate(query: SearchInput, settings: Settings) -> None:
     """Raise `InvalidInput` or `TooLarge` for values that are never valid."""
     request = query.request
+    check_conditions(settings, request.filters)
     if not 1 <= request.k <= settings.max_hits:
         raise InvalidInput(f"k is {request.k}; it must be from 1 to {settings.max_hits} (MM_MAX_HITS).")
     texts = [request.text or "", *request.also]
@@ -61,6 +66,7 @@ def run_search(service: Service, query: SearchInput, files: DecodedFiles, arrive
     query, understood, notes = read_words(service, query)
     with service.spaces.acquire() as served:
         if has_query(query):
+            query = parse_text(query)
             return _run(service, served, query, files, started)
         return _list_verdicts(service, served, query, started, understood, notes)
 
@@ -80,6 +86,7 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
             also=request.also,
             without=request.without,
             weights=request.weights,
+            may_only_exclude=True,  # `validate` refuses such a request; a text that only excludes is parsed after it
         )
     if files.audio is not None:
         release_memory()
@@ -87,6 +94,8 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
     with stage("search").time():
         # One more hit than requested, because the best hit for a segment is the segment itself.
         k = request.k if like is None else request.k + 1
+        has_only_text = text is not None and like is None and not (search.files or request.also)
+        k += EXTRA_MATCHES if has_only_text else 0
         filters = request.filters
         verdicts: dict[str, list[ResultRow]] = {}
         if request.filters.inspection is not None:
@@ -101,10 +110,13 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
         if like is not None:
             hits = [rest for hit in hits if (rest := like.remove_from(hit)) is not None][: request.k]
     results = _serialize_hits(service, hits, query.floor)
+    if has_only_text:
+        results = match_words(results, text or "", query.floor, floor)
     if request.filters.inspection is not None:
-        results = match_hits(results, verdicts, request.filters)[: request.k]
+        results = match_hits(results, verdicts, request.filters)
+    results = results[: request.k]
     seconds = files.seconds + time.perf_counter() - started
-    kind = "+".join(sorted(search.files)) or ("text" if text else "like")
+    kind = "+".join(sorted(search.files)) or ("like" if request.like is not None and not text else "text")
     service.metrics.searches.labels(kind, str(bool(results)).lower()).inc()
     service.metrics.search_seconds.observe(seconds)
     return SearchResponse(
@@ -112,6 +124,8 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
         space=str(served.space.id),
         floor=floor,
         likely_floor=query.floor,
+        text=text,
+        without=request.without,
         heard=query.transcript,
         notes=[*query.notes, *_note_unread_text(service, served, query)],
         seconds=seconds,
@@ -162,4 +176,5 @@ def _serialize_hits(service: Service, hits: Sequence[SearchHit], likely: float) 
     """Join hits with their items; an item that was deleted since the search is left out."""
     ids = {match.item_id for hit in hits for match in (hit, *hit.near_duplicates)}
     items = {item_id: service.store.catalog.get_item(item_id) for item_id in ids}
-    return [result for hit in hits if (result := serialize_hit(hit, items, likely)) is not None]
+    metadata = shows_metadata(service.settings)
+    return [result for hit in hits if (result := serialize_hit(hit, items, likely, metadata=metadata)) is not None]

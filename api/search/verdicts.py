@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from api.metadata import shows_metadata
 from api.serializers import serialize_item
 from indexes.catalog.records import ResultFilters
 from mm.inspection.words import read_filter
@@ -111,7 +112,7 @@ def _make_hit(service: Service, row: ResultRow, filters: Filters) -> Hit | None:
     if item is None:
         return None
     return Hit(
-        item=serialize_item(item),
+        item=serialize_item(item, metadata=shows_metadata(service.settings)),
         start=row.start,
         end=row.end,
         best_start=row.start,

@@ -1,10 +1,10 @@
 // Entry point: render the page and install its listeners.
 
 import { Conversation } from "./conversation/drawer.js";
+import { EvaluateView } from "./evaluate/evaluate-view.js";
 import { InspectView } from "./inspect/inspect-view.js";
-import { view } from "./inspect/inspect-store.js";
 import { FilterBar } from "./library/filter-bar.js";
-import { loadTags, scheduleReload } from "./library/library-store.js";
+import { loadTags, scheduleReload, watchLibrary } from "./library/library-store.js";
 import { Library } from "./library/library.js";
 import { Player } from "./player/player.js";
 import { query } from "./search/query-store.js";
@@ -14,6 +14,7 @@ import { Header } from "./shell/header.js";
 import { Help } from "./shell/help.js";
 import { installShortcuts } from "./shell/shortcuts.js";
 import { installUrlState } from "./shell/url-state.js";
+import { useViewName } from "./shell/views.js";
 import { showToast } from "./ui/notifications.js";
 import { Toasts } from "./ui/toasts.js";
 import { DropZone } from "./upload/drop-zone.js";
@@ -23,12 +24,13 @@ import { html, render } from "./vendor/preact.js";
 
 function Page() {
   const isSearch = query.use((state) => state.isOpen);
-  const isInspect = view.use((state) => state.isOpen) && !isSearch;
+  const name = useViewName();
+  const View = isSearch ? null : { inspect: InspectView, evaluate: EvaluateView }[name];
   return html`
     <${Header} />
     <main>
-      ${isInspect
-        ? html`<${InspectView} />`
+      ${View
+        ? html`<${View} />`
         : html`<${FilterBar} />${isSearch ? html`<${Results} />` : html`<${Library} />`}`}
     </main>
     <${Conversation} />
@@ -43,6 +45,7 @@ render(html`<${Page} />`, document.getElementById("app"));
 installShortcuts();
 installUrlState();
 loadTags();
+watchLibrary();
 connection.subscribe(() => { if (connection.get().isOnline) scheduleReload(); });
 restoreUploads();
 

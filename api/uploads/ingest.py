@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from api.library import dispatch_job, lock_library
+from api.metadata import shows_metadata
 from api.request_context import current_actor, current_client, current_request_id
 from api.serializers import serialize_item, serialize_job
 from indexes.catalog.records import NewItem
@@ -79,7 +80,9 @@ class Ingest:
                 descriptions.write(item)
         self._metrics.uploads.labels("created" if created else "known").inc()
         dispatch_job(self._dispatcher, job.id)
-        return Upload(item=serialize_item(item), job=serialize_job(job), created=created)
+        return Upload(
+            item=serialize_item(item, metadata=shows_metadata(self.store.settings)), job=serialize_job(job), created=created
+        )
 
 
 class IncomingFile:

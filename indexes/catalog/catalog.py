@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from indexes.catalog.audit import AuditRows
 from indexes.catalog.captions import CaptionRows
+from indexes.catalog.captures import CaptureRows
 from indexes.catalog.evaluations import EvaluationRows
 from indexes.catalog.evidence import EvidenceRows
 from indexes.catalog.inspection.examples import ExampleRows
@@ -36,6 +37,7 @@ class Catalog(
     SegmentRows,
     EvidenceRows,
     CaptionRows,
+    CaptureRows,
     ReferenceRows,
     JobRows,
     ChunkRows,

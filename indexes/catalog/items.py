@@ -19,6 +19,7 @@ from indexes.catalog.base import (
     shards_of_segments,
 )
 from indexes.catalog.captions import read_first_captions
+from indexes.catalog.captures import make_capture_row, read_captures
 from indexes.catalog.cursors import format_cursor, parse_cursor
 from indexes.catalog.queue.transitions import INGEST, OPEN_STATES, insert_job, job_row, transition_job
 from indexes.catalog.queue.unread_text import count_unread_by_item
@@ -188,6 +189,9 @@ class ItemRows(CatalogMixin):
         try:
             with session.begin_nested():
                 session.add(item)
+                session.flush()
+                if new.capture is not None:
+                    session.add(make_capture_row(item.pk, new.capture))
         except IntegrityError:  # PostgreSQL: another transaction inserted the same bytes at the same time
             other = self._lock_item(session, new.sha256)
             if other is None:
@@ -214,6 +218,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
         tags[item_pk].append(tag)
     num_unread = count_unread_by_item(session, list(tags))
     captions = read_first_captions(session, list(tags))
+    captures = read_captures(session, list(tags))
     return [
         ItemRow(
             id=item.id,
@@ -233,6 +238,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
             created_at=item.created_at,
             num_unread_images=num_unread.get(item.pk, 0),
             caption=captions.get(item.pk),
+            capture=captures.get(item.pk),
         )
         for item in items
     ]

@@ -10,12 +10,15 @@ from sqlalchemy import ColumnElement, Select, func, literal, select
 
 from indexes.catalog.base import CatalogMixin
 from indexes.catalog.captions import select_caption_of_segment
+from indexes.catalog.captures import TAKEN_OR_UPLOADED, day_of, parse_day, select_captured
 from indexes.catalog.items import item_rows, select_tagged
 from indexes.catalog.records import BrowseFilters, ItemRow, NewEvidence, NewSegment
 from indexes.catalog.tables import Evidence, Item, Segment, Tag
 from mm.schemas import EvidenceKind, ItemSort
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from mm.spaces.types import SpaceId
 
 ORDERS: dict[ItemSort, tuple[ColumnElement[Any], ...]] = {
@@ -24,6 +27,8 @@ ORDERS: dict[ItemSort, tuple[ColumnElement[Any], ...]] = {
     "name": (func.lower(Item.name).asc(), Item.pk.asc()),
     "longest": (Item.duration.desc(), Item.pk.desc()),
     "largest": (Item.size.desc(), Item.pk.desc()),
+    "taken": (TAKEN_OR_UPLOADED.desc(), Item.pk.desc()),
+    "taken-oldest": (TAKEN_OR_UPLOADED.asc(), Item.pk.asc()),
 }
 """Each order ends in the key, so that equal items keep their order from page to page."""
 
@@ -41,6 +46,17 @@ class ListingRows(CatalogMixin):
             total = session.execute(_apply_filters(select(func.count()).select_from(Item), filters)).scalar_one()
             items = session.scalars(query.order_by(*ORDERS[sort]).offset(offset).limit(limit)).all()
             return item_rows(session, items), total
+
+    def list_days(self, filters: BrowseFilters) -> list[tuple[date, int]]:
+        """Return the days on which items were taken, latest first, with their number of items.
+
+        Of an item whose time is unknown, the day of its upload (UTC). In the order of the sort
+        `taken`. Raises `InvalidInput` for too many tags.
+        """
+        with self._database.read() as session:
+            day = day_of(session).label("day")
+            query = _apply_filters(select(day, func.count()).select_from(Item), filters).group_by(day).order_by(day.desc())
+            return [(parse_day(value), items) for value, items in session.execute(query)]
 
     def find_items_named_in(self, text: str, limit: int) -> list[ItemRow]:
         """Return up to `limit` items whose names are words of a text, in any case, longest first.
@@ -125,4 +141,6 @@ def _conditions(filters: BrowseFilters) -> Sequence[ColumnElement[bool]]:
         conditions.append(Item.created_at >= filters.uploaded_after)
     if filters.uploaded_before is not None:
         conditions.append(Item.created_at < filters.uploaded_before)
+    if (captured := select_captured(filters)) is not None:
+        conditions.append(captured)
     return conditions

@@ -17,6 +17,7 @@ from indexes.catalog.base import (
     shards_of_jobs,
     shards_of_segments,
 )
+from indexes.catalog.captures import select_captured
 from indexes.catalog.evidence import batches, insert_evidence
 from indexes.catalog.items import ITEM_ID, select_tagged
 from indexes.catalog.queue.chunks import mark_chunk_done
@@ -120,9 +121,12 @@ class SegmentRows(CatalogMixin):
             query = query.where(Item.created_at >= filters.uploaded_after)
         if filters.uploaded_before is not None:
             query = query.where(Item.created_at < filters.uploaded_before)
+        captured = select_captured(filters)
+        if captured is not None:
+            query = query.where(captured)
         with self._database.read() as session:
             if not filters.items:
-                return set(session.scalars(query)) if _has_condition(filters) else None
+                return set(session.scalars(query)) if captured is not None or _has_condition(filters) else None
             ids = sorted({item_id for item_id in filters.items if ITEM_ID.fullmatch(item_id)})
             return {pk for batch in batches(ids) for pk in session.scalars(query.where(Item.id.in_(batch)))}
 

@@ -16,6 +16,7 @@ from indexes.integrity.garbage import read_report
 from indexes.integrity.identity import LibraryIdentity
 from indexes.integrity.state import read_catalog
 from indexes.recover.catalog import prepare_catalog, rename_catalog
+from indexes.recover.metadata import read_metadata
 from indexes.recover.rebuild import rebuild_items
 from indexes.recover.stderr_logs import log_to_stderr
 from indexes.storage.content_addressed import ContentAddressedFiles
@@ -126,12 +127,19 @@ def collect(settings: Settings, report: Report) -> Recovery:
         return Recovery(action="collect", trashed=store.collect_garbage(settings.leftover_seconds, force=True))
 
 
+def metadata(settings: Settings, report: Report) -> Recovery:
+    """Read the metadata of files that an earlier version added."""
+    with open_store(settings) as store:
+        return read_metadata(store, report)
+
+
 ACTIONS: dict[str, Callable[[Settings, Report], BaseModel]] = {
     "check": check,
     "adopt": adopt,
     "rebuild": rebuild,
     "empty": empty,
     "collect": collect,
+    "metadata": metadata,
 }
 
 

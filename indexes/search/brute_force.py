@@ -20,6 +20,7 @@ from indexes.search.grouping import CUT_STRENGTH_RATIO
 from indexes.search.hits import SearchEvidence, SearchHit
 from indexes.search.near_duplicates import DEPTH_FACTOR
 from indexes.vectors.parts import ADJACENT_SECONDS
+from mm.media.types import Capture
 from mm.numerics import normalize_rows
 
 if TYPE_CHECKING:
@@ -150,6 +151,17 @@ def passes(item: ItemRow, filters: Filters) -> bool:
         and set(filters.tags) <= set(item.tags)
         and (filters.uploaded_after is None or item.created_at >= _with_timezone(filters.uploaded_after))
         and (filters.uploaded_before is None or item.created_at < _with_timezone(filters.uploaded_before))
+        and _passes_capture(item.capture or Capture(), filters)
+    )
+
+
+def _passes_capture(capture: Capture, filters: Filters) -> bool:
+    taken = None if capture.taken_at is None else capture.taken_at.replace(tzinfo=None)
+    return (
+        (filters.taken_after is None or (taken is not None and taken >= filters.taken_after))
+        and (filters.taken_before is None or (taken is not None and taken < filters.taken_before))
+        and (filters.camera or "").lower() in f"{capture.make} {capture.model}".lower()
+        and filters.has_place in (None, capture.latitude is not None)
     )
 
 

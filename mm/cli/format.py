@@ -9,10 +9,11 @@ from mm.embedded.terminal import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mm.schemas import Evidence, InspectionMatch, Item
+    from mm.schemas import Capture, Evidence, InspectionMatch, Item
 
 MIN_SHARE = 0.1  # of the highest evidence score; evidence below it is not shown
 HOUR = 3600
+MATCH_LABELS = {"exact": "same words", "near": "similar words", "meaning": "by meaning"}
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -45,6 +46,29 @@ def describe_item(item: Item) -> str:
     return ", ".join([item.kind, *length, format_bytes(item.size)])
 
 
+def format_taken(capture: Capture | None) -> str:
+    """Format the time taken, with its offset if it is known; empty if the time is unknown."""
+    if capture is None or capture.taken_at is None:
+        return ""
+    offset = capture.taken_at.strftime("%z")  # empty, or +hhmm
+    return f"{capture.taken_at:%Y-%m-%d %H:%M:%S}" + (f" {offset[:3]}:{offset[3:5]}" if offset else "")
+
+
+def format_camera(capture: Capture | None) -> str:
+    """Format make and model; the make once, if the model repeats it."""
+    if capture is None:
+        return ""
+    make, model = clean(capture.make or ""), clean(capture.model or "")
+    return model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
+
+
+def format_place(capture: Capture | None) -> str:
+    """Format latitude and longitude in degrees, to about a metre; empty if they are unknown."""
+    if capture is None or capture.latitude is None or capture.longitude is None:
+        return ""
+    return f"{capture.latitude:.5f}, {capture.longitude:.5f}"
+
+
 def format_score(probability: float) -> str:
     """Format a probability with two decimals, with three below 0.1."""
     return f"{probability:.2f}" if probability >= 0.1 else f"{probability:.3f}"
@@ -67,4 +91,5 @@ def _format_piece(evidence: Evidence) -> str:
     text = clean(evidence.text or "")
     if text:
         text = f" {text}" if evidence.kind == "sound" else f' "{text}"'
-    return f"{evidence.kind} {format_score(evidence.score)}{text}"
+    match = "" if evidence.match in (None, "exact") else f" ({MATCH_LABELS[evidence.match]})"
+    return f"{evidence.kind} {format_score(evidence.score)}{text}{match}"

@@ -11,6 +11,8 @@ from mm.private import restrict_umask
 COMMANDS = {
     "serve": ("mm.cli.commands.serve", "Run the service and its web page in the foreground."),
     "add": ("mm.cli.commands.add", "Upload files and folders."),
+    "list": ("mm.cli.commands.list_items", "List items, by upload, time taken, camera or place."),
+    "show": ("mm.cli.commands.show", "Show an item: file, status, time taken, camera, place."),
     "retry": ("mm.cli.commands.retry", "Process failed, quarantined or cancelled items again."),
     "search": ("mm.cli.commands.search", "Search by text, image, audio, video clip or library position."),
     "caption": ("mm.cli.commands.caption", "Describe an image, or each scene of a video, in a sentence."),
@@ -21,6 +23,7 @@ COMMANDS = {
     "inspect": ("mm.cli.commands.inspect", "Fit inspectors on good parts, and find what is wrong with others."),
     "scale": ("mm.cli.commands.scale", "Manage scale records, which turn pixels into millimetres."),
     "lesions": ("mm.cli.commands.lesions", "Mark candidates for review in ultrasound images; not a diagnosis."),
+    "formats": ("mm.cli.commands.formats", "List the formats of images, video and audio that are read."),
     "models": ("mm.cli.commands.models", "List the spaces, show their cards, and export the language model."),
     "space": ("mm.cli.commands.space", "Show the space of the library, or reindex it in another space."),
     "eval": ("mm.cli.commands.eval", "Reproduce the numbers of the cards from the shipped files."),

@@ -11,6 +11,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+KINDS = ("image", "video", "audio")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -45,3 +46,14 @@ def service(command: F) -> F:
     """Add the options of a command that uses the service: parameters `url` and `as_json`."""
     url = click.option("--url", metavar="URL", help="Address of a running service; default is the service of MM_HOME.")
     return url(as_json(command))
+
+
+def captured(command: F) -> F:
+    """Add filters by metadata: `taken_after`, `taken_before`, `camera` and `has_place`."""
+    after = click.option(
+        "--taken-after", type=click.DateTime(), help="Only items taken at or after this time, on the clock at the place."
+    )
+    before = click.option("--taken-before", type=click.DateTime(), help="Only items taken before this time.")
+    camera = click.option("--camera", metavar="TEXT", help="Only items taken with a camera whose make and model contain TEXT.")
+    place = click.option("--has-place/--no-place", default=None, help="Only items whose place is known, or is not.")
+    return after(before(camera(place(command))))

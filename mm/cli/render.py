@@ -7,19 +7,33 @@ from collections.abc import Sequence
 
 import click
 
-from mm.cli.format import format_evidence, format_match, format_score, format_span
+from mm.cli.format import (
+    describe_item,
+    format_camera,
+    format_evidence,
+    format_match,
+    format_place,
+    format_score,
+    format_span,
+    format_taken,
+)
 from mm.embedded.terminal import clean
 from mm.runtimes.choice import Choice
-from mm.schemas import Check, Hit, ModelInfo, SearchResponse
+from mm.schemas import Check, DayCount, Hit, Item, ModelInfo, SearchResponse
 
 Row = Sequence[str]
 
 
-def print_results(response: SearchResponse, *, everything: bool = True) -> None:
+def print_results(response: SearchResponse, *, everything: bool = True, is_parsed: bool = False) -> None:
     """Print the likely hits, best first, and the less likely ones, or only their number.
 
-    `everything` prints the less likely ones.
+    `everything` prints the less likely ones; `is_parsed` means that the exclusions of the response
+    were read from the text.
     """
+    if response.without and is_parsed:
+        excluded = ", ".join(f'"{clean(text)}"' for text in response.without)
+        wanted = f'"{clean(response.text)}"' if response.text else "everything"
+        click.echo(f"searched for {wanted} without {excluded}; --no-parse searches for the whole text", err=True)
     if response.heard:
         click.echo(f'recognized speech: "{clean(response.heard)}"', err=True)
     if response.understood is not None:
@@ -39,6 +53,50 @@ def print_results(response: SearchResponse, *, everything: bool = True) -> None:
         print_rows(("score", "item", "time", "evidence", "id", "band"), [_hit(hit) for hit in shown])
     if possible and not everything:
         click.echo(f"less likely ({len(possible)}): --all lists them", err=True)
+
+
+def print_items(items: Sequence[Item]) -> None:
+    """Print items, one per row; an empty time taken is unknown."""
+    rows = [
+        (
+            format_taken(item.capture),
+            f"{item.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
+            clean(item.name),
+            describe_item(item),
+            format_camera(item.capture),
+            format_place(item.capture),
+            item.status,
+            item.id,
+        )
+        for item in items
+    ]
+    print_rows(("taken", "uploaded", "name", "file", "camera", "place", "status", "id"), rows)
+
+
+def print_days(days: Sequence[DayCount]) -> None:
+    """Print days with their number of items."""
+    print_rows(("day", "items"), [(str(day.day), str(day.items)) for day in days])
+
+
+def print_item(item: Item) -> None:
+    """Print what is known about an item, one value per row."""
+    capture = item.capture
+    values = {
+        "name": clean(item.name),
+        "id": item.id,
+        "file": f"{describe_item(item)}, {item.content_type}",
+        "size": f"{item.width} x {item.height}" if item.width else "",
+        "status": clean(f"{item.status}: {item.error}") if item.error else item.status,
+        "tags": clean(" ".join(item.tags)),
+        "uploaded": f"{item.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
+        "taken": format_taken(capture),
+        "camera": format_camera(capture),
+        "lens": clean(capture.lens or "") if capture else "",
+        "place": format_place(capture),
+        "altitude": f"{capture.altitude:.0f} m" if capture and capture.altitude is not None else "",
+        "caption": clean(item.caption or ""),
+    }
+    print_rows(("", ""), [(name, value) for name, value in values.items() if value])
 
 
 def print_models(models: Sequence[ModelInfo]) -> None:

@@ -57,6 +57,8 @@ class Verbs:
     items = Verb(media_flows.items)
     segments = Verb(media_flows.segments)
     tags = Verb(media_flows.tags)
+    timeline = Verb(media_flows.timeline)
+    cameras = Verb(media_flows.cameras)
     retry = Verb(media_flows.retry)
     delete = Verb(media_flows.delete)
     content = Verb(media_flows.content)

@@ -73,16 +73,25 @@ def evaluate_set(
             request, SetEncoder(space, reader, settings, request.kinds), hashes, cache, on_progress, on_tick
         )
         texts = TextCache(cache, space, combine_hashes(hashes), on_tick)
-        given = TaskInput(data, request.root, encoded.features, encoded.failed, space, settings, request.options, train, texts)
+        given = TaskInput(
+            data, request.root, encoded.features, encoded.failed, space, settings,
+            {**described.defaults.get(task.name, {}), **request.options}, train, texts, cache, hashes, reader, request.strict,
+            on_progress, on_tick,
+        )  # fmt: skip
+        method = task.find_method(given)
         outcome = task.measure(given)
     require_same_weights(hashes, hash_weights(weights))
-    used = [item.id for item in data.present if item.id in encoded.features]
-    options = "".join(f",{key}={value}" for key, value in sorted(request.options.items()))
+    if task.needs_features:
+        used = [item.id for item in data.present if item.id in encoded.features]
+    else:
+        used = [item.id for item in outcome.items]
+    num_failed = len(encoded.failed if task.needs_features else outcome.failed)
     signature = Signature(
         set_name=described.name, set_version=described.version, split=request.split, task=task.name,
-        method=f"{space.id}{options}", code=describe_code(), weights=hashes, tokenizer=task.tokenizer,
-        references=task.references(data), num_items=len(used), num_missing=len(data.missing) + len(encoded.failed),
-        items=hash_ids(used), is_simulated=data.is_simulated, runtime=space.runtime_name,
+        method=method.name, code=describe_code(), weights=dict(method.weights), tokenizer=task.tokenizer,
+        references=task.references(data), num_items=len(used), num_missing=len(data.missing) + num_failed,
+        items=hash_ids(used), is_simulated=data.is_simulated,
+        runtime=space.runtime_name if task.needs_features else "",
     )  # fmt: skip
     return Run(
         id=run_id, started=started.isoformat(timespec="seconds"), seconds=round(time.monotonic() - clock, 3), command=command,
@@ -101,9 +110,10 @@ def encode_request(
 ) -> None:
     """Encode what the cache lacks, beside other processes with the same request.
 
-    Raises as `evaluate_set`.
+    Nothing is done for a task without features. Raises as `evaluate_set`.
     """
-    _find_task(request)
+    if not _find_task(request).needs_features:
+        return
     with closing(FeatureCache(settings.root / CACHE)) as cache:
         _encode(request, SetEncoder(space, reader, settings, request.kinds), hash_weights(weights), cache, on_progress, on_tick)
 
@@ -120,9 +130,12 @@ def _encode(
     request: SetRequest, encoder: SetEncoder, hashes: dict[str, str], cache: FeatureCache,
     on_progress: Callable[[Progress], None], on_tick: Callable[[], None],
 ) -> tuple[EvaluationSet, EvaluationSet | None, EncodedSet]:  # fmt: skip
-    """The set, the split `train` if the task needs it, and the features of both."""
+    """The set, the split `train` if the task needs it, and their features if it needs them."""
     data = read_set(request.described, request.root, request.split)
-    train = read_set(request.described, request.root, TRAIN) if _find_task(request).needs_train else None
+    task = _find_task(request)
+    train = read_set(request.described, request.root, TRAIN) if task.needs_train else None
+    if not task.needs_features:
+        return data, train, EncodedSet({}, ())
     items = [*data.present, *(train.present if train else ())]
     encoded = encode_set(
         items, encoder, combine_hashes(hashes), cache, strict=request.strict, on_progress=on_progress, on_tick=on_tick

@@ -15,6 +15,8 @@ from mm.errors import Corrupt, InvalidInput
 from mm.numerics import Float32
 
 LEVELS = 65535
+COMPRESSION = 1
+"""Of the PNG file: a quarter of the time of the usual 6, for files that are 6 % larger."""
 STEP = "heat-per-level"
 """Name of the text chunk with the heat of one level."""
 
@@ -33,7 +35,7 @@ def encode_heat_map(heat_HW: Float32, highest: float | None = None) -> bytes:
     texts = PngImagePlugin.PngInfo()
     texts.add_text(STEP, repr(step))
     file = BytesIO()
-    Image.fromarray(levels_HW).save(file, "PNG", pnginfo=texts)
+    Image.fromarray(levels_HW).save(file, "PNG", pnginfo=texts, compress_level=COMPRESSION)
     return file.getvalue()
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput, SpaceMismatch
-from mm.inspection.bank.patch_bank import BankSearch, PatchBank, leave_out_each_fold
+from mm.inspection.bank.nearest_folds import NearestFoldSearch
+from mm.inspection.bank.patch_bank import PatchBank
 from mm.inspection.bank.relative import RelativeSearch
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.fine import FineBackbone
@@ -85,8 +86,8 @@ class FittedInspector:
         return choose_patches(self.backbone, self.settings)
 
     @cached_property
-    def _plain_search(self) -> BankSearch:
-        return BankSearch(self.bank)
+    def _plain_search(self) -> NearestFoldSearch:
+        return NearestFoldSearch(self.bank)
 
     @cached_property
     def _relative_search(self) -> RelativeSearch:
@@ -161,7 +162,7 @@ class FittedInspector:
         """Distances (N, F) of vectors from the bank without each fold, as the settings say."""
         if self.settings.has_relative_distances:
             return self._relative_search.search(vectors_NC)
-        return leave_out_each_fold(self._plain_search.search(vectors_NC))
+        return self._plain_search.search(vectors_NC).leave_out_each(self.bank.num_folds)
 
     def measure_both_distances(self, scaled_HWC: RGB) -> tuple[Float32, Float32]:
         """As `measure_distances`, plain and relative ones, whatever the settings say."""

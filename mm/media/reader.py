@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mm.errors import InvalidInput, MediaError
+from mm.media.capture.wire import parse_capture
 from mm.media.children.budget import MemoryBudget
 from mm.media.children.deadline import Deadline
 from mm.media.children.pool import ChildPool
@@ -93,7 +94,8 @@ class MediaReader:
         """
         head, _ = self._request_one(Request("probe", path, name, {}))
         with _untrusted_response(name):
-            return MediaInfo(**{key: value for key, value in head.items() if key != "what"})  # type: ignore[arg-type]
+            values = {key: value for key, value in head.items() if key not in {"what", "capture"}}
+            return MediaInfo(**values, capture=parse_capture(head["capture"]))  # type: ignore[arg-type]
 
     def probe_file(self, path: Path, name: str) -> MediaFile:
         """Probe a file and return it with its description; see `probe`."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 MediaKind = Literal["image", "video", "audio"]
@@ -22,6 +23,27 @@ Waveform = npt.NDArray[np.float32]
 
 SPEECH_RATE = 16_000
 """Samples per second of every waveform that a tower receives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """When, where and with what a file was taken, by its metadata; empty values are unknown."""
+
+    taken_at: datetime | None = None
+    """With the offset from UTC that the file states, else naive: the clock of the camera."""
+    make: str = ""
+    model: str = ""
+    lens: str = ""
+    orientation: int = 1  # of the stored image, Exif 1 to 8; everything that is decoded is upright
+    latitude: float | None = None  # degrees, WGS 84
+    longitude: float | None = None
+    altitude: float | None = None  # metres above sea level
+
+    @property
+    def camera(self) -> str:
+        """Make and model; the make once, if the model repeats it."""
+        repeats = self.model.lower().startswith(self.make.lower())
+        return self.model if repeats else f"{self.make} {self.model}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +60,7 @@ class MediaInfo:
     fps: float  # mean frames per second; 0 for an image or audio
     video_codec: str  # empty for audio
     audio_codec: str  # empty without audio
+    capture: Capture = Capture()
 
     @property
     def has_video(self) -> bool:

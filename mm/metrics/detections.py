@@ -3,7 +3,8 @@ et al. 2015; `eval_detection.py` and `eval_classification.py` of activitynet/Act
 
 Precision is interpolated: at each recall it is the largest precision at that recall or a higher
 one. Names of arrays end in their axes: P predictions, T thresholds of the intersection over union,
-G true spans, C classes, N files, 2 start and end in seconds.
+G true spans, C classes, N files, H relevant predictions or files in descending order of score, B
+samples of a bootstrap, 2 start and end in seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput
-from mm.metrics.bootstrap import Interval, bootstrap_rows
+from mm.metrics.bootstrap import Interval, bootstrap_weights
 from mm.metrics.spans import iou
 
 Float = npt.NDArray[np.float64]
@@ -56,18 +57,24 @@ def match_spans(predicted: Spans, true: Spans, thresholds_T: Float = THRESHOLDS)
     return hits_PT
 
 
-def average_precision(hits_PT: npt.NDArray[np.bool_], weights_P: Float, num_true: float) -> Float:
-    """Interpolated average precision (T,) of predictions in descending order of score.
+def interpolate_precision(precision_BH: Float) -> Float:
+    """At each hit the largest precision there or at a later hit (B, H)."""
+    highest_BH: Float = np.maximum.accumulate(precision_BH[:, ::-1], axis=1)[:, ::-1]
+    return highest_BH
 
-    `weights_P` is how often each prediction counts, 1 outside a bootstrap; `num_true` is the
-    number of true spans or files, which is above 0.
+
+def average_precision(weight_BP: Float, hit_H: Int, num_true_B: Float) -> Float:
+    """Interpolated average precision (B,) of predictions in descending order of score.
+
+    `weight_BP` is how often each prediction counts in each sample, 1 outside a bootstrap; `hit_H`
+    are the indexes of the right ones in ascending order, `num_true_B` the number of true spans. A
+    sample without a true span has 0.
     """
-    right_PT = np.cumsum(hits_PT * weights_P[:, None], axis=0)
-    precision_PT = right_PT / np.maximum(np.cumsum(weights_P), 1e-12)[:, None]
-    precision_PT = np.maximum.accumulate(precision_PT[::-1], axis=0)[::-1]
-    gained_PT = np.diff(right_PT / num_true, axis=0, prepend=0.0)
-    area_T: Float = (gained_PT * precision_PT).sum(0)
-    return area_T
+    gained_BH = weight_BP[:, hit_H]
+    total_BH = np.cumsum(weight_BP, axis=1)[:, hit_H]
+    precision_BH = np.cumsum(gained_BH, axis=1) / np.maximum(total_BH, 1.0)
+    area_B: Float = (gained_BH * interpolate_precision(precision_BH)).sum(1) / np.maximum(num_true_B, 1.0)
+    return area_B
 
 
 def detection_map(
@@ -88,40 +95,59 @@ def detection_map(
     order_P = np.argsort(-np.concatenate([spans.scores_N for spans in predicted]), kind="stable")
     rows_of = {label: order_P[class_P[order_P] == label] for label in np.unique(class_G).tolist()}
 
-    def compute(rows: Int) -> Float:
-        weight_N = np.bincount(rows, minlength=len(predicted)).astype(np.float64)
-        weight_G = weight_N[video_G]
-        areas = []
+    def compute(weight_BN: Float) -> Float:
+        areas_BT = np.zeros((len(weight_BN), len(thresholds_T)))
+        num_classes_B = np.zeros(len(weight_BN))
         for label, of_label in rows_of.items():
-            num_true = weight_G[class_G == label].sum()
-            if num_true:
-                areas.append(average_precision(hits_PT[of_label], weight_N[video_P[of_label]], num_true))
-        mean_T = np.mean(areas, axis=0)
-        return np.append(mean_T, mean_T.mean())
+            num_true_B = weight_BN[:, video_G[class_G == label]].sum(1)
+            num_classes_B += num_true_B > 0
+            weight_BP = weight_BN[:, video_P[of_label]]
+            for column in range(len(thresholds_T)):
+                areas_BT[:, column] += average_precision(weight_BP, np.flatnonzero(hits_PT[of_label, column]), num_true_B)
+        mean_BT = areas_BT / np.maximum(num_classes_B, 1.0)[:, None]
+        return np.concatenate([mean_BT, mean_BT.mean(1, keepdims=True)], axis=1)
 
-    return bootstrap_rows(len(predicted), groups_N, compute)
+    return bootstrap_weights(len(predicted), groups_N, compute)
 
 
-def classification_map(scores_NC: Float, relevant_NC: npt.NDArray[np.bool_], groups_N: Int | None = None) -> Interval:
+def classification_map(
+    scores_NC: Float, relevant_NC: npt.NDArray[np.bool_], groups_N: Int | None = None, *, interpolated: bool = True
+) -> Interval:
     """Mean over classes of the average precision of files ranked by the score of the class.
 
-    Only classes with a file count. Raises `InvalidInput` for shapes that differ and for no class
-    with a file.
+    Only classes with a file count. With `interpolated`, files of equal score keep their order, as
+    in ActivityNet's code; without, precision is taken where the score changes and not interpolated,
+    as in scikit-learn's `average_precision_score`. Raises `InvalidInput` for shapes that differ and
+    for no class with a file.
     """
     if scores_NC.shape != relevant_NC.shape or not relevant_NC.any():
         raise InvalidInput(f"Scores {scores_NC.shape} need relevance of the same shape, not {relevant_NC.shape}.")
-    columns = np.flatnonzero(relevant_NC.any(0))
-    order_NC = np.argsort(-scores_NC[:, columns], axis=0, kind="stable")
-    hits_NC = np.take_along_axis(relevant_NC[:, columns], order_NC, axis=0)
+    ranked = [_rank_files(scores_NC[:, column], relevant_NC[:, column], interpolated) for column in range(scores_NC.shape[1])]
 
-    def compute(rows: Int) -> Float:
-        weight_N = np.bincount(rows, minlength=len(scores_NC)).astype(np.float64)
-        weight_NC = weight_N[order_NC]
-        right_NC = np.cumsum(hits_NC * weight_NC, axis=0)
-        precision_NC = right_NC / np.maximum(np.cumsum(weight_NC, axis=0), 1e-12)
-        precision_NC = np.maximum.accumulate(precision_NC[::-1], axis=0)[::-1]
-        num_true_C = right_NC[-1]
-        area_C = (hits_NC * weight_NC * precision_NC).sum(0) / np.maximum(num_true_C, 1e-12)
-        return np.array([area_C[num_true_C > 0].mean()])
+    def compute(weight_BN: Float) -> Float:
+        area_B, num_classes_B = np.zeros(len(weight_BN)), np.zeros(len(weight_BN))
+        for file_H, before_NH in ranked:
+            gained_BH = weight_BN[:, file_H]
+            num_true_B = gained_BH.sum(1)
+            # Counts below 2**24 are exact in float32, whose products take half the time.
+            total_BH = weight_BN.astype(np.float32) @ before_NH
+            precision_BH = (gained_BH.astype(np.float32) @ before_NH[file_H]) / np.maximum(total_BH, 1.0)
+            precision_BH = interpolate_precision(precision_BH.astype(np.float64)) if interpolated else precision_BH
+            area_B += (gained_BH * precision_BH).sum(1) / np.maximum(num_true_B, 1.0)
+            num_classes_B += num_true_B > 0
+        return (area_B / np.maximum(num_classes_B, 1.0))[:, None]
 
-    return bootstrap_rows(len(scores_NC), groups_N, compute)[0]
+    return bootstrap_weights(len(scores_NC), groups_N, compute)[0]
+
+
+def _rank_files(scores_N: Float, relevant_N: npt.NDArray[np.bool_], keep_order: bool) -> tuple[Int, npt.NDArray[np.float32]]:
+    """Relevant files (H,), best first, and whether each file ranks up to each of them (N, H).
+
+    Files of equal score rank in their order, or without `keep_order` all at the same place.
+    """
+    order_N = np.argsort(-scores_N, kind="stable")
+    file_H = order_N[relevant_N[order_N]]
+    place_N = np.empty(len(scores_N))
+    place_N[order_N] = np.arange(len(scores_N))
+    places_N = place_N if keep_order else -scores_N
+    return file_H, (places_N[:, None] <= places_N[file_H]).astype(np.float32)

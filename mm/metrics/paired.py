@@ -2,12 +2,14 @@
 
 Both resample groups, because items of one group are not independent: the interval by the paired
 bootstrap (Efron & Tibshirani 1993, chapter 16), the p-value by exchanging the two methods within
-groups (Fisher 1935; Good 2005, chapter 3). Names of arrays end in their axes: Q items.
+groups (Fisher 1935; Good 2005, chapter 3). Means are compared by the sums of the groups; the same
+samples and exchanges of the values themselves are the reference implementation, and serve all other
+statistics. Names of arrays end in their axes: Q items, G groups, E exchanges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput
-from mm.metrics.bootstrap import Interval, bootstrap_rows
+from mm.metrics.bootstrap import Interval, bootstrap_means, bootstrap_rows, stack_blocks
 from mm.numerics import Float64
 
 NUM_PERMUTATIONS = 2000
@@ -35,38 +37,56 @@ class Paired:
 
 
 def compare_paired(
-    first_Q: Float64, second_Q: Float64, groups_Q: npt.NDArray[np.integer], statistic: Statistic = np.mean, seed: int = 0
-) -> Paired:
+    first_Q: Float64, second_Q: Float64, groups_Q: npt.NDArray[np.integer], statistic: Statistic = np.mean, seed: int = 0,
+    strata_Q: npt.NDArray[np.integer] | None = None,
+) -> Paired:  # fmt: skip
     """Compare a statistic of two methods on the same items.
 
-    Raises `InvalidInput` for arrays of different or no length.
+    An item has a value or a row of numbers. With `strata_Q` every bootstrap sample has as many
+    groups of each stratum as there are. Raises `InvalidInput` for arrays of different or no length.
     """
-    if first_Q.ndim != 1 or not len(first_Q) or first_Q.shape != second_Q.shape or first_Q.shape != groups_Q.shape:
+    if not first_Q.ndim or not len(first_Q) or first_Q.shape != second_Q.shape or first_Q.shape[:1] != groups_Q.shape:
         raise InvalidInput(f"Values {first_Q.shape} and {second_Q.shape} with groups {groups_Q.shape} cannot be paired.")
+    if statistic is np.mean and first_Q.ndim == 1 and strata_Q is None:
+        (interval,) = bootstrap_means((second_Q - first_Q)[:, None], groups_Q, seed)
+        return Paired(interval, _p_value_of_means(second_Q - first_Q, groups_Q, seed))
     interval = bootstrap_rows(
-        len(first_Q), groups_Q, lambda rows: np.array([statistic(second_Q[rows]) - statistic(first_Q[rows])]), seed
+        len(first_Q), groups_Q, lambda rows: np.array([statistic(second_Q[rows]) - statistic(first_Q[rows])]), seed, strata_Q
     )[0]
-    return Paired(interval, _permutation_p_value(first_Q, second_Q, groups_Q, statistic, seed))
+    return Paired(interval, _p_value(first_Q, second_Q, groups_Q, statistic, seed))
 
 
-def _permutation_p_value(
-    first_Q: Float64, second_Q: Float64, groups_Q: npt.NDArray[np.integer], statistic: Statistic, seed: int
-) -> float:
+def _p_value_of_means(difference_Q: Float64, groups_Q: npt.NDArray[np.integer], seed: int) -> float:
+    """As `_p_value` of means: an exchange changes the sign of the sum of a group."""
+    unique, group_Q = np.unique(groups_Q, return_inverse=True)
+    sums_G = np.bincount(group_Q, difference_Q, minlength=len(unique))
+    blocks = stack_blocks(_draw_exchanges(len(unique), seed), len(unique))
+    differences_E = np.concatenate([(1.0 - 2.0 * exchanged_EG) @ sums_G for exchanged_EG in blocks]) / len(group_Q)
+    return _share_as_large(float(sums_G.sum()) / len(group_Q), differences_E, len(unique))
+
+
+def _p_value(first_Q: Float64, second_Q: Float64, groups_Q: npt.NDArray[np.integer], statistic: Statistic, seed: int) -> float:
     """Share of exchanges whose difference is at least as large; random ones count the observed."""
     unique, group_Q = np.unique(groups_Q, return_inverse=True)
-    is_exact = len(unique) <= MAX_EXACT_GROUPS
+    differences = []
+    for exchanged_G in _draw_exchanges(len(unique), seed):
+        exchanged_Q = exchanged_G[group_Q].reshape(-1, *[1] * (first_Q.ndim - 1))
+        second = statistic(np.where(exchanged_Q, first_Q, second_Q))
+        differences.append(second - statistic(np.where(exchanged_Q, second_Q, first_Q)))
+    return _share_as_large(statistic(second_Q) - statistic(first_Q), np.array(differences), len(unique))
+
+
+def _draw_exchanges(num_groups: int, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
+    """Whether each group is exchanged (G,): all exchanges of few groups, else random ones."""
+    if num_groups <= MAX_EXACT_GROUPS:
+        yield from (np.array(signs, bool) for signs in product((False, True), repeat=num_groups))
+        return
     random = np.random.default_rng(seed)
-    exchanges = (
-        (np.array(signs, bool) for signs in product((False, True), repeat=len(unique)))
-        if is_exact
-        else (random.integers(0, 2, len(unique)).astype(bool) for _ in range(NUM_PERMUTATIONS))
-    )
-    observed = abs(statistic(second_Q) - statistic(first_Q))
-    tolerance = 1e-12 * max(1.0, observed)  # equal sums in another order differ in the last bits
-    num_total, num_as_large = (0, 0) if is_exact else (1, 1)
-    for exchanged_G in exchanges:
-        exchanged_Q = exchanged_G[group_Q]
-        difference = statistic(np.where(exchanged_Q, first_Q, second_Q)) - statistic(np.where(exchanged_Q, second_Q, first_Q))
-        num_total += 1
-        num_as_large += abs(difference) >= observed - tolerance
-    return num_as_large / num_total
+    yield from (random.integers(0, 2, num_groups).astype(bool) for _ in range(NUM_PERMUTATIONS))
+
+
+def _share_as_large(observed: float, differences_E: Float64, num_groups: int) -> float:
+    tolerance = 1e-12 * max(1.0, abs(observed))  # equal sums in another order differ in the last bits
+    num_as_large = int((np.abs(differences_E) >= abs(observed) - tolerance).sum())
+    extra = 0 if num_groups <= MAX_EXACT_GROUPS else 1
+    return (num_as_large + extra) / (len(differences_E) + extra)

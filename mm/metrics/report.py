@@ -22,6 +22,7 @@ class ReportRecord(TypedDict):
 
     of: str
     measures: list[MeasureRecord]
+    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,20 @@ class Measure:
     name: str
     interval: Interval
     is_share: bool = True
+    is_higher_better: bool = True
+    of: str = ""
+    """Key of `ReportItem.values` whose mean it is; empty for another statistic."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportItem:
+    """One image, board or sequence with its values."""
+
+    id: str
+    """A name, or the path of its file."""
+    group: str
+    values: dict[str, float]
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,10 @@ class Report:
 
     of: str
     measures: tuple[Measure, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences that stand below the numbers."""
+    items: tuple[ReportItem, ...] = ()
+    """What the measures are computed of; not part of the record."""
 
     def table(self) -> str:
         """Markdown table."""
@@ -47,7 +66,8 @@ class Report:
             f"{_format(measure, measure.interval.low)} to {_format(measure, measure.interval.high)} |"
             for measure in self.measures
         ]
-        return "\n".join([f"{self.of}:", "", "| measure | value | 95 % interval |", "| --- | --- | --- |", *rows])
+        below = ["", *self.notes] if self.notes else []
+        return "\n".join([f"{self.of}:", "", "| measure | value | 95 % interval |", "| --- | --- | --- |", *rows, *below])
 
     def record(self) -> ReportRecord:
         """The report as JSON."""
@@ -62,6 +82,7 @@ class Report:
                 }
                 for measure in self.measures
             ],
+            "notes": list(self.notes),
         }
 
 

@@ -27,21 +27,23 @@ _BAD_GRAPH = (
 class OnnxRuntimeGraph:
     """A session of ONNX Runtime; implements `mm.runtimes.types.Graph`."""
 
-    def __init__(self, path: Path, threads: int) -> None:
-        """Load a graph. Raises `Corrupt` when ONNX Runtime refuses it."""
+    def __init__(self, graph: Path | bytes, threads: int, *, keeps_memory: bool = False) -> None:
+        """Load a graph, a file or its bytes. Raises `Corrupt` when ONNX Runtime refuses it."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         # Without the arena a session releases the memory of a large batch, as the memory limit of
         # workers requires.
-        options.enable_cpu_mem_arena = False
+        options.enable_cpu_mem_arena = keeps_memory
         # Idle threads that spin would compete with decoding and speech recognition.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        name = "the graph" if isinstance(graph, bytes) else f"the graph {graph.name}"
+        source = graph if isinstance(graph, bytes) else str(graph)
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except _BAD_GRAPH as error:
-            raise Corrupt(f"ONNX Runtime cannot load the graph {path.name}: {error}.") from error
+            raise Corrupt(f"ONNX Runtime cannot load {name}: {error}.") from error
 
     def metadata(self) -> dict[str, str]:
         """The custom metadata of the graph."""

@@ -69,8 +69,11 @@ def find_float32_runtime(name: str) -> Runtime:
     )
 
 
-def load_graph(path: Path, runtime: str = "auto", threads: int = 0) -> Graph:
+def load_graph(path: Path, runtime: str = "auto", threads: int = 0, *, keeps_memory: bool = False) -> Graph:
     """Load an ONNX graph with a runtime; `threads` 0 means all cores that this process may use.
+
+    With `keeps_memory` ONNX Runtime keeps the memory of the largest run for the next one, which
+    saves the time to obtain it again; OpenVINO always does.
 
     Quantization is part of the graph: an 8-bit runtime runs any graph. Raises `InvalidInput` for a
     runtime that is unknown or runs no graphs, `Corrupt` for a file that is not a graph,
@@ -80,7 +83,7 @@ def load_graph(path: Path, runtime: str = "auto", threads: int = 0) -> Graph:
     if selected.library == "onnxruntime":
         from mm.runtimes.onnxruntime_cpu import OnnxRuntimeGraph
 
-        return OnnxRuntimeGraph(path, threads)
+        return OnnxRuntimeGraph(path, threads, keeps_memory=keeps_memory)
     if selected.library == "openvino":
         from mm.runtimes.openvino_cpu import OpenVinoGraph
 

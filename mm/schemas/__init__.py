@@ -139,6 +139,10 @@ from mm.schemas.lines import (
     LineWebhook,
 )
 from mm.schemas.media import (
+    CameraCount,
+    CameraList,
+    Capture,
+    DayCount,
     ImportRequest,
     ImportResponse,
     Item,
@@ -151,10 +155,23 @@ from mm.schemas.media import (
     SegmentPage,
     TagCount,
     TagList,
+    Timeline,
     Upload,
 )
 from mm.schemas.scales import BoardPictures, KnownLength, ScaleInfo, ScaleList, ScaleRequest
-from mm.schemas.search import Band, Evidence, EvidenceKind, Filters, Hit, Like, Moment, SearchRequest, SearchResponse, Weights
+from mm.schemas.search import (
+    Band,
+    Evidence,
+    EvidenceKind,
+    Filters,
+    Hit,
+    Like,
+    Match,
+    Moment,
+    SearchRequest,
+    SearchResponse,
+    Weights,
+)
 from mm.schemas.space import LibrarySpace, Move, MoveRequest, MoveState, ResumeRequest, SpaceHeld, SpaceRole
 
 __all__ = [
@@ -168,9 +185,12 @@ __all__ = [
     "BoardPictures",
     "Breakdown",
     "BreakdownRow",
+    "CameraCount",
+    "CameraList",
     "Caption",
     "CaptionList",
     "CaptionRequest",
+    "Capture",
     "Chapter",
     "ChatChoice",
     "ChatChunkChoice",
@@ -191,6 +211,7 @@ __all__ = [
     "CitedSentence",
     "CurrentRequest",
     "Curve",
+    "DayCount",
     "Embedding",
     "EmbeddingRequest",
     "EmbeddingResponse",
@@ -280,6 +301,7 @@ __all__ = [
     "LineSinks",
     "LineSource",
     "LineWebhook",
+    "Match",
     "MeasureUnit",
     "MeasuredValue",
     "MediaPart",
@@ -332,6 +354,7 @@ __all__ = [
     "TagList",
     "TextPart",
     "ThresholdRecord",
+    "Timeline",
     "ToolCallDelta",
     "Upload",
     "Weights",

@@ -153,6 +153,7 @@ class Run(Model):
     root: str
     """Folder of the set, for the pictures of a report."""
     signature: Signature
+    signature_line: str = Field("", description="The signature as it is quoted beside the numbers; empty in the file.")
     outcome: Outcome = Field(repr=False)
     missing: list[str] = Field([])
     """Ids of items without a file."""

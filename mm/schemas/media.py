@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import Field
@@ -11,8 +11,24 @@ from mm.schemas.base import Model
 from mm.schemas.jobs import Job
 
 Kind = Literal["image", "video", "audio"]
-ItemSort = Literal["newest", "oldest", "name", "longest", "largest"]
+ItemSort = Literal["newest", "oldest", "taken", "taken-oldest", "name", "longest", "largest"]
 ItemStatus = Literal["processing", "ready", "failed", "quarantined", "cancelled"]
+
+
+class Capture(Model):
+    """When, where and with what a file was taken, by the metadata in it; null is unknown."""
+
+    taken_at: datetime | None = Field(
+        None,
+        description="Time on the clock at the place: with the offset from UTC if the file states it, else without one.",
+    )
+    make: str | None = Field(None, description="Maker of the camera.")
+    model: str | None = None
+    lens: str | None = None
+    orientation: int = Field(1, ge=1, le=8, description="Of the stored image, as in Exif; sizes and thumbnails are upright.")
+    latitude: float | None = Field(None, ge=-90, le=90, description="Degrees, WGS 84.")
+    longitude: float | None = Field(None, ge=-180, le=180)
+    altitude: float | None = Field(None, description="Metres above sea level.")
 
 
 class Item(Model):
@@ -30,11 +46,15 @@ class Item(Model):
     status: ItemStatus
     error: str | None = Field(None, description="Why the item failed or is quarantined.")
     created_at: datetime
+    notes: list[str] = Field(default=[], description="What of the file is not read, in full sentences.")
     unread_pictures: int = Field(
         0, ge=0, description="Images of the item in which text has not been recognized yet; their text is not searchable yet."
     )
     caption: str | None = Field(
         None, description="Sentence of the language model about the image, or the first scene of the video; null if none yet."
+    )
+    capture: Capture | None = Field(
+        None, description="When, where and with what it was taken; null if that was not read, or is hidden by `MM_METADATA`."
     )
 
 
@@ -65,6 +85,32 @@ class TagList(Model):
     """The tags in use, most frequent first."""
 
     data: list[TagCount]
+
+
+class DayCount(Model):
+    """A day and the number of items that were taken on it."""
+
+    day: date
+    items: int
+
+
+class Timeline(Model):
+    """The days of a library, latest first."""
+
+    days: list[DayCount]
+
+
+class CameraCount(Model):
+    """A camera and the number of items that were taken with it."""
+
+    camera: str = Field(description="Make and model.")
+    items: int
+
+
+class CameraList(Model):
+    """The cameras of a library, most frequent first."""
+
+    data: list[CameraCount]
 
 
 class Line(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NaiveDatetime
 
 from mm.schemas.base import Model
 from mm.schemas.inspections import InspectionFilter, InspectionMatch
@@ -13,6 +13,9 @@ from mm.schemas.media import Item, Kind
 
 Band = Literal["likely", "possible"]
 """Confidence of a hit: its score is at or above the calibrated threshold of the space, or below."""
+Match = Literal["exact", "near", "meaning"]
+"""How the words of evidence match those of a query: all are there, all are there in another form or
+with a typing error, or by meaning only."""
 EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name", "caption"]
 
 
@@ -26,6 +29,10 @@ class Evidence(Model):
     end: float
     text: str | None = Field(
         None, description="The recognized speech or text, the name of the sound, the file name, or the caption."
+    )
+    match: Match | None = Field(
+        None,
+        description="Whether its words are those of the query: `exact`, `near` (another form, a typing error) or `meaning`.",
     )
 
 
@@ -45,6 +52,9 @@ class Moment(Model):
     scene_end: float | None = None
     score: float = Field(ge=0, le=1, description="Calibrated probability of a match, from all evidence together.")
     evidence: list[Evidence] = Field(description="Strongest first.")
+    match: Match | None = Field(
+        None, description="The best `match` of its evidence; null if no words match or for other queries."
+    )
     caption: str | None = Field(
         None, description="Sentence of the language model about the best-scoring segment; null if none is written yet."
     )
@@ -71,6 +81,12 @@ class Filters(Model):
     tags: list[str] = Field(default=[], description="All of these tags.")
     uploaded_after: datetime | None = None
     uploaded_before: datetime | None = None
+    taken_after: NaiveDatetime | None = Field(
+        None, description="Taken at or after this time, on the clock at the place and therefore without an offset."
+    )
+    taken_before: NaiveDatetime | None = Field(None, description="Taken before this time.")
+    camera: str | None = Field(None, max_length=100, description="Substring of make and model of the camera, in any case.")
+    has_place: bool | None = Field(None, description="Whether the place where it was taken is known; unset means either.")
     inspection: InspectionFilter | None = Field(
         None, description="Only what a result of an inspection matches. Without a query, hits are sorted by p-value."
     )
@@ -99,7 +115,13 @@ class SearchRequest(Model):
 
     text: str | None = None
     also: list[str] = Field([], max_length=8, description="Further texts; a hit must match each of them as well.")
-    without: list[str] = Field([], max_length=8, description="Texts that describe what must be neither visible nor spoken.")
+    without: list[str] = Field(
+        [], max_length=8, description="Texts that describe what must be neither visible nor spoken; `text` is then not parsed."
+    )
+    parse: bool = Field(
+        True,
+        description="Whether `text` is parsed for what it excludes: `dog not in water` is searched as `dog` without `water`.",
+    )
     weights: Weights = Weights()
     like: Like | None = Field(None, description="A position in the library to search with; it is left out of the results.")
     k: int = Field(10, description="Maximum number of hits, likely and possible together.")
@@ -117,6 +139,8 @@ class SearchResponse(Model):
     space: str = Field(description="Name and version of the space, as in `lite@1`.")
     floor: float = Field(description="Score threshold of the hits in this response.")
     likely_floor: float = Field(description="Score from which a hit is `likely`: the calibrated threshold of the space.")
+    text: str | None = Field(None, description="The text that was searched; null without one, and where it only excludes.")
+    without: list[str] = Field(default=[], description="What was excluded: `without` of the request, or what its text excludes.")
     heard: str | None = Field(None, description="Speech recognized in the audio or the clip of the query.")
     understood: InspectionFilter | None = Field(
         None, description="The filter of results that the words were read as, such as `parts with a scratch longer than 0.3 mm`."

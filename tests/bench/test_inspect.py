@@ -14,6 +14,7 @@ from mm.bench.inspect.memory import run_memory
 from mm.bench.inspect.patchcore import fit_patchcore, run_in_openvino, run_in_torch
 from mm.bench.inspect.rendered_parts import CONTRAST, render_part
 from mm.bench.inspect.run import OPENVINO, OURS, TORCH, run
+from mm.bench.inspect.steps import FILES
 from mm.errors import InvalidInput
 from mm.inspection.bank.patch_bank import BankSearch, PatchBank
 
@@ -68,7 +69,9 @@ def test_run_reports_each_method_over_the_same_parts(patchcore: PatchcoreModel, 
     assert [row.name for row in report.rows] == [OURS, TORCH, OPENVINO]
     assert [row.ratio is None for row in report.rows] == [True, False, False]
     assert all(0 <= row.auroc <= 1 and row.milliseconds > 0 for row in report.rows)
-    assert len(report.lines()) == 7
+    assert len(report.lines()) == 18
+    assert sum(step.share or 0 for step in report.steps) == pytest.approx(1)
+    assert [step.share is None for step in report.steps] == [step.name in FILES for step in report.steps]
     assert lines
 
 
@@ -78,7 +81,7 @@ def test_run_without_anomalib_names_what_is_missing(monkeypatch: pytest.MonkeyPa
     report = run(SIDE, 2, BANK, 1, 1)
     assert [row.name for row in report.rows] == [OURS]
     assert set(report.left_out) == {TORCH, OPENVINO}
-    assert report.lines()[-1].startswith(f"not available: {OPENVINO}: anomalib is not installed")
+    assert any(line.startswith(f"not available: {OPENVINO}: anomalib is not installed") for line in report.lines())
 
 
 @pytest.mark.parametrize("sizes", [(32, 2, 10, 1, 1), (96, 1, 10, 1, 1), (96, 2, 10, 1, 0)])

@@ -15,6 +15,7 @@ from indexes import open_store
 from mm.schemas import Answer, EmbeddingResponse, SearchResponse
 from mm.settings import Settings
 from tests.api import media
+from tests.captures import make_exif, photo
 from tests.service_process import RunningService, Shell, mm_command
 from tests.stopped import stopped_item
 from tests.waiting import wait_for
@@ -45,6 +46,23 @@ def test_add_uploads_files_and_folders_and_prints_refusals(shell: Shell, tmp_pat
     again = shell("add", folder / "a.png")
     assert again.exit_code == 0
     assert "already in the library" in again.stdout
+
+
+def test_list_show_and_search_use_the_time_taken(shell: Shell, tmp_path: Path) -> None:
+    for name, taken in (("late.jpg", "2024:05:01 12:30:00"), ("early.jpg", "2023:07:09 18:00:00")):
+        exif = make_exif(taken=taken, make="Zeiss", place=(48.5, 2.25))
+        (tmp_path / name).write_bytes(photo(int(taken[:4]), exif=exif))
+        assert shell("add", tmp_path / name, "--tag", "dated", "--no-wait").exit_code == 0
+    listed = shell("list", "--tag", "dated", "--sort", "taken-oldest", "--camera", "zeiss", "--has-place")
+    assert [line.split("\t")[2] for line in listed.stdout.splitlines()] == ["early.jpg", "late.jpg"]
+    late = shell("list", "--taken-after", "2024-01-01", "--camera", "zeiss", "--json").stdout
+    item = json.loads(late)
+    assert (item["name"], item["capture"]["taken_at"]) == ("late.jpg", "2024-05-01T12:30:00")
+    days = shell("list", "--by-day", "--camera", "zeiss").stdout
+    assert days.splitlines() == ["2024-05-01\t1", "2023-07-09\t1"]
+    shown = dict(line.split("\t") for line in shell("show", item["id"]).stdout.splitlines())
+    assert (shown["taken"], shown["camera"], shown["place"]) == ("2024-05-01 12:30:00", "Zeiss", "48.50000, 2.25000")
+    assert shell("search", "blocks", "--camera", "no such camera", "--taken-before", "2024-01-01").exit_code == 0
 
 
 def test_add_refuses_links_in_a_folder_and_follows_one_that_is_an_argument(shell: Shell, tmp_path: Path) -> None:

@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from mm.cli.main import main
+from mm.evaluation.runs.compare import compare_runs
+from mm.evaluation.runs.store import RunStore
 from tests.data.inspection.folders import write_split
 from tests.evaluation.inspection.test_parts import make_set
 
 
-def test_eval_mvtec_transistor_prints_a_report_for_each_number_of_good_images(tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where commands keep their runs."""
+    monkeypatch.setenv("MM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_eval_mvtec_transistor_prints_a_report_for_each_number_of_good_images(tmp_path: Path, home: Path) -> None:
     make_set(tmp_path)
     arguments = ["eval", "mvtec_transistor", "--root", str(tmp_path), "--good", "2", "--good", "3", "--seeds", "1"]
     result = CliRunner().invoke(main, [*arguments, "--longest", "64", "--bank", "50", "--json"])
@@ -24,6 +34,18 @@ def test_eval_mvtec_transistor_prints_a_report_for_each_number_of_good_images(tm
     assert names[0] == "image AUROC"
     assert "image AUROC without misplaced" in names
     assert "seed 0" in result.stderr
+    store = RunStore(home)
+    first, second = (store.get(run.id) for run in store.list_runs("mvtec_transistor"))
+    assert (first.signature.task, first.signature.split, first.root) == ("inspectors", "dev", str(tmp_path))
+    assert "bank_size=50" in first.signature.method
+    assert next(iter(first.signature.weights)).startswith("efficientnet-lite2")
+    assert {item.path for item in first.outcome.items} == {f"{number}.png" for number in range(8, 20)}
+    differences = {row.measure.name: row for row in compare_runs(first, second).differences}
+    assert differences["false alarms at promised 5%"].difference is not None
+    assert differences["image AUROC"].difference is None
+    again = CliRunner().invoke(main, [*arguments[:-2], "--seeds", "1", "--longest", "64", "--bank", "50", "--no-keep"])
+    assert again.exit_code == 0, again.output
+    assert len(store.list_runs()) == 2
 
 
 def test_eval_deep_pcb_prints_a_table(tmp_path: Path) -> None:

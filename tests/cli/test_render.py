@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from mm.cli.answers import MAX_UNLIKELY, print_answer
-from mm.cli.format import format_span
-from mm.cli.render import print_results
-from mm.schemas import Answer, Band, Citation, EvidenceKind, Hit, Item, SearchResponse, SearchState
+from mm.cli.format import format_span, format_taken
+from mm.cli.render import print_item, print_items, print_results
+from mm.schemas import Answer, Band, Capture, Citation, EvidenceKind, Hit, Item, SearchResponse, SearchState
 
 ITEM = Item(
     id="i" * 32,
@@ -133,3 +133,47 @@ def make_answer(*, refused: bool, hits: Sequence[Hit] = (), citations: Sequence[
         state=SearchState(),
         hits=list(hits),
     )
+
+
+def test_print_items_has_time_taken_camera_and_place(capsys: pytest.CaptureFixture[str]) -> None:
+    capture = Capture(
+        taken_at=datetime(2024, 5, 1, 12, 30, tzinfo=timezone(timedelta(hours=-3, minutes=-30))),
+        make="Canon",
+        model="Canon EOS\x1b[31m",
+        latitude=48.8583333,
+        longitude=-2.2945,
+    )
+    print_items([ITEM, ITEM.model_copy(update={"capture": capture})])
+    without, captured = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert (without[0], without[4], without[5]) == ("", "", "")
+    assert (captured[0], captured[5]) == ("2024-05-01 12:30:00 -03:30", "48.85833, -2.29450")
+    assert captured[4].startswith("Canon EOS")
+    assert "\x1b" not in captured[4]
+
+
+def test_format_taken_without_offset_states_none() -> None:
+    assert format_taken(Capture(taken_at=datetime(2024, 5, 1, 12, 30))) == "2024-05-01 12:30:00"
+    assert format_taken(Capture(taken_at=datetime(2024, 5, 1, 12, 30, tzinfo=UTC))) == "2024-05-01 12:30:00 +00:00"
+    assert format_taken(Capture()) == format_taken(None) == ""
+
+
+def test_print_item_leaves_out_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    print_item(ITEM.model_copy(update={"capture": Capture(make="Apple", model="iPhone", lens="wide", altitude=-3.0)}))
+    rows = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert {name: rows.get(name) for name in ("name", "camera", "lens", "altitude", "place", "taken", "caption")} == {
+        "name": "walk.mp4",
+        "camera": "Apple iPhone",
+        "lens": "wide",
+        "altitude": "-3 m",
+        "place": None,
+        "taken": None,
+        "caption": None,
+    }
+
+
+def test_print_results_says_what_was_read_from_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    parsed = response(0.5).model_copy(update={"text": "dog", "without": ["water"]})
+    print_results(parsed, is_parsed=True)
+    assert capsys.readouterr().err == 'searched for "dog" without "water"; --no-parse searches for the whole text\n'
+    print_results(parsed)
+    assert capsys.readouterr().err == ""

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import os
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ VERBS = [
     "items",
     "segments",
     "tags",
+    "timeline",
+    "cameras",
     "retry",
     "delete",
     "content",
@@ -143,12 +146,13 @@ def test_add_with_wait_raises_reason_of_failed_job(service: ScriptedService, kin
 
 def test_text_search_is_sent_as_json(service: ScriptedService, kind: ClientKind) -> None:
     service.on("/v1/search", reply_with(200, documents.search_response(notes=["n"])))
-    composed = {"also": ["snow"], "without": ["people"], "weights": Weights(text=2)}
+    composed = {"also": ["snow"], "without": ["people"], "weights": Weights(text=2), "parse": False}
     answer = kind.call(service.url, "search", "a dog", k=3, filters=Filters(tags=["x"]), floor=0.25, fold=False, **composed)
     assert answer.notes == ["n"]
     sent = json.loads(service.requests[0].body)
     assert (sent["text"], sent["k"], sent["floor"], sent["filters"]["tags"]) == ("a dog", 3, 0.25, ["x"])
     assert sent["fold"] is False
+    assert sent["parse"] is False
     assert (sent["also"], sent["without"], sent["weights"]["text"]) == (["snow"], ["people"], 2)
 
 
@@ -165,6 +169,7 @@ def test_search_with_files_is_sent_as_form(service: ScriptedService, kind: Clien
         "SOUND",
         "in snow",
         'name="fold"\r\n\r\ntrue',
+        'name="parse"\r\n\r\ntrue',
         'name="without"\r\n\r\na cat',
         'name="without"\r\n\r\na dog',
     ):
@@ -227,6 +232,27 @@ def test_retry_posts_to_item_and_returns_new_job(service: ScriptedService, kind:
     service.on("/v1/jobs/j1", reply_with(200, documents.job(state="failed", error="no frames")))
     with pytest.raises(Conflict, match="failed: no frames"):
         kind.call(service.url, "retry", "i" * 32, wait=True)
+
+
+def test_items_and_timeline_send_filters_by_metadata(service: ScriptedService, kind: ClientKind) -> None:
+    after = datetime(2024, 5, 1, 12, 30)
+    capture = {"taken_at": "2024-05-01T12:30:00+02:00", "make": "Canon", "latitude": 48.5, "longitude": 2.25}
+    service.on("/v1/media", reply_with(200, {"items": [documents.item(capture=capture)], "total": 1}))
+    service.on("/v1/timeline", reply_with(200, {"days": [{"day": "2024-05-01", "items": 2}]}))
+    service.on("/v1/cameras", reply_with(200, {"data": [{"camera": "Canon EOS", "items": 2}]}))
+    filters = {"taken_after": after, "camera": "canon", "has_place": True}
+    page = kind.call(service.url, "items", offset=0, sort="taken", **filters)
+    assert page.items[0].capture.taken_at.utcoffset() == timedelta(hours=2)
+    assert page.items[0].capture.model is None
+    (day,) = kind.call(service.url, "timeline", kinds=["image"], taken_before=after, **filters)
+    assert (day.day, day.items) == (date(2024, 5, 1), 2)
+    assert kind.call(service.url, "cameras", limit=3)[0].camera == "Canon EOS"
+    sent = {"taken_after": ["2024-05-01T12:30:00"], "camera": ["canon"], "has_place": ["true"]}
+    assert [request.query for request in service.requests] == [
+        {"limit": ["50"], "offset": ["0"], "sort": ["taken"], **sent},
+        {"kind": ["image"], "taken_before": ["2024-05-01T12:30:00"], **sent},
+        {"limit": ["3"]},
+    ]
 
 
 def test_items_segments_and_tags_send_paging_parameters(service: ScriptedService, kind: ClientKind) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap as scipys
 
+from mm.bench.evaluation.resampling import measure_resampling
 from mm.errors import InvalidInput
 from mm.metrics import Interval, bootstrap
-from mm.metrics.bootstrap import bootstrap_rows
+from mm.metrics.bootstrap import bootstrap_means, bootstrap_rows, bootstrap_sums, bootstrap_weights
 
 
 @pytest.mark.parametrize("statistic", [np.mean, np.median])
@@ -67,14 +70,15 @@ def test_bootstrap_rows_of_means_equals_bootstrap_of_each() -> None:
         assert [interval.value, interval.low, interval.high] == pytest.approx([column.value, column.low, column.high])
 
 
-def test_bootstrap_rows_of_ratio_covers_it_as_often_as_stated() -> None:
+def test_bootstrap_sums_of_ratio_covers_it_as_often_as_stated() -> None:
     """The ratio of sums is 2 in the population; 95 of 100 intervals are expected to contain it."""
     random = np.random.default_rng(6)
     covered = 0
     for seed in range(60):
         below = random.gamma(2.0, size=80)
         above = 2 * below + random.normal(size=80)
-        (interval,) = bootstrap_rows(80, None, lambda rows, a=above, b=below: np.array([a[rows].sum() / b[rows].sum()]), seed)  # type: ignore[misc]
+        sums = np.stack([above, below], axis=1)
+        (interval,) = bootstrap_sums(sums, lambda sums: sums[:, :1] / sums[:, 1:], None, seed)
         covered += interval.low <= 2 <= interval.high
     assert 51 <= covered <= 60
 
@@ -99,3 +103,43 @@ def test_bootstrap_rows_with_strata_keeps_the_groups_of_each_stratum() -> None:
     assert interval == Interval(0.25, 0.25, 0.25)
     with pytest.raises(InvalidInput):
         bootstrap_rows(16, groups, statistic, strata_Q=strata[1:])
+
+
+GROUPS, STRATA = np.repeat(np.arange(12), 5), np.repeat([0, 1, 1], 20)
+
+
+def assert_equal(intervals: list[Interval], expected: list[Interval]) -> None:
+    for interval, other in zip(intervals, expected, strict=True):
+        assert [interval.value, interval.low, interval.high] == pytest.approx([other.value, other.low, other.high])
+
+
+@pytest.mark.parametrize("block", [1, 700, 1 << 22], ids=["one sample", "some samples", "all samples"])
+@pytest.mark.parametrize(("groups", "strata"), [(None, None), (GROUPS, None), (GROUPS, STRATA), (None, STRATA)])
+def test_bootstrap_sums_and_weights_equal_bootstrap_of_rows(
+    groups: np.ndarray | None, strata: np.ndarray | None, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Precision, recall and F1 of counts, a statistic of sums, in all three forms."""
+    monkeypatch.setattr(sys.modules["mm.metrics.bootstrap"], "NUM_SAMPLES", 60)
+    monkeypatch.setattr(sys.modules["mm.metrics.bootstrap"], "BLOCK_VALUES", block)
+    counts = np.random.default_rng(7).integers(1, 5, (60, 3)).astype(float)
+
+    def measure(sums: np.ndarray) -> np.ndarray:
+        hits, predicted, true = sums.T
+        return np.stack([hits / predicted, hits / true, 2 * hits / (predicted + true)], axis=1)
+
+    expected = bootstrap_rows(60, groups, lambda rows: measure(counts[rows].sum(0)[None])[0], 3, strata)
+    assert_equal(bootstrap_sums(counts, measure, groups, 3, strata), expected)
+    assert_equal(bootstrap_weights(60, groups, lambda weights: measure(weights @ counts), 3, strata), expected)
+
+
+def test_measure_resampling_finds_equal_intervals_in_both_ways() -> None:
+    timing = measure_resampling(60, 4)
+    assert timing.num_groups == 15
+    assert timing.largest_difference < 1e-12
+
+
+def test_bootstrap_means_of_columns_equals_bootstrap_of_rows() -> None:
+    values = np.random.default_rng(8).normal(size=(60, 4))
+    assert_equal(bootstrap_means(values, GROUPS), bootstrap_rows(60, GROUPS, lambda rows: values[rows].mean(0)))
+    with pytest.raises(InvalidInput):
+        bootstrap_means(values, GROUPS[1:])

@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve
 
 from mm.errors import InvalidInput
+from mm.metrics.bootstrap import bootstrap_rows
 from mm.metrics.detections import THRESHOLDS, Spans, classification_map, detection_map
 
 
@@ -112,3 +113,30 @@ def test_classification_map_equals_interpolated_precision_of_scikit_learn(seed: 
 def test_classification_map_refuses_other_shapes() -> None:
     with pytest.raises(InvalidInput):
         classification_map(np.zeros((2, 3)), np.zeros((2, 2), np.bool_))
+
+
+def test_detection_map_of_samples_equals_that_of_repeated_videos() -> None:
+    random = np.random.default_rng(9)
+    predicted = [draw(random, int(random.integers(0, 30))) for _ in range(6)]
+    true = [draw(random, int(random.integers(1, 5))) for _ in range(6)]
+
+    def repeat(rows: np.ndarray) -> np.ndarray:
+        repeated = detection_map([predicted[row] for row in rows], [true[row] for row in rows])
+        return np.array([interval.value for interval in repeated])
+
+    for found, expected in zip(detection_map(predicted, true), bootstrap_rows(6, None, repeat), strict=True):
+        assert [found.low, found.high] == pytest.approx([expected.low, expected.high])
+
+
+@pytest.mark.parametrize("interpolated", [True, False])
+def test_classification_map_of_samples_equals_that_of_repeated_files(interpolated: bool) -> None:
+    random = np.random.default_rng(10)
+    scores, relevant = random.integers(0, 9, (20, 4)) / 9.0, random.random((20, 4)) < 0.3
+    groups = np.arange(20) // 3
+
+    def repeat(rows: np.ndarray) -> np.ndarray:
+        return np.array([classification_map(scores[rows], relevant[rows], interpolated=interpolated).value])
+
+    found = classification_map(scores, relevant, groups, interpolated=interpolated)
+    (expected,) = bootstrap_rows(20, groups, repeat)
+    assert [found.value, found.low, found.high] == pytest.approx([expected.value, expected.low, expected.high])

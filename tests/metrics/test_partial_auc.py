@@ -7,8 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from mm.errors import InvalidInput
-from mm.metrics.auc import auc
-from mm.metrics.partial_auc import partial_auc
+from mm.metrics.auc import auc, partial_auc
 
 
 @pytest.mark.parametrize("max_rate", [0.03, 0.1, 0.5])

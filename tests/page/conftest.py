@@ -13,24 +13,18 @@ import pytest
 import structlog
 from playwright.sync_api import Browser, expect, sync_playwright
 
-import mm
-from mm.media import MediaReader
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, run_server
-from tests.api.inspection.conftest import SETTINGS, InspectionServer, encode_png
+from tests.api.inspection.conftest import SETTINGS, InspectionServer, encode_png, run_inspection_server
 from tests.graphs import with_graphs
 from tests.inspection.parts import render_part
 from tests.page.inspections import NUM_GOOD
-from tests.page.page_driver import PageDriver, open_page
+from tests.page.page_driver import PageDriver, open_page, reuse_page
 from tests.page.videos import SCENES, create_video, encode_jpeg
 from tests.waiting import wait_for
 from tests.workers.broker import Broker
 from tests.workers.process import WorkerProcess
 from tests.workers.videos import SPEECH
-from workers.context import WorkerContext, create_owner_name
-from workers.loaded_spaces import LoadedSpaces
-from workers.messaging.dispatch import Dispatcher
-from workers.stop import StopFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,12 +100,8 @@ def driver(library: ApiServer, browser: Browser) -> Iterator[PageDriver]:
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[InspectionServer]:
     """A service without a worker process: the test performs its tasks."""
-    settings = Settings(home=with_graphs(tmp_path_factory.mktemp("inspect"), graphs))
-    with run_server(settings) as api, mm.Client(api.url) as client, MediaReader.from_settings(settings) as reader:
-        store = api.service.store
-        spaces = LoadedSpaces(settings, store.catalog)
-        context = WorkerContext(settings, store, spaces, reader, Dispatcher(settings), StopFlag(), create_owner_name())
-        yield InspectionServer(api, client, context)
+    with run_inspection_server(Settings(home=with_graphs(tmp_path_factory.mktemp("inspect"), graphs))) as server:
+        yield server
 
 
 @pytest.fixture(scope="package")
@@ -157,12 +147,5 @@ def inspect_page(fitted: InspectionServer, browser: Browser) -> Iterator[PageDri
 @pytest.fixture
 def inspect_driver(inspect_page: PageDriver, fitted: InspectionServer) -> Iterator[PageDriver]:
     """The page with the inspector `disc`, in its first state. Fails if its console has errors."""
-    page = inspect_page.page
-    page.goto(fitted.api.url)
-    yield inspect_page
-    errors = inspect_page.errors.copy()  # before requests are aborted
-    page.unroute_all(behavior="ignoreErrors")
-    page.evaluate("localStorage.clear()")
-    page.goto("about:blank")
-    inspect_page.errors.clear()
-    assert not errors, errors
+    with reuse_page(inspect_page, fitted.api.url):
+        yield inspect_page

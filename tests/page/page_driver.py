@@ -129,6 +129,19 @@ def open_page(browser: Browser, url: str, width: int = 1280, height: int = 860, 
 
 
 @contextmanager
+def reuse_page(driver: PageDriver, url: str) -> Iterator[None]:
+    """Show an open page in its first state. Fails at the end if the console contains errors."""
+    driver.page.goto(url)
+    yield
+    errors = driver.errors.copy()  # before requests are aborted
+    driver.page.unroute_all(behavior="ignoreErrors")
+    driver.page.evaluate("localStorage.clear()")
+    driver.page.goto("about:blank")
+    driver.errors.clear()
+    assert not errors, errors
+
+
+@contextmanager
 def use_layout(driver: PageDriver, width: int, theme: str) -> Iterator[None]:
     """Show a page that is open at another width and in another theme."""
     size = driver.page.viewport_size

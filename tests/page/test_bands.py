@@ -44,6 +44,16 @@ def test_less_likely_hits_are_collapsed_until_expanded(driver: PageDriver) -> No
     expect(page.locator("#player .pager")).to_contain_text("2 of ")
 
 
+def test_hits_show_how_their_words_match_the_query(driver: PageDriver) -> None:
+    def change(hit: dict[str, Any]) -> None:
+        for piece in hit["evidence"]:
+            piece.update(kind="speech", text="seven of clubs", match="meaning")
+
+    driver.patch_hits(change)
+    driver.search_with_file("cat.jpg", encode_jpeg("chelsea.png"))
+    expect(driver.hits.first.locator(".match").first).to_have_text("by meaning")
+
+
 def test_results_without_likely_hits_show_less_likely_hits_expanded(driver: PageDriver) -> None:
     page = driver.page
     driver.patch_hits(set_band(lambda name: False))
@@ -57,3 +67,19 @@ def test_results_without_likely_hits_show_less_likely_hits_expanded(driver: Page
     driver.screenshot("bands-none-likely")
     toggle.click()
     expect(driver.hits).to_have_count(0)
+
+
+def test_excluded_terms_of_a_text_are_chips_whose_removal_searches_the_whole_text(driver: PageDriver) -> None:
+    page = driver.page
+    driver.search("a cat not in water")
+    terms = page.locator("#parsed-terms")
+    expect(terms).to_contain_text("Searched for a cat")
+    expect(terms.locator(".chip")).to_have_text("without water")
+    driver.screenshot("parsed-terms")
+    with page.expect_request("**/v1/search") as sent:
+        terms.get_by_role("button").click()
+    assert sent.value.post_data_json["parse"] is False
+    driver.wait_for_results()
+    expect(terms).to_have_count(0)
+    driver.search("no people")
+    expect(terms).to_contain_text("Searched for everything")

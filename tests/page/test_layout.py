@@ -63,6 +63,9 @@ def test_every_view_fits_its_width_and_is_accessible(library: ApiServer, browser
         driver.search("integral of x squared")
         expect(page.locator(".no-results")).to_be_visible()
         assert_accessible(driver, "no-results", width, theme)
+        page.click("#open-evaluate")
+        expect(page.locator("#evaluate .empty")).to_be_visible()
+        assert_accessible(driver, "evaluate-empty", width, theme)
         page.get_by_role("button", name="Keyboard shortcuts and help").click()
         assert_accessible(driver, "help", width, theme)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from indexes.catalog.tables import Item, Tag
+from mm.bench.decoding.raw_file import write_raw
 from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import ApiServer, run_server
@@ -96,6 +97,26 @@ def test_library_with_ten_thousand_items_renders_only_visible_rows(empty_service
         expect(page.locator("#empty")).to_contain_text("No items match")
 
 
+def test_item_added_elsewhere_appears_with_thumbnail_before_it_is_searchable(empty_service: ApiServer, browser: Browser) -> None:
+    with open_page(browser, empty_service.url) as driver:
+        expect(driver.page.locator("#items .card, #empty").first).to_be_visible()
+        raw = write_raw("dng", media.image(777, kind="JPEG"))
+        item = empty_service.upload_item(raw, "from a camera.dng")
+        card = driver.page.locator("#items .card", has_text="from a camera.dng")
+        expect(card.locator(".status")).to_have_text("processing")
+        expect(card).to_contain_text(re.compile(r"kB · [A-Z][a-z]+ \d"))
+        driver.page.wait_for_function(THUMBNAIL_LOADED, arg=item["id"])
+        card.locator(".thumbnail").click()
+        expect(driver.page.locator("#player .note")).to_contain_text("the preview that its camera stored")
+        driver.page.wait_for_function("() => document.querySelector('#player .viewport img')?.naturalWidth > 0")
+        expect(driver.page.locator("#player .viewport img")).to_have_attribute("src", re.compile("thumbnail"))
+        driver.page.keyboard.press("Escape")
+        with empty_service.service.store.database.write() as session:
+            session.execute(update(Item).where(Item.id == item["id"]).values(status="ready"))
+        expect(card.locator(".status")).to_have_count(0)
+
+
+THUMBNAIL_LOADED = "(id) => document.querySelector(`#item-${id} img`)?.naturalWidth > 0"
 VISIBLE_CARDS_LOADED = """() => {
     const cards = [...document.querySelectorAll('#items .card')].filter((card) => {
         const box = card.getBoundingClientRect();

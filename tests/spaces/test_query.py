@@ -219,3 +219,17 @@ def test_linearize_equals_the_formula_of_the_calibrator(
 def test_build_query_has_both_bounds_of_the_calibration(space: Space) -> None:
     query = build_query(space, text="a dog")
     assert (query.floor, query.possible) == (0.166, 0.02)
+
+
+def test_build_query_that_only_excludes_matches_images_by_absence(space: Space) -> None:
+    dog, cat = space.text.embed(["a dog", "a cat"])
+    vectors = np.stack([dog, cat])
+    alone = build_query(space, without=["a dog"], may_only_exclude=True)
+    assert kinds(alone.evidence_queries) == ["picture"]
+    unwanted = build_query(space, text="a cat", without=["a dog"]).negations
+    (of_images,) = [query for query in unwanted if query.kind == "picture"]
+    expected = 1 / (1 + np.exp(of_images.logits(vectors).astype(np.float64)))
+    assert match_probabilities(alone, "picture", vectors) == pytest.approx(expected, abs=1e-6)
+    assert {query.kind for query in alone.negations} == {query.kind for query in unwanted} - {"picture"}
+    with pytest.raises(InvalidInput, match="empty"):
+        build_query(space, without=["a dog"], weights=Weights(without=0), may_only_exclude=True)

@@ -75,7 +75,7 @@ def _report(context: WorkerContext, task: TaskRow, check: CheckLease) -> Callabl
         check()
         if time.monotonic() - reported_at >= REPORT_SECONDS or progress.done == progress.total:
             reported_at = time.monotonic()
-            stage = f"encoded {progress.done} of {progress.total}"
+            stage = f"{progress.verb} {progress.done} of {progress.total}"
             stage += f", {progress.failed} cannot be read" if progress.failed else ""
             context.store.catalog.report_tasks(task, ENCODING_SHARE * progress.done / max(progress.total, 1), stage)
 

@@ -2,7 +2,7 @@
 
 import { openItem } from "../player/player-store.js";
 import { searchSimilar } from "../search/query-store.js";
-import { KIND_LABELS, formatBytes, formatDate, formatTime } from "../ui/format.js";
+import { KIND_LABELS, formatBytes, formatDate, formatTakenDate, formatTime } from "../ui/format.js";
 import { IconButton } from "../ui/icon.js";
 import { html } from "../vendor/preact.js";
 import { STATUS_LABELS, describeStop, isStopped, useRetry } from "./item-status.js";
@@ -21,7 +21,8 @@ function LoadedCard({ item, attributes }) {
   const deleting = isDeleting(item.id);
   const { isRunning, problem, retry } = useRetry(item);
   const error = problem?.message ?? (isStopped(item) ? describeStop(item) : null);
-  const facts = [item.duration > 0 ? null : KIND_LABELS[item.kind], formatBytes(item.size), formatDate(item.created_at), ...item.tags.map((tag) => `#${tag}`)];
+  const takenAt = item.capture?.taken_at;
+  const facts = [item.duration > 0 ? null : KIND_LABELS[item.kind], formatBytes(item.size), takenAt ? formatTakenDate(takenAt) : `uploaded ${formatDate(item.created_at)}`, ...item.tags.map((tag) => `#${tag}`)];
   const details = error ?? facts.filter(Boolean).join(" · ");
   // The accessible name contains the visible text of the button: speech input needs that (WCAG 2.5.3).
   const visibleText = [item.duration > 0 && formatTime(item.duration), STATUS_LABELS[item.status]].filter(Boolean).join(" ");

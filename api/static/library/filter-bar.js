@@ -1,9 +1,10 @@
-// The filter bar: kinds, tags, upload period, item.
+// The filter bar: kinds, tags, upload period, metadata of the file, item.
 
 import { query, runSearch } from "../search/query-store.js";
 import { IconButton } from "../ui/icon.js";
 import { Menu } from "../ui/menu.js";
 import { html, useState } from "../vendor/preact.js";
+import { CaptureFilter } from "./capture-filter.js";
 import { NO_FILTERS, UPLOAD_PERIODS, filters, hasFilters, tags, toggleValue } from "./filter-store.js";
 
 const KINDS = [["image", "Images"], ["video", "Videos"], ["audio", "Audio"]];
@@ -27,6 +28,7 @@ export function FilterBar() {
       </span>
       <${TagFilter} />
       <${UploadPeriod} />
+      <${CaptureFilter} change=${change} />
       ${state.item && html`
         <span class="chip active">in <b title=${state.item.name}>${state.item.name}</b>
           <${IconButton} name="close" label=${`Remove the filter on ${state.item.name}`} onClick=${() => change({ item: null })} />

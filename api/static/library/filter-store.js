@@ -2,7 +2,8 @@
 
 import { createStore } from "../ui/store.js";
 
-export const NO_FILTERS = { kinds: [], tags: [], since: "any", from: "", to: "", item: null, name: "" };
+const NO_CAPTURE_FILTERS = { takenFrom: "", takenTo: "", camera: "", hasPlace: false };
+export const NO_FILTERS = { kinds: [], tags: [], since: "any", from: "", to: "", item: null, name: "", ...NO_CAPTURE_FILTERS };
 export const filters = createStore({ ...NO_FILTERS, sort: "newest" });
 /** `all` are the tags of the library, `newTags` is the text of the tags for added files. */
 export const tags = createStore({ all: [], newTags: "" });
@@ -23,13 +24,28 @@ export function resolveUploadPeriod({ since, from, to }) {
   return { after: start ? start.toISOString() : null, before: end ? end.toISOString() : null };
 }
 
+/** The filters by metadata as parameters of a request, null where unset. Times are on the clock at the place, without an offset. */
+export function createCaptureFilters({ takenFrom, takenTo, camera, hasPlace }) {
+  const end = takenTo && new Date(`${takenTo}T00:00Z`);
+  if (end) end.setUTCDate(end.getUTCDate() + 1); // includes the last day
+  return {
+    taken_after: takenFrom ? `${takenFrom}T00:00:00` : null, taken_before: end ? end.toISOString().slice(0, 19) : null,
+    camera: camera || null, has_place: hasPlace || null,
+  };
+}
+
 /** The filters in the format of a search request. */
 export function createSearchFilters(state = filters.get()) {
   const { after, before } = resolveUploadPeriod(state);
-  return { kinds: state.kinds, tags: state.tags, items: state.item ? [state.item.id] : [], uploaded_after: after, uploaded_before: before };
+  const items = state.item ? [state.item.id] : [];
+  return { kinds: state.kinds, tags: state.tags, items, uploaded_after: after, uploaded_before: before, ...createCaptureFilters(state) };
 }
 
-export const hasFilters = ({ kinds, tags, since, name }) => kinds.length > 0 || tags.length > 0 || since !== "any" || name !== "";
+export const hasCaptureFilters = (state) => Object.keys(NO_CAPTURE_FILTERS).some((key) => state[key]);
+export const hasFilters = (state) => {
+  const { kinds, tags, since, name } = state;
+  return kinds.length > 0 || tags.length > 0 || since !== "any" || name !== "" || hasCaptureFilters(state);
+};
 
 export const parseNewTags = () => tags.get().newTags.split(",").map((tag) => tag.trim()).filter(Boolean);
 

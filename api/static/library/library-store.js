@@ -4,23 +4,46 @@ import * as client from "../service/client.js";
 import { clearRetries, clearRetry, isTemporary, scheduleRetry } from "../service/retry.js";
 import { showToast } from "../ui/notifications.js";
 import { createStore } from "../ui/store.js";
-import { filters, resolveUploadPeriod, tags } from "./filter-store.js";
+import { createCaptureFilters, filters, resolveUploadPeriod, tags } from "./filter-store.js";
 
 const PAGE_SIZE = 60;
+const POLL_MS = 5000;
 const UNDO_SECONDS = 6;
 const RELOAD_DELAY_MS = 700; // merges the changes of uploads that end together
 
-/** `pages`: page number -> its items. `version` increases with every change of what is shown. */
-export const library = createStore({ total: null, pages: new Map(), problem: null, version: 0 });
+/**
+ * `pages`: page number -> its items. `version` increases with every change of what is shown. `days` are the days of the
+ * items in their order, [{day, items}]; null in other orders than by time taken.
+ */
+export const library = createStore({ total: null, pages: new Map(), problem: null, version: 0, days: null });
 const deletions = new Set(); // ids of items that are deleted when their toast closes without Undo
 let loadedFilters = "";
 let stalePages = new Set();
 let requests = new Map(); // page number -> AbortController
 let reloadTimer = null;
+let daysRequest = null;
 
-function createParameters() {
-  const { kinds, tags: selected, name, sort, ...period } = filters.get();
-  return { kinds, tags: selected, name, sort, ...resolveUploadPeriod(period) };
+function createConditions() {
+  const { kinds, tags: selected, name, ...rest } = filters.get();
+  return { kinds, tags: selected, name, ...resolveUploadPeriod(rest), capture: createCaptureFilters(rest) };
+}
+
+/** Load the days of the items if they are sorted by them. */
+async function loadDays() {
+  daysRequest?.abort();
+  const { sort } = filters.get();
+  if (!sort.startsWith("taken")) return library.set({ days: null });
+  const request = new AbortController();
+  daysRequest = request;
+  try {
+    const days = await client.listDays(createConditions(), request.signal);
+    library.set({ days: sort === "taken" ? days : days.toReversed() });
+    clearRetry("days");
+  } catch (problem) {
+    if (problem.name === "AbortError") return;
+    library.set({ days: null }); // the items are listed without headings
+    if (isTemporary(problem)) scheduleRetry("days", loadDays);
+  }
 }
 
 /** Whether a loaded item has a caption, so that cards need space for it. */
@@ -28,14 +51,15 @@ export const hasCaptions = () => [...library.get().pages.values()].some((items) 
 
 /** Load the first page if the filters have changed. */
 export function loadFiltered() {
-  const { kinds, tags: selected, name, sort, since, from, to } = filters.get();
-  const key = JSON.stringify([kinds, selected, name, sort, since, from, to]);
+  const { item, ...state } = filters.get(); // a filter of searches only
+  const key = JSON.stringify(state);
   if (key === loadedFilters) return;
   loadedFilters = key;
   requests.forEach((request) => request.abort());
   clearRetries("library ");
   requests = new Map();
   if (library.get().total !== null) scrollTo(0, 0);
+  loadDays();
   loadPage(0, true);
 }
 
@@ -45,8 +69,23 @@ export function scheduleReload() {
     reloadTimer = null;
     stalePages = new Set(library.get().pages.keys());
     loadTags();
+    loadDays();
     loadPage(0);
   }, RELOAD_DELAY_MS);
+}
+
+/** Check regularly for items that another page or program has added, changed or deleted. A page in a hidden tab does not check. */
+export function watchLibrary() {
+  setInterval(() => { if (!document.hidden && library.get().total !== null && requests.size === 0) checkForChanges(); }, POLL_MS);
+}
+
+async function checkForChanges() {
+  const { items, total } = await client.listItems({ ...createParameters(), offset: 0, limit: 1 }).catch(() => ({ items: null }));
+  if (items === null) return; // the next check repeats it
+  const [newest, shown] = [items[0], getItemAt(0)];
+  const isChanged = total !== library.get().total || newest?.id !== shown?.id || newest?.status !== shown?.status;
+  const isProcessing = [...library.get().pages.values()].some((page) => page.some((item) => item.status === "processing"));
+  if (isChanged || isProcessing) scheduleReload();
 }
 
 /** Load the pages of the items from index `first` to `last` that are missing or stale. */
@@ -62,7 +101,7 @@ async function loadPage(page, isNewList = false) {
   requests.set(page, request);
   stalePages.delete(page);
   try {
-    const { items, total } = await client.listItems({ ...createParameters(), offset: page * PAGE_SIZE, limit: PAGE_SIZE }, request.signal);
+    const { items, total } = await client.listItems({ ...createConditions(), sort: filters.get().sort, offset: page * PAGE_SIZE, limit: PAGE_SIZE }, request.signal);
     const { pages: previous, version } = library.get();
     const pages = isNewList ? new Map() : new Map(previous);
     pages.set(page, items);

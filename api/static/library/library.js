@@ -1,23 +1,25 @@
 // The library view: a virtual grid that renders only the rows in view.
 
 import { RequestError } from "../service/request-error.js";
-import { formatCount } from "../ui/format.js";
+import { formatCount, formatDay } from "../ui/format.js";
 import { Icon } from "../ui/icon.js";
 import { AddFiles } from "../upload/add-files.js";
-import { html, useEffect } from "../vendor/preact.js";
+import { html, useEffect, useMemo } from "../vendor/preact.js";
 import { Card } from "./card.js";
 import { filters, hasFilters } from "./filter-store.js";
 import { getItemAt, hasCaptions, library, loadFiltered, loadRange } from "./library-store.js";
 import { useVirtualGrid } from "./virtual-grid.js";
 
-const SORTS = { newest: "Newest first", oldest: "Oldest first", name: "By name", longest: "Longest first", largest: "Largest first" };
+const SORTS = {
+  taken: "By day taken", "taken-oldest": "By day taken, oldest first", newest: "Newest upload first", oldest: "Oldest upload first", name: "By name", longest: "Longest first", largest: "Largest first",
+};
 const SCROLL_DELAY_MS = 60; // fast scrolling does not load the pages in between
 
 export function Library() {
   const { total, problem } = library.use();
   const state = filters.use();
-  const { kinds, tags, since, from, to, name, sort } = state;
-  useEffect(loadFiltered, [kinds, tags, since, from, to, name, sort]);
+  const { name, sort } = state;
+  useEffect(loadFiltered, [state]);
   return html`
     <section class="library" aria-labelledby="library-title">
       <div class="bar">
@@ -38,7 +40,9 @@ export function Library() {
 
 function Grid({ total }) {
   const version = library.use((state) => state.version);
-  const { ref, height, columns, cells, onKeyDown } = useVirtualGrid(total, hasCaptions());
+  const days = library.use((state) => state.days);
+  const sections = useMemo(() => days && days.map(({ day, items }) => ({ label: formatDay(day), count: items })), [days]);
+  const { ref, height, columns, cells, headings, onKeyDown } = useVirtualGrid(total, hasCaptions(), sections);
   const [first, last] = [cells[0]?.index, cells.at(-1)?.index];
   useEffect(() => {
     if (first === undefined) return;
@@ -46,6 +50,9 @@ function Grid({ total }) {
     return () => clearTimeout(timer);
   }, [first, last, total, version]);
   return html`
+    <div class="days">${headings.map(({ label, count, y, key }) => html`
+      <h3 key=${key} style=${{ transform: `translateY(${y}px)` }}>${label} <span class="muted">${formatCount(count, "item")}</span></h3>`)}
+    </div>
     <ul class="items" id="items" ref=${ref} style=${{ height: `${height}px` }} onKeyDown=${onKeyDown} data-columns=${columns}>
       ${cells.map(({ index, ...box }) => html`<${Card} key=${index} index=${index} total=${total} item=${getItemAt(index)} box=${box} />`)}
     </ul>`;

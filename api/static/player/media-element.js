@@ -5,6 +5,8 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 
 const SEEK_OFFSET_SECONDS = 0.02; // shows the first frame of a moment instead of the last frame before it
 
+const isAnimatedImage = (item) => item.kind === "video" && item.content_type.startsWith("image/");
+
 /** `media` is a ref that receives the element; `numSeeks` increases when the element is to go to `time`. */
 export function MediaElement({ item, time, numSeeks, media, hasControls, onTime }) {
   const [isBroken, setBroken] = useState(false);
@@ -18,7 +20,12 @@ export function MediaElement({ item, time, numSeeks, media, hasControls, onTime 
     return () => element.removeEventListener("loadedmetadata", seek);
   }, [numSeeks, item.id, isBroken]);
   const src = contentUrl(item);
-  if (item.kind === "image") return html`<img key=${item.id} ref=${media} src=${src} alt=${item.name} />`;
+  // Browsers show neither every image format nor a time of an animated image: then the service decodes it.
+  if (item.kind === "image" || isAnimatedImage(item)) {
+    const isDecoded = isBroken || time > 0;
+    return html`<img key=${`${item.id} ${isDecoded}`} ref=${media} src=${isDecoded ? thumbnailUrl(item, time, 1280) : src} alt=${item.name}
+      onError=${() => setBroken(true)} />`;
+  }
   if (isBroken) {
     return html`
       ${item.kind === "video" && html`<img key=${item.id} ref=${media} src=${thumbnailUrl(item, time, 1280)} alt=${`${item.name} at the requested time`} />`}

@@ -15,6 +15,7 @@ import { KIND_LABELS, formatRange, formatTime } from "../ui/format.js";
 import { Icon, IconButton } from "../ui/icon.js";
 import { Tabs } from "../ui/tabs.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { CaptureDetails } from "./capture-details.js";
 import { Chapters } from "./chapters.js";
 import { Lesions } from "./lesions.js";
 import { MediaElement } from "./media-element.js";
@@ -69,7 +70,9 @@ function PlayerDialog() {
         </div>
         <aside class="sidebar" aria-label="Match details and transcript">
           <${ItemStatus} item=${item} />
+          ${(item.notes ?? []).map((note) => html`<p class="muted note">${note}</p>`)}
           ${hit && html`<${MatchDetails} hit=${hit} onSeek=${seek} />`}
+          <${CaptureDetails} item=${item} />
           ${isTimed ? html`<${TextTabs} item=${item} currentTime=${currentTime} onSeek=${seek} />` : html`<${FileDetails} item=${item} />`}
         </aside>
       </div>

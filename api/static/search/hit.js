@@ -40,11 +40,15 @@ export const Score = ({ score }) => html`
 /** Evidence kind -> label. */
 const EVIDENCE_LABELS = { picture: "image", speech: "speech", sound: "sound", written: "text", word: "word", name: "name", caption: "caption" };
 
+/** How the words of the evidence match those of the query -> label. */
+const MATCH_LABELS = { exact: "same words", near: "similar words", meaning: "by meaning" };
+
 /** `hasScores` shows the score of each piece of evidence. */
 export const EvidenceList = ({ evidence, hasScores = false }) => html`
   <ul class="evidence">
-    ${evidence.map(({ kind, score, text }) => html`
+    ${evidence.map(({ kind, score, text, match }) => html`
       <li key=${kind} class=${kind} title=${`${formatProbability(score)} from this evidence alone`}>
         <span class="tag">${EVIDENCE_LABELS[kind]}</span>${text && (kind === "sound" ? ` ${text}` : html` <q>${text}</q>`)}
+        ${match && html` <small class="match">${MATCH_LABELS[match]}</small>`}
         ${hasScores && html` <small>${formatProbability(score)}</small>`}</li>`)}
   </ul>`;

@@ -10,10 +10,10 @@ import { isLikely } from "./hits.js";
 
 /** `without`: comma-separated terms to exclude; `like`: {item, time}, search for similar moments; `previewUrl`: object URL of an
  *  image `file`; `isOpen`: whether the results are shown instead of the library; `response`: null without a successful search;
- *  `showsUnlikely`: whether the less likely hits are expanded. */
+ *  `showsUnlikely`: whether the less likely hits are expanded; `parse`: whether the service reads from the text what it excludes. */
 export const query = createStore({
   text: "", without: "", file: null, previewUrl: null, like: null, isLoading: false, isOpen: false, response: null, problem: null,
-  showsUnlikely: false,
+  showsUnlikely: false, parse: true,
 });
 let currentRequest = null; // AbortController of the running search
 
@@ -42,7 +42,7 @@ export function searchWithFile(file) {
 /** Search for moments similar to `item` at `time`; replaces the whole query. */
 export function searchSimilar(item, time) {
   revokePreview();
-  query.set({ text: "", without: "", file: null, previewUrl: null, like: { item, time } });
+  query.set({ text: "", without: "", parse: true, file: null, previewUrl: null, like: { item, time } });
   filters.set({ item: null });
   return runSearch();
 }
@@ -58,20 +58,20 @@ export function clearQuery() {
   currentRequest = null;
   clearRetry("search");
   detach();
-  query.set({ text: "", without: "", isLoading: false, isOpen: false, response: null, problem: null });
+  query.set({ text: "", without: "", parse: true, isLoading: false, isOpen: false, response: null, problem: null });
   filters.set({ item: null });
 }
 
 /** Send the query; a running search is aborted. */
 export async function runSearch() {
   const sent = query.get();
-  const { text, without, file, like } = sent;
+  const { text, without, file, like, parse } = sent;
   if (isEmpty(sent)) return;
   currentRequest?.abort();
   const request = (currentRequest = new AbortController());
   query.set({ isLoading: true, isOpen: true });
   const parameters = {
-    text: text.trim(), without: splitTerms(without), file, like: like && { item: like.item.id, time: like.time }, filters: createSearchFilters(),
+    text: text.trim(), without: splitTerms(without), parse, file, like: like && { item: like.item.id, time: like.time }, filters: createSearchFilters(),
   };
   try {
     const response = await client.search(parameters, request.signal);
@@ -90,8 +90,17 @@ export async function runSearch() {
   }
 }
 
+/** What the service read from the text: the terms it excludes; empty where the user excluded terms. */
+export const listParsedTerms = ({ response, without }) => (splitTerms(without).length > 0 ? [] : response?.without ?? []);
+
+/** Search for the whole text as it is. */
+export function searchUnparsed() {
+  query.set({ parse: false });
+  return runSearch();
+}
+
 /** Whether the query is still the one that was sent: a changed query is not sent without the user. */
-const isUnchanged = (sent) => ["text", "without", "file", "like"].every((field) => sent[field] === query.get()[field]);
+const isUnchanged = (sent) => ["text", "without", "parse", "file", "like"].every((field) => sent[field] === query.get()[field]);
 
 /** The announcement of the results for screen readers. */
 function describeHits(hits) {

@@ -10,6 +10,7 @@ import { html } from "../vendor/preact.js";
 import { moveFocus } from "./arrow-navigation.js";
 import { Hit } from "./hit.js";
 import { groupByBand } from "./hits.js";
+import { ParsedTerms } from "./parsed-terms.js";
 import { query, runSearch } from "./query-store.js";
 import { Timeline } from "./timeline.js";
 
@@ -26,6 +27,7 @@ export function Results() {
           ${likely.length > 0 && `in ${formatCount(likely.length, "item")} · `}${response.seconds.toFixed(2)} s</p>`}
       </div>
       ${problem && html`<${RequestError} problem=${problem} onRetry=${runSearch} />`}
+      <${ParsedTerms} />
       <${AnswerPanel} />
       ${response?.heard && html`<p class="note">Transcript of the query: <q>${response.heard}</q></p>`}
       ${response?.notes.map((note) => html`<p class="note" key=${note}>${note}</p>`)}

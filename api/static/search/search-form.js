@@ -30,7 +30,7 @@ export function SearchForm() {
         <label class="visually-hidden" for="query-text">Search query</label>
         <input id="query-text" type="search" maxlength="2000" ref=${input} value=${state.text} enterkeyhint="search"
           placeholder=${state.file || state.like ? "Add a description" : "Describe what is seen or said"}
-          onInput=${(event) => query.set({ text: event.target.value })} />
+          onInput=${(event) => query.set({ text: event.target.value, parse: true })} />
         ${state.isOpen && html`<${IconButton} id="clear" name="close" label="Clear the query (Esc)" onClick=${clearQuery} />`}
         <${IconButton} id="attach" name="attach" label="Search with an image, audio or video file"
           onClick=${(event) => event.currentTarget.nextElementSibling.click()} />

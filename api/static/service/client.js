@@ -47,14 +47,26 @@ export const contentUrl = (item) => `/v1/media/${item.id}/content`;
 export const thumbnailUrl = (item, time = 0, size = 320) => `/v1/media/${item.id}/thumbnail?t=${time.toFixed(3)}&size=${size}`;
 
 /** {items, total}: `limit` items from `offset` on, and the number of all items that match. */
-export function listItems({ kinds, tags, name, sort, after, before, offset, limit }, signal) {
-  const parameters = new URLSearchParams({ offset, limit, sort });
+export function listItems({ sort, offset, limit, ...conditions }, signal) {
+  const parameters = createConditions(conditions);
+  Object.entries({ sort, offset, limit }).forEach(([key, value]) => parameters.set(key, value));
+  return request(`/v1/media?${parameters}`, { signal });
+}
+
+/** The days on which items were taken, latest first: [{day, items}]. */
+export const listDays = (conditions, signal) =>
+  request(`/v1/timeline?${createConditions(conditions)}`, { signal }).then((timeline) => timeline.days);
+export const listCameras = () => request("/v1/cameras").then((list) => list.data);
+
+function createConditions({ kinds, tags, name, after, before, capture = {} }) {
+  const parameters = new URLSearchParams();
   kinds.forEach((kind) => parameters.append("kind", kind));
   tags.forEach((tag) => parameters.append("tag", tag));
   if (name) parameters.set("name", name);
   if (after) parameters.set("uploaded_after", after);
   if (before) parameters.set("uploaded_before", before);
-  return request(`/v1/media?${parameters}`, { signal });
+  Object.entries(capture).forEach(([key, value]) => value !== null && parameters.set(key, value));
+  return parameters;
 }
 
 /** All segments of an item in order of time; requests them page by page. */
@@ -70,14 +82,15 @@ export async function listSegments(id, signal) {
 }
 
 /** `file` is an image, audio or video file, whose kind the service detects; `like` is {item, time} in the library. */
-export function search({ text, without, file, like, filters, k = 40 }, signal) {
+export function search({ text, without, parse = true, file, like, filters, k = 40 }, signal) {
   if (!file) {
-    const body = JSON.stringify({ text: text || null, without, like, k, filters });
+    const body = JSON.stringify({ text: text || null, without, parse, like, k, filters });
     return request("/v1/search", { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
   }
   const form = new FormData();
   if (text) form.set("text", text);
   without.forEach((term) => form.append("without", term));
+  form.set("parse", parse);
   if (like) form.set("like", JSON.stringify(like));
   form.set("k", k);
   form.set("filters", JSON.stringify(filters));

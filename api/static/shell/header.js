@@ -1,7 +1,6 @@
 // The header of the page: the search form, the service status and the page controls.
 
 import { ConversationButton } from "../conversation/drawer.js";
-import { closeView, openView, view } from "../inspect/inspect-store.js";
 import { clearQuery, query } from "../search/query-store.js";
 import { SearchForm } from "../search/search-form.js";
 import { ServiceStatus } from "../service/service-status.js";
@@ -10,6 +9,7 @@ import { IconButton } from "../ui/icon.js";
 import { html } from "../vendor/preact.js";
 import { help } from "./help.js";
 import { ThemeButton } from "./theme-button.js";
+import { showView, useViewName } from "./views.js";
 
 export const Header = () => html`
   <header class="page-header">
@@ -27,25 +27,25 @@ export const Header = () => html`
     </div>
   </header>`;
 
-/** The views of the page; a search covers both. */
+/** The views of the page; a search covers all. */
 function Views() {
-  const isInspect = view.use((state) => state.isOpen);
+  const shown = useViewName();
   const isSearch = query.use((state) => state.isOpen);
-  const mark = (isShown) => (isShown && !isSearch ? "page" : undefined);
+  const mark = (name) => (name === shown && !isSearch ? "page" : undefined);
   return html`
     <nav class="views" aria-label="Views">
-      <a href="/" aria-current=${mark(!isInspect)} onClick=${showLibrary}>Library</a>
-      <a href="#view=inspect" id="open-inspect" aria-current=${mark(isInspect)} onClick=${showInspect}>Inspect</a>
+      <a href="/" aria-current=${mark("library")} onClick=${showLibrary}>Library</a>
+      <a href="#view=inspect" id="open-inspect" aria-current=${mark("inspect")} onClick=${(event) => show(event, "inspect")}>Inspect</a>
+      <a href="#view=evaluate" id="open-evaluate" aria-current=${mark("evaluate")} onClick=${(event) => show(event, "evaluate")}>Evaluate</a>
     </nav>`;
 }
 
-const showLibrary = (event) => show(event, closeView);
-const showInspect = (event) => show(event, () => openView());
+const showLibrary = (event) => show(event, "library");
 
-function show(event, change) {
+function show(event, name) {
   if (event.metaKey || event.ctrlKey || event.shiftKey) return;
   event.preventDefault();
   clearQuery();
-  change();
+  showView(name);
   scrollTo(0, 0);
 }

@@ -32,9 +32,9 @@ function handleEscape(input) {
   else if (query.get().isOpen) { clearQuery(); input.focus(); } else input.blur();
 }
 
-/** Focus the first search result, result of an inspection, or item of the library. */
+/** Focus the first search result, result of an inspection, run of an evaluation, or item of the library. */
 function focusFirst(event) {
-  const target = document.querySelector("#hits [data-hit]") ?? document.querySelector("#gallery [data-hit], #items .thumbnail");
+  const target = document.querySelector("#hits [data-hit]") ?? document.querySelector("#gallery [data-hit], #evaluate [data-hit], #items .thumbnail");
   if (!target) return;
   event.preventDefault();
   target.focus();

@@ -1,13 +1,16 @@
-// Keep the state in the URL, so that Back, reload and links restore it: #q=…&not=…&kind=…&tag=…&in=…&like=…&item=…&at=…, and of
-// the view of inspectors view=inspect&section=…&inspector=…&inspection=…&result=…&analysis=….
+// Keep the state in the URL, so that Back, reload and links restore it: #q=…&not=…&kind=…&tag=…&in=…&like=…&item=…&at=…, of
+// the view of inspectors view=inspect&section=…&inspector=…&inspection=…&result=…&analysis=…, and of that of evaluations
+// view=evaluate&set=…&run=…&baseline=….
 
-import { closeView, openView, view } from "../inspect/inspect-store.js";
+import { evaluate } from "../evaluate/evaluate-store.js";
+import { view } from "../inspect/inspect-store.js";
 import { NO_FILTERS, filters } from "../library/filter-store.js";
 import { closePlayer, openItem, player } from "../player/player-store.js";
 import { clearQuery, query, runSearch } from "../search/query-store.js";
 import * as client from "../service/client.js";
 import { isTemporary, scheduleRetry } from "../service/retry.js";
 import { showToast } from "../ui/notifications.js";
+import { getViewName, showView } from "./views.js";
 
 let isRestoring = false;
 
@@ -16,6 +19,7 @@ export function installUrlState() {
   filters.subscribe(() => writeUrl(false));
   player.subscribe(() => writeUrl(false));
   view.subscribe(() => writeUrl(false));
+  evaluate.subscribe(() => writeUrl(false));
   addEventListener("popstate", restoreState);
   return restoreState();
 }
@@ -32,13 +36,18 @@ function createHash() {
   tags.forEach((tag) => parameters.append("tag", tag));
   if (searchedItem) parameters.set("in", searchedItem.id);
   if (sort !== "newest") parameters.set("sort", sort);
-  if (view.get().isOpen) Object.entries(createViewParameters()).forEach(([key, value]) => value && parameters.set(key, value));
+  Object.entries(createViewParameters()).forEach(([key, value]) => value && parameters.set(key, value));
   if (item) parameters.set("item", item.id);
   if (item && time > 0) parameters.set("at", time.toFixed(2));
   return parameters.size > 0 ? `#${parameters}` : "";
 }
 
 function createViewParameters() {
+  if (getViewName() === "library") return {};
+  if (getViewName() === "evaluate") {
+    const { set, runId, baselineId } = evaluate.get();
+    return { view: "evaluate", set, run: runId, baseline: baselineId };
+  }
   const { section, name, inspectionId, resultId, analysisId } = view.get();
   if (section === "ultrasound") return { view: "inspect", section, analysis: analysisId };
   if (section !== "parts") return { view: "inspect", section };
@@ -46,9 +55,12 @@ function createViewParameters() {
 }
 
 let lastQuery = "";
-let wasInspect = false; // whether the last entry shows the inspectors
+let lastPlace = "library"; // view of the last entry, with the run that is open
 
-/** A new query and another view add a history entry; filters, the player and selections in the view replace the current one. */
+/** Of evaluations, Back leads from an open run to the list. */
+const describePlace = () => (getViewName() === "evaluate" ? `evaluate ${evaluate.get().runId} ${evaluate.get().baselineId}` : getViewName());
+
+/** A new query, another view and an opened run add a history entry; filters, the player and other selections replace the current one. */
 function writeUrl(isQueryChange) {
   if (isRestoring) return;
   const { text, without, like, isOpen, file, isLoading } = query.get();
@@ -57,8 +69,8 @@ function writeUrl(isQueryChange) {
   const current = isOpen ? JSON.stringify([file ? "" : text.trim(), file ? "" : without.trim(), like?.item.id, like?.time]) : "";
   const isNewQuery = isQueryChange && current !== lastQuery;
   lastQuery = isQueryChange ? current : lastQuery;
-  const isNewView = view.get().isOpen !== wasInspect && !isQueryChange;
-  wasInspect = view.get().isOpen;
+  const isNewView = describePlace() !== lastPlace && !isQueryChange;
+  lastPlace = describePlace();
   if (hash === location.hash) return;
   history[isNewQuery || isNewView ? "pushState" : "replaceState"](null, "", hash || location.pathname);
 }
@@ -82,20 +94,19 @@ async function restoreState() {
       const isSameText = current.isOpen && current.text.trim() === text && current.without.trim() === without;
       const isSame = isSameText && current.like?.item.id === likeItem?.id && current.like?.time === (likeItem ? Number(likeTime) : undefined);
       if (!isSame) {
-        query.set({ text, without, file: null, previewUrl: null, like: likeItem && { item: likeItem, time: Number(likeTime) || 0 } });
+        query.set({ text, without, parse: true, file: null, previewUrl: null, like: likeItem && { item: likeItem, time: Number(likeTime) || 0 } });
         runSearch();
       }
     } else if (query.get().isOpen) {
       clearQuery();
       filters.set({ item: searchedItem });
     }
-    if (parameters.get("view") === "inspect") {
-      openView({
-        section: parameters.get("section") ?? "parts", name: parameters.get("inspector"), inspectionId: parameters.get("inspection"),
-        resultId: parameters.get("result"), analysisId: parameters.get("analysis"),
-      });
-    } else closeView();
-    wasInspect = view.get().isOpen;
+    showView(parameters.get("view"), {
+      section: parameters.get("section") ?? "parts", name: parameters.get("inspector"), inspectionId: parameters.get("inspection"),
+      resultId: parameters.get("result"), analysisId: parameters.get("analysis"),
+      set: parameters.get("set"), runId: parameters.get("run"), baselineId: parameters.get("baseline"),
+    });
+    lastPlace = describePlace();
     if (item) openItem(item, Number(parameters.get("at")) || 0);
     else closePlayer();
   } catch (problem) {

@@ -48,3 +48,18 @@ export function formatDate(iso) {
   const date = new Date(iso);
   return (date.getFullYear() === new Date().getFullYear() ? DATE : DATE_WITH_YEAR).format(date);
 }
+
+const PLACE_DATE = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const DAY = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+
+/** The date on the clock at the place, of an ISO 8601 time with or without an offset, which is not converted. */
+export const formatTakenDate = (iso) => PLACE_DATE.format(new Date(`${iso.slice(0, 10)}T00:00Z`));
+
+/** "May 1, 2024, 12:30:00 +02:00"; without an offset if the file states none. */
+export function formatTaken(iso) {
+  const offset = iso.endsWith("Z") ? " UTC" : (/[+-]\d\d:\d\d$/.exec(iso)?.[0] ?? "");
+  return `${formatTakenDate(iso)}, ${iso.slice(11, 19)}${offset && ` ${offset.trim()}`}`;
+}
+
+/** "Wednesday, May 1, 2024" of "2024-05-01". */
+export const formatDay = (day) => DAY.format(new Date(`${day}T00:00Z`));

@@ -1,6 +1,6 @@
 // The upload tray: a bar with the number of files and their progress, and a row for each file.
 
-import { view } from "../inspect/inspect-store.js";
+import { getViewName, useViewName } from "../shell/views.js";
 import { query } from "../search/query-store.js";
 import { formatBytes, formatCount, formatProgress, formatTimeLeft } from "../ui/format.js";
 import { Icon, IconButton } from "../ui/icon.js";
@@ -46,17 +46,17 @@ export function Tray() {
     </section>`;
 }
 
-/** A search and the view of inspectors collapse the rows, because they cover results; the library view restores the previous state. */
+/** A search and the other views collapse the rows, because they cover results; the library view restores the previous state. */
 function useCollapsed() {
-  const [isCollapsed, setCollapsed] = useState(query.get().isOpen || view.get().isOpen);
+  const [isCollapsed, setCollapsed] = useState(query.get().isOpen || getViewName() !== "library");
   const [libraryState, setLibraryState] = useState(false);
   const { isOpen: isSearch, isLoading } = query.use();
-  const isInspect = view.use((state) => state.isOpen);
-  const isLibrary = !isSearch && !isInspect;
+  const isOtherView = useViewName() !== "library";
+  const isLibrary = !isSearch && !isOtherView;
   useEffect(() => {
     if (isLibrary) return setCollapsed(libraryState);
-    if (isLoading || isInspect) setCollapsed(true);
-  }, [isLibrary, isInspect, isLoading]);
+    if (isLoading || isOtherView) setCollapsed(true);
+  }, [isLibrary, isOtherView, isLoading]);
   const change = (value) => { setCollapsed(value); if (isLibrary) setLibraryState(value); };
   return [isCollapsed, change];
 }

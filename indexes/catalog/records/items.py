@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from mm.schemas import ItemStatus, JobState, Kind
 
 if TYPE_CHECKING:
-    from mm.media.types import MediaInfo
+    from mm.media.types import Capture, MediaInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,8 @@ class NewItem(ItemFile):
     """Time of the upload; None is now."""
     key_id: str | None = None
     """API key that sent it; None where no key is required."""
+    capture: Capture | None = None
+    """When, where and with what it was taken; None where that is not stored."""
 
     @classmethod
     def from_media(
@@ -70,6 +72,7 @@ class NewItem(ItemFile):
             request_id=request_id,
             key_id=key_id,
             created_at=created_at,
+            capture=info.capture,
         )
 
 
@@ -86,6 +89,8 @@ class ItemRow(ItemFile):
     """Images on which text recognition has not run yet, in the space of the library."""
     caption: str | None = None
     """Caption of the image, or of the first scene of the video."""
+    capture: Capture | None = None
+    """When, where and with what it was taken; None where that was not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,12 @@ class BrowseFilters(ItemFilters):
     """Substring of the name, case-insensitive."""
     uploaded_after: datetime | None = None
     uploaded_before: datetime | None = None
+    taken_after: datetime | None = None
+    """On the clock of the place, without an offset, as `taken_before`."""
+    taken_before: datetime | None = None
+    camera: str = ""
+    """Substring of make and model, case-insensitive."""
+    has_place: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from indexes.catalog.tables.inspection import (
 )
 from indexes.catalog.tables.library import (
     Caption,
+    Capture,
     Evidence,
     Item,
     Library,
@@ -43,6 +44,7 @@ from indexes.catalog.tables.queue import (
 __all__ = [
     "Audit",
     "Caption",
+    "Capture",
     "Chunk",
     "Evidence",
     "Example",

@@ -66,6 +66,25 @@ class Tag(Table):
     tag: Mapped[str] = mapped_column(primary_key=True, index=True)
 
 
+class Capture(Table):
+    """When, where and with what the file of an item was taken. Without a row, it was not read."""
+
+    __tablename__ = "captures"
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    taken_local: Mapped[datetime | None] = mapped_column(Utc, index=True)
+    """Time on the clock at the place, stored as if it were UTC, so that times without an offset can
+    be compared."""
+    taken_offset: Mapped[int | None]
+    """Minutes that this clock is ahead of UTC; null if the file does not state it."""
+    make: Mapped[str]
+    model: Mapped[str]
+    lens: Mapped[str]
+    orientation: Mapped[int]
+    latitude: Mapped[float | None] = mapped_column(Double)
+    longitude: Mapped[float | None] = mapped_column(Double)
+    altitude: Mapped[float | None] = mapped_column(Double)
+
+
 class Segment(Table):
     """A time range of an item in a space, the unit of search results."""
 

@@ -16,6 +16,9 @@ import av
 import numpy as np
 from PIL import Image
 
+from mm.bench.decoding.heif_file import write_heif
+from mm.bench.decoding.image_bombs import make_image_bombs
+from mm.bench.decoding.raw_file import write_raw
 from mm.errors import MediaError, MMError
 from mm.media import MediaReader
 from mm.media.types import Limits, Span
@@ -33,7 +36,8 @@ VIDEOS = {
 }
 FORMATS = {"mkv": "matroska", "ts": "mpegts", "mpg": "vob"}
 CONCATENATED = "joined.ts"  # concatenated transport streams, whose clock restarts
-IMAGES = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF"}
+IMAGES = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF", "bmp": "BMP", "jp2": "JPEG2000", "avif": "AVIF"}
+ANIMATED = ("png", "webp", "avif")
 SIDE, NUM_FRAMES = 96, 8
 
 
@@ -65,7 +69,7 @@ class Report:
 
 
 def make_seed_files() -> dict[str, bytes]:
-    """Make a valid file of each of 13 formats, and a transport stream with two clock restarts."""
+    """Make a valid file of each format, and a transport stream with two clock restarts."""
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(NUM_FRAMES)]
     files = {}
@@ -84,6 +88,13 @@ def make_seed_files() -> dict[str, bytes]:
         out = io.BytesIO()
         Image.fromarray(frames[0]).save(out, kind)
         files[suffix] = out.getvalue()
+    for suffix in ANIMATED:
+        out = io.BytesIO()
+        shown = [Image.fromarray(pixels) for pixels in frames]
+        shown[0].save(out, IMAGES[suffix], save_all=True, append_images=shown[1:], duration=100)
+        files[f"animated.{suffix}"] = out.getvalue()
+    files["heic"] = write_heif(frames[0])
+    files["dng"] = write_raw("dng", files["jpg"])
     out = io.BytesIO()
     with av.open(out, "w", format="wav") as container:
         sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
@@ -153,6 +164,7 @@ def make_bombs(seed_files: dict[str, bytes]) -> dict[str, bytes]:
         reference = (number * 7_919_000_003 % (1 << 33)) << 15
         clocks += b"\x47\x01\x00\x20\xb7\x10" + reference.to_bytes(6) + b"\xff" * 176
     return {
+        **make_image_bombs(seed_files),
         "decompression.png": png(10_000, 10_000, zlib.compress(bytes(300_010_000), 9)),
         "wide.png": png(100_000, 100_000, b""),
         "ten-hours.mp4": bytes(long),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import click
 
 from mm.cli import options
-from mm.cli.commands.search import KINDS
 
 
 @click.command()
 @click.argument("question")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only items of this kind; repeatable.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(options.KINDS), help="Only items of this kind; repeatable.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
 @click.option("--item", "items", multiple=True, metavar="ID", help="Only this item; repeatable.")
 @click.option("--max-tokens", default=256, show_default=True, metavar="N", help="Longest answer of a language model, in tokens.")

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 @click.option(
     "--collect", "action", flag_value="collect", help="Move every old file without an item in the catalog to the trash."
 )
+@click.option(
+    "--read-metadata",
+    "action",
+    flag_value="metadata",
+    help="Read time, camera and place of files that an earlier version added; the service may run meanwhile.",
+)
 @click.option("--yes", "confirmed", is_flag=True, help="Confirm --empty without a prompt.")
 @options.as_json
 @click.pass_context

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from mm.cli import options
-from mm.cli.commands.eval_inspection import num_jobs, print_progress, print_reports, root
+from mm.cli.commands.eval_inspection import find_backbone_weights, num_jobs, print_progress, root
+from mm.cli.evaluation.kept_reports import keeps_runs, print_reports
 
 SETS = ("magnetic_tile", "mvtec_transistor")
 
@@ -25,6 +26,7 @@ SETS = ("magnetic_tile", "mvtec_transistor")
     "--rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True, help="Promised."
 )
 @num_jobs
+@keeps_runs
 @options.as_json
 def false_alarms(
     root: Path, name: str, num_groups: tuple[int, ...], splits: int, rate: float, num_jobs: int, as_json: bool
@@ -40,4 +42,6 @@ def false_alarms(
     settings = FitSettings(framing=Framing(None if name == "magnetic_tile" else 256), rate=rate)
     with tempfile.TemporaryDirectory() as cache:
         fit = ShippedFit(settings, Path(cache), has_cache=True, threads=int(num_jobs > 1))
-        print_reports(evaluate_false_alarms(fit, good, num_groups, splits, rate, print_progress, num_jobs), as_json)
+        report = evaluate_false_alarms(fit, good, num_groups, splits, rate, print_progress, num_jobs)
+    weights = find_backbone_weights(settings.backbone)
+    print_reports(report, as_json, set_name=name, task="false-alarms", root=root, split="train", weights=weights)

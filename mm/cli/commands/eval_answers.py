@@ -1,4 +1,4 @@
-"""`mm eval answers` and `mm eval conversations`: questions over retrieved moments, and states."""
+"""`mm eval answers`, `conversations` and `words`: questions over moments, states, spoken lines."""
 
 from __future__ import annotations
 
@@ -55,6 +55,22 @@ def answers(root: Path, split: str, count: int, seed: int, wordings: str | None,
             if by in ("rest", "all"):
                 reports.append(evaluate(examples, answer_rest_with(write), f"{of}, code, then {model.name}"))
     _print(reports, as_json)
+
+
+@click.command("words")
+@root
+@split
+@click.option("--count", type=click.IntRange(6), default=200, show_default=True, help="Number of lines.")
+@click.option("--fit", "is_fit", is_flag=True, help="Print the coefficients that fit the split instead.")
+@options.as_json
+def words(root: Path, split: str, count: int, is_fit: bool, as_json: bool) -> None:
+    """Find spoken lines by their words, typing errors and paraphrases, and not by near misses."""
+    from mm.cli.commands.eval import shipped_space
+    from mm.evaluation.words import evaluate
+
+    with shipped_space() as (space, _):
+        report = evaluate(space, root, split, count, is_fit=is_fit)
+    _print([report], as_json)
 
 
 @click.command("conversations")

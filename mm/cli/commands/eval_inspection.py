@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +13,11 @@ import click
 
 from mm.cli import options
 from mm.cli.commands.eval_language import split
+from mm.cli.evaluation.kept_reports import keeps_runs, print_reports
 
 if TYPE_CHECKING:
     from mm.evaluation.inspection.runs import Fit
     from mm.evaluation.inspection.sets import Reports
-    from mm.metrics.report import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,6 +58,7 @@ def fit_options(longest: int | None, share: float | None = None) -> Callable[[F]
 @num_seeds
 @num_jobs
 @fit_options(256)
+@keeps_runs
 @options.as_json
 def mvtec_transistor(
     root: Path, split: str, num_good: tuple[int, ...], num_seeds: int, num_jobs: int, as_json: bool, **fit: Any
@@ -67,7 +67,8 @@ def mvtec_transistor(
     from mm.evaluation.inspection.sets import evaluate_mvtec_transistor
 
     with load_fit(num_jobs, **fit) as method:
-        print_reports(evaluate_mvtec_transistor(method, root, split, num_good, num_seeds, print_progress, num_jobs), as_json)
+        report = evaluate_mvtec_transistor(method, root, split, num_good, num_seeds, print_progress, num_jobs)
+    _print(report, as_json, root, split, "mvtec_transistor", fit["backbone"])
 
 
 @click.command("magnetic_tile")
@@ -78,6 +79,7 @@ def mvtec_transistor(
 @num_jobs
 @click.option("--marks", "has_marks", is_flag=True, help="Teach with all marked tiles of train, after the largest fit only.")
 @fit_options(None)
+@keeps_runs
 @options.as_json
 def magnetic_tile(
     root: Path, split: str, num_good: tuple[int, ...], num_seeds: int, num_jobs: int, has_marks: bool, as_json: bool, **fit: Any
@@ -90,7 +92,7 @@ def magnetic_tile(
             report = evaluate_magnetic_tile_marks(method, root, split, max(num_good), num_seeds, print_progress, num_jobs)
         else:
             report = evaluate_magnetic_tile(method, root, split, num_good, num_seeds, print_progress, num_jobs)
-        print_reports(report, as_json)
+    _print(report, as_json, root, split, "magnetic_tile", fit["backbone"])
 
 
 @click.command("aitex_fabric")
@@ -99,18 +101,21 @@ def magnetic_tile(
 @num_seeds
 @num_jobs
 @fit_options(None)
+@keeps_runs
 @options.as_json
 def aitex_fabric(root: Path, split: str, num_seeds: int, num_jobs: int, as_json: bool, **fit: Any) -> None:
     """Find defective strips of fabrics after a fit on the support strips of each."""
     from mm.evaluation.inspection.sets import evaluate_aitex_fabric
 
     with load_fit(num_jobs, **fit) as method:
-        print_reports(evaluate_aitex_fabric(method, root, split, num_seeds, print_progress, num_jobs), as_json)
+        report = evaluate_aitex_fabric(method, root, split, num_seeds, print_progress, num_jobs)
+    _print(report, as_json, root, split, "aitex_fabric", fit["backbone"])
 
 
 @click.command("deep_pcb")
 @root
 @split
+@keeps_runs
 @options.as_json
 def deep_pcb(root: Path, split: str, as_json: bool) -> None:
     """Find defects of boards beside their template, and by plain difference, the baseline."""
@@ -118,10 +123,25 @@ def deep_pcb(root: Path, split: str, as_json: bool) -> None:
     from mm.evaluation.inspection.board_method import compare_with_template
     from mm.evaluation.inspection.boards import evaluate_deep_pcb
     from mm.evaluation.inspection.sets import Reports
+    from mm.inspection.template.verifier import COEFFICIENTS
 
     methods = (("template inspector", compare_with_template), ("plain difference, the baseline", subtract_template))
     reports = [evaluate_deep_pcb(compare, root, split, print_progress, method) for method, compare in methods]
-    print_reports(Reports(tuple(reports)), as_json)
+    print_reports(
+        Reports(tuple(reports)), as_json, set_name="deep_pcb", task="boards", root=root, split=split, weights=(COEFFICIENTS,)
+    )
+
+
+def _print(reports: Reports, as_json: bool, root: Path, split: str, name: str, backbone: str) -> None:
+    weights = find_backbone_weights(backbone)
+    print_reports(reports, as_json, set_name=name, task="inspectors", root=root, split=split, weights=weights)
+
+
+def find_backbone_weights(name: str) -> tuple[Path, ...]:
+    """The file of the weights of a shipped backbone; none of another one."""
+    from mm.inspection.features.backbone import BACKBONES, find_weights
+
+    return (find_weights(name),) if name in BACKBONES else ()
 
 
 @contextmanager
@@ -142,7 +162,3 @@ def load_fit(num_jobs: int, backbone: str, longest: int, share: float | None, ba
 
 def print_progress(line: str) -> None:
     click.echo(line, err=True)
-
-
-def print_reports(report: Report | Reports, as_json: bool) -> None:
-    click.echo(json.dumps(report.record()) if as_json else report.table())

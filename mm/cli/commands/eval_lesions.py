@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.cli import options
-from mm.cli.commands.eval_inspection import print_progress, print_reports, root
+from mm.cli.commands.eval_inspection import find_backbone_weights, print_progress, root
 from mm.cli.commands.eval_language import split
+from mm.cli.evaluation.kept_reports import keeps_runs, print_reports
 
 if TYPE_CHECKING:
     from mm.inspection.features.backbone import Backbone
@@ -31,6 +32,7 @@ weights = click.option(
 @root
 @split
 @weights
+@keeps_runs
 @options.as_json
 def breast_ultrasound(root: Path, split: str, weights: Path | None, as_json: bool) -> None:
     """Outline lesions in ultrasound images, those without a lesion included."""
@@ -39,17 +41,17 @@ def breast_ultrasound(root: Path, split: str, weights: Path | None, as_json: boo
     from mm.lesions.segmentation.shipped import find_weights
     from mm.settings import Settings
 
+    file = find_weights(Settings(), weights)
     with tempfile.TemporaryDirectory() as cache:
-        print_reports(
-            evaluate_breast_ultrasound(make_segment(find_weights(Settings(), weights), Path(cache)), root, split, print_progress),
-            as_json,
-        )
+        report = evaluate_breast_ultrasound(make_segment(file, Path(cache)), root, split, print_progress)
+    print_reports(report, as_json, set_name="breast_ultrasound", task="lesions", root=root, split=split, weights=(file,))
 
 
 @click.command("bus_bra")
 @root
 @split
 @weights
+@keeps_runs
 @options.as_json
 def bus_bra(root: Path, split: str, weights: Path | None, as_json: bool) -> None:
     """Outline lesions in the ultrasound images of BUS-BRA, one in each."""
@@ -58,10 +60,10 @@ def bus_bra(root: Path, split: str, weights: Path | None, as_json: bool) -> None
     from mm.lesions.segmentation.shipped import find_weights
     from mm.settings import Settings
 
+    file = find_weights(Settings(), weights)
     with tempfile.TemporaryDirectory() as cache:
-        print_reports(
-            evaluate_bus_bra(make_segment(find_weights(Settings(), weights), Path(cache)), root, split, print_progress), as_json
-        )
+        report = evaluate_bus_bra(make_segment(file, Path(cache)), root, split, print_progress)
+    print_reports(report, as_json, set_name="bus_bra", task="lesions", root=root, split=split, weights=(file,))
 
 
 @click.command("cvc_clinicdb")
@@ -70,6 +72,7 @@ def bus_bra(root: Path, split: str, weights: Path | None, as_json: bool) -> None
 @click.option("--frames", type=click.IntRange(1), default=20, show_default=True, help="Marked frames of train for the head.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Choice of these frames.")
 @click.option("--choose", is_flag=True, help="Compare thresholds and trackers on held-out sequences of train instead, 3 seeds.")
+@keeps_runs
 @options.as_json
 def cvc_clinicdb(root: Path, split: str, frames: int, seed: int, choose: bool, as_json: bool) -> None:
     """Follow polyps through sequences with a head trained on a few marked frames."""
@@ -83,7 +86,16 @@ def cvc_clinicdb(root: Path, split: str, frames: int, seed: int, choose: bool, a
             _print_choices(root, backbone, frames, as_json)
             return
         head = fit_head_of_cvc_clinicdb(root, backbone, frames, seed)
-        print_reports(evaluate_cvc_clinicdb(make_track(head), root, split, print_progress), as_json)
+        report = evaluate_cvc_clinicdb(make_track(head), root, split, print_progress)
+    print_reports(
+        report,
+        as_json,
+        set_name="cvc_clinicdb",
+        task="lesions",
+        root=root,
+        split=split,
+        weights=find_backbone_weights("imagenet"),
+    )
 
 
 def _print_choices(root: Path, backbone: Backbone, num_frames: int, as_json: bool) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from mm.cli import options
 
-KINDS = ("image", "video", "audio")
 COMPONENTS = ("text", "picture", "sound", "clip", "like", "without")
 MAX_WEIGHT = 4
 
@@ -50,7 +50,12 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
 @click.option("--clip", type=options.FILE, help="A short video to search with.")
 @click.option("--like", callback=parse_moment, metavar="ID@SECONDS", help="A position in the library; finds similar moments.")
 @click.option("--also", multiple=True, metavar="WORDS", help="Further text that a hit must match; repeatable.")
-@click.option("--without", multiple=True, metavar="WORDS", help="Text that a hit must not match; repeatable.")
+@click.option(
+    "--without", multiple=True, metavar="WORDS", help="Text that a hit must not match; repeatable. TEXT is then not parsed."
+)
+@click.option(
+    "--parse/--no-parse", default=True, show_default=True, help="Read what TEXT excludes from it, as in 'dog not in water'."
+)
 @click.option(
     "--weight",
     "weights",
@@ -60,9 +65,10 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
     help="Weight of a query component, 0 to 4: text, picture, sound, clip, like or without. [default: 1]",
 )
 @click.option("-k", "--k", default=10, show_default=True, metavar="N", help="Largest number of hits, likely and less likely.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only items of this kind; repeatable.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(options.KINDS), help="Only items of this kind; repeatable.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
 @click.option("--item", "items", multiple=True, metavar="ID", help="Only this item; repeatable.")
+@options.captured
 @click.option("--floor", type=click.FloatRange(0, 1), help="Lowest score of a hit; 0 lists the best hits whatever their score.")
 @click.option("--all", "everything", is_flag=True, help="List less likely hits too; --floor implies it.")
 @click.option("--fold/--no-fold", default=True, show_default=True, help="Merge near-duplicates of several items into one hit.")
@@ -75,11 +81,16 @@ def command(
     like: tuple[str, float] | None,
     also: tuple[str, ...],
     without: tuple[str, ...],
+    parse: bool,
     weights: dict[str, float],
     k: int,
     kinds: tuple[str, ...],
     tags: tuple[str, ...],
     items: tuple[str, ...],
+    taken_after: datetime | None,
+    taken_before: datetime | None,
+    camera: str | None,
+    has_place: bool | None,
     floor: float | None,
     everything: bool,
     fold: bool,
@@ -98,7 +109,8 @@ def command(
     from mm.schemas import Filters, Like, Weights
 
     like_query = None if like is None else Like(item=like[0], time=like[1])
-    filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items})
+    captured = {"taken_after": taken_after, "taken_before": taken_before, "camera": camera, "has_place": has_place}
+    filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items, **captured})
     with connect(url) as client:
         response = client.search(
             text,
@@ -108,6 +120,7 @@ def command(
             like=like_query,
             also=also,
             without=without,
+            parse=parse,
             weights=Weights.model_validate(weights),
             k=k,
             filters=filters,
@@ -117,4 +130,4 @@ def command(
     if as_json:
         click.echo(response.model_dump_json(indent=2))
     else:
-        print_results(response, everything=everything or floor is not None)
+        print_results(response, everything=everything or floor is not None, is_parsed=not without)

@@ -25,9 +25,11 @@ def print_recovery(result: Recovery) -> None:
                 click.echo(f"{result.reused:,} of them are not encoded again, because their vectors are in the folder.")
         case "empty" | "collect":
             click.echo(f"{result.trashed:,} files were moved to the trash, where they stay for MM_TRASH_DAYS.")
+        case "metadata":
+            click.echo(f"The metadata of {result.items:,} items was read.")
     if result.skipped:
         click.echo(f"{result.skipped:,} files of unfinished uploads were not added.")
     if result.lost:
         click.echo(f"{result.lost:,} items of the catalog have no file. Restore the files from a backup, or delete the items.")
     for sha256, reason in sorted(result.refused.items()):
-        click.echo(f"not added  {sha256}: {reason}", err=True)
+        click.echo(f"not {'read' if result.action == 'metadata' else 'added'}  {sha256}: {reason}", err=True)

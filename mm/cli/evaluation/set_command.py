@@ -193,7 +193,7 @@ def show_progress(progress: Progress) -> None:
     """One line on standard error, rewritten on a terminal; elsewhere a line for every tenth."""
     failed = f", {progress.failed} cannot be read" if progress.failed else ""
     reused = f", {progress.reused} from the cache" if progress.reused else ""
-    line = f"encoded {progress.done} of {progress.total}{reused}{failed}"
+    line = f"{progress.verb} {progress.done} of {progress.total}{reused}{failed}"
     if sys.stderr.isatty():
         click.echo(f"\r{line}\033[K", err=True, nl=progress.done == progress.total)
     elif progress.done == progress.total or progress.done * 10 // progress.total > (progress.done - 1) * 10 // progress.total:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeAlias
 
 from mm.client.files import measure_file, resolve_source
 from mm.client.flows.jobs import OnProgress, job, wait_for
@@ -12,6 +14,9 @@ from mm.client.resumable import LARGE_BYTES, send_resumable
 from mm.client.steps import Body, Flow, Send, Source
 from mm.errors import Conflict, InvalidInput
 from mm.schemas import (
+    CameraCount,
+    CameraList,
+    DayCount,
     ImportRequest,
     ImportResponse,
     Item,
@@ -22,9 +27,11 @@ from mm.schemas import (
     SegmentPage,
     TagCount,
     TagList,
+    Timeline,
     Upload,
 )
 
+Params: TypeAlias = dict[str, str | int | Sequence[str]]
 UPLOADING = "uploading"
 """Stage of `OnProgress` while the file is being sent."""
 
@@ -90,22 +97,51 @@ def items(
     offset: int | None = None,
     sort: ItemSort = "newest",
     name: str | None = None,
+    taken_after: datetime | None = None,
+    taken_before: datetime | None = None,
+    camera: str | None = None,
+    has_place: bool | None = None,
 ) -> Flow[ItemPage]:
     """List one page of items, newest first, that have any of `kinds` and all of `tags`.
 
     Pass `next` of a page as `cursor` to get the following one. With `offset`, the page starts after
-    that many items and has a `total`, and `sort` and a substring of the `name` are allowed.
+    that many items and has a `total`, and `sort`, a substring of the `name`, and filters by
+    metadata are allowed: the time on the clock where an item was taken, without an offset, a
+    substring of the `camera`, and whether the place is known.
     """
-    params: dict[str, str | int | Sequence[str]] = {"kind": list(kinds), "tag": list(tags), "limit": limit}
-    if status is not None:
-        params["status"] = status
+    params: Params = {"kind": list(kinds), "tag": list(tags), "limit": limit}
+    params |= _captured_params(status, name, taken_after, taken_before, camera, has_place)
     if cursor is not None:
         params["cursor"] = cursor
     if offset is not None:
         params |= {"offset": offset, "sort": sort}
-    if name is not None:
-        params["name"] = name
     return parse_body((yield from Send("GET", "/v1/media", params=params)), ItemPage)
+
+
+def timeline(
+    *,
+    kinds: Sequence[Kind] = (),
+    tags: Sequence[str] = (),
+    status: ItemStatus | None = None,
+    name: str | None = None,
+    taken_after: datetime | None = None,
+    taken_before: datetime | None = None,
+    camera: str | None = None,
+    has_place: bool | None = None,
+) -> Flow[list[DayCount]]:
+    """List the days on which items were taken, latest first, with their number of items.
+
+    An item whose time is unknown is on the day of its upload (UTC). Filters as for `items`, whose
+    order `taken` is the same.
+    """
+    params: Params = {"kind": list(kinds), "tag": list(tags)}
+    params |= _captured_params(status, name, taken_after, taken_before, camera, has_place)
+    return parse_body((yield from Send("GET", "/v1/timeline", params=params)), Timeline).days
+
+
+def cameras(*, limit: int = 200) -> Flow[list[CameraCount]]:
+    """List the cameras of the library, most frequent first."""
+    return parse_body((yield from Send("GET", "/v1/cameras", params={"limit": limit})), CameraList).data
 
 
 def segments(item_id: str, *, after: float | None = None, limit: int = 200) -> Flow[SegmentPage]:
@@ -160,3 +196,23 @@ def _wait_until_ready(upload: Upload, on_progress: OnProgress | None) -> Flow[Up
     if finished.state != "done":
         raise Conflict(f"{upload.item.name} is {finished.state}: {finished.error or 'the service reports no reason.'}")
     return Upload(item=(yield from item(upload.item.id)), job=finished, created=upload.created)
+
+
+def _captured_params(
+    status: ItemStatus | None,
+    name: str | None,
+    taken_after: datetime | None,
+    taken_before: datetime | None,
+    camera: str | None,
+    has_place: bool | None,
+) -> Params:
+    """The query parameters of these filters, without those that are unset."""
+    values = {
+        "status": status,
+        "name": name,
+        "taken_after": None if taken_after is None else taken_after.isoformat(),
+        "taken_before": None if taken_before is None else taken_before.isoformat(),
+        "camera": camera,
+        "has_place": None if has_place is None else str(has_place).lower(),
+    }
+    return {key: value for key, value in values.items() if value is not None}

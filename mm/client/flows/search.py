@@ -29,6 +29,7 @@ def search(
     like: Like | None = None,
     also: Sequence[str] = (),
     without: Sequence[str] = (),
+    parse: bool = True,
     weights: Weights | None = None,
     k: int = 10,
     filters: Filters | None = None,
@@ -39,11 +40,12 @@ def search(
     returns the best `k` hits.
 
     A hit must also match each text of `also`, and must not match the texts of `without`; `weights`
-    sets the weight of each query component. Hits of the band `possible` follow the likely ones; no
-    hits means that nothing matches. `floor` replaces the score threshold of the space for possible
-    hits. Near-duplicates in other items are in `alike` of a hit; with `fold=False` they are
-    separate hits. Raises `InvalidInput`, `NotFound` for the item of `like`, `UnsupportedMedia`,
-    `MediaError`, `TooLarge`.
+    sets the weight of each query component. If `without` is empty, what the text excludes is read
+    from it ('dog not in water'), unless `parse` is False; the response has what was searched. Hits
+    of the band `possible` follow the likely ones; no hits means that nothing matches. `floor`
+    replaces the score threshold of the space for possible hits. Near-duplicates in other items are
+    in `alike` of a hit; with `fold=False` they are separate hits. Raises `InvalidInput`, `NotFound`
+    for the item of `like`, `UnsupportedMedia`, `MediaError`, `TooLarge`.
     """
     sources = {"picture": picture, "sound": sound, "clip": clip}
     files = [make_form_file(field, source) for field, source in sources.items() if source is not None]
@@ -52,6 +54,7 @@ def search(
         like=like,
         also=list(also),
         without=list(without),
+        parse=parse,
         weights=weights or Weights(),
         k=k,
         filters=filters or Filters(),
@@ -72,6 +75,7 @@ def _build_form(request: SearchRequest) -> dict[str, str | list[str]]:
         "k": request.k,
         "floor": request.floor,
         "fold": str(request.fold).lower(),
+        "parse": str(request.parse).lower(),
         "filters": request.filters.model_dump_json(),
         "weights": request.weights.model_dump_json(),
         "like": None if request.like is None else request.like.model_dump_json(),

@@ -27,7 +27,7 @@ def is_mvtec(root: Path) -> bool:
 def read_mvtec(root: Path, problems: ProblemList, name: str = "") -> list[TableItem]:
     """Parts of `train` and `test`, with the kind of defect as label, `good` where there is none.
 
-    A defective part without a mask is a warning; `name` goes before the ids.
+    A defective part without a mask is a warning; `name`, the category, goes before the ids.
     """
     items = []
     for split in ("train", "test"):
@@ -35,7 +35,7 @@ def read_mvtec(root: Path, problems: ProblemList, name: str = "") -> list[TableI
             masks = tuple(_find_masks(root / MASKS / kind, path.stem))
             if kind != GOOD and not masks:
                 problems.warn("missing mask", _id(root, path, name), f"there is no mask of it in {MASKS}/{kind}.")
-            item = SetItem(_id(root, path, name), path, _id(root, path, name), labels=(kind,), masks=masks)
+            item = SetItem(_id(root, path, name), path, _id(root, path, name), labels=(kind,), masks=masks, category=name)
             items.append(TableItem(item, split, _id(root, path, name)))
     if not items:
         problems.error("no files", str(root), "train and test have no images.")

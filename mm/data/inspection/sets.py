@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from mm.data.inspection.parts import FabricStrip
 from mm.data.inspection.types import MarkedImage
 from mm.data.sets.problems import ProblemList, count_noun, find_file_of_content, name_some
 from mm.data.sets.types import EvaluationSet, Problem, SetItem
@@ -35,11 +37,14 @@ def check_marked(root: Path, split: str, read: Read, get: str) -> list[Problem]:
 
 def read_marked(name: str, root: Path, split: str, read: Read) -> EvaluationSet:
     """The images of a split; the label is the kind, `good` where nothing is marked."""
-    items = tuple(
-        SetItem(image.path.relative_to(root).as_posix(), image.path, image.group, labels=(image.kind,), masks=image.masks)
-        for image in read(root, split)
-    )
-    return EvaluationSet(name, split, items)
+    return EvaluationSet(name, split, tuple(_build_item(root, image) for image in read(root, split)))
+
+
+def _build_item(root: Path, image: MarkedImage) -> SetItem:
+    item = SetItem(image.path.relative_to(root).as_posix(), image.path, image.group, labels=(image.kind,), masks=image.masks)
+    if isinstance(image, FabricStrip):
+        return replace(item, category=image.fabric, is_support=image.is_support, is_grey=True)
+    return item
 
 
 def _find_missing(root: Path) -> tuple[list[str], int]:

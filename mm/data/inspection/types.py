@@ -71,10 +71,24 @@ class MarkedImage:
 
 def read_mask(path: Path) -> Mask:
     """Decode a mask file to (H, W). Raises `InvalidInput` when it cannot be decoded."""
+    return np.asarray(_read_grey(path) >= MARKED)
+
+
+def read_item_mask(path: Path) -> Mask:
+    """Decode a mask file of any set to (H, W): pixels of at least `MARKED` are marked.
+
+    Where no pixel is that bright, those that are not 0 are: some sets number their kinds of defects
+    from 1. Raises `InvalidInput` when it cannot be decoded.
+    """
+    grey_HW = _read_grey(path)
+    return np.asarray(grey_HW >= MARKED if grey_HW.max(initial=0) >= MARKED else grey_HW > 0)
+
+
+def _read_grey(path: Path) -> npt.NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("L")) >= MARKED
-    except OSError as error:
+            return np.asarray(image.convert("L"))
+    except (OSError, Image.DecompressionBombError) as error:
         raise InvalidInput(f"{path} cannot be read as a mask: {error}.") from error
 
 

@@ -53,4 +53,5 @@ def _build_visa(root: Path, row: dict[str, str], where: str, problems: ProblemLi
     masks = tuple(path for name in [row["mask"]] if name and (path := find_file_of_content([root / name])) is not None)
     if label != GOOD and not masks:
         problems.warn("missing mask", where, f"the mask of {row['image']} is missing.", VISA)
-    return SetItem(row["image"], find_file_of_content([root / row["image"]]), row["image"], labels=(label,), masks=masks)
+    path = find_file_of_content([root / row["image"]])
+    return SetItem(row["image"], path, row["image"], labels=(label,), masks=masks, category=row["object"])

@@ -11,8 +11,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,6 +46,8 @@ class Described:
     """What the set is evaluated for, the usual one first; of `TASKS`."""
     get: str
     """How a person gets the data, one sentence or more."""
+    defaults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Options of a task by its name, where those of the set differ from those of the task."""
 
 
 def list_sets(folder: Path = DATASETS, *, with_tasks: bool = True) -> list[Described]:
@@ -75,6 +77,7 @@ def describe_set(name: str, folder: Path = DATASETS) -> Described:
         return Described(
             path.parent, described["name"], described["title"], described["version"], described["licence"],
             described["source"], tuple(described["splits"]), tasks, described.get("get", ""),
+            described.get("defaults", {}),
         )  # fmt: skip
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise InvalidInput(f"{path} is not the description of a data set: {error!r}.") from error

@@ -12,7 +12,7 @@ from mm.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A number that others report. Shares are in percent."""
+    """A number that others report."""
 
     task: str
     model: str
@@ -21,8 +21,11 @@ class Published:
     value: float
     split: str
     source: str
-    comparable: str
-    """Why it may or may not be compared with a run here, one sentence."""
+    is_comparable: bool
+    """Whether a run on all files of this split measures the same."""
+    why: str
+    """Why it may or may not be compared with such a run, one sentence."""
+    unit: str = "%"
 
 
 def read_published(described: Described, task: str) -> list[Published]:
@@ -36,6 +39,8 @@ def read_published(described: Described, task: str) -> list[Published]:
     try:
         rows: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8"))["numbers"]
         published = [Published(**row) for row in rows]
+        if any(not value for row in published for value in (row.task, row.model, row.measure, row.split, row.source, row.why)):
+            raise TypeError("a field is empty")
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise InvalidInput(f"{path} is not a list of published numbers: {error!r}.") from error
     return [row for row in published if row.task == task]

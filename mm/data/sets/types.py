@@ -35,7 +35,13 @@ class SetItem:
     more_references: tuple[tuple[Moment, ...], ...] = ()
     """Moments by further annotators; generated captions are compared with each set."""
     masks: tuple[Path, ...] = ()
-    """Files of the size of the image, in which marked pixels are not 0."""
+    """Files of the size of the image, whose marked pixels are read by `read_item_mask`."""
+    category: str = ""
+    """Product of an image of a part: an inspector is fitted for each; empty where all are one."""
+    is_support: bool = False
+    """Whether an inspector of its category is fitted on this image in place of those of train."""
+    is_grey: bool = False
+    """Whether colours and alpha of the file mean nothing."""
     language: str = "en"
     """ISO 639-1 code of the texts."""
     duration: float | None = None

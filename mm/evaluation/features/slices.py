@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from mm.errors import InvalidInput, MMError
 from mm.evaluation.features.cache import CachedFeatures, FeatureCache
 from mm.evaluation.features.encode import SetEncoder
 from mm.evaluation.features.owners import describe_owner
+from mm.evaluation.features.types import Features
 from mm.evaluation.runs.types import FailedItem
 
 IMAGES_PER_SLICE = 64
@@ -37,13 +38,15 @@ class Progress:
     total: int
     reused: int
     failed: int
+    verb: str = "encoded"
+    """What is done with the items."""
 
 
 @dataclass(slots=True)
 class EncodedSet:
     """Features by item id, and what could not be read."""
 
-    features: CachedFeatures
+    features: Mapping[str, Features]
     failed: tuple[FailedItem, ...]
 
 

@@ -76,7 +76,11 @@ def evaluate_false_alarms(
         shares.append(share)
         on_progress(f"{split.count} groups, split {split.seed + 1} of {num_splits}: {share:.1%}")
     measures = [
-        Measure(f"false alarms of {own[0].count} good groups at promised {own[0].promised:.1%}", bootstrap(np.array(part)))
+        Measure(
+            f"false alarms of {own[0].count} good groups at promised {own[0].promised:.1%}",
+            bootstrap(np.array(part)),
+            is_higher_better=False,
+        )
         for own, part in zip(divide(splits, num_splits), divide(shares, num_splits), strict=True)
     ]
     return Report(f"Good images of unseen groups, {num_splits} splits", tuple(measures))

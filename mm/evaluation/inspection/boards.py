@@ -15,7 +15,7 @@ from mm.metrics.bootstrap import Interval, bootstrap_rows
 from mm.metrics.boundaries import f1_score
 from mm.metrics.inspection.average_precision import average_precision
 from mm.metrics.inspection.boxes import Boxes, measure_detection
-from mm.metrics.report import Measure, Report
+from mm.metrics.report import Measure, Report, ReportItem
 
 MIN_IOU = 0.33
 """Overlap from which a box is found, as in the paper of the data set."""
@@ -53,7 +53,11 @@ def evaluate_deep_pcb(
         )
     num_layouts, num_defects = len({row.board for row in rows}), int(count_N5[:, 1].sum())
     of = f"DeepPCB, {len(rows)} boards of {num_layouts} layouts with {num_defects} defects of {split}"
-    return Report(f"{of}, {method}" if method else of, tuple(measures))
+    items = [
+        ReportItem(str(row.path), row.group, {measures[0].name: f1_score(each.num_matched, each.num_predicted, each.num_true)})
+        for row, each in zip(rows, counts, strict=True)
+    ]
+    return Report(f"{of}, {method}" if method else of, tuple(measures), items=tuple(items))
 
 
 def _measure_shares(counts_5: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -24,8 +24,9 @@ from mm.metrics.inspection.froc import MISS, Candidates, froc, match_regions
 from mm.metrics.inspection.identity import TrackedFrame, measure_identity
 from mm.metrics.inspection.masks import dice, mask_iou
 from mm.metrics.inspection.regions import Mask
-from mm.metrics.report import Measure, Report
+from mm.metrics.report import Measure, Report, ReportItem
 
+DICE = "Dice of images with a lesion"
 HIT_IOU = 0.5
 """Overlap from which a marked region counts as the lesion, like an overlap of boxes in COCO."""
 FALSE_POSITIVES = 0.5
@@ -78,7 +79,12 @@ def evaluate_cvc_clinicdb(track: Track, root: Path, split: str, on_progress: Pro
     intervals = bootstrap_rows(len(scores), None, statistics)
     of = f"CVC-ClinicDB, {len(scores)} sequences with {int(count_N3[:, 2].sum())} frames of {split}. {NOTICE}"
     names = ("IDF1", "identity precision", "identity recall")
-    return Report(of, tuple(Measure(name, interval) for name, interval in zip(names, intervals, strict=True)))
+    measures = tuple(Measure(name, interval) for name, interval in zip(names, intervals, strict=True))
+    items = [
+        ReportItem(f"sequence {number}", f"sequence {number}", {names[0]: score.idf1})
+        for number, score in zip(sorted(sequences), scores, strict=True)
+    ]
+    return Report(of, measures, items=tuple(items))
 
 
 def overlap_tracks(frames: Sequence[SequenceFrame], tracks: Sequence[Sequence[tuple[int, Mask]]]) -> list[TrackedFrame]:
@@ -96,7 +102,7 @@ def overlap_tracks(frames: Sequence[SequenceFrame], tracks: Sequence[Sequence[tu
 
 
 def _evaluate_stills(name: str, segment: Segment, images: Sequence[MarkedImage], split: str, on_progress: Progress) -> Report:
-    overlaps, lesion_groups, candidates = [], [], []
+    overlaps, lesion_groups, candidates, items = [], [], [], []
     for index, image in enumerate(images, 1):
         pixels = image.read()
         marked = segment(pixels)
@@ -106,17 +112,17 @@ def _evaluate_stills(name: str, segment: Segment, images: Sequence[MarkedImage],
         if true.any():
             overlaps.append(dice(marked.mask_HW, true))
             lesion_groups.append(image.group)
+            items.append(ReportItem(str(image.path), image.group, {DICE: overlaps[-1]}, image.kind))
         masks = image.read_masks()
         matches = match_regions(marked.regions, masks, HIT_IOU)
         candidates.append(Candidates(np.array(marked.confidences, np.float64), matches, len(masks)))
         if index % 50 == 0:
             on_progress(f"{index} of {len(images)} images")
     groups = np.unique([image.group for image in images], return_inverse=True)[1]
-    measures = [
-        Measure("Dice of images with a lesion", bootstrap(np.array(overlaps), np.unique(lesion_groups, return_inverse=True)[1]))
-    ]
+    measures = [Measure(DICE, bootstrap(np.array(overlaps), np.unique(lesion_groups, return_inverse=True)[1]), of=DICE)]
     measures += _report_candidates(candidates, groups)
-    return Report(f"{name}, {len(images)} images of {split}, {len(overlaps)} with a lesion. {NOTICE}", tuple(measures))
+    of = f"{name}, {len(images)} images of {split}, {len(overlaps)} with a lesion. {NOTICE}"
+    return Report(of, tuple(measures), items=tuple(items))
 
 
 def _report_candidates(candidates: Sequence[Candidates], groups_N: npt.NDArray[np.int64]) -> list[Measure]:
@@ -131,5 +137,5 @@ def _report_candidates(candidates: Sequence[Candidates], groups_N: npt.NDArray[n
     sensitivity, error = bootstrap_rows(len(candidates), groups_N, statistics, strata_Q=has_lesion_N)
     return [
         Measure(f"sensitivity at {FALSE_POSITIVES} false positives an image", sensitivity),
-        Measure("calibration error of confidences", error),
+        Measure("calibration error of confidences", error, is_higher_better=False),
     ]

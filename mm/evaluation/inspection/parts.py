@@ -15,12 +15,15 @@ from mm.data.inspection.types import MarkedImage
 from mm.errors import InvalidInput
 from mm.evaluation.inspection.runs import Run
 from mm.inspection.thresholds.binomial import clopper_pearson
-from mm.metrics.auc import auc
+from mm.metrics.auc import auc, share_in_order
 from mm.metrics.bootstrap import Interval, bootstrap, bootstrap_rows
-from mm.metrics.report import Measure, Report
+from mm.metrics.report import Measure, Report, ReportItem
 from mm.numerics import Float64
 
 PROMISED_RATE = 0.05
+IN_ORDER = "pairs in order"
+"""Value of an image: see `mm.metrics.auc.share_in_order`."""
+ALARM, CAUGHT = f"false alarms at promised {PROMISED_RATE:.0%}", f"defective parts found at promised {PROMISED_RATE:.0%}"
 Rows = npt.NDArray[np.int64]
 Statistic = Callable[[Rows], float]
 
@@ -56,7 +59,23 @@ def report_parts(of: str, images: Sequence[MarkedImage], runs: Sequence[Run], lo
     task = PartsTask.of(images)
     measures = [*_report_images(task, runs, logical), *_report_pixels(task, runs), *_report_alarms(task, runs)]
     notes = sorted({run.aupimo_note for run in runs if run.aupimo_note})
-    return Report(of + (f". AUPIMO is left out: {notes[0]}" if notes else ""), tuple(measures))
+    return Report(of + (f". AUPIMO is left out: {notes[0]}" if notes else ""), tuple(measures), items=_list_items(task, runs))
+
+
+def _list_items(task: PartsTask, runs: Sequence[Run]) -> tuple[ReportItem, ...]:
+    """Of each image means over the seeds: pairs in order, p-value, alarms."""
+    in_order_N = np.mean([share_in_order(run.score_N, task.is_defective_N) for run in runs], axis=0)
+    p_value_N = np.mean([run.p_value_N for run in runs], axis=0)
+    alarm_N = np.mean([run.p_value_N <= PROMISED_RATE for run in runs], axis=0)
+    return tuple(
+        ReportItem(
+            str(image.path), image.group, kind=image.kind,
+            values={IN_ORDER: float(in_order), "p-value": float(p_value), CAUGHT if is_defective else ALARM: float(alarm)},
+        )
+        for image, is_defective, in_order, p_value, alarm in zip(
+            task.images, task.is_defective_N, in_order_N, p_value_N, alarm_N, strict=True
+        )
+    )  # fmt: skip
 
 
 def measure_image_auroc(scores_SN: Float64, is_defective_N: npt.NDArray[np.bool_]) -> float:
@@ -109,12 +128,12 @@ def _report_pixels(task: PartsTask, runs: Sequence[Run]) -> list[Measure]:
     return measures
 
 
-def _report_alarms(task: PartsTask, runs: Sequence[Run], rate: float = PROMISED_RATE) -> list[Measure]:
+def _report_alarms(task: PartsTask, runs: Sequence[Run]) -> list[Measure]:
     """Shares of good and of defective images with a p-value of at most the promised rate."""
-    alarm_N = np.mean([run.p_value_N <= rate for run in runs], axis=0)
+    alarm_N = np.mean([run.p_value_N <= PROMISED_RATE for run in runs], axis=0)
     return [
-        Measure(f"{name} at promised {rate:.0%}", estimate_share(alarm_N[rows_N], task.group_N[rows_N]))
-        for name, rows_N in (("false alarms", ~task.is_defective_N), ("defective parts found", task.is_defective_N))
+        Measure(name, estimate_share(alarm_N[rows_N], task.group_N[rows_N]), is_higher_better=name == CAUGHT, of=name)
+        for name, rows_N in ((ALARM, ~task.is_defective_N), (CAUGHT, task.is_defective_N))
     ]
 
 

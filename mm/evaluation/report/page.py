@@ -50,7 +50,7 @@ def build_report(report: Report, open_shown: OpenShown, num_examples: int = NUM_
         format_section("Curves", draw_curves(run.outcome.curves)) if run.outcome.curves else "",
         *(_format_breakdown(breakdown) for breakdown in run.outcome.breakdowns),
         _format_history(run, report.earlier),
-        _format_published(report.published),
+        _format_published(run, report.published),
         *_format_examples(run, open_shown, num_examples),
         _format_left_out(run),
         _format_signature(run),
@@ -129,10 +129,38 @@ def _format_history(run: Run, earlier: Sequence[Run]) -> str:
     return format_section("Runs over time", draw_curves(curves), format_table(columns, rows))
 
 
-def _format_published(published: Sequence[Published]) -> str:
-    rows = [(row.model, row.measure, f"{row.value:g} %", row.split, row.source, row.comparable) for row in published]
-    columns = ("model", "measure", "published", "split", "source", "comparable")
-    return format_section("Published numbers", format_table(columns, rows)) if rows else ""
+def _format_published(run: Run, published: Sequence[Published]) -> str:
+    """This run and the numbers of others: a row for each model and source, a column a measure."""
+    if not published:
+        return ""
+    own = {measure.name: measure for measure in run.outcome.measures}
+    names = list(dict.fromkeys(row.measure for row in published))
+    reasons = list(dict.fromkeys(_list_reasons(run, row) for row in published))
+    of_model: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in published:
+        answer = "yes" if row.is_comparable and _list_reasons(run, row) == row.why else "no"
+        key = (row.model, row.source, f"{answer} ({reasons.index(_list_reasons(run, row)) + 1})")
+        of_model.setdefault(key, {})[row.measure] = f"{row.value:g} {row.unit}"
+    rows = [["this run", *(format_value(own[name], own[name].value) if name in own else "" for name in names), "", ""]]
+    rows += [
+        [model, *(values.get(name, "") for name in names), source, answer]
+        for (model, source, answer), values in of_model.items()
+    ]  # fmt: skip
+    table = format_table(("model", *names, "source", "comparable"), rows)
+    notes = "".join(f"<p>({number}) {escape(reason)}</p>" for number, reason in enumerate(reasons, 1))
+    return format_section("Published numbers", f"<div class='published'>{table}</div>", notes)
+
+
+def _list_reasons(run: Run, row: Published) -> str:
+    """Why a number may or may not be compared with this run: what the run lacks, and the set's."""
+    reasons = []
+    if run.signature.is_simulated:
+        reasons.append("The files of this run are simulated.")
+    if run.signature.split != row.split:
+        reasons.append(f"The number is of the split '{row.split}', this run of '{run.signature.split}'.")
+    if run.signature.num_missing:
+        reasons.append(f"{run.signature.num_missing:,} files are not in this run.")
+    return " ".join([*reasons, row.why])
 
 
 def _format_examples(run: Run, open_shown: OpenShown, count: int) -> list[str]:

@@ -27,6 +27,15 @@ figure audio { width: 100% }
 .soft { color: var(--soft) }
 .warning { color: var(--undecided); font-weight: 600 }
 .signature { font-family: ui-monospace, monospace; font-size: .8rem; overflow-wrap: anywhere }
+.published td:first-child, .published th { overflow-wrap: normal }
+.published { margin-bottom: .75rem }
 section { margin-top: 1rem }
-@media print { .examples { grid-template-columns: repeat(3, 1fr) } .bar { width: 6rem } }
+@media print {
+  .examples { grid-template-columns: repeat(3, 1fr) }
+  .bar { width: 6rem }
+  .plot { break-inside: avoid; max-width: 36rem }
+  th, td { padding-right: .4rem }
+  table { font-size: .8rem }
+  .warning { break-after: avoid }
+}
 """

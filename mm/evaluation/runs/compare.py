@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mm.errors import InvalidInput
-from mm.evaluation.runs.statistics import compute, group_indexes, is_of_values
+from mm.evaluation.runs.scores import AUROC, mean_auroc, read_evidence
+from mm.evaluation.runs.statistics import compare_values, group_indexes, is_of_values
 from mm.evaluation.runs.types import ItemRecord, Run, RunMeasure
 from mm.metrics.bootstrap import Interval
 from mm.metrics.paired import compare_paired
@@ -116,13 +118,22 @@ def _pair_items(first: Run, second: Run) -> list[tuple[ItemRecord, ItemRecord]]:
 
 def _compare(measure: RunMeasure, second: RunMeasure, shared: Sequence[tuple[ItemRecord, ItemRecord]]) -> Difference:
     having = [(a, b) for a, b in shared if measure.of in a.values and measure.of in b.values]
+    if measure.statistic == second.statistic == AUROC:
+        return _compare_areas(measure, second, having)
     if not having or not is_of_values(measure.statistic) or measure.statistic != second.statistic:
         return Difference(measure, second, None, None, len(having))
     values = [np.array([item.values[measure.of] for item in side]) for side in zip(*having, strict=True)]
-    paired = compare_paired(
-        values[0], values[1], group_indexes([a for a, _ in having]), lambda sample: compute(measure.statistic, sample)
-    )
+    paired = compare_values(measure.statistic, values[0], values[1], group_indexes([a for a, _ in having]))
     return Difference(measure, second, paired.difference, paired.p_value, len(having))
+
+
+def _compare_areas(measure: RunMeasure, second: RunMeasure, having: Sequence[tuple[ItemRecord, ItemRecord]]) -> Difference:
+    scored = [(a, b) for a, b in having if AUROC in a.evidence and AUROC in b.evidence]
+    rows = read_evidence(scored) if scored else None
+    if rows is None or math.isnan(mean_auroc(rows[0])):
+        return Difference(measure, second, None, None, len(scored))
+    paired = compare_paired(rows[0], rows[1], group_indexes([a for a, _ in scored]), mean_auroc, strata_Q=rows[2])
+    return Difference(measure, second, paired.difference, paired.p_value, len(scored))
 
 
 def _is_rank(run: Run, key: str) -> bool:

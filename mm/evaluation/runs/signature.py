@@ -13,7 +13,7 @@ from mm.errors import Conflict
 from mm.files import hash_file
 
 DIGITS = 16
-WEIGHTS_SUFFIXES = (".safetensors", ".onnx", ".bin", ".pt", ".json")
+WEIGHTS_SUFFIXES = (".safetensors", ".onnx", ".bin", ".pt", ".pth", ".json")
 
 
 @cache

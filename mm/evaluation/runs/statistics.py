@@ -8,28 +8,31 @@ import numpy as np
 
 from mm.errors import InvalidInput
 from mm.evaluation.runs.types import ItemRecord, RunMeasure, Statistic
-from mm.metrics.bootstrap import Interval, bootstrap_rows
+from mm.metrics.bootstrap import Interval, bootstrap, bootstrap_rows
+from mm.metrics.paired import Paired, compare_paired
 from mm.numerics import Float64
 
-_OF_VALUES: dict[Statistic, Callable[[Float64], float]] = {
-    "mean": lambda values: float(values.mean()),
-    "median": lambda values: float(np.median(values)),
-    "recall@1": lambda ranks: float((ranks <= 1).mean()),
-    "recall@5": lambda ranks: float((ranks <= 5).mean()),
-    "recall@10": lambda ranks: float((ranks <= 10).mean()),
+_MEAN_OF: dict[Statistic, Callable[[Float64], Float64]] = {
+    "mean": lambda values: values,
+    "recall@1": lambda ranks: (ranks <= 1).astype(np.float64),
+    "recall@5": lambda ranks: (ranks <= 5).astype(np.float64),
+    "recall@10": lambda ranks: (ranks <= 10).astype(np.float64),
 }
+"""Statistics that are means, whose samples are products of matrices: values to average."""
 
 
 def is_of_values(statistic: Statistic) -> bool:
     """Whether the statistic takes one value an item."""
-    return statistic in _OF_VALUES
+    return statistic in _MEAN_OF or statistic == "median"
 
 
 def compute(statistic: Statistic, values: Float64) -> float:
     """The statistic of values (Q,). Raises `InvalidInput` for one that is not of values."""
-    if statistic not in _OF_VALUES:
-        raise InvalidInput(f"'{statistic}' is not computed from one value an item.")
-    return _OF_VALUES[statistic](values)
+    if statistic in _MEAN_OF:
+        return float(_MEAN_OF[statistic](values).mean())
+    if statistic == "median":
+        return float(np.median(values))
+    raise InvalidInput(f"'{statistic}' is not computed from one value an item.")
 
 
 def values_of(items: Sequence[ItemRecord], key: str) -> tuple[list[ItemRecord], Float64]:
@@ -62,4 +65,15 @@ def measure(
 
 def interval_of(statistic: Statistic, values: Float64, groups_Q: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Interval:
     """The statistic of values with its bootstrap interval."""
+    if statistic in _MEAN_OF:
+        return bootstrap(_MEAN_OF[statistic](values), groups_Q)
     return bootstrap_rows(len(values), groups_Q, lambda rows: np.array([compute(statistic, values[rows])]))[0]
+
+
+def compare_values(
+    statistic: Statistic, first_Q: Float64, second_Q: Float64, groups_Q: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> Paired:
+    """Compare the statistic of two runs on the same items. Raises as `compute`."""
+    if statistic in _MEAN_OF:
+        return compare_paired(_MEAN_OF[statistic](first_Q), _MEAN_OF[statistic](second_Q), groups_Q)
+    return compare_paired(first_Q, second_Q, groups_Q, lambda sample: compute(statistic, sample))

@@ -12,19 +12,20 @@ import numpy as np
 
 from mm.data.sets.types import EvaluationSet
 from mm.errors import InvalidInput
-from mm.evaluation.runs.statistics import measure
+from mm.evaluation.runs.statistics import group_indexes, measure
 from mm.evaluation.runs.types import Breakdown, BreakdownRow, ItemRecord, Outcome
+from mm.evaluation.tasks.confidence import NOTE, measure_calibration, measure_map
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.queries import gather_vectors
-from mm.evaluation.tasks.types import TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.metrics.ranking import first_ranks
 
 PROMPTS = {"picture": "a photo of {}.", "sound": "{}"}
 TOP = 5
 
 
-class Classification:
-    """Top-1 and top-5 accuracy by class names; top-1 of each class."""
+class Classification(SpaceTask):
+    """Top-1 and top-5 accuracy, mAP and calibration error by class names; top-1 of each class."""
 
     name = "classification"
     needs_train = False
@@ -62,13 +63,16 @@ class Classification:
         measures = [measure("top-1 accuracy", "recall@1", "rank", items)]
         if len(labels) > TOP:
             measures.append(measure(f"top-{TOP} accuracy", "recall@5", "rank", items))
+        groups_N = group_indexes(items)
+        measures.append(measure_map(scores_NC, relevant_NC, groups_N, interpolated=False))
+        measures.append(measure_calibration(scores_NC, relevant_NC, groups_N))
         return Outcome(
             title=f"{len(items):,} files, {len(labels)} classes by name, random {1 / len(labels):.1%}",
             measures=measures,
             items=items,
             breakdowns=[_by_class(items)],
             failed=list(given.failed),
-            notes=[f"Prompt: '{prompt}'."],
+            notes=[f"Prompt: '{prompt}'.", NOTE],
         )
 
 

@@ -23,7 +23,7 @@ from mm.evaluation.tasks.moments import list_sentences
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.scenes import list_scenes
-from mm.evaluation.tasks.types import TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.metrics.language.cider import CiderD, DocumentFrequencies, count_document_frequencies
 from mm.metrics.language.ptb_tokenizer import tokenize
 from mm.metrics.language.soda import CiderSimilarity, Event, soda_c
@@ -48,7 +48,7 @@ class SceneWriter(Protocol):
         ...
 
 
-class DenseCaptions:
+class DenseCaptions(SpaceTask):
     """SODA_c with CIDEr-D, and CIDEr-D at four overlaps."""
 
     name = "dense-captions"

@@ -1,5 +1,5 @@
 """Temporal activity detection: spans with a class and a score (ActivityNet challenge, mAP at an
-intersection over union of 0.5 to 0.95).
+intersection over union of 0.5 to 0.95), and the recall of the spans without their classes.
 
 Spans are scenes and unions of neighbours, and the whole video. Each gets the best classes of the
 video by name, with the softmax of the cosines of the span times that of the video. The baseline is
@@ -14,16 +14,17 @@ from mm.data.sets.types import EvaluationSet, SetItem
 from mm.errors import InvalidInput
 from mm.evaluation.features.types import Features
 from mm.evaluation.runs.statistics import group_indexes
-from mm.evaluation.runs.types import ItemRecord, Outcome, RunMeasure
+from mm.evaluation.runs.types import Curve, ItemRecord, Outcome, RunMeasure
+from mm.evaluation.tasks.confidence import softmax
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.recognition import embed_classes, score_classes
 from mm.evaluation.tasks.scenes import inside, list_scenes, merge_neighbours
-from mm.evaluation.tasks.types import TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.metrics.bootstrap import Interval
 from mm.metrics.detections import THRESHOLDS, Spans, detection_map, match_spans
-from mm.numerics import Float32, Float64, mean_direction
-from mm.spaces.encode.actions import TEMPERATURE
+from mm.metrics.proposals import MAX_NUMBER, ProposalRecall, measure_proposals
+from mm.numerics import Float32, mean_direction
 
 NUM_CLASSES = 3
 """Classes that each span gets."""
@@ -35,8 +36,8 @@ REPORTED = {0: "0.5", 5: "0.75", 9: "0.95", 10: "0.5:0.95"}
 """Of the thresholds and their mean."""
 
 
-class Detection:
-    """mAP of spans at an IoU of 0.5, 0.75, 0.95, and the mean over 0.5 to 0.95."""
+class Detection(SpaceTask):
+    """mAP at an IoU of 0.5, 0.75, 0.95 and over 0.5 to 0.95; recall of up to 100 spans."""
 
     name = "detection"
     needs_train = False
@@ -73,23 +74,20 @@ class Detection:
             for item, spans, own in zip(videos, predicted, true, strict=True)
         ]  # fmt: skip
         groups_N = group_indexes(items)
+        proposals = measure_proposals([_drop_classes(spans) for spans in predicted], true, groups_N)
         return Outcome(
             title=f"{sum(len(spans.spans_N2) for spans in true):,} segments of {len(videos):,} videos, classes by name",
             measures=[
                 *_list_measures("", detection_map(predicted, true, groups_N)),
+                _measure(f"AR@{MAX_NUMBER}, IoU 0.5:0.95", proposals.average_recall),
+                _measure(f"area under AR@1 to AR@{MAX_NUMBER}", proposals.area),
                 *_list_measures("whole video: ", detection_map(whole, true, groups_N)),
             ],
             items=items,
+            curves=[_draw(proposals)],
             failed=list(given.failed),
             notes=["'whole video' is the baseline: one span with the best class.", *list_notes(given.data)],
         )
-
-
-def softmax(cosines_C: Float32) -> Float64:
-    """Scores that sum to 1, over the last axis."""
-    exponentials = np.exp(TEMPERATURE * (cosines_C - cosines_C.max(-1, keepdims=True)).astype(np.float64))
-    scores: Float64 = exponentials / exponentials.sum(-1, keepdims=True)
-    return scores
 
 
 def _true_spans(item: SetItem, labels: tuple[str, ...]) -> Spans:
@@ -117,16 +115,28 @@ def _predict(given: TaskInput, features: Features, names_CD: Float32) -> Spans:
     return Spans(spans_N2[rows], classes[columns], scores_NC.ravel()[order])
 
 
+def _drop_classes(predicted: Spans) -> Spans:
+    """Each span once, with its best class; spans are the best first."""
+    _, first = np.unique(predicted.spans_N2, axis=0, return_index=True)
+    rows = np.sort(first)
+    return Spans(predicted.spans_N2[rows], predicted.classes_N[rows], predicted.scores_N[rows])
+
+
 def _share_reached(predicted: Spans, true: Spans) -> float:
     """Share of the true segments that some prediction of the class reaches at 0.5."""
     return float(match_spans(predicted, true, THRESHOLDS[:1]).sum() / len(true.spans_N2))
 
 
 def _list_measures(prefix: str, intervals: list[Interval]) -> list[RunMeasure]:
-    return [
-        RunMeasure(
-            name=f"{prefix}mAP, IoU {name}", value=intervals[index].value, low=intervals[index].low, high=intervals[index].high,
-            statistic="corpus",
-        )
-        for index, name in REPORTED.items()
-    ]  # fmt: skip
+    return [_measure(f"{prefix}mAP, IoU {name}", intervals[index]) for index, name in REPORTED.items()]
+
+
+def _measure(name: str, interval: Interval) -> RunMeasure:
+    return RunMeasure(name=name, value=interval.value, low=interval.low, high=interval.high, statistic="corpus")
+
+
+def _draw(proposals: ProposalRecall) -> Curve:
+    return Curve(
+        name="average recall", x_label="proposals a video", y_label="average recall, IoU 0.5:0.95",
+        x=proposals.number_K.tolist(), y=proposals.recall_K.tolist(),
+    )  # fmt: skip

@@ -19,7 +19,7 @@ from mm.evaluation.runs.types import Breakdown, BreakdownRow, ItemRecord, Outcom
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.scenes import list_scenes, merge_neighbours, score_spans
-from mm.evaluation.tasks.types import TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.metrics.spans import iou
 from mm.numerics import Float64
 
@@ -32,7 +32,7 @@ OURS, PRIOR_NAME, WHOLE = "", "prior: ", "whole video: "
 LENGTHS = ((0.2, "up to 20 % of the video"), (0.5, "20 to 50 %"), (1.0, "over 50 %"))
 
 
-class Moments:
+class Moments(SpaceTask):
     """R@1 and R@5 at an IoU of 0.3, 0.5 and 0.7, and mean IoU of the first."""
 
     name = "moments"

@@ -18,7 +18,7 @@ from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.retrieval import DEPTH, list_measures
 from mm.evaluation.tasks.scenes import inside, list_scenes
-from mm.evaluation.tasks.types import TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.metrics.ranking import average_precision_at, first_ranks, one_hot_relevance
 from mm.numerics import Float32, mean_direction
 
@@ -29,7 +29,7 @@ videos of a simulated set."""
 TO_VIDEO, TO_TEXT = "paragraph to video", "video to paragraph"
 
 
-class Paragraphs:
+class Paragraphs(SpaceTask):
     """Recall at 1, 5 and 10, median rank and mAP@5, both ways."""
 
     name = "paragraphs"

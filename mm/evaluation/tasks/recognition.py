@@ -17,13 +17,13 @@ from mm.errors import InvalidInput
 from mm.evaluation.features.types import Features
 from mm.evaluation.linear_head import fit_linear_head
 from mm.evaluation.runs.statistics import group_indexes, measure
-from mm.evaluation.runs.types import ItemRecord, Outcome, RunMeasure
+from mm.evaluation.runs.types import ItemRecord, Outcome
+from mm.evaluation.tasks.confidence import NOTE, measure_calibration, measure_map
 from mm.evaluation.tasks.moments import break_down
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.scenes import to_frame_sequence
-from mm.evaluation.tasks.types import TaskInput, refuse_options
-from mm.metrics.detections import classification_map
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.models.temporal.action_head import compute_features
 from mm.numerics import Float32, Float64, mean_direction
 from mm.spaces.encode.actions import ACTIVITYNET, embed_action_names, read_action_names, require_temporal_tower
@@ -33,8 +33,8 @@ MIN_TRAIN = 2
 """Videos of a class that the head needs on train."""
 
 
-class Recognition:
-    """Top-1, top-5 and mAP by the names of the classes."""
+class Recognition(SpaceTask):
+    """Top-1, top-5, mAP and calibration error by the names of the classes."""
 
     name = "recognition"
     needs_train = False
@@ -55,10 +55,10 @@ class Recognition:
         videos = _list_videos(given, given.data)
         names_CD = embed_classes(given)
         scores_NC = np.stack([score_classes(names_CD, given.features[item.id], pool) for item in videos])
-        return _outcome(given, videos, scores_NC, f"by name, pool {pool}")
+        return _outcome(given, videos, scores_NC, f"by name, pool {pool}", is_by_name=True)
 
 
-class TrainedRecognition:
+class TrainedRecognition(SpaceTask):
     """Top-1, top-5 and mAP of a linear head that is fitted on train."""
 
     name = "trained-recognition"
@@ -88,7 +88,7 @@ class TrainedRecognition:
         columns = [given.data.labels.index(label) for label in labels]
         scores_NC[:, columns] = head.score(_compute_features(given, videos))
         scores_NC[~np.isfinite(scores_NC)] = np.min(scores_NC[:, columns]) - 1.0  # classes that train lacks
-        outcome = _outcome(given, videos, scores_NC, f"by a linear head of {len(train):,} videos of train")
+        outcome = _outcome(given, videos, scores_NC, f"by a linear head of {len(train):,} videos of train", is_by_name=False)
         note = f"The head has {len(labels)} classes; the ridge penalty {head.ridge:g} was chosen by cross-validation on train."
         return outcome.model_copy(update={"notes": [note, *outcome.notes]})
 
@@ -131,7 +131,9 @@ def _compute_features(given: TaskInput, videos: Sequence[SetItem]) -> Float64:
     return np.stack(rows).astype(np.float64)
 
 
-def _outcome(given: TaskInput, videos: Sequence[SetItem], scores_NC: npt.NDArray[np.floating], how: str) -> Outcome:
+def _outcome(
+    given: TaskInput, videos: Sequence[SetItem], scores_NC: npt.NDArray[np.floating], how: str, *, is_by_name: bool
+) -> Outcome:
     labels = given.data.labels
     relevant_NC = np.array([[label in item.labels for label in labels] for item in videos])
     best_N = np.where(relevant_NC, scores_NC, -np.inf).max(1)
@@ -144,19 +146,20 @@ def _outcome(given: TaskInput, videos: Sequence[SetItem], scores_NC: npt.NDArray
         )
         for item, rank, first in zip(videos, rank_N, first_N, strict=True)
     ]  # fmt: skip
-    mean_ap = classification_map(scores_NC.astype(np.float64), relevant_NC, group_indexes(items))
+    groups_N = group_indexes(items)
     present = sorted({item.stratum for item in items})
     return Outcome(
         title=f"{len(items):,} videos, {len(labels)} classes {how}",
         measures=[
             measure("top-1", "recall@1", "rank", items),
             measure("top-5", "recall@5", "rank", items),
-            RunMeasure(name="mAP", value=mean_ap.value, low=mean_ap.low, high=mean_ap.high, statistic="corpus"),
+            measure_map(scores_NC, relevant_NC, groups_N, interpolated=True),
+            *([measure_calibration(scores_NC, relevant_NC, groups_N)] if is_by_name else []),
         ],
         items=items,
         breakdowns=[break_down("class", present, items, lambda own: measure("top-1", "recall@1", "rank", own))],
         failed=list(given.failed),
-        notes=[_describe_baseline(videos, labels), *list_notes(given.data)],
+        notes=[_describe_baseline(videos, labels), *([NOTE] if is_by_name else []), *list_notes(given.data)],
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from mm.errors import InvalidInput
+from mm.evaluation.tasks.captions.task import Captions
 from mm.evaluation.tasks.classification import Classification
+from mm.evaluation.tasks.defects.task import Defects
 from mm.evaluation.tasks.dense_captions import DenseCaptions
 from mm.evaluation.tasks.detection import Detection
 from mm.evaluation.tasks.moments import Moments
@@ -14,6 +16,7 @@ from mm.evaluation.tasks.types import Task
 
 _ALL: tuple[Task, ...] = (
     Retrieval(), Classification(), Recognition(), TrainedRecognition(), Paragraphs(), Moments(), Detection(), DenseCaptions(),
+    Captions(), Defects(),
 )  # fmt: skip
 TASKS: dict[str, Task] = {task.name: task for task in _ALL}
 

@@ -18,7 +18,7 @@ from mm.evaluation.runs.statistics import measure
 from mm.evaluation.runs.types import Breakdown, BreakdownRow, Curve, ItemRecord, Outcome, RunMeasure
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.queries import FileVectors, gather_vectors
-from mm.evaluation.tasks.types import TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
 from mm.metrics.retrieval import rank_both_ways
 from mm.metrics.vectors import RetrievalRanks
 
@@ -27,7 +27,7 @@ DEPTH = 5
 CURVE_KS = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
-class Retrieval:
+class Retrieval(SpaceTask):
     """Recall at 1, 5 and 10, median rank and mAP@5, both ways."""
 
     name = "retrieval"

@@ -1,11 +1,11 @@
-"""What a task is: it measures a data set from features that were computed before."""
+"""What a task is: it measures a data set, most tasks from features that were computed before."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mm.data.sets.types import EvaluationSet
 from mm.errors import InvalidInput
@@ -16,6 +16,21 @@ from mm.settings import Settings
 from mm.spaces import Space
 from mm.spaces.types import Vectors
 
+if TYPE_CHECKING:
+    from mm.evaluation.features.cache import FeatureCache
+    from mm.evaluation.features.slices import Progress
+    from mm.media import MediaReader
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What a task evaluates, for the signature."""
+
+    name: str
+    """With the options that its numbers depend on."""
+    weights: Mapping[str, str]
+    """SHA-256 of each weights file, first 16 hex digits, by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskInput:
@@ -24,7 +39,9 @@ class TaskInput:
     data: EvaluationSet
     root: Path
     features: Mapping[str, Features]
-    """By id of the item; loaded from disk at each access. Items that failed have none."""
+    """By id of the item; loaded from disk at each access. Items that failed have none.
+
+    Empty for a task that needs none."""
     failed: tuple[FailedItem, ...]
     space: Space
     settings: Settings
@@ -34,6 +51,17 @@ class TaskInput:
     """Of tasks that fit something: the split `train`, its features in `features` too."""
     texts: TextCache | None = None
     """Text vectors of earlier runs; None embeds all texts."""
+    cache: FeatureCache | None = None
+    """Of tasks that keep what they compute of files."""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of the weights of the space by name of the file."""
+    reader: MediaReader | None = None
+    """Of tasks that decode files themselves."""
+    strict: bool = False
+    """Whether such a task stops at the first file that cannot be read."""
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    on_tick: Callable[[], None] = lambda: None
+    """Called often by tasks that take long; may raise to stop the work."""
 
     def embed_texts(self, texts: Sequence[str], kind: str) -> Vectors:
         """Vectors (M, D) of texts that are compared with this kind of evidence.
@@ -57,6 +85,12 @@ class Task(Protocol):
         ...
 
     @property
+    def needs_features(self) -> bool:
+        """Whether files are encoded before it measures; other tasks decode them themselves, and
+        report their progress."""
+        ...
+
+    @property
     def tokenizer(self) -> str:
         """How measures of text cut words; empty for others."""
         ...
@@ -69,6 +103,21 @@ class Task(Protocol):
         """Raises `InvalidInput` for a set without the annotations that it needs."""
         ...
 
+    def find_method(self, given: TaskInput) -> Method:
+        """What is evaluated. Raises as `measure`."""
+        ...
+
+
+class SpaceTask:
+    """A task that measures the vectors of a space."""
+
+    needs_features = True
+
+    def find_method(self, given: TaskInput) -> Method:
+        """The space, with the options of the task."""
+        options = "".join(f",{key}={value}" for key, value in sorted(given.options.items()))
+        return Method(f"{given.space.id}{options}", given.weights)
+
 
 def refuse_options(task: str, options: Mapping[str, str], known: Sequence[str]) -> None:
     """Raise `InvalidInput` for an option that a task does not have."""
@@ -76,3 +125,11 @@ def refuse_options(task: str, options: Mapping[str, str], known: Sequence[str]) 
         raise InvalidInput(
             f"The task '{task}' has no option {', '.join(unknown)}. Its options are: {', '.join(known) or 'none'}."
         )
+
+
+def parse_count(options: Mapping[str, str], name: str, default: int, lowest: int = 0) -> int:
+    """An option that is a whole number. Raises `InvalidInput` for other text or a lower number."""
+    text = options.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or int(text) < lowest:
+        raise InvalidInput(f"The option {name} is a whole number from {lowest} on, not '{text}'.")
+    return int(text)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mm.inspection.bank.patch_bank import BankSearch, PatchBank, leave_out_each_fold
+from mm.inspection.bank.nearest_folds import NearestFoldSearch, Precision
+from mm.inspection.bank.patch_bank import BankSearch, PatchBank
 from mm.numerics import Float32
 
 NEIGHBOURS = 3
@@ -29,9 +30,9 @@ SMALLEST = 1e-3
 class RelativeSearch:
     """Searches a bank for distances with each fold left out. Safe to use from several threads."""
 
-    def __init__(self, bank: PatchBank) -> None:
-        self._search = BankSearch(bank)
-        self._usual_BF = compute_usual_distances(bank, self._search) if bank.num_folds >= MIN_FOLDS else None
+    def __init__(self, bank: PatchBank, precision: Precision | None = None) -> None:
+        self._search, self._num_folds = NearestFoldSearch(bank, precision), bank.num_folds
+        self._usual_BF = compute_usual_distances(bank, BankSearch(bank)) if bank.num_folds >= MIN_FOLDS else None
 
     def search(self, vectors_NC: Float32) -> Float32:
         """Relative distances (N, F) from the nearest vector outside each fold.
@@ -42,16 +43,14 @@ class RelativeSearch:
 
     def search_both(self, vectors_NC: Float32) -> tuple[Float32, Float32]:
         """Plain and relative distances (N, F) from the nearest vector outside each fold."""
-        distances_NF, rows_NF = self._search.search_rows(vectors_NC)
-        plain_NF = leave_out_each_fold(distances_NF)
+        nearest = self._search.search(vectors_NC)
+        plain_NF = nearest.leave_out_each(self._num_folds)
         if self._usual_BF is None:
             return plain_NF, plain_NF
-        every = np.arange(len(distances_NF))
-        first_N = distances_NF.argmin(1)
-        distances_NF[every, first_N] = np.inf
+        every, first_N = np.arange(len(plain_NF)), nearest.folds_N2[:, 0]
         # The nearest fold is the nearest outside every other one; outside itself it is the second.
-        usual_NF = self._usual_BF[rows_NF[every, first_N]]
-        usual_NF[every, first_N] = self._usual_BF[rows_NF[every, distances_NF.argmin(1)], first_N]
+        usual_NF = self._usual_BF[nearest.rows_N2[:, 0]]
+        usual_NF[every, first_N] = self._usual_BF[nearest.rows_N2[:, 1], first_N]
         return plain_NF, np.asarray(plain_NF / usual_NF, np.float32)
 
 

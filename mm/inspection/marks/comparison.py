@@ -10,8 +10,7 @@ import numpy as np
 
 from mm.inspection.marks.examples import Role
 from mm.inspection.thresholds.conformal import Calibration
-from mm.metrics.auc import auc
-from mm.metrics.partial_auc import partial_auc
+from mm.metrics.auc import auc, partial_auc
 
 MIN_ACCEPTED_GROUPS = 2
 """Accepted groups of which each can be judged by a bank that only the others joined."""

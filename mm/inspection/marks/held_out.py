@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from mm.inspection.head.head import combine
 from mm.inspection.scoring.score import mean_of_largest
-from mm.metrics.auc import auc
-from mm.metrics.partial_auc import partial_auc
+from mm.metrics.auc import auc, partial_auc
 from mm.numerics import Float32, Float64
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 0.9)

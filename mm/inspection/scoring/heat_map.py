@@ -3,8 +3,9 @@
 Patch i of an axis stands for the pixels from 8 i on, so its centre is at 8 i + 3.5 of the scaled
 image. The network agrees: a small change of an image moves the vectors around that place, although
 the geometric centre of its kernels is 3.5 pixels further (a test holds this). Interpolation and a
-Gaussian filter are linear and separable, so both are one matrix for each axis. Names of arrays end
-in their axes: H height and W width in pixels, h and w in patches.
+Gaussian filter are linear and separable: the filter is applied to the patches, the interpolation is
+one matrix for each axis with two weights a row. Names of arrays end in their axes: H height and W
+width in pixels, h and w in patches.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from scipy.sparse import csr_array
 
 from mm.inspection.features.backbone import STRIDE
 from mm.numerics import Float32
@@ -30,21 +32,24 @@ def build_heat_map(distances_hw: Float32, scaled: tuple[int, int], size: tuple[i
     smooth_hw = cv2.GaussianBlur(distances_hw, (0, 0), SIGMA, borderType=cv2.BORDER_REPLICATE)
     rows_Hh = _interpolation_matrix(distances_hw.shape[0], scaled[0], size[0])
     columns_Ww = _interpolation_matrix(distances_hw.shape[1], scaled[1], size[1])
-    heat_HW: Float32 = rows_Hh @ smooth_hw @ columns_Ww.T
-    return heat_HW
+    wide_hW = np.ascontiguousarray((columns_Ww @ smooth_hw.T).T)
+    return np.asarray(rows_Hh @ wide_hW, np.float32)
 
 
 @lru_cache(maxsize=8)
-def _interpolation_matrix(patches: int, scaled: int, pixels: int) -> Float32:
-    """Weights (pixels, patches) of a linear interpolation between the centres of the patches."""
+def _interpolation_matrix(patches: int, scaled: int, pixels: int) -> csr_array:
+    """Weights (pixels, patches) of a linear interpolation between the centres of the patches.
+
+    Sparse: a product with all patches takes several times as long, and the threads of a BLAS wait
+    for each other where other work uses the cores.
+    """
     centre = (np.arange(pixels) + 0.5) * scaled / pixels - 0.5  # of each pixel, in the scaled image
     place = np.clip((centre - (STRIDE - 1) / 2) / STRIDE, 0, patches - 1)
     before = np.minimum(place.astype(int), max(patches - 2, 0))
-    matrix = np.zeros((pixels, patches), np.float32)
-    matrix[np.arange(pixels), before] = 1 - (place - before)
-    if patches > 1:
-        matrix[np.arange(pixels), before + 1] = place - before
-    return matrix
+    share = (place - before).astype(np.float32)
+    after = np.minimum(before + 1, patches - 1)
+    weights, columns = np.stack([1 - share, share], 1).ravel(), np.stack([before, after], 1).ravel()
+    return csr_array((weights, columns, 2 * np.arange(pixels + 1)), (pixels, patches))
 
 
 def build_heat_map_reference(distances_hw: Float32, scaled: tuple[int, int], size: tuple[int, int]) -> Float32:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from mm.errors import MediaError, MMError, TooLarge, Unavailable
+from mm.media.capture.wire import describe_info
 from mm.media.children import wire
 from mm.media.containers.memory_estimate import NeedsMemory, reserve_within
 from mm.media.decoding.opened_file import FactsCache, OpenedFile
@@ -131,7 +132,7 @@ def _execute(
 def _send_results(do: str, opened: OpenedFile, arguments: dict[str, object], response: Response) -> None:
     match do:
         case "probe":
-            response.send({"what": "info", **asdict(opened.probe())})
+            response.send({"what": "info", **describe_info(opened.probe())})
         case "image" | "frame_at" | "thumbnail":
             image = getattr(opened, do)(**arguments)
             response.send({"what": "picture", "shape": image.shape}, image.data.cast("B"))

@@ -9,6 +9,7 @@ import av.error
 from av.stream import Discard, Disposition
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
+from mm.media.containers.file_types import ANIMATED_AVIF
 from mm.media.containers.memory_estimate import THREADS
 from mm.media.containers.mpegts_clock import find_discontinuities
 from mm.media.containers.mpegts_sections import SectionTimestamps, map_sections
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+    from mm.media.containers.file_types import FileType
     from mm.media.containers.mpegts_sections import SectionMap
-    from mm.media.containers.sniff import FileType
     from mm.media.containers.streams import AvPacket, AvStream, StreamKind
 
-DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,gif,wav,mp3,flac,ogg,aac"
-VIDEO_DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "libdav1d", "gif", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg"})
+DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,gif,apng,wav,mp3,flac,ogg,aac"
+VIDEO_DECODERS = frozenset(
+    {"h264", "hevc", "vp8", "vp9", "libdav1d", "gif", "apng", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg"}
+)
 AUDIO_DECODERS = frozenset(
     {"aac", "mp3float", "mp3", "mp2float", "mp2", "flac", "vorbis", "opus", "libopus", "ac3", "eac3", "alac"}
     | {
@@ -122,6 +125,14 @@ class AvFile:
         return True
 
     @property
+    def tags(self) -> dict[str, str]:
+        """Tags of the selected streams and of the container, which has precedence."""
+        tags: dict[str, str] = {}
+        for source in (*reversed(self.streams), self.container):
+            tags |= source.metadata
+        return tags
+
+    @property
     def streams(self) -> list[AvStream]:
         """The selected streams."""
         return [stream for stream in (self.video, self.audio) if stream is not None]
@@ -192,6 +203,8 @@ class AvFile:
     def _pick_video(self) -> VideoStream | None:
         hidden = Disposition.attached_pic | Disposition.timed_thumbnails
         shown = [stream for stream in self.container.streams.video if not stream.disposition & hidden]
+        if self.kind is ANIMATED_AVIF:  # its images that are no track are streams of one frame
+            shown = [stream for stream in shown if stream.frames > 1]
         stream = preferred_stream(shown)
         if stream is None:
             return None

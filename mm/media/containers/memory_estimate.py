@@ -27,12 +27,16 @@ BASE_BYTES = (64 << 20) + THREADS * (16 << 20)
 for each thread."""
 PILLOW_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2, "LA": 4}
 """Bytes per pixel of a Pillow image, by mode; 4 in all others, RGB among them."""
-DECODER_BYTES = {"jpeg": 0.0, "png": 0.0, "tiff": 4.0, "webp": 12.0, "gif": 4.0}
+DECODER_BYTES = {"jpeg": 0.0, "png": 0.0, "tiff": 4.0, "webp": 12.0, "gif": 4.0, "bmp": 4.0}
+DECODER_BYTES |= {"avif": 18.0, "heif": 18.0, "jpeg2000": 28.0}
 """Bytes per pixel that a decoder holds besides the image: one strip of a TIFF may be the whole
-image, WebP has its own canvases."""
+image, WebP has its own canvases, AVIF and HEIF have planes and a copy as RGB, JPEG 2000 has 32 bits
+per component and its wavelets."""
 COEFFICIENT_BYTES = 6.0
 """Bytes per pixel of a progressive JPEG at any scale: 16 bits for each of three components."""
-MAPPED = frozenset({"tiff", "webp"})  # libtiff maps the file, and Pillow passes all of it to libwebp
+MAPPED = frozenset({"tiff", "webp", "avif", "heif"})
+"""Containers of which all bytes are in memory: libtiff maps the file, and Pillow passes all of it
+to libwebp, libavif and libheif."""
 RGB_BYTES = 4  # per pixel in Pillow
 SENT_BYTES = 9  # per pixel of the response: as bytes, concatenated, and as an array
 MAX_REFERENCE_FRAMES = {
@@ -45,6 +49,7 @@ MAX_REFERENCE_FRAMES = {
     "mpeg2video": 4,
     "mpeg1video": 4,
     "gif": 3,
+    "apng": 4,
 }
 """Frames that a decoder keeps for prediction and reordering; 2 in all others."""
 OVERHEAD = 2.0  # factor per frame: borders, motion vectors, fragmentation of the heap

@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mm.errors import MediaError, UnsupportedMedia
+from mm.media.containers.file_types import (
+    AAC,
+    ACCEPTED,
+    AVI,
+    AVIF,
+    BMP,
+    FLAC,
+    GIF,
+    HEIF,
+    JPEG,
+    JPEG_2000,
+    MATROSKA,
+    MOV,
+    MP3,
+    MP4,
+    MPEGPS,
+    MPEGTS,
+    OGG,
+    PNG,
+    TIFF,
+    WAV,
+    WEBM,
+    WEBP,
+    FileType,
+)
+from mm.media.containers.raw_preview import find_raw_type
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
 HEAD_BYTES = 4096
+CR3_BRAND = b"crx "
 PACKET_SIZES = (188, 192, 204)  # MPEG-TS: plain, with a time code (M2TS), with error correction
 
-
-@dataclass(frozen=True, slots=True)
-class FileType:
-    """An accepted container and the library that opens it."""
-
-    container: str
-    opened_by: Literal["pillow", "libav"]
-    format: str  # the name that Pillow or libavformat uses
-    content_type: str
-
-
-JPEG = FileType("jpeg", "pillow", "JPEG", "image/jpeg")
-PNG = FileType("png", "pillow", "PNG", "image/png")
-WEBP = FileType("webp", "pillow", "WEBP", "image/webp")
-TIFF = FileType("tiff", "pillow", "TIFF", "image/tiff")
-GIF = FileType("gif", "pillow", "GIF", "image/gif")
-ANIMATED_GIF = FileType("gif", "libav", "gif", "image/gif")
-MP4 = FileType("mp4", "libav", "mov", "video/mp4")
-MOV = FileType("mov", "libav", "mov", "video/quicktime")
-MATROSKA = FileType("matroska", "libav", "matroska", "video/x-matroska")
-WEBM = FileType("webm", "libav", "matroska", "video/webm")
-AVI = FileType("avi", "libav", "avi", "video/x-msvideo")
-MPEGTS = FileType("mpegts", "libav", "mpegts", "video/mp2t")
-MPEGPS = FileType("mpeg", "libav", "mpeg", "video/mpeg")
-WAV = FileType("wav", "libav", "wav", "audio/wav")
-MP3 = FileType("mp3", "libav", "mp3", "audio/mpeg")
-FLAC = FileType("flac", "libav", "flac", "audio/flac")
-OGG = FileType("ogg", "libav", "ogg", "audio/ogg")
-AAC = FileType("aac", "libav", "aac", "audio/aac")
 
 PREFIXES = (
     (b"\xff\xd8\xff", JPEG),
@@ -50,6 +47,7 @@ PREFIXES = (
     (b"GIF89a", GIF),
     (b"II*\0", TIFF),
     (b"MM\0*", TIFF),
+    (b"\xff\x4f\xff\x51", JPEG_2000),  # a bare codestream
     (b"II+\0", TIFF),
     (b"MM\0+", TIFF),
     (b"fLaC", FLAC),
@@ -57,8 +55,15 @@ PREFIXES = (
     (b"\0\0\x01\xba", MPEGPS),
 )
 RIFF_KINDS = {b"WEBP": WEBP, b"AVI ": AVI, b"WAVE": WAV}
-IMAGE_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"jpx "}
+JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
+JP2_BRANDS = {b"jp2 ", b"jpx ", b"jpm ", b"jph "}
+AVIF_BRANDS = {b"avif", b"avis"}
+HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+HEIF_BRANDS = {b"mif1", b"mif2", b"msf1"}  # of any codec: the compatible brands name it
+BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}  # bytes of the header that follows the 14 bytes of the file header
 MOV_ATOMS = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}  # first atom of a QuickTime file without `ftyp`
+PDF_HINT = "Export its pages as images, for example as PNG, and add those."
+CONVERT_HINT = "Convert it to JPEG or PNG, and add that."
 DESCRIPTIONS = (
     (b"#EXTM3U", "a playlist"),
     (b"ffconcat", "a playlist"),
@@ -70,7 +75,10 @@ DESCRIPTIONS = (
     (b"<!doctype", "an HTML page"),
     (b"<html", "an HTML page"),
     (b"<?xml", "an XML document"),
-    (b"BM", "a BMP image"),
+    (b"\0\0\0\x0cjxl \r\n", "a JPEG XL image"),
+    (b"\xff\x0a", "a JPEG XL image"),
+    (b"\0\0\0\x0cjp  \r\n", "Motion JPEG 2000 video"),
+    (b"8bps", "a Photoshop document"),
     (b"{", "JSON text"),
 )
 
@@ -87,8 +95,8 @@ def detect_type(file: BinaryIO, name: str) -> FileType:
     file.seek(id3_tag_size(head))
     kind = sniff_type(head, file.read(HEAD_BYTES))
     if kind is None:
-        raise UnsupportedMedia(f"{name}: this is {describe_bytes(head)}, not an image, video or audio file of an accepted type.")
-    return kind
+        raise UnsupportedMedia(f"{name}: this is {describe_refusal(describe_bytes(head))}")
+    return find_raw_type(file) or kind if kind is TIFF else kind
 
 
 def sniff_type(head: bytes, after_tag: bytes = b"") -> FileType | None:
@@ -103,8 +111,12 @@ def sniff_type(head: bytes, after_tag: bytes = b"") -> FileType | None:
         return RIFF_KINDS.get(head[8:12])
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return WEBM if b"webm" in head[:64] else MATROSKA
+    if head.startswith(JP2_SIGNATURE):
+        return JPEG_2000 if head[20:24] in JP2_BRANDS else None
+    if head[:2] == b"BM":
+        return BMP if int.from_bytes(head[14:18], "little") in BMP_HEADERS else None
     if head[4:8] == b"ftyp":
-        return _iso_type(head[8:12])
+        return _iso_type(head)
     if head[4:8] in MOV_ATOMS:
         return MOV
     if head.startswith(b"ID3"):
@@ -129,7 +141,7 @@ def describe_bytes(head: bytes) -> str:
         if start.startswith(prefix.lower()):
             return description
     if head[4:8] == b"ftyp":
-        return "a HEIF or AVIF image"
+        return "a raw photo of a Canon camera (CR3)" if head[8:12] == CR3_BRAND else "a HEIF image of an unknown codec"
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -137,8 +149,25 @@ def describe_bytes(head: bytes) -> str:
     return "an unknown format" if b"\0" in head else "text"
 
 
-def _iso_type(brand: bytes) -> FileType | None:
-    if brand in IMAGE_BRANDS:
+def describe_refusal(description: str) -> str:
+    """Rest of the message about a file of no accepted type: what is accepted, and what to do."""
+    hint = PDF_HINT if description == "a PDF document" else CONVERT_HINT if "image" in description or "raw" in description else ""
+    return f"{description}, not an image, video or audio file of an accepted type. {hint}".rstrip() + f" Accepted are {ACCEPTED}."
+
+
+def _iso_type(head: bytes) -> FileType | None:
+    """Type of a file of the ISO base media format, by the brands of its `ftyp` box (14496-12, 4.3).
+
+    A HEIF file may have a major brand of any codec, and names its own among the compatible brands.
+    """
+    brand = head[8:12]
+    compatible = head[16 : max(min(int.from_bytes(head[:4]), len(head)), 16)]
+    brands = {compatible[at : at + 4] for at in range(0, len(compatible) - 3, 4)} if brand in HEIF_BRANDS else {brand}
+    if brands & AVIF_BRANDS:
+        return AVIF
+    if brands & HEVC_BRANDS:
+        return HEIF
+    if brand in HEIF_BRANDS or brand == CR3_BRAND:
         return None
     return MOV if brand == b"qt  " else MP4
 

@@ -6,18 +6,22 @@ import os
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from mm.media.containers.sniff import FileType
+    from mm.media.containers.file_types import FileType
 
 TAIL_BYTES = 64
+BOX_IMAGES = {"avif": b"meta", "heif": b"meta"}
+"""Image containers of the ISO base media format, and the box that lists their images."""
 
 
 def describe_missing_data(file: BinaryIO, kind: FileType) -> str:
     """Describe what the file lacks by its own header; empty if nothing, or if it has no sizes."""
     size = file.seek(0, os.SEEK_END)
-    if kind.format == "mov":
-        missing, has_index = _count_missing_box_bytes(file, size)
+    if kind.format == "mov" or kind.container in BOX_IMAGES:
+        missing, has_index = _count_missing_box_bytes(file, size, BOX_IMAGES.get(kind.container, b"moov"))
         if not missing and not has_index:
             return "its index is missing, which is often written last"
+    elif kind.container == "jpeg2000":
+        return _describe_missing_codestream(file, size)
     elif kind.container in {"wav", "avi", "webp"}:
         missing = _count_missing_riff_bytes(file, size)
     elif kind.format == "matroska":
@@ -48,8 +52,41 @@ def lacks_end_marker(file: BinaryIO, kind: FileType) -> bool:
             return bool(describe_missing_data(file, kind))
 
 
-def _count_missing_box_bytes(file: BinaryIO, size: int) -> tuple[int, bool]:
-    """Missing bytes, and whether there is an index, the box `moov`.
+def _describe_missing_codestream(file: BinaryIO, size: int) -> str:
+    """A JPEG 2000 that was cut decodes to a part of the image without an error.
+
+    Its boxes have sizes; a bare codestream, and one in a last box of unknown size, ends with a
+    marker (ISO 15444-1, A.4.4).
+    """
+    file.seek(0)
+    if file.read(2) != b"\xff\x4f":
+        missing, has_codestream = _count_missing_box_bytes(file, size, b"jp2c")
+        if missing or not has_codestream:
+            return f"{missing:,} bytes are missing at its end" if missing else "it has no codestream"
+    file.seek(max(size - TAIL_BYTES, 0))
+    return "" if b"\xff\xd9" in file.read(TAIL_BYTES) or _has_known_size(file, size) else "it ends before the end marker"
+
+
+def _has_known_size(file: BinaryIO, size: int) -> bool:
+    """Whether the codestream of a JPEG 2000 is in a box that states its size."""
+    file.seek(0)
+    if file.read(2) == b"\xff\x4f":
+        return False
+    position = 0
+    while position + 8 <= size:
+        file.seek(position)
+        head = file.read(8)
+        length = int.from_bytes(head[:4])
+        if head[4:] == b"jp2c":
+            return length != 0
+        if length < 8:
+            break
+        position += length
+    return False
+
+
+def _count_missing_box_bytes(file: BinaryIO, size: int, index: bytes) -> tuple[int, bool]:
+    """Missing bytes, and whether there is a box of the type `index`.
 
     ISO 14496-12, 4.2: a box begins with its size and type.
     """
@@ -64,7 +101,7 @@ def _count_missing_box_bytes(file: BinaryIO, size: int) -> tuple[int, bool]:
             length = size - position
         if length < 8:
             break
-        has_index = has_index or kind == b"moov"
+        has_index = has_index or kind == index
         position += length
     return max(position - size, 0), has_index
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 INDEXED = frozenset({"mov"})
 """Formats whose seek finds the nearest key frame; in the others, later key frames are searched for
 after the seek."""
-FIRST_FRAME_ONLY = frozenset({"gif"})
+FIRST_FRAME_ONLY = frozenset({"gif", "apng"})
 """Containers in which only the first frame is complete, whatever their packets are marked as."""
 
 

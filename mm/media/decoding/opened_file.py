@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor
@@ -11,16 +12,18 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mm.errors import MediaError
 from mm.media.containers.av_file import AvFile
+from mm.media.containers.file_types import WEBP
 from mm.media.containers.memory_estimate import no_reserve, video_bytes
 from mm.media.containers.streams import codec_name, to_seconds
 from mm.media.decoding import audio
 from mm.media.decoding.frame_skipping import max_delay_at
+from mm.media.decoding.images.animated_webp import WebpDecoder
+from mm.media.decoding.images.still_image import StillImage
 from mm.media.decoding.key_frame import decode_key_frame
 from mm.media.decoding.live_stream import decode_live
 from mm.media.decoding.probe import MediaFacts, read_facts
 from mm.media.decoding.pyav_decoder import PyavDecoder
 from mm.media.decoding.sampling import EPSILON, sample_frames
-from mm.media.decoding.still_image import StillImage
 from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
@@ -71,16 +74,16 @@ class OpenedFile:
         if self.facts.info.kind == "image":
             image = self.facts.image
             if image is None or not image.is_decoded_for(longest):
-                image = StillImage(self.file, self.name, self.facts.kind, self.limits.pixels, self.reserve)
+                image = self._open_image()
             return image.rgb(longest)
         return self.frame_at(0.0, longest)
 
     def frame_at(self, time: float, longest: int | None) -> RGB:
         if self.facts.info.kind == "image":
             return self.image(longest)
-        with self._open_video() as media:
+        with self._open_decoder() as decoder:
             shown = None
-            for frame in self._decoder(media).frames(time):
+            for frame in decoder.frames(time):
                 if shown is not None and frame.time > time:
                     break
                 shown = frame
@@ -90,12 +93,16 @@ class OpenedFile:
     def thumbnail(self, time: float, longest: int | None) -> RGB:
         if self.facts.info.kind == "image":
             return self.image(longest)
+        if self._is_webp:
+            return self.frame_at(time, longest)
         with self._open_video() as media:
             return decode_key_frame(media, self.facts.origin, time, longest)
 
     def keyframes(self) -> list[float]:
         if self.facts.info.kind == "image":
             return []
+        if self._is_webp:
+            return [0.0]
         with self._open_video() as media:
             times, video = [], media.stream("video")
             for packet in media.packets(video):
@@ -108,8 +115,8 @@ class OpenedFile:
         if self.facts.info.kind == "image":
             yield Frame(span.start, self.image(longest), False, span.start)
             return
-        with self._open_video() as media:
-            info, decoder = self.facts.info, self._decoder(media, max_delay_at(fps))
+        with self._open_decoder(max_delay_at(fps)) as decoder:
+            info = self.facts.info
             yield from sample_frames(decoder, span, info.duration, fps, longest, 1 / info.fps if info.fps else 0.0)
 
     def every_frame(self, span: Span, fps: float, longest: int | None) -> Iterator[Frame]:
@@ -121,9 +128,9 @@ class OpenedFile:
         if self.facts.info.kind == "image":
             yield Frame(span.start, self.image(longest), False, span.start)
             return
-        with self._open_video() as media:
+        with self._open_decoder(is_plain=True) as decoder:
             last_tick: int | None = None
-            for frame in PyavDecoder(media, self.facts.origin).frames(span.start):
+            for frame in decoder.frames(span.start):
                 tick = floor(frame.time * fps + EPSILON)
                 if frame.time >= span.end:
                     return
@@ -140,6 +147,24 @@ class OpenedFile:
             raise MediaError(self.name, "no-streams", "it has no audio")
         with self._open() as media:
             yield from audio.decode_waveform(media, self.facts.origin, span, rate)
+
+    @property
+    def _is_webp(self) -> bool:
+        """Whether it is an animated WebP, which libav does not decode."""
+        return self.facts.kind is WEBP and self.facts.info.kind == "video"
+
+    @contextmanager
+    def _open_decoder(self, max_delay: float = 0.0, *, is_plain: bool = False) -> Iterator[Decoder]:
+        """Open the video and its decoder; `is_plain` is PyAV without skipped frames."""
+        if self._is_webp:
+            max_frames = self.limits.gif_pixels // (self.facts.info.width * self.facts.info.height)
+            yield WebpDecoder(self._open_image, self.file, self.name, max_frames, self.heartbeat)
+            return
+        with self._open_video() as media:
+            yield PyavDecoder(media, self.facts.origin) if is_plain else self._decoder(media, max_delay)
+
+    def _open_image(self) -> StillImage:
+        return StillImage(self.file, self.name, self.facts.kind, self.limits.pixels, self.reserve)
 
     def _open(self) -> AvFile:
         return AvFile(self.file, self.name, self.facts.kind, self.limits.pixels, self.heartbeat, self.facts.sections)

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
-from mm.errors import TooLarge
-from mm.media.containers import sniff
+from mm.errors import MediaError, TooLarge
+from mm.media.capture.container_tags import read_tags
 from mm.media.containers.av_file import AvFile
+from mm.media.containers.file_types import ANIMATED_AVIF, ANIMATED_GIF, ANIMATED_PNG, AVIF, GIF, MPEGTS, PNG
 from mm.media.containers.memory_estimate import no_reserve, video_bytes
+from mm.media.containers.sniff import detect_type
 from mm.media.containers.streams import codec_name, frame_seconds
+from mm.media.decoding.images.animated_webp import read_durations
+from mm.media.decoding.images.still_image import StillImage
 from mm.media.decoding.pyav_frame import FrameConverter, read_orientation
-from mm.media.decoding.still_image import StillImage
 from mm.media.decoding.time_bounds import find_end, find_start
 from mm.media.types import MediaInfo
 
@@ -21,10 +24,13 @@ if TYPE_CHECKING:
 
     from av.video.frame import VideoFrame
 
+    from mm.media.containers.file_types import FileType
     from mm.media.containers.memory_estimate import Reserve
     from mm.media.containers.mpegts_sections import SectionMap
-    from mm.media.containers.sniff import FileType
     from mm.media.types import Limits
+
+ANIMATED_TYPES = {GIF: ANIMATED_GIF, PNG: ANIMATED_PNG, AVIF: ANIMATED_AVIF}
+"""Image types with several frames, and the type that they are opened as; WebP stays its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +56,18 @@ def read_facts(
     An image is decoded as a whole; of a video or an audio file, the first frame of each stream.
     Raises `MediaError`, `UnsupportedMedia` or `TooLarge`.
     """
-    kind = sniff.detect_type(file, name)
+    kind = detect_type(file, name)
     if kind.opened_by == "pillow":
         image = StillImage(file, name, kind, limits.pixels, reserve)
         if not image.is_animated:
             image.load()
             size = image.width, image.height
-            info = MediaInfo("image", kind.container, kind.content_type, 0.0, *size, 0, 0.0, kind.container, "")
+            names = kind.container, kind.content_type
+            info = MediaInfo("image", *names, 0.0, *size, 0, 0.0, kind.container, "", image.capture())
             return MediaFacts(kind, info, Fraction(0), image=image if image.is_reduced else None)
-        kind = sniff.ANIMATED_GIF
+        if kind not in ANIMATED_TYPES:
+            return _read_animation_facts(file, name, kind, image, limits)
+        kind = ANIMATED_TYPES[kind]
     return _read_timed_facts(file, name, kind, limits, heartbeat, reserve)
 
 
@@ -69,17 +78,14 @@ def _read_timed_facts(
     with AvFile(file, name, kind, limits.pixels, heartbeat) as media:
         if media.video is not None:
             reserve(*video_bytes(media.video, codec_name(media.video)))
-        if kind is sniff.ANIMATED_GIF:
-            _check_gif_pixels(media, limits)
-        if kind is sniff.MPEGTS:
+        if kind in {ANIMATED_GIF, ANIMATED_PNG}:
+            _check_animation_pixels(media, limits)
+        if kind is MPEGTS:
             media.find_sections()
         start = find_start(media)
         media.rewind()
         duration = find_end(media) - start.origin
-        if duration > limits.duration:
-            raise TooLarge(
-                f"{name}: a duration of {float(duration):.0f} s exceeds the limit of {limits.duration:.0f} s (MM_MEDIA_SECONDS)."
-            )
+        _check_duration(name, float(duration), limits)
         width, height, rotation = _displayed_size(media, start.frame)
         video = media.video
         info = MediaInfo(
@@ -93,12 +99,28 @@ def _read_timed_facts(
             fps=0.0 if video is None else float(1 / frame_seconds(video)),
             video_codec=codec_name(video),
             audio_codec=codec_name(media.audio) if start.has_audio else "",
+            capture=read_tags(media.tags, rotation),
         )
         return MediaFacts(kind, info, start.origin, media.sections)
 
 
-def _check_gif_pixels(media: AvFile, limits: Limits) -> None:
-    """Raise `TooLarge` when the frames of a GIF have too many pixels in total.
+def _read_animation_facts(file: BinaryIO, name: str, kind: FileType, image: StillImage, limits: Limits) -> MediaFacts:
+    """Facts of an animated WebP, whose frames Pillow decodes; its first frame is decoded."""
+    max_frames = limits.gif_pixels // (image.width * image.height)
+    durations = read_durations(file, max_frames + 1)
+    _check_total_pixels(name, image.width * image.height * len(durations), limits)
+    if not durations:
+        raise MediaError(name, "unreadable", "none of its frames can be found")
+    _check_duration(name, sum(durations), limits)
+    image.load()
+    fps = len(durations) / sum(durations)
+    size = image.width, image.height
+    info = MediaInfo("video", kind.container, kind.content_type, sum(durations), *size, 0, fps, kind.container, "")
+    return MediaFacts(kind, info, Fraction(0))
+
+
+def _check_animation_pixels(media: AvFile, limits: Limits) -> None:
+    """Raise `TooLarge` when the frames of an animated image have too many pixels in total.
 
     Each frame is drawn on all of those before it.
     """
@@ -107,12 +129,21 @@ def _check_gif_pixels(media: AvFile, limits: Limits) -> None:
     per_frame, pixels = media.video.width * media.video.height, 0
     for _ in media.packets(video):
         pixels += per_frame
-        if pixels > limits.gif_pixels:
-            raise TooLarge(
-                f"{media.name}: its frames together exceed the limit of {limits.gif_pixels:,} pixels for a GIF "
-                "(MM_MEDIA_GIF_PIXELS)."
-            )
+        _check_total_pixels(media.name, pixels, limits)
     media.rewind()
+
+
+def _check_total_pixels(name: str, pixels: int, limits: Limits) -> None:
+    if pixels > limits.gif_pixels:
+        raise TooLarge(
+            f"{name}: its frames together exceed the limit of {limits.gif_pixels:,} pixels for an animated image "
+            "(MM_MEDIA_GIF_PIXELS)."
+        )
+
+
+def _check_duration(name: str, seconds: float, limits: Limits) -> None:
+    if seconds > limits.duration:
+        raise TooLarge(f"{name}: a duration of {seconds:.0f} s exceeds the limit of {limits.duration:.0f} s (MM_MEDIA_SECONDS).")
 
 
 def _displayed_size(media: AvFile, frame: VideoFrame | None) -> tuple[int, int, int]:

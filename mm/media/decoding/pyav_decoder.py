@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 SEEK_MARGINS = (Fraction(0), Fraction(2), Fraction(10))
 """Seconds subtracted from a time in successive seeks: a demuxer may stop after the given time."""
-NEVER_SEEK = frozenset({"gif", "mpeg"})
-"""Each frame of a GIF is drawn on those before it; MPEG-PS stores few times, and those that are
-guessed after a seek are wrong."""
+NEVER_SEEK = frozenset({"gif", "apng", "mpeg"})
+"""Each frame of a GIF or an APNG is drawn on those before it; MPEG-PS stores few times, and those
+that are guessed after a seek are wrong."""
 
 
 class PyavDecoder:

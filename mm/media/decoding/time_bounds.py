@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mm.media.containers.av_file import AvFile
 
 TAIL_SECONDS = 5  # before the end in the header, from where on packets are read
-READ_FULLY = frozenset({"mp3", "aac", "gif"})  # containers whose headers hold no duration, or an estimate
+READ_FULLY = frozenset({"mp3", "aac", "gif", "apng"})  # containers whose headers hold no duration, or an estimate
 SAMPLE_COUNT = frozenset({"mp3", "flac"})  # containers with the number of samples: fewer means truncated
 TRUNCATED_SECONDS = 1.0
 MAX_AUDIO_DELAY = 10  # seconds after the first frame by which audio must begin to define the start

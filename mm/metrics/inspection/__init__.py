@@ -5,7 +5,7 @@ Must not know: inspectors, models, data sets, files, the service.
 
 from mm.metrics.inspection.average_precision import average_precision, mean_average_precision
 from mm.metrics.inspection.boxes import Boxes, Detection, box_iou, match_boxes, measure_detection
-from mm.metrics.inspection.calibration import calibration_error
+from mm.metrics.inspection.calibration import bootstrap_calibration_error, calibration_error
 from mm.metrics.inspection.froc import Candidates, Froc, froc, match_regions
 from mm.metrics.inspection.identity import IdentityScores, TrackedFrame, measure_identity
 from mm.metrics.inspection.masks import dice, mask_iou
@@ -24,6 +24,7 @@ __all__ = [
     "aupimo",
     "aupro",
     "average_precision",
+    "bootstrap_calibration_error",
     "box_iou",
     "calibration_error",
     "count_pixels",

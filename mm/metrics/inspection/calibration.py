@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput
+from mm.metrics.bootstrap import Interval, Labels, bootstrap_sums
 
 NUM_BINS = 15
 
@@ -22,6 +23,25 @@ def calibration_error(
         raise InvalidInput(f"Confidences {confidence_N.shape} and outcomes {is_right_N.shape} in {num_bins} bins do not fit.")
     if not ((confidence_N >= 0) & (confidence_N <= 1)).all():
         raise InvalidInput("A confidence is outside 0 to 1.")
-    bins_N = np.minimum((confidence_N * num_bins).astype(np.int64), num_bins - 1)
-    difference = np.bincount(bins_N, confidence_N - is_right_N, minlength=num_bins)
+    difference = np.bincount(_find_bins(confidence_N, num_bins), confidence_N - is_right_N, minlength=num_bins)
     return float(np.abs(difference).sum() / len(confidence_N))
+
+
+def bootstrap_calibration_error(
+    confidence_N: npt.NDArray[np.floating], is_right_N: npt.NDArray[np.bool_], groups_N: Labels | None = None,
+    num_bins: int = NUM_BINS,
+) -> Interval:  # fmt: skip
+    """The calibration error with its interval, groups sampled together.
+
+    Of few values it is above 0 also for confidences that are right. Raises as `calibration_error`.
+    """
+    value = calibration_error(confidence_N, is_right_N, num_bins)
+    columns = np.zeros((len(confidence_N), num_bins + 1))
+    columns[np.arange(len(confidence_N)), _find_bins(confidence_N, num_bins)] = confidence_N - is_right_N
+    columns[:, -1] = 1.0
+    (interval,) = bootstrap_sums(columns, lambda sums: np.abs(sums[:, :-1]).sum(1, keepdims=True) / sums[:, -1:], groups_N)
+    return Interval(value, interval.low, interval.high)
+
+
+def _find_bins(confidence_N: npt.NDArray[np.floating], num_bins: int) -> npt.NDArray[np.int64]:
+    return np.minimum((confidence_N * num_bins).astype(np.int64), num_bins - 1)

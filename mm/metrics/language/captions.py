@@ -16,6 +16,9 @@ from mm.metrics.language.ptb_tokenizer import tokenize
 from mm.metrics.language.rouge import rouge_l
 from mm.metrics.report import Measure, Report
 
+ABSENT = "METEOR and SPICE are absent: they need Java."
+"""Stands beside the measures of captions, because tables of others have them."""
+
 
 def tokenize_references(references: Sequence[Sequence[str]]) -> list[list[Tokens]]:
     """Tokenize the references of each image."""
@@ -39,7 +42,7 @@ def caption_report(
     """
     candidates, tokenized = [tokenize(text) for text in captions], tokenize_references(references)
     check_captions(candidates, tokenized)
-    return Report(of, tuple(measure_captions(candidates, tokenized, groups, frequencies, words)))
+    return Report(of, tuple(measure_captions(candidates, tokenized, groups, frequencies, words)), (ABSENT,))
 
 
 def measure_captions(

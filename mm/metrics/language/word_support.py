@@ -16,7 +16,7 @@ from mm.metrics.language.objects import ObjectWords, default_object_words
 from mm.metrics.language.ptb_tokenizer import tokenize
 
 _NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve"
-_NUMBERS = {word: str(number) for number, word in enumerate(_NUMBER_WORDS.split())} | {"once": "1", "twice": "2"}
+NUMBERS = {word: str(number) for number, word in enumerate(_NUMBER_WORDS.split())} | {"once": "1", "twice": "2"}
 
 _FUNCTION_WORDS = """
     a an the this that these those there here it its he she they them his her their him who which what when where while as
@@ -29,7 +29,8 @@ _REPORTING_WORDS = """
     appear appears appearing happen happens happening occur occurs visible found find begin begins start starts end ends
     first last next later earlier again also only both all each total times
 """
-_IGNORED = frozenset((*_FUNCTION_WORDS.split(), *_REPORTING_WORDS.split()))
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+_IGNORED = FUNCTION_WORDS | frozenset(_REPORTING_WORDS.split())
 
 
 class WordSupport:
@@ -55,7 +56,7 @@ class WordSupport:
 
     def _form(self, token: str) -> str:
         objects = self._words.find((token,))
-        return objects[0] if objects else _NUMBERS.get(token) or stem(token)
+        return objects[0] if objects else NUMBERS.get(token) or stem(token)
 
 
 def stem(word: str) -> str:

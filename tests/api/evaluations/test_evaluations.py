@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from mm.evaluation.runs.store import RunStore
 from mm.schemas import ItemRecord
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, assert_problem, run_server
+from tests.api.evaluations.photos import write_set
 from tests.graphs import with_graphs
 from workers.context import WorkerContext
 from workers.jobs.run import run_tasks
@@ -28,20 +30,6 @@ from workers.loaded_spaces import LoadedSpaces
 from workers.stop import StopFlag
 
 pytestmark = pytest.mark.xdist_group("evaluations_api")
-
-COLOURS = {"red": (200, 20, 20), "green": (20, 180, 20), "blue": (30, 30, 210)}
-
-
-def write_set(folder: Path) -> None:
-    """Six photos with captions; one of them is no image, another is missing."""
-    (folder / "images").mkdir(parents=True)
-    rows = []
-    for number, (name, colour) in enumerate([*COLOURS.items()] * 2):
-        Image.fromarray(np.full((32, 32, 3), colour, np.uint8) + np.uint8(number)).save(folder / "images" / f"{number}.png")
-        rows.append({"image": f"{number}.png", "captions": [f"A {name} wall .", f"Wall {number} ."], "split": "dev"})
-    (folder / "images" / "4.png").write_bytes(b"no image")
-    (folder / "images" / "5.png").unlink()
-    (folder / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +135,23 @@ def test_image_of_a_file_that_is_gone_is_not_found(served: ApiServer, run_ids: l
         client.evaluations.delete_run("gone")
 
 
+def test_image_of_audio_is_its_waveform(served: ApiServer, run_ids: list[str]) -> None:
+    root = served.service.settings.import_root
+    assert root is not None
+    with wave.open(str(root / "photos" / "beep.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(np.int16(8000 * np.sin(np.arange(16000) / 9)).tobytes())
+    store = RunStore(served.service.settings.root)
+    run = store.get(run_ids[0], with_items=False)
+    items = [ItemRecord(id="beep", group="beep", path="beep.wav", start=0.5)]
+    store.add(run.model_copy(update={"id": "sounds", "outcome": run.outcome.model_copy(update={"items": items})}))
+    with mm.Client(served.url) as client:
+        image = Image.open(io.BytesIO(client.evaluations.image("sounds", "beep", size=160)))
+        assert image.size == (160, 90)
+        client.evaluations.delete_run("sounds")
+    (root / "photos" / "beep.wav").unlink()
+
+
 def test_folders_are_listed_below_the_import_root_only(served: ApiServer) -> None:
     root = served.service.settings.import_root
     assert root is not None
@@ -167,6 +172,7 @@ def test_evaluation_of_a_folder_that_is_no_such_set_names_what_is_missing(served
     assert str(served.service.settings.import_root) not in problem["detail"]
     check = served.client.post("/v1/evaluations/check", json={"set": "flickr8k", "folder": "empty"}).json()
     assert [found["severity"] for found in check["problems"]] == ["error"]
+    assert str(served.service.settings.import_root) not in json.dumps(check)
     assert check["num_files"] == 0
 
 

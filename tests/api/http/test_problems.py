@@ -137,6 +137,8 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/media/{item_id}/thumbnail",
         "/v1/media/{item_id}/retry",
         "/v1/tags",
+        "/v1/timeline",
+        "/v1/cameras",
         "/v1/uploads",
         "/v1/uploads/{upload_id}",
         "/v1/jobs",

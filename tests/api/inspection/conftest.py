@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,14 +76,22 @@ class InspectionServer:
         return [entry.action for entry in reversed(self.client.audit(limit=200).entries) if entry.subject == subject]
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[InspectionServer]:
-    settings = Settings(home=with_graphs(tmp_path_factory.mktemp("inspection"), graphs), max_attempts=2)
+@contextmanager
+def run_inspection_server(settings: Settings) -> Iterator[InspectionServer]:
+    """Run a service without a worker process: the test performs its tasks."""
     with run_server(settings) as api, mm.Client(api.url) as client, MediaReader.from_settings(settings) as reader:
         store = api.service.store
         spaces = LoadedSpaces(settings, store.catalog)
         context = WorkerContext(settings, store, spaces, reader, Dispatcher(settings), StopFlag(), create_owner_name())
         yield InspectionServer(api, client, context)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[InspectionServer]:
+    with run_inspection_server(
+        Settings(home=with_graphs(tmp_path_factory.mktemp("inspection"), graphs), max_attempts=2)
+    ) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

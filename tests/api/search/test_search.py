@@ -66,6 +66,28 @@ def test_search_without_lowers_score_of_matching_segment(api: ApiServer, library
     assert unchanged["item"]["id"] == plain["item"]["id"]
 
 
+def test_search_text_is_parsed_for_what_it_excludes(api: ApiServer, library: dict[str, str]) -> None:
+    typed = "coloured blocks without people, not snow"
+    parsed = ask(api, text=typed, floor=0)
+    assert (parsed["text"], parsed["without"]) == ("coloured blocks", ["people", "snow"])
+    explicit = ask(api, text="coloured blocks", without=["people", "snow"], floor=0)
+    assert [(hit["item"]["id"], hit["score"]) for hit in parsed["hits"]] == [  # type: ignore[attr-defined]
+        (hit["item"]["id"], pytest.approx(hit["score"], abs=1e-9))
+        for hit in explicit["hits"]  # type: ignore[attr-defined]
+    ]
+    for unparsed in ({"parse": False}, {"without": ["a cat"]}):
+        response = ask(api, text=typed, floor=0, **unparsed)  # type: ignore[arg-type]
+        assert (response["text"], response["without"]) == (typed, unparsed.get("without", []))
+    form = api.client.post("/v1/search", files={"picture": ("q.png", media.image(51))}, data={"text": typed, "parse": "false"})
+    assert form.json()["text"] == typed
+
+
+def test_search_text_that_only_excludes_returns_images_without_it(api: ApiServer, library: dict[str, str]) -> None:
+    response = ask(api, text="no people", floor=0)
+    assert (response["text"], response["without"]) == (None, ["people"])
+    assert {hit["evidence"][0]["kind"] for hit in response["hits"]} == {"picture"}  # type: ignore[attr-defined]
+
+
 def test_search_form_accepts_also_without_and_weights(api: ApiServer, library: dict[str, str]) -> None:
     composed = {
         "text": "coloured blocks",

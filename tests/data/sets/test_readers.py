@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mm.data.inspection.types import read_item_mask
 from mm.data.sets.catalog import check_set, describe_set, list_sets, read_set
 from mm.errors import InvalidInput
 from tests.data.inspection.folders import write_split
@@ -107,6 +108,7 @@ def test_mvtec_ad_root_is_a_category_or_the_whole_set(tmp_path: Path) -> None:
     assert [item.id for item in whole.items] == [
         "bottle/test/good/1.png", "bottle/test/hole/2.png", "cable/test/good/1.png", "cable/test/hole/2.png"
     ]  # fmt: skip
+    assert [item.category for item in whole.items] == ["bottle", "bottle", "cable", "cable"]
     bottle = read_set(described, tmp_path / "bottle", "test")
     assert [(item.labels, len(item.masks)) for item in bottle.items] == [(("good",), 0), (("hole",), 1)]
     assert find_faults("mvtec_ad", tmp_path, "test") == ""
@@ -126,6 +128,7 @@ def test_visa_is_read_by_its_table_of_splits(tmp_path: Path) -> None:
     data = read_set(describe_set("visa"), tmp_path, "test")
     assert [(item.labels, len(item.masks)) for item in data.items] == [(("good",), 0), (("anomaly",), 1), (("anomaly",), 0)]
     assert data.missing == ("candle/3.JPG",)
+    assert {item.category for item in data.items} == {"candle"}
     assert "1cls.csv, line 4: the mask of candle/3.JPG is missing." in find_faults("visa", tmp_path, "test")
 
 
@@ -138,3 +141,20 @@ def test_marked_sets_have_kinds_groups_and_masks(tmp_path: Path) -> None:
     assert [(item.labels, item.group, len(item.masks)) for item in data.items] == [(("good",), "1", 0), (("crack",), "2", 1)]
     (tmp_path / "a.png").unlink()
     assert "1 of 2 images are missing: a.png." in find_faults("magnetic_tile", tmp_path, "dev")
+
+
+def test_fabric_strips_have_their_fabric_as_category_and_are_grey(tmp_path: Path) -> None:
+    items: dict[str, dict[str, object]] = {
+        "a.png": {"class": "good", "group": "1", "fabric": "02", "support": True},
+        "b.png": {"class": "defect", "group": "2", "fabric": "02", "mask": "b_mask.png"},
+    }
+    write_split(tmp_path, "anomaly", {"dev": ["a.png", "b.png"]}, items)
+    data = read_set(describe_set("aitex_fabric"), tmp_path, "dev")
+    assert [(item.category, item.is_support, item.is_grey) for item in data.items] == [("02", True, True), ("02", False, True)]
+    assert describe_set("aitex_fabric").defaults == {"defects": {"longest": "0"}}
+
+
+@pytest.mark.parametrize(("grey", "marked"), [((0, 255, 90), 1), ((0, 3, 1), 2), ((0, 0, 0), 0)])
+def test_read_item_mask_marks_bright_pixels_or_small_numbers(grey: tuple[int, int, int], marked: int, tmp_path: Path) -> None:
+    Image.frombytes("L", (3, 1), bytes(grey)).save(tmp_path / "mask.png")
+    assert read_item_mask(tmp_path / "mask.png").sum() == marked

@@ -25,6 +25,13 @@ from tests.data.inspection.folders import write_split
 from tests.lesions.fixtures import CONFIG, draw_weights, write_data_set
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where commands keep their runs."""
+    monkeypatch.setenv("MM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
 class GreyBackbone:
     """The mean grey value of each patch, and its spread."""
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from mm.cli.main import main
 from mm.data.inspection.parts import read_magnetic_tile
 from mm.evaluation.inspection.taught import make_marks
 from tests.evaluation.inspection.test_parts import make_set
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where commands keep their runs."""
+    monkeypatch.setenv("MM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
 
 
 def make_supervised_set(folder: Path) -> None:

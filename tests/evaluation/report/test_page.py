@@ -51,16 +51,37 @@ def run() -> Run:
 
 
 def test_build_report_has_every_part_of_the_run(run: Run) -> None:
-    published = [Published("retrieval", "A model", "R@1", 76.5, "test", "a paper", "Another split.")]
+    published = [Published("retrieval", "A model", "R@1", 76.5, "test", "a paper", True, "The same protocol.")]
     earlier = make_run("first", [2, 2, 2, 2])
     comparison = compare_runs(earlier, run)
     page = build_report(Report(run, [earlier], published, comparison), open_shown, num_examples=2)
     for text in (
-        "photos, dev: retrieval", "25.0 %", "Compared item by item", "By language", "Runs over time", "76.5 %", "Another split.",
+        "photos, dev: retrieval", "25.0 %", "Compared item by item", "By language", "Runs over time", "76.5 %",
+        "a paper", "no (1)", "(1) The number is of the split &#x27;test&#x27;, this run of &#x27;dev&#x27;. The same protocol.",
         "Worst items", "Best items", "no longer in the folder", "broken.jpg", "absent.jpg", run.signature.line(),
         "<video controls", "<audio controls", "#t=2.00,3.00",
     ):  # fmt: skip
         assert text in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_comparable", "answer"),
+    [
+        ({}, True, ("yes", "The same protocol.")),
+        ({}, False, ("no", "The same protocol.")),
+        ({"num_missing": 3}, True, ("no", "3 files are not in this run. The same protocol.")),
+        ({"is_simulated": True}, True, ("no", "The files of this run are simulated. The same protocol.")),
+    ],
+)
+def test_build_report_compares_published_numbers_only_with_the_whole_split(
+    run: Run, changes: dict[str, object], is_comparable: bool, answer: tuple[str, str]
+) -> None:
+    changed = run.model_copy(update={"signature": run.signature.model_copy(update=changes)})
+    published = [Published("retrieval", "A model", "R@1", 76.5, "dev", "a paper", is_comparable, "The same protocol.")]
+    page = build_report(Report(changed, published=published), open_shown)
+    assert f"<td>{answer[0]} (1)</td>" in page
+    assert f"<p>(1) {answer[1]}</p>" in page
+    assert "<td>this run</td><td>25.0 %</td>" in page
 
 
 def test_build_report_escapes_texts_and_names_no_address(run: Run) -> None:

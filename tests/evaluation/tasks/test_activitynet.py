@@ -134,7 +134,7 @@ def test_paragraphs_ranks_the_own_video_first(pool: str) -> None:
 
 def test_recognition_by_name_counts_ranks_and_mean_average_precision() -> None:
     outcome = find_task("recognition").measure(build_input(*VIDEOS))
-    assert values(outcome) == {"top-1": 1, "top-5": 1, "mAP": 1}
+    assert values(outcome) == {"top-1": 1, "top-5": 1, "mAP": 1, "calibration error": pytest.approx(0.0, abs=0.01)}
     assert outcome.breakdowns[0].rows[0].stratum == "Archery"
     assert "most frequent class is right on 50.0%" in outcome.notes[0]
 
@@ -161,6 +161,9 @@ def test_detection_finds_the_segment_and_the_baseline_does_not() -> None:
     outcome = find_task("detection").measure(build_input(*VIDEOS))
     assert values(outcome)["mAP, IoU 0.5:0.95"] == 1
     assert values(outcome)["whole video: mAP, IoU 0.75"] == 0
+    assert values(outcome)["AR@100, IoU 0.5:0.95"] == 1
+    assert 0.9 < values(outcome)["area under AR@1 to AR@100"] <= 0.99
+    assert outcome.curves[0].x[-1] == 100
 
 
 @pytest.mark.parametrize("task", ["moments", "paragraphs", "recognition", "detection", "dense-captions"])

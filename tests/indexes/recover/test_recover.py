@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from indexes import open_store
 from indexes.catalog.records import ItemFilters
-from indexes.recover.__main__ import ACTIONS, adopt, check, collect, empty, rebuild
+from indexes.recover.__main__ import ACTIONS, adopt, check, collect, empty, metadata, rebuild
 from mm.errors import Conflict, MMError, WrongLibrary
 from mm.schemas import Recovery
 from mm.settings import Settings
@@ -55,6 +55,25 @@ def items(settings: Settings) -> dict[str, tuple[str, tuple[str, ...], datetime]
 
 
 EXPECTED = {hashlib.sha256(DATA[name]).hexdigest(): (name, tags, UPLOADED) for name, tags in NAMES.items()}
+
+
+def test_metadata_of_items_of_an_earlier_version_is_read_from_their_files(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    fill(settings)
+    report: list[str] = []
+    assert metadata(settings, report.append) == Recovery(action="metadata", items=len(DATA))
+    assert metadata(settings, report.append).items == 0
+    with open_store(settings) as store:
+        assert store.catalog.list_items_without_capture("", 10) == []
+
+
+def test_metadata_of_a_missing_file_is_reported(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    fill(settings)
+    lost = hashlib.sha256(DATA["talk.png"]).hexdigest()
+    (tmp_path / "blobs" / lost[:2] / lost).unlink()
+    result = metadata(settings, quiet)
+    assert (result.items, list(result.refused)) == (len(DATA) - 1, [lost])
 
 
 def lose_catalog(settings: Settings, other_url: str) -> Settings:

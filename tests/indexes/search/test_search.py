@@ -27,7 +27,7 @@ from indexes.storage.files import hold_lock
 from indexes.vectors import index
 from indexes.vectors.parts import Part, Segments
 from mm.errors import InvalidInput, SpaceMismatch, Unavailable
-from mm.media.types import Span
+from mm.media.types import Capture, Span
 from mm.schemas import EvidenceKind, Filters
 from mm.settings import Settings
 from mm.spaces.types import EvidenceQuery, Query, SpaceId
@@ -76,7 +76,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, S
         for seed in range(30):
             clock.now += 60
             tags = [tag for tag, every in (("even", 2), ("third", 3)) if seed % every == 0]
-            ids.append(publish(store, seed, rng, segments=1 + seed % 7, kind=kinds[seed % 3], tags=tags).id)
+            taken = datetime(2024, 5, seed + 1, tzinfo=UTC if seed % 2 else None)
+            captures = (None, Capture(taken, "Canon", "EOS"), Capture(taken, latitude=1.5, longitude=2.5), Capture())
+            more = {"kind": kinds[seed % 3], "tags": tags, "capture": captures[seed % 4]}
+            ids.append(publish(store, seed, rng, segments=1 + seed % 7, **more).id)
             if seed % 4 == 0:
                 searcher.follower.refresh()
         for number in (0, 5, 17, 29):
@@ -92,6 +95,10 @@ FILTERS = st.builds(
     tags=st.lists(st.sampled_from(["even", "third"]), max_size=2),
     uploaded_after=st.none() | st.integers(0, 2000).map(lambda s: datetime.fromtimestamp(1_700_000_000 + s, UTC)),
     uploaded_before=st.none() | st.integers(0, 2000).map(lambda s: datetime.fromtimestamp(1_700_000_000 + s, UTC)),
+    taken_after=st.none() | st.integers(1, 30).map(lambda day: datetime(2024, 5, day)),
+    taken_before=st.none() | st.integers(1, 30).map(lambda day: datetime(2024, 5, day)),
+    camera=st.sampled_from([None, "", "canon", "a"]),
+    has_place=st.sampled_from([None, True, False]),
 )
 
 

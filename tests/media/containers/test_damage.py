@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mm.bench.decoding.heif_file import write_heif
+from mm.bench.decoding.raw_file import write_raw
 from mm.errors import InvalidInput, MediaError, MMError, NotFound, TooLarge, UnsupportedMedia
 from mm.media import MediaReader
 from mm.media.types import Limits, Span
@@ -38,8 +40,8 @@ OTHER_TYPES = {
     "noise": random.Random(0).randbytes(10_000),
     "one-byte": b"\xff",
     "bmp": b"BM" + bytes(60),
-    "heic": b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(100),
-    "avif": b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00avifmif1" + bytes(100),
+    "heif-of-another-codec": b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1avci" + bytes(100),
+    "jpeg-xl": b"\xff\x0a" + bytes(100),
     "postscript": b"%!PS-Adobe-3.0\n",
     "flv": b"FLV\x01\x05\x00\x00\x00\x09" + bytes(100),
     "asf": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(100),
@@ -246,10 +248,11 @@ def specimens(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     paths = [write(folder / container, short, click, container=container) for container in ("mp4", "matroska", "mpegts", "avi")]
     for container, codec in (("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("flac", "flac"), ("ogg", "libopus"), ("adts", "aac")):
         paths.append(write(folder / container, None, Clicks([0.1], 0.4, codec), container=container))
-    for kind in ("PNG", "JPEG", "WEBP", "TIFF", "GIF"):
+    for kind in ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "AVIF"):
         Image.fromarray(numbered(5)).save(folder / kind, kind)
         paths.append(folder / kind)
-    return [path.read_bytes() for path in paths]
+    raw = write_raw("dng", (folder / "JPEG").read_bytes())
+    return [*(path.read_bytes() for path in paths), write_heif(numbered(5)), raw]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

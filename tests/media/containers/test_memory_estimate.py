@@ -12,6 +12,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from mm.bench.decoding.heif_file import write_heif
 from mm.bench.decoding.hostile_sizes import measure_peak_memory
 from mm.errors import TooLarge, Unavailable
 from mm.media import MediaReader
@@ -42,6 +43,10 @@ LARGE = {
     "grey-16.png": grey_16,
     "rotated.tiff": rotated_tiff,
     "progressive.jpg": lambda path: Image.new("RGB", (SIDE, SIDE)).save(path, progressive=True),
+    "fine.jp2": lambda path: Image.new("RGB", (SIDE // 2, SIDE // 2)).save(path),
+    "deep.avif": lambda path: Image.new("RGB", (SIDE // 2, SIDE // 2)).save(path, speed=10),
+    "tiles.heic": lambda path: path.write_bytes(write_heif(np.zeros((SIDE // 2, SIDE // 2, 3), np.uint8), grid=(6, 6))),
+    "plain.bmp": lambda path: Image.new("RGB", (SIDE // 2, SIDE // 2)).save(path),
     "see-through.png": lambda path: Image.new("RGBA", (SIDE, SIDE), (9, 9, 9, 9)).save(path, compress_level=1),
 }
 
@@ -51,8 +56,9 @@ def test_large_image_decodes_within_its_estimated_memory(tmp_path: Path, monkeyp
     LARGE[name](tmp_path / name)
     monkeypatch.setattr("mm.media.children.requests.is_out_of_memory", lambda error: False)
     with MediaReader() as reader:
-        assert reader.probe(tmp_path / name, name).width == SIDE
-        assert reader.image(tmp_path / name, name).shape == (SIDE, SIDE, 3)
+        side = reader.probe(tmp_path / name, name).width
+        assert side in {SIDE, SIDE // 2}
+        assert reader.image(tmp_path / name, name).shape == (side, side, 3)
 
 
 def test_4k_video_decodes_within_its_estimated_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mm.media.containers.av_file import AvFile
+from mm.media.containers.file_types import MPEGTS
 from mm.media.containers.mpegts_clock import WRAP, find_discontinuities, nearest_difference
-from mm.media.containers.sniff import MPEGTS
 from mm.media.containers.streams import to_seconds
 from mm.media.segmenting import cut_chunks
 from mm.media.types import SPEECH_RATE, Span

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from mm.errors import MediaError
-from mm.media.containers.sniff import JPEG
-from mm.media.decoding.still_image import StillImage
+from mm.media.containers.file_types import JPEG
+from mm.media.decoding.images.still_image import StillImage
 from tests.media_files import scene
 
 if TYPE_CHECKING:

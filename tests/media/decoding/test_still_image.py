@@ -180,7 +180,10 @@ def test_transparent_palette_is_composed_over_white(reader: MediaReader, tmp_pat
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("longest", [None, 48])
-def test_exif_orientation_is_applied(reader: MediaReader, tmp_path: Path, orientation: int, longest: int | None) -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_exif_orientation_is_applied(
+    reader: MediaReader, tmp_path: Path, orientation: int, longest: int | None, kind: str
+) -> None:
     undo = {
         1: lambda p: p,
         2: lambda p: p[:, ::-1],
@@ -194,9 +197,10 @@ def test_exif_orientation_is_applied(reader: MediaReader, tmp_path: Path, orient
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(undo[orientation](SCENE)))
-    path = saved(tmp_path / "turned.jpg", stored, "JPEG", quality=97, exif=exif)
+    options = {"quality": 97} if kind == "JPEG" else {}
+    path = saved(tmp_path / "turned.jpg", stored, kind, exif=exif, **options)
     info = reader.probe(path, "turned.jpg")
-    assert (info.width, info.height) == (160, 96)
+    assert (info.width, info.height, info.capture.orientation) == (160, 96, orientation)
     shown = reader.image(path, "turned.jpg", longest=longest)
     expected = np.asarray(Image.fromarray(SCENE).resize(shown.shape[1::-1]))
     assert np.median(np.abs(shown.astype(int) - expected)) < 6
@@ -209,10 +213,10 @@ def test_multi_page_tiff_shows_its_first_page(reader: MediaReader, tmp_path: Pat
     assert np.array_equal(reader.image(path, "pages"), SCENE)
 
 
-def test_animated_webp_shows_its_first_frame(reader: MediaReader, tmp_path: Path) -> None:
+def test_image_of_an_animated_webp_is_its_first_frame(reader: MediaReader, tmp_path: Path) -> None:
     path = tmp_path / "video.webp"
     Image.fromarray(SCENE).save(path, "WEBP", save_all=True, append_images=[Image.fromarray(scene(2))], lossless=True)
-    assert reader.probe(path, "video.webp").kind == "image"
+    assert reader.probe(path, "video.webp").kind == "video"
     assert np.array_equal(reader.image(path, "video.webp"), SCENE)
 
 

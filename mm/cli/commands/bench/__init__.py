@@ -28,6 +28,10 @@ COMMANDS = {
         "mm.cli.commands.bench.inspect",
         "Time an inspector on rendered parts, beside anomalib's PatchCore with the same backbone.",
     ),
+    "intervals": (
+        "mm.cli.commands.bench.intervals",
+        "Time intervals of five measures by weighted groups, compared with repeated rows.",
+    ),
     "language": (
         "mm.cli.commands.bench.language",
         "Measure the language model in each weight format: size, load, decoding, memory, loss.",

@@ -1,0 +1,22 @@
+// When, where and with what an item was taken; only what is known.
+
+import { formatTaken } from "../ui/format.js";
+import { html } from "../vendor/preact.js";
+
+export function CaptureDetails({ item }) {
+  const { taken_at: takenAt, make, model, lens, latitude, longitude, altitude } = item.capture ?? {};
+  const repeatsMake = make && model?.toLowerCase().startsWith(make.toLowerCase());
+  const hasPlace = latitude !== null && latitude !== undefined;
+  const height = altitude === null || altitude === undefined ? "" : `, ${Math.round(altitude)} m`;
+  const rows = [
+    ["Taken", takenAt && formatTaken(takenAt)],
+    ["Camera", repeatsMake ? model : [make, model].filter(Boolean).join(" ")],
+    ["Lens", lens],
+    ["Place", hasPlace && `${latitude.toFixed(5)}, ${longitude.toFixed(5)}${height}`],
+  ].filter(([, value]) => value);
+  if (rows.length === 0) return null;
+  return html`
+    <section id="capture"><h3>Taken</h3>
+      <dl>${rows.map(([name, value]) => html`<dt key=${name}>${name === "Taken" ? "Time" : name}</dt><dd>${value}</dd>`)}</dl>
+    </section>`;
+}

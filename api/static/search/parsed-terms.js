@@ -1,0 +1,20 @@
+// What the service read from the text of the query, as chips that can be removed.
+
+import { IconButton } from "../ui/icon.js";
+import { html } from "../vendor/preact.js";
+import { listParsedTerms, query, searchUnparsed } from "./query-store.js";
+
+/** One chip for each excluded term; removing one searches for the whole text as it is. */
+export function ParsedTerms() {
+  const state = query.use();
+  const terms = listParsedTerms(state);
+  if (terms.length === 0) return null;
+  const wanted = state.response.text;
+  return html`
+    <div class="parsed-terms" id="parsed-terms" role="group" aria-label="Read from the query">
+      <span class="muted">${wanted ? html`Searched for <q>${wanted}</q>` : "Searched for everything"}</span>
+      ${terms.map((term) => html`
+        <span class="chip" key=${term}><b>without ${term}</b>
+          <${IconButton} name="close" label=${`Remove “without ${term}” and search for the whole text`} onClick=${searchUnparsed} /></span>`)}
+    </div>`;
+}

@@ -1,0 +1,85 @@
+"""`mm list`: list the items of the library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mm.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from mm.client import Client
+    from mm.schemas import Item, ItemSort, ItemStatus, Kind
+
+SORTS = ("newest", "oldest", "taken", "taken-oldest", "name", "longest", "largest")
+STATUSES = ("processing", "ready", "failed", "quarantined", "cancelled")
+PAGE_SIZE = 500
+
+
+@click.command()
+@click.option("--sort", type=click.Choice(SORTS), default="newest", show_default=True, help="Order; newest is by upload.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(options.KINDS), help="Only items of this kind; repeatable.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only items in this state.")
+@click.option("--name", metavar="TEXT", help="Only items whose name contains TEXT.")
+@options.captured
+@click.option("--by-day", is_flag=True, help="Print the number of items of each day instead.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Largest number of items or days.")
+@options.service
+def command(
+    sort: ItemSort,
+    kinds: tuple[Kind, ...],
+    tags: tuple[str, ...],
+    status: ItemStatus | None,
+    name: str | None,
+    taken_after: datetime | None,
+    taken_before: datetime | None,
+    camera: str | None,
+    has_place: bool | None,
+    by_day: bool,
+    limit: int,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """List items with the time they were taken and uploaded, camera and place.
+
+    The order "taken" is the latest first; an item whose time is unknown has the time of its upload
+    (UTC) instead. With --json one object per line.
+    """
+    from mm.cli.render import print_days, print_items
+    from mm.embedded.connect import connect
+
+    filters: dict[str, object] = {
+        "kinds": kinds,
+        "tags": tags,
+        "status": status,
+        "name": name,
+        "taken_after": taken_after,
+        "taken_before": taken_before,
+        "camera": camera,
+        "has_place": has_place,
+    }
+    with connect(url) as client:
+        days = client.timeline(**filters)[:limit] if by_day else []  # type: ignore[arg-type]
+        items = [] if by_day else list(_iterate_items(client, sort, limit, filters))
+    if as_json:
+        for entry in (*days, *items):
+            click.echo(entry.model_dump_json())
+    elif by_day:
+        print_days(days)
+    else:
+        print_items(items)
+
+
+def _iterate_items(client: Client, sort: ItemSort, limit: int, filters: dict[str, object]) -> Iterator[Item]:
+    """The first `limit` items, page by page."""
+    for offset in range(0, limit, PAGE_SIZE):
+        size = min(limit - offset, PAGE_SIZE)
+        items = client.items(sort=sort, offset=offset, limit=size, **filters).items  # type: ignore[arg-type]
+        yield from items
+        if len(items) < size:
+            return
