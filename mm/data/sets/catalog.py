@@ -46,6 +46,8 @@ class Described:
     """What the set is evaluated for, the usual one first; of `TASKS`."""
     get: str
     """How a person gets the data, one sentence or more."""
+    own_tasks: tuple[str, ...] = ()
+    """Tasks of a command of its own, which precedes the command of `tasks`: `mm eval NAME`."""
     defaults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Options of a task by its name, where those of the set differ from those of the task."""
 
@@ -77,7 +79,7 @@ def describe_set(name: str, folder: Path = DATASETS) -> Described:
         return Described(
             path.parent, described["name"], described["title"], described["version"], described["licence"],
             described["source"], tuple(described["splits"]), tasks, described.get("get", ""),
-            described.get("defaults", {}),
+            tuple(described.get("own_tasks", ())), described.get("defaults", {}),
         )  # fmt: skip
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise InvalidInput(f"{path} is not the description of a data set: {error!r}.") from error

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mm.data.inspection.types import read_item_mask
-from mm.data.sets.catalog import check_set, describe_set, list_sets, read_set
+from mm.data.sets.catalog import Described, check_set, describe_set, list_sets, read_set
 from mm.errors import InvalidInput
 from tests.data.inspection.folders import write_split
 
@@ -158,3 +158,11 @@ def test_fabric_strips_have_their_fabric_as_category_and_are_grey(tmp_path: Path
 def test_read_item_mask_marks_bright_pixels_or_small_numbers(grey: tuple[int, int, int], marked: int, tmp_path: Path) -> None:
     Image.frombytes("L", (3, 1), bytes(grey)).save(tmp_path / "mask.png")
     assert read_item_mask(tmp_path / "mask.png").sum() == marked
+
+
+@pytest.mark.parametrize("described", list_sets(with_tasks=False), ids=lambda described: described.name)
+def test_each_set_has_a_task_or_a_command_of_its_own(described: Described) -> None:
+    from mm.cli.commands.eval import command
+
+    assert described.tasks or described.own_tasks
+    assert not described.own_tasks or described.name in command.commands

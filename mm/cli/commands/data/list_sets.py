@@ -16,12 +16,20 @@ def command(as_json: bool) -> None:
     sets = list_sets(with_tasks=False)
     if as_json:
         rows = [
-            {"name": found.name, "title": found.title, "tasks": found.tasks, "splits": found.splits, "licence": found.licence}
+            {
+                "name": found.name,
+                "title": found.title,
+                "tasks": found.tasks,
+                "own_tasks": found.own_tasks,
+                "splits": found.splits,
+                "licence": found.licence,
+            }
             for found in sets
-        ]
+        ]  # fmt: skip
         click.echo(json.dumps(rows))
         return
     click.echo("| set | tasks | splits | licence |\n| --- | --- | --- | --- |")
     for found in sets:
+        tasks = [*(f"{task} (its own command)" for task in found.own_tasks), *found.tasks]
         splits = ", ".join(found.splits) or "those of its table"
-        click.echo(f"| {found.name} | {', '.join(found.tasks) or 'check only'} | {splits} | {found.licence} |")
+        click.echo(f"| {found.name} | {', '.join(tasks)} | {splits} | {found.licence} |")
