@@ -88,6 +88,13 @@ class FeatureCache:
                 )
         return [each.digest if isinstance(each, _HashedFile) else each for each in hashed]
 
+    def hash_of(self, path: Path) -> str:
+        """SHA-256 of one file. Raises `InvalidInput` for one that cannot be read."""
+        digest = self.hash_files([path])[0]
+        if isinstance(digest, InvalidInput):
+            raise digest
+        return digest
+
     def _hash_file(self, path: Path) -> _HashedFile | InvalidInput:
         try:
             status = path.stat()
