@@ -80,7 +80,7 @@ export function watchLibrary() {
 }
 
 async function checkForChanges() {
-  const { items, total } = await client.listItems({ ...createParameters(), offset: 0, limit: 1 }).catch(() => ({ items: null }));
+  const { items, total } = await client.listItems({ ...createConditions(), sort: filters.get().sort, offset: 0, limit: 1 }).catch(() => ({ items: null }));
   if (items === null) return; // the next check repeats it
   const [newest, shown] = [items[0], getItemAt(0)];
   const isChanged = total !== library.get().total || newest?.id !== shown?.id || newest?.status !== shown?.status;

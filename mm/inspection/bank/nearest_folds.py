@@ -52,8 +52,8 @@ class NearestFolds:
 class NearestFoldSearch:
     """Searches a bank. Safe to use from several threads.
 
-    With 8 bits the nearest vector may be missed for another one that is nearly as near: on parts of
-    real data sets for less than one query in two hundred, whose distance is then up to 1 % larger.
+    With 8 bits the nearest vector may be missed for one that is nearly as near: the distance is
+    then that of the other one, a little larger (a test bounds it).
     """
 
     def __init__(self, bank: PatchBank, precision: Precision | None = None) -> None:
