@@ -91,6 +91,7 @@ def evaluate_set(
         method=method.name, code=describe_code(), weights=dict(method.weights), tokenizer=task.tokenizer,
         references=task.references(data), num_items=len(used), num_missing=len(data.missing) + num_failed,
         items=hash_ids(used), is_simulated=data.is_simulated,
+        runtime=space.runtime_name if task.needs_features else "",
     )  # fmt: skip
     return Run(
         id=run_id, started=started.isoformat(timespec="seconds"), seconds=round(time.monotonic() - clock, 3), command=command,

@@ -52,6 +52,8 @@ class Signature(Model):
     items: str = ""
     """SHA-256 over the ids of the items that were used, first 16 hex digits."""
     is_simulated: bool = False
+    runtime: str = ""
+    """Of the image tower; 8-bit runtimes round differently. Empty in runs of earlier versions."""
 
     def combine_weights(self) -> str:
         """One hash of all weights, first 16 hex digits; `none` without weights."""
@@ -64,6 +66,7 @@ class Signature(Model):
             f"set:{self.set_name}-{self.set_version}", f"split:{self.split}", f"task:{self.task}", f"method:{self.method}",
             f"weights:{self.combine_weights()}", f"tok:{self.tokenizer or 'none'}", f"refs:{self.references or 'none'}",
             f"items:{self.num_items}-{self.items}", f"missing:{self.num_missing}", f"mm:{self.code}",
+            *([f"runtime:{self.runtime}"] if self.runtime else []),
         ]  # fmt: skip
         return "|".join([*fields, "simulated"] if self.is_simulated else fields)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,3 +65,18 @@ def measure_similarity(num_images: int, num_captions: int, dimensions: int = DIM
 
 def _draw(random: np.random.Generator, count: int, dimensions: int) -> Float32:
     return normalize_rows(random.standard_normal((count, dimensions), np.float32))
+
+
+def list_similarity_lines(timings: Sequence[SimilarityTiming]) -> list[str]:
+    """A Markdown table."""
+    return [
+        "ranking both ways, in blocks, beside one matrix of all scores:",
+        "| images | captions | dimensions | seconds | peak MB | seconds, one matrix | MB of that matrix |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| {each.num_images:,} | {each.num_captions:,} | {each.dimensions} | {each.seconds:.2f} | "
+            f"{each.peak_bytes / 1e6:.0f} | {'not computed' if each.whole_seconds is None else f'{each.whole_seconds:.2f}'} | "
+            f"{each.whole_bytes / 1e6:.0f} |"
+            for each in timings
+        ),
+    ]

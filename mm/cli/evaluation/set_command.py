@@ -13,6 +13,7 @@ import click
 
 from mm.cli import options
 from mm.cli.lazy import Failure
+from mm.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mm.data.sets.catalog import Described
@@ -53,11 +54,16 @@ def make_set_command(described: Described) -> click.Command:
     @click.option(
         "--fail-worse-than", "baseline", metavar="RUN", help="Exit with 3 if a measure is significantly worse than in RUN."
     )
+    @click.option(
+        "--record",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write measures and signature, without items, into a JSON file that a card can quote.",
+    )
     @options.service
     def command(
         root: Path, split: str, task: str, space: str | None, weights: Path | None, pairs: tuple[str, ...], speech: bool,
         check_only: bool, strict: bool, keep: bool, run_id: str | None, requirements: tuple[str, ...], baseline: str | None,
-        url: str | None, as_json: bool,
+        record: Path | None, url: str | None, as_json: bool,
     ) -> None:  # fmt: skip
         from mm.evaluation.evaluate_set import SetRequest
 
@@ -66,7 +72,7 @@ def make_set_command(described: Described) -> click.Command:
             return
         kinds = ("picture", "sound", "speech", "text") if speech else ("picture", "sound")
         request = SetRequest(described, root, split, task, parse_options(pairs), kinds, strict)
-        run_and_report(request, Choices(space, weights, run_id, keep, requirements, baseline, url, as_json))
+        run_and_report(request, Choices(space, weights, run_id, keep, requirements, baseline, url, as_json, record))
 
     return command
 
@@ -86,17 +92,25 @@ class Choices:
     url: str | None
     """Service that evaluates a folder below its MM_IMPORT_ROOT; None evaluates in this process."""
     as_json: bool
+    record: Path | None = None
+    """File for what a card quotes of the run."""
 
 
 def run_and_report(request: SetRequest, choices: Choices) -> None:
     """Evaluate, keep and print a run; exit with 3 if it misses a requirement."""
     from mm.cli.evaluation.printing import print_run
     from mm.evaluation.runs.gate import check_requirements, parse_requirement
+    from mm.evaluation.runs.record import write_record
 
     for text in choices.requirements:
         parse_requirement(text)  # before the work
     run, worse = _run_here(request, choices) if choices.url is None else _run_there(request, choices, choices.url)
     print_run(run, as_json=choices.as_json, is_kept=choices.keep)
+    if choices.record is not None:
+        try:
+            write_record(run, choices.record)
+        except OSError as error:
+            raise InvalidInput(f"{choices.record} cannot be written: {error.strerror}.") from error
     misses = [*check_requirements(run, choices.requirements), *worse]
     for miss in misses:
         click.echo(miss, err=True)

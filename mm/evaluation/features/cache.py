@@ -16,20 +16,24 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mm.errors import Corrupt, InvalidInput, StorageFull
+from mm.evaluation.features.owners import is_gone
 from mm.evaluation.features.types import Features
 from mm.files import hash_file
 from mm.numerics import Float32
 
 BUSY_SECONDS = 60.0
 """Wait for a transaction of another process, at most."""
+NUM_HASHERS = 2
+"""Files that are hashed at the same time."""
 MAX_VARIABLES = 500
 """Hashes of one query; older SQLite allows 999 variables."""
 _SCHEMA = """
@@ -40,6 +44,14 @@ CREATE TABLE IF NOT EXISTS texts (
     hash TEXT, encoder TEXT, vector BLOB NOT NULL, PRIMARY KEY (hash, encoder)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS leases (slice TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
 """
+
+
+class _HashedFile(NamedTuple):
+    path: str
+    size: int
+    modified: int
+    digest: str
+    is_known: bool
 
 
 class FeatureCache:
@@ -53,28 +65,44 @@ class FeatureCache:
         with self._mapped_errors():
             self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
             self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=NORMAL")  # a loss of power may cost the last rows
             self._database.executescript(_SCHEMA)
 
     def close(self) -> None:
         self._database.close()
 
+    def hash_files(self, paths: Sequence[Path]) -> list[str | InvalidInput]:
+        """SHA-256 of each file; an error in place of one that cannot be read.
+
+        Files that are not known are read in threads, and stored in one transaction. Raises
+        `StorageFull`.
+        """
+        with ThreadPoolExecutor(NUM_HASHERS, thread_name_prefix="hash") as pool:
+            hashed = list(pool.map(self._hash_file, paths))
+        new = [each for each in hashed if isinstance(each, _HashedFile) and not each.is_known]
+        if new:
+            with self._transaction():
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
+                    [(each.path, each.size, each.modified, each.digest) for each in new],
+                )
+        return [each.digest if isinstance(each, _HashedFile) else each for each in hashed]
+
     def hash_of(self, path: Path) -> str:
-        """SHA-256 of a file. Raises `InvalidInput` for one that cannot be read."""
+        """SHA-256 of one file. Raises `InvalidInput` for one that cannot be read."""
+        digest = self.hash_files([path])[0]
+        if isinstance(digest, InvalidInput):
+            raise digest
+        return digest
+
+    def _hash_file(self, path: Path) -> _HashedFile | InvalidInput:
         try:
             status = path.stat()
-            known = self._one(
-                "SELECT hash FROM files WHERE path = ? AND size = ? AND modified = ?",
-                str(path),
-                status.st_size,
-                status.st_mtime_ns,
-            )
-            if known is not None:
-                return str(known[0])
-            digest = hash_file(path)
+            key = (str(path), status.st_size, status.st_mtime_ns)
+            known = self._one("SELECT hash FROM files WHERE path = ? AND size = ? AND modified = ?", *key)
+            return _HashedFile(*key, str(known[0]), True) if known is not None else _HashedFile(*key, hash_file(path), False)
         except OSError as error:
-            raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
-        self._run("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", str(path), status.st_size, status.st_mtime_ns, digest)
-        return digest
+            return InvalidInput(f"{path} cannot be read: {error.strerror}.")
 
     def has(self, digest: str, encoder: str) -> bool:
         """Whether there are features of this content by this encoder."""
@@ -118,7 +146,10 @@ class FeatureCache:
             )
 
     def lease(self, slice_key: str, owner: str, seconds: float) -> bool:
-        """Take or extend the lease of a slice; False while another owner has it."""
+        """Take or extend the lease of a slice; False while another owner has it.
+
+        The lease of a process of this machine that has ended is free (`owners.is_gone`).
+        """
         now = time.time()
         with self._transaction():
             self._database.execute(
@@ -127,7 +158,11 @@ class FeatureCache:
                 (slice_key, owner, now + seconds, now),
             )
             row = self._database.execute("SELECT owner FROM leases WHERE slice = ?", (slice_key,)).fetchone()
-        return bool(row[0] == owner)
+            if is_free := row[0] != owner and is_gone(row[0]):
+                self._database.execute(
+                    "UPDATE leases SET owner = ?, until = ? WHERE slice = ?", (owner, now + seconds, slice_key)
+                )
+        return bool(is_free or row[0] == owner)
 
     def release(self, slice_key: str, owner: str) -> None:
         """Give a lease back, if this owner still has it."""

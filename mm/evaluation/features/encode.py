@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,12 @@ import numpy as np
 from mm.errors import InvalidInput, MMError
 from mm.evaluation.features.types import Features
 from mm.media.segmenting import cut_chunks
-from mm.media.types import MediaFile
+from mm.media.types import RGB, MediaFile
 from mm.spaces.encode.audio import assign_evidence, encode_sounds
 from mm.spaces.encode.chunk import ChunkEncoder
 from mm.spaces.encode.evidence import EncodedSegment
-from mm.spaces.encode.images import encode_images
+from mm.spaces.encode.frames import max_decoded_side
+from mm.spaces.encode.images import image_segment
 from mm.spaces.encode.ocr_budget import OcrBudget
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from mm.settings import Settings
     from mm.spaces import Space
 
+NUM_READERS = 2
+"""Files that are probed and decoded at the same time."""
+IMAGES_PER_BATCH = 8
+"""That the tower encodes at once, while later ones are decoded."""
 KINDS = ("picture", "sound", "speech", "text")
 Tick = Callable[[], None]
 
@@ -50,28 +56,45 @@ class SetEncoder:
         return f"{self._space.id}|{weights}|{self._space.runtime_name}|{'+'.join(self._kinds)}|{options}"
 
     def encode(self, paths: Sequence[Path], on_tick: Tick = lambda: None) -> list[Features | MMError]:
-        """Encode files in order, images as one batch; an error in place of a file that failed.
+        """Encode files in order; an error in place of a file that failed.
 
-        `on_tick` is called often, and may raise to stop the work.
+        Images are decoded in threads while those before them are encoded. `on_tick` is called
+        often, and may raise to stop the work.
         """
-        files = [self._probe(path) for path in paths]
-        images = [file for file in files if isinstance(file, MediaFile) and file.info.kind == "image"]
-        encoded = iter(encode_images(self._space, self._reader, images, lambda _: on_tick()) if images else ())
-        outcomes: list[Features | MMError] = []
-        for file in files:
-            if isinstance(file, MMError):
-                outcomes.append(file)
-            elif file.info.kind == "image":
-                segment = next(encoded)
-                outcomes.append(segment if isinstance(segment, MMError) else _collect([segment], 0.0))
-            else:
-                outcomes.append(self._encode_timed(file, on_tick))
-            on_tick()
-        return outcomes
+        outcomes: list[Features | MMError | None] = []
+        waiting: list[tuple[int, RGB]] = []
 
-    def _probe(self, path: Path) -> MediaFile | MMError:
+        def encode_waiting() -> None:
+            if waiting:
+                vectors = self._space.image.embed([image for _, image in waiting])
+                for (index, _), vector in zip(waiting, vectors, strict=True):
+                    outcomes[index] = _collect([image_segment(vector)], 0.0)
+                waiting.clear()
+
+        pool = ThreadPoolExecutor(NUM_READERS, thread_name_prefix="image")
         try:
-            return self._reader.probe_file(path, path.name)
+            for index, content in enumerate(pool.map(self._read, paths)):
+                outcomes.append(content if isinstance(content, MMError) else None)
+                if isinstance(content, np.ndarray):
+                    waiting.append((index, content))
+                    if len(waiting) == IMAGES_PER_BATCH:
+                        encode_waiting()
+                elif isinstance(content, MediaFile):
+                    outcomes[index] = self._encode_timed(content, on_tick)
+                on_tick()
+            encode_waiting()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _read(self, path: Path) -> RGB | MediaFile | MMError:
+        """The pixels of an image, by the child process that probed it; another file as probed."""
+        try:
+            file = self._reader.probe_file(path, path.name)
+            if file.info.kind != "image":
+                return file
+            longest = max_decoded_side(file.info, self._space.image.size)
+            return self._reader.image(path, path.name, longest=longest)
         except MMError as error:
             return error
 

@@ -8,9 +8,6 @@ that are not in the cache.
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +17,7 @@ from mm.data.sets.types import SetItem
 from mm.errors import InvalidInput, MMError
 from mm.evaluation.features.cache import CachedFeatures, FeatureCache
 from mm.evaluation.features.encode import SetEncoder
+from mm.evaluation.features.owners import describe_owner
 from mm.evaluation.features.types import Features
 from mm.evaluation.runs.types import FailedItem
 
@@ -59,8 +57,8 @@ class _Work:
     reused: int = 0
 
 
-def cut_slices(items: Sequence[SetItem]) -> list[list[SetItem]]:
-    """Slices in the order of the items: up to `IMAGES_PER_SLICE` images, or one other file."""
+def cut_slices(items: Sequence[SetItem], images_per_slice: int = IMAGES_PER_SLICE) -> list[list[SetItem]]:
+    """Slices in the order of the items: up to so many images, or one other file."""
     slices: list[list[SetItem]] = []
     images: list[SetItem] = []
     for item in items:
@@ -70,7 +68,7 @@ def cut_slices(items: Sequence[SetItem]) -> list[list[SetItem]]:
             slices.append([item])
             continue
         images.append(item)
-        if len(images) == IMAGES_PER_SLICE:
+        if len(images) == images_per_slice:
             slices.append(images)
             images = []
     return [*slices, images] if images else slices
@@ -85,6 +83,7 @@ def encode_set(
     strict: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_tick: Callable[[], None] = lambda: None,
+    images_per_slice: int = IMAGES_PER_SLICE,
 ) -> EncodedSet:
     """Encode all items whose file is there, or take them from the cache.
 
@@ -93,8 +92,8 @@ def encode_set(
     and `StorageFull`.
     """
     name = encoder.name(weights)
-    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    waiting = cut_slices(items)
+    owner = describe_owner()
+    waiting = cut_slices(items, images_per_slice)
     total = sum(map(len, waiting))
     work = _Work()
 
@@ -128,11 +127,11 @@ def _encode_slice(
     """Encode what the cache lacks of a slice; False while another process has its lease."""
     hashes: dict[str, str] = {}
     failed: dict[str, str] = {}
-    for item in items:
-        try:
-            hashes[item.id] = cache.hash_of(item.path or Path())
-        except InvalidInput as error:
-            failed[item.id] = str(error)
+    for item, digest in zip(items, cache.hash_files([item.path or Path() for item in items]), strict=True):
+        if isinstance(digest, InvalidInput):
+            failed[item.id] = str(digest)
+        else:
+            hashes[item.id] = digest
 
     def list_lacking() -> list[SetItem]:
         return [item for item in items if item.id in hashes and not cache.has(hashes[item.id], name)]

@@ -162,7 +162,7 @@ def _list_changed(shared: Sequence[tuple[ItemRecord, ItemRecord]], key: str, is_
 def _describe_changes(first: Run, second: Run, num_shared: int) -> list[str]:
     """What differs between the signatures, and items that only one run has."""
     notes = []
-    for field in ("method", "code", "set_version", "tokenizer", "references"):
+    for field in ("method", "runtime", "code", "set_version", "tokenizer", "references"):
         values = [getattr(run.signature, field) for run in (first, second)]
         if values[0] != values[1]:
             notes.append(f"{field.replace('_', ' ')}: {values[0]} and {values[1]}")

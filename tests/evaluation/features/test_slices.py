@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from mm.errors import Cancelled, Corrupt, InvalidInput, MMError, StorageFull, Un
 from mm.evaluation.features import slices
 from mm.evaluation.features.cache import FeatureCache, pack, unpack
 from mm.evaluation.features.encode import SetEncoder
+from mm.evaluation.features.owners import describe_owner, is_gone
 from mm.evaluation.features.slices import IMAGES_PER_SLICE, EncodedSet, Progress, cut_slices, encode_set
 from mm.evaluation.features.types import Features
 
@@ -156,6 +159,24 @@ def test_feature_cache_lease_of_a_lost_owner_passes_to_another(cache: FeatureCac
     assert cache.lease("slice", "second", 60)
     cache.release("slice", "first")  # no longer its own
     assert not cache.lease("slice", "third", 60)
+
+
+def test_feature_cache_lease_of_a_killed_process_is_free_at_once(cache: FeatureCache) -> None:
+    """Names of this machine are compared with its processes; others wait for their time."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        fields = describe_owner().split(":")
+        stat = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+        of_child = ":".join([*fields[:2], str(child.pid), stat[19], "a"])
+        elsewhere = ":".join(["another boot", *of_child.split(":")[1:]])
+        assert cache.lease("first", of_child, 60)
+        assert cache.lease("second", elsewhere, 60)
+        assert not cache.lease("first", describe_owner(), 60)
+        child.kill()
+        child.wait()
+    assert cache.lease("first", own := describe_owner(), 60)
+    assert not cache.lease("first", of_child, 60)
+    assert not cache.lease("second", own, 60)
+    assert not is_gone("")
 
 
 def test_feature_cache_of_a_damaged_file_raises_corrupt_with_what_to_do(tmp_path: Path) -> None:

@@ -15,6 +15,10 @@ COMMANDS = {
         "mm.cli.commands.bench.crash",
         "Kill processes of a service at seeded times, and check every guarantee after each.",
     ),
+    "eval": (
+        "mm.cli.commands.bench.evaluation",
+        "Time evaluations: encoding beside ingest, similarity, hours of video, resumption after a kill.",
+    ),
     "flood": ("mm.cli.commands.bench.flood", "Time a client of an API while many hostile connections attack it."),
     "folder": ("mm.cli.commands.bench.folder", "Read each file of a folder as an upload is read, and list refusals and reasons."),
     "hostile": ("mm.cli.commands.bench.hostile", "Read damaged and handmade hostile files, and count the outcomes."),
