@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.numerics import Float32, Float64
-from mm.runtimes.onnxruntime_cpu import OnnxRuntimeGraph
-from mm.runtimes.types import Array
+from mm.runtimes.types import Array, Graph
 
 LEVELS = 120
 """Largest 8-bit value of a vector of the bank; queries may be a little larger, up to 127."""
@@ -53,7 +52,7 @@ class FloatSimilarity:
         centred_BC = vectors_BC - self._mean_C
         halves_B1 = np.square(centred_BC).sum(1, keepdims=True) / 2
         self._table_KB = np.ascontiguousarray(np.concatenate([centred_BC, -halves_B1], 1).T)
-        self._graph = OnnxRuntimeGraph(build_product_graph(is_integer=False), threads=1, keeps_memory=True)
+        self._graph = _load_product_graph(is_integer=False)
 
     def score(self, vectors_NC: Float32) -> tuple[Scores, Mask]:
         queries_NK = np.ones((len(vectors_NC), len(self._table_KB)), np.float32)
@@ -78,7 +77,7 @@ class ByteSimilarity:
         digits_BE = encode_offsets(halves_B - halves_B.min())
         self._table_KB = np.ascontiguousarray(np.concatenate([levels_BC, -digits_BE], 1).T)
         self._num_digits = digits_BE.shape[1]
-        self._graph = OnnxRuntimeGraph(build_product_graph(is_integer=True), threads=1, keeps_memory=True)
+        self._graph = _load_product_graph(is_integer=True)
 
     def score(self, vectors_NC: Float32) -> tuple[Scores, Mask]:
         levels_NC = vectors_NC - self._mean_C
@@ -109,6 +108,16 @@ def encode_offsets(offsets_B: Float64) -> npt.NDArray[np.int8]:
     num_coarse = max(1, -(-int(coarse_B.max()) // LARGEST))
     digits = [np.clip(coarse_B - LARGEST * place, 0, LARGEST) for place in range(num_coarse)]
     return np.stack([*digits, wholes_B % LARGEST], 1).astype(np.int8)
+
+
+def _load_product_graph(*, is_integer: bool) -> Graph:
+    """A session of the graph.
+
+    The runtime is imported only here: the parent of worker processes does not load it.
+    """
+    from mm.runtimes.onnxruntime_cpu import OnnxRuntimeGraph
+
+    return OnnxRuntimeGraph(build_product_graph(is_integer=is_integer), threads=1, keeps_memory=True)
 
 
 def build_product_graph(*, is_integer: bool) -> bytes:
