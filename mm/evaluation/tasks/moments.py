@@ -19,7 +19,7 @@ from mm.evaluation.runs.types import Breakdown, BreakdownRow, ItemRecord, Outcom
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.scenes import list_scenes, merge_neighbours, score_spans
-from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, parse_choice, refuse_options
 from mm.metrics.spans import iou
 from mm.numerics import Float64
 
@@ -48,9 +48,7 @@ class Moments(SpaceTask):
         Raises `InvalidInput` for another option, and for a set without sentences that have spans.
         """
         refuse_options(self.name, given.options, ("spans",))
-        kind = given.options.get("spans", SPANS[0])
-        if kind not in SPANS:
-            raise InvalidInput(f"The option spans is one of {', '.join(SPANS)}, not '{kind}'.")
+        kind = parse_choice(given.options, "spans", SPANS)
         videos = [item for item in given.data.present if list_sentences(item) and item.id in given.features]
         if not videos:
             raise InvalidInput(f"{given.data.name} has no sentences with spans in '{given.data.split}': moments need them.")

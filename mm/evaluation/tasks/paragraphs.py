@@ -18,7 +18,7 @@ from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.retrieval import DEPTH, list_measures
 from mm.evaluation.tasks.scenes import inside, list_scenes
-from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, parse_choice, refuse_options
 from mm.metrics.ranking import average_precision_at, first_ranks, one_hot_relevance
 from mm.numerics import Float32, mean_direction
 
@@ -45,9 +45,7 @@ class Paragraphs(SpaceTask):
         Raises `InvalidInput` for another option and for a set without sentences.
         """
         refuse_options(self.name, given.options, ("pool",))
-        pool = given.options.get("pool", POOLS[0])
-        if pool not in POOLS:
-            raise InvalidInput(f"The option pool is one of {', '.join(POOLS)}, not '{pool}'.")
+        pool = parse_choice(given.options, "pool", POOLS)
         videos = [
             item
             for item in given.data.present

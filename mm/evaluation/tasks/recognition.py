@@ -23,7 +23,7 @@ from mm.evaluation.tasks.moments import break_down
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.scenes import to_frame_sequence
-from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
+from mm.evaluation.tasks.types import SpaceTask, TaskInput, parse_choice, refuse_options
 from mm.models.temporal.action_head import compute_features
 from mm.numerics import Float32, Float64, mean_direction
 from mm.spaces.encode.actions import ACTIVITYNET, embed_action_names, read_action_names, require_temporal_tower
@@ -49,9 +49,7 @@ class Recognition(SpaceTask):
         Raises `InvalidInput` for another option and for a split without classes.
         """
         refuse_options(self.name, given.options, ("pool",))
-        pool = given.options.get("pool", POOLS[0])
-        if pool not in POOLS:
-            raise InvalidInput(f"The option pool is one of {', '.join(POOLS)}, not '{pool}'.")
+        pool = parse_choice(given.options, "pool", POOLS)
         videos = _list_videos(given, given.data)
         names_CD = embed_classes(given)
         scores_NC = np.stack([score_classes(names_CD, given.features[item.id], pool) for item in videos])

@@ -127,6 +127,17 @@ def refuse_options(task: str, options: Mapping[str, str], known: Sequence[str]) 
         )
 
 
+def parse_choice(options: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+    """An option that is one of some words, by default the first.
+
+    Raises `InvalidInput` for another word.
+    """
+    choice = options.get(name, choices[0])
+    if choice not in choices:
+        raise InvalidInput(f"The option {name} is one of {', '.join(choices)}, not '{choice}'.")
+    return choice
+
+
 def parse_count(options: Mapping[str, str], name: str, default: int, lowest: int = 0) -> int:
     """An option that is a whole number. Raises `InvalidInput` for other text or a lower number."""
     text = options.get(name, str(default))
