@@ -1,7 +1,7 @@
 """Moonshine tiny, English, on a CPU.
 
 Jeffries et al. 2024 (arXiv:2410.15608), with its own voice activity detection; library and weights
-(MIT) from the package `moonshine-voice`. It cannot tell other languages from English. The library
+(MIT) from the package `moonshine-voice`. Words in other languages become English ones. The library
 leaks 35 KB for each second of speech: it is used in a process that is replaced.
 """
 
