@@ -130,4 +130,5 @@ def _read(name: str) -> Waveform:
         rate, channels = file.getframerate(), file.getnchannels()
     mono = samples.reshape(-1, channels).mean(1)
     times = np.arange(int(len(mono) / rate * SPEECH_RATE)) / SPEECH_RATE
-    return np.interp(times, np.arange(len(mono)) / rate, mono).astype(np.float32)
+    resampled: Waveform = np.interp(times, np.arange(len(mono)) / rate, mono).astype(np.float32)
+    return resampled
