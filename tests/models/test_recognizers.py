@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from faster_whisper.utils import _MODELS
 
 from mm.errors import InvalidInput, MMError, NotFound, Unavailable
 from mm.media.types import SPEECH_RATE, Waveform
@@ -216,6 +215,8 @@ def test_check_recognizer_of_an_unknown_language_names_it(model: Path) -> None:
 
 
 def test_repositories_are_those_of_faster_whisper() -> None:
+    from faster_whisper.utils import _MODELS
+
     assert REPOSITORIES == _MODELS
 
 

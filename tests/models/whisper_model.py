@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ctranslate2.specs import whisper_spec
-from faster_whisper.tokenizer import _LANGUAGE_CODES
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+if TYPE_CHECKING:
+    from ctranslate2.specs import whisper_spec
+
 DIM, MELS, CONTEXT, MAX_TOKENS = 16, 80, 1500, 448
-LANGUAGES = ["en", *sorted({*_LANGUAGE_CODES} - {"en", "yue"})]
 TASKS = ("<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>")
 TIMES = [f"<|{index * 0.02:.2f}|>" for index in range(1501)]
 NUM_TEXTS = 50_257
@@ -25,9 +26,12 @@ one with other tokens for a model of English only."""
 
 def write_whisper(folder: Path, language: str = "de", words: tuple[str, ...] = ("Guten", "Morgen")) -> Path:
     """Write the model: it identifies `language`, and hears `words` in the first two seconds."""
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    languages = ["en", *sorted({*_LANGUAGE_CODES} - {"en", "yue"})]
     folder.mkdir(parents=True)
     spoken = [f"Ġ{word}" for word in words]
-    special = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in LANGUAGES), *TASKS]
+    special = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in languages), *TASKS]
     characters = sorted(pre_tokenizers.ByteLevel.alphabet())
     fill = [f"unused{index}" for index in range(NUM_TEXTS - 1 - len(spoken) - len(characters))] + [""]
     tokens = [*spoken, *characters, *fill, *special, *TIMES]
@@ -35,7 +39,7 @@ def write_whisper(folder: Path, language: str = "de", words: tuple[str, ...] = (
     steps = ["<|transcribe|>", "<|0.00|>", *spoken, "<|2.00|>", "<|endoftext|>"]
     follows = [("<|startoftranscript|>", f"<|{language}|>"), *pairwise(steps)]
     spec = _make_spec(tokens, follows)
-    spec.config.lang_ids = [tokens.index(f"<|{code}|>") for code in LANGUAGES]
+    spec.config.lang_ids = [tokens.index(f"<|{code}|>") for code in languages]
     spec.config.alignment_heads = [(0, 0)]
     spec.validate()
     spec.save(str(folder))
@@ -52,6 +56,8 @@ def _write_tokenizer(path: Path, texts: list[str], special: list[str]) -> None:
 
 
 def _make_spec(tokens: list[str], follows: list[tuple[str, str]]) -> whisper_spec.WhisperSpec:
+    from ctranslate2.specs import whisper_spec
+
     embeddings, output = np.zeros((2, len(tokens), DIM), np.float32)
     for index, (token, following) in enumerate(follows):
         embeddings[tokens.index(token), index] = 1
