@@ -39,6 +39,8 @@ def serialize_item(row: ItemRow, *, metadata: bool) -> Item:
         unread_pictures=row.num_unread_images,
         caption=row.caption,
         capture=serialize_capture(row.capture) if metadata else None,
+        favourite=row.favourite,
+        version=row.version,
     )
 
 

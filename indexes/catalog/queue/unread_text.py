@@ -17,6 +17,7 @@ from indexes.catalog.evidence import insert_evidence
 from indexes.catalog.queue.transitions import OPEN_STATES, is_runnable
 from indexes.catalog.records import LeasedText, NewEvidence, UnreadSegment
 from indexes.catalog.tables import Item, Job, Library, Publication, Segment, UnreadText
+from indexes.catalog.tables.visibility import is_in_library
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 class UnreadTextRows(CatalogMixin):
     def count_unread_images(self, space: SpaceId) -> int:
         """Count the images of searchable items on which text recognition has not run."""
-        query = select(func.coalesce(func.sum(UnreadText.num_images), 0)).where(UnreadText.space == str(space))
+        in_space = (UnreadText.space == str(space), is_in_library(UnreadText.item_pk))
+        query = select(func.coalesce(func.sum(UnreadText.num_images), 0)).where(*in_space)
         with self._database.read() as session:
             return int(session.execute(query).scalar_one())
 
@@ -146,7 +148,8 @@ def select_any_runnable_job() -> Select[tuple[bool]]:
 
 
 def _is_due(space: SpaceId, now: float, max_attempts: int) -> tuple[ColumnElement[bool], ...]:
-    return UnreadText.space == str(space), UnreadText.leased_until <= now, UnreadText.attempts < max_attempts
+    due = (UnreadText.space == str(space), UnreadText.leased_until <= now, UnreadText.attempts < max_attempts)
+    return *due, is_in_library(UnreadText.item_pk)
 
 
 def _is_leased(unread: LeasedText, owner: str) -> tuple[ColumnElement[bool], ...]:

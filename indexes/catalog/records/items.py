@@ -91,6 +91,32 @@ class ItemRow(ItemFile):
     """Caption of the image, or of the first scene of the video."""
     capture: Capture | None = None
     """When, where and with what it was taken; None where that was not read."""
+    favourite: bool = False
+    version: int = 1
+    """Increases with each change of name, tags or favourite."""
+    trashed_at: datetime | None = None
+    """When it was moved to the trash; None for an item of the library."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemEdit:
+    """A change of items. None and empty values change nothing."""
+
+    name: str | None = None
+    tags: Sequence[str] | None = None
+    """Replace all tags, before `add_tags` and `remove_tags` apply."""
+    add_tags: Sequence[str] = ()
+    remove_tags: Sequence[str] = ()
+    favourite: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrashSummary:
+    """The items in the trash, counted."""
+
+    items: int
+    size: int
+    """Bytes of their files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +127,7 @@ class ItemFilters:
     tags: Sequence[str] = ()
     """All of these."""
     status: ItemStatus | None = None
+    favourite: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
