@@ -187,8 +187,8 @@ async def get_thumbnail(
     t: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds from the start.")] = 0.0,
     size: Annotated[int, Query(ge=1, le=1280, description="Longest side, px; rounded up to one of a few sizes.")] = 320,
 ) -> Response:
-    """WebP: of a video, the key frame at or before `t`; of audio, the waveform from `t` on. Items in
-    the trash have one, too."""
+    """WebP: of a video, the key frame at or before `t`; of audio, the waveform from `t` on. Items
+    in the trash have one."""
     client = get_client_id(request.scope)
     item = await limits.catalog.run(client, service.library.get_any_item, item_id)
     headers = {"ETag": f'"{item_id}-{t:.3f}-{size}"', "Cache-Control": "private, max-age=86400", **UNTRUSTED_HEADERS}

@@ -12,6 +12,7 @@ from api.search.match import match_words
 from api.search.parse import parse_text
 from api.search.verdicts import has_query, list_verdicts, match_hits, read_words, restrict
 from api.serializers import serialize_hit
+from api.text_notes import describe_library_text
 from mm.errors import InvalidInput, TooLarge
 from mm.runtimes.memory import release_memory
 from mm.schemas import Hit, SearchResponse
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
     from mm.schemas import InspectionFilter
     from mm.settings import Settings
     from mm.spaces.types import Query
-
-UNREAD = (
-    "Text has not been recognized yet in {:,} of the images and is not searchable; "
-    "this happens when no job is waiting (MM_READ_TEXT)."
-)
 
 EXTRA_HITS = 4
 """Hits that are searched for each one of a search with a filter of results: those of another time
@@ -151,14 +147,14 @@ def _list_verdicts(
 
 
 def _note_unread_text(service: Service, served: ServedSpace, query: Query) -> list[str]:
-    """Return a note if the query searches text in images and some images have not been processed.
+    """Return notes if the query searches text in images and some images are not done.
 
     Empty if text recognition is disabled.
     """
     if service.settings.read_text == "off" or all(evidence_query.kind != "written" for evidence_query in query.evidence_queries):
         return []
-    num_unread = service.store.catalog.count_unread_images(served.space.id)
-    return [UNREAD.format(num_unread)] if num_unread else []
+    catalog, space = service.store.catalog, served.space.id
+    return describe_library_text(catalog.count_unread_images(space), catalog.count_failed_images(space))
 
 
 def get_thresholds(query: Query, floor: float | None) -> tuple[float, float]:

@@ -18,17 +18,45 @@ from mm.errors import Forbidden, MMError, Unavailable
 from mm.schemas import Upload
 
 
+class FileSender:
+    """Uploads single files with the same tags; one that was interrupted is continued."""
+
+    def __init__(self, client: Client, tags: Sequence[str]) -> None:
+        self._client, self._tags = client, tags
+        self._resume_notes = ResumeNotes()
+
+    def send(self, path: Path, report: ProgressCallback) -> Upload:
+        """Upload a file. An interruption keeps the resume note; any response removes it.
+
+        Raises `Unavailable` when the service does not respond, and the error of a refused file.
+        """
+        try:
+            upload = self._client.add(
+                path,
+                tags=self._tags,
+                on_progress=report,
+                upload=self._resume_notes.find_upload(path, self._tags),
+                on_upload=lambda url: self._resume_notes.record(path, self._tags, url),
+            )
+        except Unavailable:
+            raise
+        except MMError:
+            self._resume_notes.remove(path, self._tags)
+            raise
+        self._resume_notes.remove(path, self._tags)
+        return upload
+
+
 class BatchUpload:
     """Uploads files and prints one line per file; `num_failed` counts those not searchable."""
 
     def __init__(self, client: Client, tags: Sequence[str], progress: Progress, *, as_json: bool) -> None:
         self.num_failed = 0
         self._client = client
-        self._tags = tags
+        self._sender = FileSender(client, tags)
         self._progress = progress
         self._as_json = as_json
         self._sent: list[tuple[Path, Upload]] = []
-        self._resume_notes = ResumeNotes()
 
     def send(self, paths: Iterable[Path]) -> None:
         """Upload every file. Links in a folder are refused; a link that is an argument is followed.
@@ -43,24 +71,11 @@ class BatchUpload:
                 continue
             with self._progress.task(clean(path.name)) as report:
                 try:
-                    self._sent.append((path, self._send(path, report)))
+                    self._sent.append((path, self._sender.send(path, report)))
                 except Unavailable:
                     raise
                 except MMError as error:
-                    self._resume_notes.remove(path, self._tags)
                     self._print_refusal(path, error)
-
-    def _send(self, path: Path, report: ProgressCallback) -> Upload:
-        """Upload a file. An interruption keeps the resume note; any response removes it."""
-        upload = self._client.add(
-            path,
-            tags=self._tags,
-            on_progress=report,
-            upload=self._resume_notes.find_upload(path, self._tags),
-            on_upload=lambda url: self._resume_notes.record(path, self._tags, url),
-        )
-        self._resume_notes.remove(path, self._tags)
-        return upload
 
     def wait(self) -> None:
         """Wait for the jobs of all uploads, and print their results."""

@@ -16,6 +16,7 @@ from mm.cli.format import (
     format_score,
     format_span,
     format_taken,
+    format_text_progress,
 )
 from mm.embedded.terminal import clean
 from mm.runtimes.choice import Choice
@@ -96,6 +97,8 @@ def print_item(item: Item) -> None:
         "place": format_place(capture),
         "altitude": f"{capture.altitude:.0f} m" if capture and capture.altitude is not None else "",
         "caption": clean(item.caption or ""),
+        "text": format_text_progress(item),
+        "notes": clean(" ".join(item.notes)),
     }
     print_rows(("", ""), [(name, value) for name, value in values.items() if value])
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from mm.errors import InvalidInput, MMError, NotFound
 from mm.files import TEMPORARY, hash_file
+from mm.line.sources.settled import SETTLE_SECONDS, SettledFiles
 from mm.line.types import CaughtUp, PartEnd, SourceFrame, UnreadableFrame, make_part_id
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from mm.media.reader import MediaReader
 
 POLL_SECONDS = 0.2
-SETTLE_SECONDS = 0.5  # without a change of size and time after which a file is complete
 PART_SECONDS = 2.0  # without a further image after which a part of several images has ended
 UNFINISHED = (TEMPORARY, ".tmp", ".partial", ".crdownload")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif"})
@@ -35,12 +35,6 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif"}
 class _Part:
     count: int = 0
     last: float = field(default_factory=time.monotonic)
-
-
-@dataclass(slots=True)
-class _Seen:
-    state: tuple[int, int]  # size and modification time in nanoseconds
-    since: float
 
 
 class Folder:
@@ -85,7 +79,7 @@ class Folder:
 
     def items(self, start: float, stop: threading.Event, is_decided: Callable[[str], bool]) -> Iterator[SourceItem]:
         done: set[str] = set()
-        waiting: dict[str, _Seen] = {}
+        waiting = SettledFiles(self._settle_seconds)
         parts: dict[str, _Part] = {}
         has_caught_up = False
         while not stop.is_set():
@@ -98,7 +92,7 @@ class Folder:
                 has_caught_up = True
                 yield CaughtUp(time.time())
             now = time.monotonic()
-            is_last = not self._follow and not waiting
+            is_last = not self._follow and not waiting.num_waiting
             for part in [part for part, state in parts.items() if is_last or now - state.last >= self._part_seconds]:
                 del parts[part]
                 yield PartEnd(part, time.time())
@@ -106,29 +100,23 @@ class Folder:
                 return
             stop.wait(POLL_SECONDS)
 
-    def _complete_files(self, done: set[str], waiting: dict[str, _Seen]) -> list[Path]:
-        now, complete = time.monotonic(), []
+    def _complete_files(self, done: set[str], waiting: SettledFiles) -> list[Path]:
+        complete: list[tuple[int, str]] = []
         try:
             with os.scandir(self._path) as entries:
                 found = [entry for entry in entries if entry.name not in done and _is_image(entry)]
         except OSError as error:
             raise NotFound(f"The folder {self._path} cannot be read: {error.strerror}.") from error
+        present: set[str] = set()
         for entry in found:
             try:
                 status = entry.stat()
             except OSError:  # removed since
-                waiting.pop(entry.name, None)
                 continue
-            state = (status.st_size, status.st_mtime_ns)
-            seen = waiting.get(entry.name)
-            is_old = time.time() - status.st_mtime >= self._settle_seconds and status.st_size > 0
-            if is_old if seen is None else seen.state == state and now - seen.since >= self._settle_seconds:
-                waiting.pop(entry.name, None)
+            present.add(entry.name)
+            if waiting.is_complete(entry.name, status):
                 complete.append((status.st_mtime_ns, entry.name))
-            elif seen is None or seen.state != state:
-                waiting[entry.name] = _Seen(state, now)
-        for name in waiting.keys() - {entry.name for entry in found}:
-            del waiting[name]
+        waiting.keep(present)
         return [self._path / name for _, name in sorted(complete)]
 
     def _read(

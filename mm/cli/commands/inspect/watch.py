@@ -154,18 +154,11 @@ def _require_secret(webhook: str | None, secret: Path | None) -> None:
 def _run(line: Line) -> None:
     """Run until the end or the first Ctrl+C, which lets verdicts in progress be written."""
     import signal
-    import threading
 
-    def stop(signum: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, previous)
-        # Not in the handler: an event may be locked by the code that the signal interrupted.
-        threading.Thread(target=line.stop).start()
+    from mm.cli.watching.stopping import stopping
 
-    previous = signal.signal(signal.SIGINT, stop)
-    try:
+    with stopping(line.stop, [signal.SIGINT]):
         line.run()
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _open_sinks(
