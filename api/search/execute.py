@@ -10,8 +10,10 @@ from api.search.like import find_like_segment
 from api.search.match import EXTRA_HITS as EXTRA_MATCHES
 from api.search.match import match_words
 from api.search.parse import parse_text
+from api.search.typos import correct_typos
 from api.search.verdicts import has_query, list_verdicts, match_hits, read_words, restrict
 from api.serializers import serialize_hit
+from api.text_notes import describe_library_text
 from mm.errors import InvalidInput, TooLarge
 from mm.runtimes.memory import release_memory
 from mm.schemas import Hit, SearchResponse
@@ -29,11 +31,6 @@ if TYPE_CHECKING:
     from mm.schemas import InspectionFilter
     from mm.settings import Settings
     from mm.spaces.types import Query
-
-UNREAD = (
-    "Text has not been recognized yet in {:,} of the images and is not searchable; "
-    "this happens when no job is waiting (MM_READ_TEXT)."
-)
 
 EXTRA_HITS = 4
 """Hits that are searched for each one of a search with a filter of results: those of another time
@@ -66,12 +63,19 @@ def run_search(service: Service, query: SearchInput, files: DecodedFiles, arrive
     query, understood, notes = read_words(service, query)
     with service.spaces.acquire() as served:
         if has_query(query):
-            query = parse_text(query)
-            return _run(service, served, query, files, started)
+            query, corrections = correct_typos(service.store.catalog, served, parse_text(query))
+            return _run(service, served, query, files, started, corrections)
         return _list_verdicts(service, served, query, started, understood, notes)
 
 
-def _run(service: Service, served: ServedSpace, search: SearchInput, files: DecodedFiles, started: float) -> SearchResponse:
+def _run(
+    service: Service,
+    served: ServedSpace,
+    search: SearchInput,
+    files: DecodedFiles,
+    started: float,
+    corrections: dict[str, str],
+) -> SearchResponse:
     stage, request = service.metrics.query_seconds.labels, search.request
     like = None if request.like is None else find_like_segment(service, served.space, request.like)
     text = (request.text or "").strip() or None
@@ -126,6 +130,7 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
         likely_floor=query.floor,
         text=text,
         without=request.without,
+        corrections=corrections,
         heard=query.transcript,
         notes=[*query.notes, *_note_unread_text(service, served, query)],
         seconds=seconds,
@@ -151,14 +156,14 @@ def _list_verdicts(
 
 
 def _note_unread_text(service: Service, served: ServedSpace, query: Query) -> list[str]:
-    """Return a note if the query searches text in images and some images have not been processed.
+    """Return notes if the query searches text in images and some images are not done.
 
     Empty if text recognition is disabled.
     """
     if service.settings.read_text == "off" or all(evidence_query.kind != "written" for evidence_query in query.evidence_queries):
         return []
-    num_unread = service.store.catalog.count_unread_images(served.space.id)
-    return [UNREAD.format(num_unread)] if num_unread else []
+    catalog, space = service.store.catalog, served.space.id
+    return describe_library_text(catalog.count_unread_images(space), catalog.count_failed_images(space))
 
 
 def get_thresholds(query: Query, floor: float | None) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from mm.cli.format import (
     format_score,
     format_span,
     format_taken,
+    format_text_progress,
 )
 from mm.embedded.terminal import clean
 from mm.runtimes.choice import Choice
@@ -34,6 +35,9 @@ def print_results(response: SearchResponse, *, everything: bool = True, is_parse
         excluded = ", ".join(f'"{clean(text)}"' for text in response.without)
         wanted = f'"{clean(response.text)}"' if response.text else "everything"
         click.echo(f"searched for {wanted} without {excluded}; --no-parse searches for the whole text", err=True)
+    if response.corrections:
+        corrected = ", ".join(f'"{clean(to)}" instead of "{clean(word)}"' for word, to in response.corrections.items())
+        click.echo(f"searched for {corrected}; --no-parse searches for the text as it is", err=True)
     if response.heard:
         click.echo(f'recognized speech: "{clean(response.heard)}"', err=True)
     if response.understood is not None:
@@ -95,6 +99,8 @@ def print_item(item: Item) -> None:
         "place": format_place(capture),
         "altitude": f"{capture.altitude:.0f} m" if capture and capture.altitude is not None else "",
         "caption": clean(item.caption or ""),
+        "text": format_text_progress(item),
+        "notes": clean(" ".join(item.notes)),
     }
     print_rows(("", ""), [(name, value) for name, value in values.items() if value])
 

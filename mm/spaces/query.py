@@ -104,12 +104,12 @@ def build_query(
     if not only_excludes and not components and (sound is None or not weights.sound):
         raise InvalidInput("The query is empty: it needs text, an image, audio or a clip, with a weight above 0.")
     if sound is not None and weights.sound:
-        lines = [line.text for line in space.speech.transcribe(sound)]
-        transcript = " ".join(lines) or None
+        lines = space.speech.transcribe(sound)
+        transcript = " ".join(line.text for line in lines) or None
         sound_vector = space.sound.embed(sound)
         if sound_vector is None:
             notes.append(SPEECH_ONLY if lines else NO_SOUND)
-        speech_vector = mean_direction(space.sentences.embed(lines)) if lines else None
+        speech_vector = mean_direction(space.embed_speech(lines)) if lines else None
         components.append(_audio_component(space, speech_vector, sound_vector, weights.sound))
     calibration = space.calibration
     negations = [
