@@ -4,7 +4,7 @@ Media times are seconds from the start of the item.
 """
 
 from indexes.catalog.records.inspection import ExampleRow, InspectorRow, NewResult, ResultFilters, ResultRow, RunRow, VersionRow
-from indexes.catalog.records.items import BrowseFilters, Counts, ItemFilters, ItemRow, NewItem
+from indexes.catalog.records.items import BrowseFilters, Counts, ItemFilters, ItemRow, NewItem, SpokenLanguage
 from indexes.catalog.records.jobs import (
     CaptionScene,
     ChunkRow,
@@ -65,6 +65,7 @@ __all__ = [
     "ResultFilters",
     "ResultRow",
     "RunRow",
+    "SpokenLanguage",
     "TaskRow",
     "TextProgress",
     "UnreadImage",

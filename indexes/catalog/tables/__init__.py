@@ -23,6 +23,7 @@ from indexes.catalog.tables.library import (
     Publication,
     ReleasedFile,
     Segment,
+    SpokenLanguage,
     Tag,
     Tombstone,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "Segment",
     "Session",
     "Speed",
+    "SpokenLanguage",
     "Table",
     "Tag",
     "Task",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mm.errors import MediaError, TooLarge
+from mm.errors import MediaError, TooLarge, UnsupportedMedia
 from mm.media.types import SPEECH_RATE, Span, Waveform
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _read(reader: MediaReader, name: SpokenName) -> Waveform | None:
     try:
         info = reader.probe(name.path, name.path.name)
         waveform = reader.waveform(name.path, name.path.name, Span(0.0, info.duration))
-    except (MediaError, TooLarge):
+    except (MediaError, TooLarge, UnsupportedMedia):
         return None
     loudness = float(np.sqrt(np.square(waveform).mean())) if waveform.size else 0.0
     if not loudness:
