@@ -25,15 +25,15 @@ def speech(root: Path | None, split: str, models: tuple[str, ...], most: int | N
     """Recognize human speech: word and character error rates, and the language identified.
 
     Without --root: the two English recordings that come with a package. With it: the spoken names
-    of Tux Paint, those of one language joined into films of at most two minutes. Whisper is
+    of Tux Paint, those of one language joined into tracks of at most two minutes. Whisper is
     measured twice: as it identifies the language, and with the language named.
     """
     from collections import Counter
 
     from mm.data.tuxpaint import read_spoken_names
     from mm.evaluation.speech.evaluate import evaluate
-    from mm.evaluation.speech.films import film_of, make_films
     from mm.evaluation.speech.recordings import read_recordings
+    from mm.evaluation.speech.tracks import make_tracks, track_of
     from mm.media import MediaReader
     from mm.models.speech.choice import MOONSHINE, SpeechOptions
     from mm.settings import load_settings
@@ -46,12 +46,12 @@ def speech(root: Path | None, split: str, models: tuple[str, ...], most: int | N
         if model != MOONSHINE and root is not None:
             recognizers.append((f"{model}, language named", replace(chosen, language="*")))
     if root is None:
-        films, of = [film_of(recording) for recording in read_recordings()], "Recordings of moonshine-voice"
+        tracks, of = [track_of(recording) for recording in read_recordings()], "Recordings of moonshine-voice"
     else:
         names = read_spoken_names(root, split)
         counts = Counter(name.language for name in names)
         with MediaReader() as reader:
-            films = list(make_films(reader, [name for name in names if counts[name.language] >= least], most=most))
-        of = f"Spoken names of Tux Paint, {split}, joined into {len(films)} films"
-    report = evaluate(films, recognizers, of, lambda line: click.echo(line, err=True))
+            tracks = list(make_tracks(reader, [name for name in names if counts[name.language] >= least], most=most))
+        of = f"Spoken names of Tux Paint, {split}, joined into {len(tracks)} tracks"
+    report = evaluate(tracks, recognizers, of, lambda line: click.echo(line, err=True))
     click.echo(json.dumps(report.record(), ensure_ascii=False) if as_json else report.table())

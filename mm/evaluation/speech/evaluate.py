@@ -13,7 +13,7 @@ from mm.metrics.language.word_errors import WITHOUT_SPACES, count_edits, split_c
 from mm.models.speech.tower import SpeechTower
 
 if TYPE_CHECKING:
-    from mm.evaluation.speech.films import Film
+    from mm.evaluation.speech.tracks import Track
     from mm.models.speech.choice import SpeechOptions
     from mm.models.speech.lines import SpeechLine
     from mm.numerics import Float64
@@ -24,7 +24,7 @@ SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a recognizer made of one film."""
+    """What a recognizer made of one track."""
 
     language: str
     words: str
@@ -35,7 +35,7 @@ class Heard:
     num_characters: int
     seconds: float
     seconds_right: float
-    """Seconds of its lines whose language is that of the film."""
+    """Seconds of its lines whose language is that of the track."""
     seconds_heard: float
     """Seconds of its lines."""
 
@@ -59,7 +59,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class SpeechTables:
-    """Rows by language and recognizer, and the worst film of each row."""
+    """Rows by language and recognizer, and the worst track of each row."""
 
     of: str
     rows: list[Row]
@@ -74,13 +74,13 @@ class SpeechTables:
             "| --- | --- | --- | --- | --- | --- | --- |",
             *(_format(row) for row in self.rows),
             "",
-            "The worst film of each:",
+            "The worst track of each:",
             "",
             "| language | recognizer | said | heard |",
             "| --- | --- | --- | --- |",
         ]
-        for row, film in zip(self.rows, self.worst, strict=True):
-            lines.append(f"| {row.language} | {row.recognizer} | {_shorten(film.words)} | {_shorten(film.heard)} |")
+        for row, track in zip(self.rows, self.worst, strict=True):
+            lines.append(f"| {row.language} | {row.recognizer} | {_shorten(track.words)} | {_shorten(track.heard)} |")
         return "\n".join(lines)
 
     def record(self) -> dict[str, object]:
@@ -89,53 +89,53 @@ class SpeechTables:
 
 
 def evaluate(
-    films: Sequence[Film], recognizers: Sequence[tuple[str, SpeechOptions]], of: str, on_row: Callable[[str], None]
+    tracks: Sequence[Track], recognizers: Sequence[tuple[str, SpeechOptions]], of: str, on_row: Callable[[str], None]
 ) -> SpeechTables:
-    """Transcribe all films with each recognizer, named for the table.
+    """Transcribe all tracks with each recognizer, named for the table.
 
-    A recognizer whose options name the language `*` gets that of each film. Raises as
+    A recognizer whose options name the language `*` gets that of each track. Raises as
     `SpeechTower`.
     """
     rows: list[Row] = []
     worst: list[Heard] = []
-    for language in dict.fromkeys(film.language for film in films):
-        chosen = [film for film in films if film.language == language]
+    for language in dict.fromkeys(track.language for track in tracks):
+        chosen = [track for track in tracks if track.language == language]
         for name, options in recognizers:
             heard = _transcribe(chosen, options, language)
-            rows.append(_summarize(heard, name, sum(film.num_recordings for film in chosen), options))
-            worst.append(max(heard, key=lambda film: film.character_errors / max(film.num_characters, 1)))
+            rows.append(_summarize(heard, name, sum(track.num_recordings for track in chosen), options))
+            worst.append(max(heard, key=lambda track: track.character_errors / max(track.num_characters, 1)))
             on_row(_format(rows[-1]))
     return SpeechTables(of, rows, worst)
 
 
-def _transcribe(films: Iterable[Film], options: SpeechOptions, language: str) -> list[Heard]:
+def _transcribe(tracks: Iterable[Track], options: SpeechOptions, language: str) -> list[Heard]:
     tower = SpeechTower(replace(options, language=language) if options.language == "*" else options)
     try:
-        return [_judge(film, tower.transcribe(film.waveform)) for film in films]
+        return [_judge(track, tower.transcribe(track.waveform)) for track in tracks]
     finally:
         tower.close()
 
 
-def _judge(film: Film, lines: Sequence[SpeechLine]) -> Heard:
+def _judge(track: Track, lines: Sequence[SpeechLine]) -> Heard:
     heard = " ".join(line.text for line in lines)
-    said_words, said_characters = split_words(film.words), split_characters(film.words)
+    said_words, said_characters = split_words(track.words), split_characters(track.words)
     return Heard(
-        film.language,
-        film.words,
+        track.language,
+        track.words,
         heard,
         count_edits(said_words, split_words(heard)),
         len(said_words),
         count_edits(said_characters, split_characters(heard)),
         len(said_characters),
-        film.seconds,
-        sum(line.end - line.start for line in lines if line.language == film.language),
+        track.seconds,
+        sum(line.end - line.start for line in lines if line.language == track.language),
         sum(line.end - line.start for line in lines),
     )
 
 
 def _summarize(heard: Sequence[Heard], name: str, num_recordings: int, options: SpeechOptions) -> Row:
     sums_QK = np.array(
-        [(film.word_errors, film.num_words, film.character_errors, film.num_characters) for film in heard], np.float64
+        [(track.word_errors, track.num_words, track.character_errors, track.num_characters) for track in heard], np.float64
     )
 
     def rates(sums_BK: Float64) -> Float64:
@@ -148,11 +148,11 @@ def _summarize(heard: Sequence[Heard], name: str, num_recordings: int, options: 
         name,
         num_recordings,
         int(sums_QK[:, 1].sum()),
-        sum(film.seconds for film in heard) / 60,
+        sum(track.seconds for track in heard) / 60,
         None if language in WITHOUT_SPACES else by_words,
         by_characters,
         not options.language and options.model != "moonshine",
-        sum(film.seconds_right for film in heard) / max(sum(film.seconds_heard for film in heard), 1e-9),
+        sum(track.seconds_right for track in heard) / max(sum(track.seconds_heard for track in heard), 1e-9),
     )
 
 

@@ -17,8 +17,8 @@ WITHOUT_SPACES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text, folded, without punctuation. Apostrophes and hyphens separate none."""
-    return "".join(_fold(character) for character in _normalize(text)).split()
+    """The words of a text, in lower case, without punctuation. Apostrophes and hyphens separate none."""
+    return "".join(_keep(character) for character in _normalize(text)).split()
 
 
 def split_characters(text: str) -> list[str]:
@@ -49,7 +49,7 @@ def _normalize(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _fold(character: str) -> str:
+def _keep(character: str) -> str:
     """A letter, mark or digit as it is; nothing for a sign within a word, else a space."""
     if unicodedata.category(character)[0] in "LMN":
         return character

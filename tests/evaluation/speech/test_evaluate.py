@@ -1,4 +1,4 @@
-"""Error rates of recognizers over films of joined recordings."""
+"""Error rates of recognizers over tracks of joined recordings."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from mm.data.tuxpaint import SpokenName, read_spoken_names
 from mm.evaluation.speech.evaluate import evaluate
-from mm.evaluation.speech.films import Film, film_of, make_films
 from mm.evaluation.speech.recordings import read_recordings
+from mm.evaluation.speech.tracks import Track, make_tracks, track_of
 from mm.media import MediaReader
 from mm.media.types import SPEECH_RATE
 from mm.models.speech.choice import SpeechOptions
@@ -29,7 +29,7 @@ def write_tone(path: Path, seconds: float, loudness: float = 0.3) -> Path:
     return path
 
 
-def test_films_join_the_recordings_of_a_language_with_pauses(tmp_path: Path) -> None:
+def test_tracks_join_the_recordings_of_a_language_with_pauses(tmp_path: Path) -> None:
     names = [
         SpokenName(write_tone(tmp_path / f"{index}.wav", 3.0, 0.3 / (index + 1)), "de" if index < 4 else "fr", f"wort {index}")
         for index in range(5)
@@ -37,14 +37,14 @@ def test_films_join_the_recordings_of_a_language_with_pauses(tmp_path: Path) -> 
     (tmp_path / "broken.wav").write_bytes(b"no audio")
     names.append(SpokenName(tmp_path / "broken.wav", "de", "none"))
     with MediaReader() as reader:
-        films = list(make_films(reader, names, seconds=9.0))
-    assert [(film.language, film.words, film.num_recordings) for film in films] == [
+        tracks = list(make_tracks(reader, names, seconds=9.0))
+    assert [(track.language, track.words, track.num_recordings) for track in tracks] == [
         ("de", "wort 0 wort 1", 2),
         ("de", "wort 2 wort 3", 2),
         ("fr", "wort 4", 1),
     ]
-    assert films[0].seconds == pytest.approx(8.0)
-    first, second = (film.waveform[: 2 * SPEECH_RATE].std() for film in films[:2])
+    assert tracks[0].seconds == pytest.approx(8.0)
+    first, second = (track.waveform[: 2 * SPEECH_RATE].std() for track in tracks[:2])
     assert first == pytest.approx(second, rel=0.05), "all have the same loudness"
 
 
@@ -52,9 +52,9 @@ def test_evaluate_counts_errors_and_the_language(tmp_path: Path) -> None:
     """A model that hears the same German words in everything."""
     model = write_whisper(tmp_path / "model")
     (speech,) = [recording for recording in read_recordings() if recording.name == "beckett.wav"]
-    films = [Film("de", speech.waveform, "Guten Abend", 1), Film("en", speech.waveform, "Good morning", 1)]
+    tracks = [Track("de", speech.waveform, "Guten Abend", 1), Track("en", speech.waveform, "Good morning", 1)]
     options = SpeechOptions(f"whisper:{model}", threads=1)
-    tables = evaluate(films, [("tiny", options)], "Two films", lambda _: None)
+    tables = evaluate(tracks, [("tiny", options)], "Two tracks", lambda _: None)
     german, english = tables.rows
     assert german.word_error_rate is not None
     assert (german.word_error_rate.value, german.right_language) == (0.5, 1.0)
@@ -75,5 +75,5 @@ def test_read_spoken_names_lists_each_file_once_with_its_words(tmp_path: Path) -
 
 
 def test_recordings_are_read_with_their_words() -> None:
-    films = [film_of(recording) for recording in read_recordings()]
-    assert [round(film.seconds) for film in films] == [44, 10]
+    tracks = [track_of(recording) for recording in read_recordings()]
+    assert [round(track.seconds) for track in tracks] == [44, 10]

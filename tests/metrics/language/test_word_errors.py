@@ -39,7 +39,7 @@ def test_count_edits_equals_the_table(reference: list[str], heard: list[str]) ->
         ("...", []),
     ],
 )
-def test_split_words_folds_case_and_punctuation(text: str, words: list[str]) -> None:
+def test_split_words_removes_case_and_punctuation(text: str, words: list[str]) -> None:
     assert split_words(text) == words
 
 

@@ -1,6 +1,6 @@
-"""Recordings joined into films: what people upload has more than one word, and one language.
+"""Recordings joined into tracks: what people upload has more than one word, and one language.
 
-Recordings of one language are joined with pauses until a film is full, so that its language is
+Recordings of one language are joined with pauses until a track is full, so that its language is
 identified as in ingest. Whisper reads 30 s at a time, and a recording has 2 s.
 """
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mm.evaluation.speech.recordings import Recording
     from mm.media import MediaReader
 
-FILM_SECONDS = 120.0
-"""Longest film: a chunk of ingest."""
+TRACK_SECONDS = 120.0
+"""Longest track: a chunk of ingest."""
 PAUSE_SECONDS = 1.0
 """Silence between two recordings."""
 LOUDNESS = 0.05
@@ -29,7 +29,7 @@ LOUDNESS = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Film:
+class Track:
     """A waveform, float32 (samples,) at 16 kHz, and what is said in it."""
 
     language: str
@@ -42,10 +42,10 @@ class Film:
         return self.waveform.size / SPEECH_RATE
 
 
-def make_films(
-    reader: MediaReader, names: Sequence[SpokenName], seconds: float = FILM_SECONDS, most: int | None = None
-) -> Iterator[Film]:
-    """Yield the films of each language in turn; `most` recordings of a language, default all.
+def make_tracks(
+    reader: MediaReader, names: Sequence[SpokenName], seconds: float = TRACK_SECONDS, most: int | None = None
+) -> Iterator[Track]:
+    """Yield the tracks of each language in turn; `most` recordings of a language, default all.
 
     Recordings that cannot be read are left out.
     """
@@ -65,13 +65,13 @@ def make_films(
             yield _join(language, parts, words)
 
 
-def film_of(recording: Recording) -> Film:
+def track_of(recording: Recording) -> Track:
     """One English recording as it is."""
-    return Film("en", recording.waveform, recording.words, 1)
+    return Track("en", recording.waveform, recording.words, 1)
 
 
-def _join(language: str, parts: Sequence[Waveform], words: Sequence[str]) -> Film:
-    return Film(language, np.concatenate(parts), " ".join(words), len(words))
+def _join(language: str, parts: Sequence[Waveform], words: Sequence[str]) -> Track:
+    return Track(language, np.concatenate(parts), " ".join(words), len(words))
 
 
 def _read(reader: MediaReader, name: SpokenName) -> Waveform | None:
