@@ -54,7 +54,10 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
     "--without", multiple=True, metavar="WORDS", help="Text that a hit must not match; repeatable. TEXT is then not parsed."
 )
 @click.option(
-    "--parse/--no-parse", default=True, show_default=True, help="Read what TEXT excludes from it, as in 'dog not in water'."
+    "--parse/--no-parse",
+    default=True,
+    show_default=True,
+    help="Read from TEXT what it excludes, as in 'dog not in water', and correct typing errors.",
 )
 @click.option(
     "--weight",

@@ -17,7 +17,7 @@ WITHOUT_SPACES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text, in lower case, without punctuation. Apostrophes and hyphens separate none."""
+    """The words of a text in lower case. Punctuation separates them, but apostrophe and hyphen."""
     return "".join(_keep(character) for character in _normalize(text)).split()
 
 
