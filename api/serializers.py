@@ -47,6 +47,8 @@ def serialize_item(row: ItemRow, *, metadata: bool) -> Item:
             SpokenLanguage(language=spoken.language, seconds=round(spoken.seconds, 3), identified=spoken.is_identified)
             for spoken in row.languages
         ],
+        favourite=row.favourite,
+        version=row.version,
     )
 
 

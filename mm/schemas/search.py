@@ -91,6 +91,7 @@ class Filters(Model):
     language: str | None = Field(
         None, max_length=8, description="Code of a language that is spoken in the item, such as `de`; see `languages` of an item."
     )
+    favourite: bool | None = Field(None, description="Whether it is a favourite; unset means either.")
     inspection: InspectionFilter | None = Field(
         None, description="Only what a result of an inspection matches. Without a query, hits are sorted by p-value."
     )

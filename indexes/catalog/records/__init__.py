@@ -4,7 +4,16 @@ Media times are seconds from the start of the item.
 """
 
 from indexes.catalog.records.inspection import ExampleRow, InspectorRow, NewResult, ResultFilters, ResultRow, RunRow, VersionRow
-from indexes.catalog.records.items import BrowseFilters, Counts, ItemFilters, ItemRow, NewItem, SpokenLanguage
+from indexes.catalog.records.items import (
+    BrowseFilters,
+    Counts,
+    ItemEdit,
+    ItemFilters,
+    ItemRow,
+    NewItem,
+    SpokenLanguage,
+    TrashSummary,
+)
 from indexes.catalog.records.jobs import (
     CaptionScene,
     ChunkRow,
@@ -43,6 +52,7 @@ __all__ = [
     "ExampleRow",
     "FailedImage",
     "InspectorRow",
+    "ItemEdit",
     "ItemFilters",
     "ItemRow",
     "JobEventRow",
@@ -68,6 +78,7 @@ __all__ = [
     "SpokenLanguage",
     "TaskRow",
     "TextProgress",
+    "TrashSummary",
     "UnreadImage",
     "VersionRow",
     "WorkHistogram",

@@ -24,8 +24,10 @@ from indexes.catalog.tables.library import (
     ReleasedFile,
     Segment,
     SpokenLanguage,
+    StaleName,
     Tag,
     Tombstone,
+    WithdrawnPublication,
 )
 from indexes.catalog.tables.queue import (
     Chunk,
@@ -67,12 +69,14 @@ __all__ = [
     "Session",
     "Speed",
     "SpokenLanguage",
+    "StaleName",
     "Table",
     "Tag",
     "Task",
     "Tombstone",
     "Uncaptioned",
     "UnreadText",
+    "WithdrawnPublication",
     "WorkMetric",
     "Worker",
 ]
