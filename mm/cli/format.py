@@ -63,9 +63,9 @@ def format_camera(capture: Capture | None) -> str:
 
 
 def format_languages(item: Item) -> str:
-    """Format the languages of speech with their minutes, and say which are assumed."""
+    """Format the languages of speech with their times, and say which are assumed."""
     return ", ".join(
-        f"{clean(spoken.language)} {spoken.seconds / 60:.1f} min{'' if spoken.identified else ' (assumed)'}"
+        f"{clean(spoken.language)} {format_clock(spoken.seconds)}{'' if spoken.identified else ' (assumed)'}"
         for spoken in item.languages
     )
 
