@@ -92,6 +92,7 @@ def print_item(item: Item) -> None:
         "size": f"{item.width} x {item.height}" if item.width else "",
         "status": clean(f"{item.status}: {item.error}") if item.error else item.status,
         "tags": clean(" ".join(item.tags)),
+        "favourite": "yes" if item.favourite else "",
         "uploaded": f"{item.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
         "taken": format_taken(capture),
         "camera": format_camera(capture),

@@ -87,6 +87,7 @@ class Filters(Model):
     taken_before: NaiveDatetime | None = Field(None, description="Taken before this time.")
     camera: str | None = Field(None, max_length=100, description="Substring of make and model of the camera, in any case.")
     has_place: bool | None = Field(None, description="Whether the place where it was taken is known; unset means either.")
+    favourite: bool | None = Field(None, description="Whether it is a favourite; unset means either.")
     inspection: InspectionFilter | None = Field(
         None, description="Only what a result of an inspection matches. Without a query, hits are sorted by p-value."
     )

@@ -266,6 +266,7 @@ def copy(api: ApiServer, library: dict[str, str]) -> Iterator[str]:
     item = add_searchable(api, media.image(52), "copy.png", "abstract", [still])
     yield item
     assert api.client.delete(f"/v1/media/{item}").status_code == 204
+    assert api.client.delete(f"/v1/trash/{item}").status_code == 204
 
 
 def test_search_merges_near_duplicates_unless_fold_is_false(api: ApiServer, library: dict[str, str], copy: str) -> None:
