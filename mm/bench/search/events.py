@@ -48,7 +48,8 @@ class EventScores:
 
     method: str
     recall: float  # share of queries whose first hit has an IoU of `MIN_IOU` with its event
-    mean_iou: float  # of the first hit; 0 without a hit
+    mean_iou: float  # of the first hit with its event; 0 without a hit
+    any_iou: float  # the same with the event that it overlaps best, whichever was meant
     without_hit: float  # share of queries
     hit_seconds: float  # mean length of the first hits
     num_segments: int
@@ -68,12 +69,13 @@ class EventsReport:
         """The report as a Markdown table."""
         yield f"{self.num_events} events of {self.event_seconds:.1f} s on average in {self.num_videos} videos"
         yield ""
-        yield f"| segments | R@1, IoU {MIN_IOU} | mean IoU | without a hit | length of a hit, s | segments | processor s |"
-        yield "| --- | --- | --- | --- | --- | --- | --- |"
+        names = f"R@1, IoU {MIN_IOU} | mean IoU | IoU with any event | without a hit | length of a hit, s | segments"
+        yield f"| segments | {names} | processor s |"
+        yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
         for row in self.methods:
             yield (
-                f"| {row.method} | {row.recall:.1%} | {row.mean_iou:.2f} | {row.without_hit:.1%} | {row.hit_seconds:.1f} "
-                f"| {row.num_segments} | {row.ingest_cpu_seconds:.1f} |"
+                f"| {row.method} | {row.recall:.1%} | {row.mean_iou:.2f} | {row.any_iou:.2f} | {row.without_hit:.1%} "
+                f"| {row.hit_seconds:.1f} | {row.num_segments} | {row.ingest_cpu_seconds:.1f} |"
             )
 
 
@@ -132,7 +134,7 @@ def _score(client: Client, videos: Sequence[Watched], method: str) -> EventScore
     with Meter(memory=False) as meter:
         for number, video in enumerate(videos):
             client.add(video.path, tags=[f"video{number}"], wait=True)
-    overlaps, lengths, num_segments = list[float](), list[float](), 0
+    overlaps, of_any, lengths, num_segments = list[float](), list[float](), list[float](), 0
     for number, video in enumerate(videos):
         filters = Filters(tags=[f"video{number}"])
         (item,) = client.items(tags=[f"video{number}"]).items
@@ -141,12 +143,14 @@ def _score(client: Client, videos: Sequence[Watched], method: str) -> EventScore
             true = [event for event in video.events if event.text == text]
             hits = client.search(text, k=1, filters=filters).hits
             overlaps.append(max((_iou(hits[0], event) for event in true), default=0.0) if hits else -1.0)
+            of_any.append(max(_iou(hits[0], event) for event in video.events) if hits else 0.0)
             lengths += [hit.end - hit.start for hit in hits]
     found = np.array(overlaps)
     return EventScores(
         method,
         float((found >= MIN_IOU).mean()),
         float(np.maximum(found, 0.0).mean()),
+        float(np.mean(of_any)),
         float((found < 0).mean()),
         float(np.mean(lengths)) if lengths else 0.0,
         num_segments,

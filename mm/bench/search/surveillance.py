@@ -6,6 +6,7 @@ the light drifts and changes, and the sensor has noise.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ class Light:
     step_time: float
 
     def gain(self, time: float, seconds: float) -> float:
-        return 1.0 + self.drift * np.sin(np.pi * time / seconds) + (self.step if time >= self.step_time else 0.0)
+        return 1.0 + self.drift * math.sin(math.pi * time / seconds) + (self.step if time >= self.step_time else 0.0)
 
 
 def draw_events(random: np.random.Generator, seconds: float, texts: Sequence[str]) -> list[Event]:

@@ -1,8 +1,10 @@
-"""Events in long shots of a camera that stands still: when something begins and ends to move.
+"""Events in long shots of a camera that stands still: when something begins and ends to be there.
 
-The background of a shot is the median of its thumbnails over time. A frame is active where enough
-of its cells differ from the background by more than they usually do, after the brightness and the
-contrast of the whole frame were fitted to the background: a change of the light is no event.
+The background of a shot is what is seen over the longest time from its first to its last
+occurrence, rather than most of the time: people may stand before it for longer than it is empty. A
+frame is active where enough cells of its thumbnail differ from the background by more than they
+usually do. Brightness and contrast of the whole frame are fitted to the background first: a change
+of the light is no event.
 Array axes: F frames, T ticks of the time grid, C cells of a thumbnail.
 """
 
@@ -24,15 +26,19 @@ MIN_SHOT_SECONDS = 10.0
 TICK_SECONDS = 0.5
 MIN_DIFFERENCE = 8.0
 """Of 255: least difference of an active cell from the background."""
-NUM_DEVIATIONS = 6.0
-"""The same in standard deviations of the cell, estimated by its median absolute difference."""
+NUM_DEVIATIONS, MAX_LIMIT = 5.0, 40.0
+"""The same in standard deviations of the cell, by the quartile of its differences; its limit."""
 MIN_CELLS = 3
 """Active cells, of 1,024, of an active frame."""
 MAX_STATIC_SHARE = 0.25
 """Share of cells, in the median over time, that differ by `MIN_DIFFERENCE` in a shot whose camera
 stands still."""
-MAX_PAUSE_SECONDS, MIN_EVENT_SECONDS = 2.5, 1.0
+MIN_CUT_SHARE = 0.35
+"""Share of cells that change at a cut to another view; what enters may be taken for a cut, too."""
+MAX_PAUSE_SECONDS, MIN_EVENT_SECONDS = 1.5, 1.0
 """A shorter pause does not end an event, a shorter event is none."""
+ALIKE_DIFFERENCE, ALIKE_CELLS = 12.0, 20
+"""Two frames show the same where fewer cells, of 1,024, differ by more, of 255."""
 TRIM_SHARE = 0.3
 """Share of cells, those that differ most, that the brightness is not fitted to."""
 
@@ -44,7 +50,8 @@ def event_edges(frames: Sequence[EncodedFrame], span: Span) -> list[float]:
 
     Empty where the camera moves, and where something moves all the time.
     """
-    starts = [span.start, *sorted({frame.cut_time for frame in frames if frame.cut and span.start < frame.cut_time < span.end})]
+    views = [frame.cut_time for before, frame in pairwise(frames) if frame.cut and _is_other_view(before, frame)]
+    starts = [span.start, *(time for time in views if span.start < time < span.end)]
     edges: list[float] = []
     for start, end in pairwise([*starts, span.end]):
         shot = [frame for frame in frames if start <= frame.time < end and frame.thumbnail is not None]
@@ -53,28 +60,53 @@ def event_edges(frames: Sequence[EncodedFrame], span: Span) -> list[float]:
     return edges
 
 
+def _is_other_view(before: EncodedFrame, frame: EncodedFrame) -> bool:
+    if before.thumbnail is None or frame.thumbnail is None:
+        return True
+    differences_C = _without_light(frame.thumbnail.ravel(), before.thumbnail.ravel())
+    return float((differences_C > ALIKE_DIFFERENCE).mean()) > MIN_CUT_SHARE
+
+
 def _edges_in_shot(shot: Sequence[EncodedFrame], start: float, end: float) -> list[float]:
     times_F = np.array([frame.time for frame in shot])
     thumbnails_FC = np.stack([frame.thumbnail for frame in shot if frame.thumbnail is not None]).reshape(len(shot), -1)
     ticks_T = np.arange(start, end, TICK_SECONDS)
     # A frame that shows the same as the one before is not sampled: each is shown up to the next.
     shown_T = np.maximum(np.searchsorted(times_F, ticks_T + 1e-6, side="right") - 1, 0)
-    active_T = _close(find_activity(thumbnails_FC[shown_T]))
-    edges = []
-    for tick in np.flatnonzero(active_T[1:] != active_T[:-1]) + 1:
-        time = float(times_F[shown_T[tick]])
-        edges.append(max(time - TICK_SECONDS / 2, start))
-    return edges
+    thumbnails_TC = thumbnails_FC[shown_T]
+    active_T = _close(find_activity(thumbnails_TC))
+    ticks = np.flatnonzero(active_T[1:] != active_T[:-1]) + 1
+    return [max(float(times_F[shown_T[tick]]) - TICK_SECONDS / 2, start) for tick in ticks]
+
+
+def find_background(thumbnails_TC: Floats) -> Floats:
+    """The background of a shot (C,): the median of the frames that show it."""
+    medians_T1 = np.median(thumbnails_TC, axis=1, keepdims=True)
+    spreads_T1 = np.maximum(np.median(np.abs(thumbnails_TC - medians_T1), axis=1, keepdims=True), 1.0)
+    levels_TC = (thumbnails_TC - medians_T1) / spreads_T1 * np.median(spreads_T1)  # about the same in any light
+    best, frames_T = -1.0, np.ones(len(levels_TC), np.bool_)
+    for levels_C in levels_TC:
+        alike_T = (np.abs(levels_TC - levels_C) > ALIKE_DIFFERENCE).sum(axis=1) < ALIKE_CELLS
+        ticks = np.flatnonzero(alike_T)
+        score = float(ticks[-1] - ticks[0]) + 0.5 * len(ticks)
+        if score > best:
+            best, frames_T = score, alike_T
+    background_C: Floats = np.median(thumbnails_TC[frames_T], axis=0)
+    return background_C
 
 
 def find_activity(thumbnails_TC: Floats) -> npt.NDArray[np.bool_]:
-    """Whether each frame of a shot is active (T,), from brightness 0 to 255 at equal intervals."""
-    background_C = np.median(thumbnails_TC, axis=0)
+    """Whether each frame of a shot is active (T,), from brightness 0 to 255 at equal intervals.
+
+    None is in a shot whose camera moves.
+    """
+    background_C = find_background(thumbnails_TC)
     differences_TC = np.stack([_without_light(thumbnail_C, background_C) for thumbnail_C in thumbnails_TC])
     if np.median((differences_TC > MIN_DIFFERENCE).mean(axis=1)) > MAX_STATIC_SHARE:
         return np.zeros(len(thumbnails_TC), np.bool_)
-    deviations_C = 1.4826 * np.median(differences_TC, axis=0)  # of a normal distribution
-    limits_C = np.maximum(MIN_DIFFERENCE, NUM_DEVIATIONS * deviations_C)
+    # The lower quartile, as events may last for more than half of the shot and are no noise.
+    deviations_C = 3.14 * np.quantile(differences_TC, 0.25, axis=0)  # of a normal distribution
+    limits_C = np.clip(NUM_DEVIATIONS * deviations_C, MIN_DIFFERENCE, MAX_LIMIT)
     is_active: npt.NDArray[np.bool_] = (differences_TC > limits_C).sum(axis=1) >= MIN_CELLS
     return is_active
 
@@ -82,7 +114,7 @@ def find_activity(thumbnails_TC: Floats) -> npt.NDArray[np.bool_]:
 def _without_light(thumbnail_C: Floats, background_C: Floats) -> Floats:
     """Absolute differences from the background after gain and offset, by trimmed least squares."""
     kept = np.ones(len(thumbnail_C), np.bool_)
-    differences_C = np.abs(thumbnail_C - background_C)
+    differences_C: Floats = np.abs(thumbnail_C - background_C)
     for _ in range(2):
         x, y = background_C[kept], thumbnail_C[kept]
         variance = float(x.var())
