@@ -37,7 +37,7 @@ MIN_CUT_SHARE = 0.35
 """Share of cells that change at a cut to another view; what enters may be taken for a cut, too."""
 MAX_PAUSE_SECONDS, MIN_EVENT_SECONDS = 1.5, 1.0
 """A shorter pause does not end an event, a shorter event is none."""
-ALIKE_DIFFERENCE, ALIKE_CELLS = 12.0, 20
+SIMILAR_DIFFERENCE, SIMILAR_CELLS = 12.0, 20
 """Two frames show the same where fewer cells, of 1,024, differ by more, of 255."""
 TRIM_SHARE = 0.3
 """Share of cells, those that differ most, that the brightness is not fitted to."""
@@ -64,7 +64,7 @@ def _is_other_view(before: EncodedFrame, frame: EncodedFrame) -> bool:
     if before.thumbnail is None or frame.thumbnail is None:
         return True
     differences_C = _without_light(frame.thumbnail.ravel(), before.thumbnail.ravel())
-    return float((differences_C > ALIKE_DIFFERENCE).mean()) > MIN_CUT_SHARE
+    return float((differences_C > SIMILAR_DIFFERENCE).mean()) > MIN_CUT_SHARE
 
 
 def _edges_in_shot(shot: Sequence[EncodedFrame], start: float, end: float) -> list[float]:
@@ -86,11 +86,11 @@ def find_background(thumbnails_TC: Floats) -> Floats:
     levels_TC = (thumbnails_TC - medians_T1) / spreads_T1 * np.median(spreads_T1)  # about the same in any light
     best, frames_T = -1.0, np.ones(len(levels_TC), np.bool_)
     for levels_C in levels_TC:
-        alike_T = (np.abs(levels_TC - levels_C) > ALIKE_DIFFERENCE).sum(axis=1) < ALIKE_CELLS
-        ticks = np.flatnonzero(alike_T)
+        similar_T = (np.abs(levels_TC - levels_C) > SIMILAR_DIFFERENCE).sum(axis=1) < SIMILAR_CELLS
+        ticks = np.flatnonzero(similar_T)
         score = float(ticks[-1] - ticks[0]) + 0.5 * len(ticks)
         if score > best:
-            best, frames_T = score, alike_T
+            best, frames_T = score, similar_T
     background_C: Floats = np.median(thumbnails_TC[frames_T], axis=0)
     return background_C
 
