@@ -131,6 +131,8 @@ def test_demo_queries_cover_every_kind_of_query() -> None:
     assert sum(q.sound is not None for q in without_text) >= 1
     assert sum(q.clip is not None for q in without_text) >= 1
     assert any(q.text and q.picture for q in QUERIES)
+    assert any(q.text and not q.text.isascii() for q in words)
+    assert any(q.taken_on for q in words)
     assert len({*PHOTOS, *CLIPS}) > len(SCENES) > len({*CLIPS})
 
 

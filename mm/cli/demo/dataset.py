@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from mm.bench.package_files import PackageFile
 from mm.cli.demo.ground_truth import DemoQuery, ImageVariant, Recording, Scene, shown_in, spoken_in
 
@@ -30,6 +32,9 @@ RECORDINGS = {
     "dickens": PackageFile("moonshine_voice", "assets/two_cities.wav"),
     "beckett": PackageFile("moonshine_voice", "assets/beckett.wav"),
 }
+
+TAKEN = {"rocket": datetime(2015, 2, 11, 18, 3)}
+"""When photos were taken, which their files do not say: written into the Exif data of a copy."""
 
 VIDEO = "video"
 SCENES = (  # of the generated video, in order
@@ -67,6 +72,8 @@ QUERIES = (
     DemoQuery("a parked motorcycle", shown_in("motorcycle"), picture=ImageVariant("motorcycle", crop=(0.4, 0.2, 1.0, 0.9))),
     DemoQuery("pixels that we can label unambiguously as object or background", shown_in("page")),  # text in a photo
     DemoQuery("let us first detremine markers of the coins", shown_in("page"), kinds=("image",)),  # with a typing error
+    DemoQuery("红色的摩托车", shown_in("motorcycle")),  # a red motorcycle, in Chinese
+    DemoQuery("a rocket launch at night", shown_in("rocket"), taken_on=TAKEN["rocket"].date()),
     DemoQuery("quarterly tax return", ()),
     DemoQuery("integral of x squared", ()),
 )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from PIL import ExifTags, Image
+
 from mm.cli.demo import video
-from mm.cli.demo.dataset import AUDIO, CLIPS, PHOTOS, QUERIES, RECORDINGS, SCENES, VIDEO
+from mm.cli.demo.dataset import AUDIO, CLIPS, PHOTOS, QUERIES, RECORDINGS, SCENES, TAKEN, VIDEO
 from mm.cli.demo.ground_truth import DemoQuery
 
 
@@ -39,6 +42,8 @@ def make_fixtures(folder: Path) -> Fixtures:
     """Locate the files of packages and generate the others. Raises `Unavailable`."""
     folder.mkdir(parents=True)
     files = {name: source.locate() for name, source in {**PHOTOS, **CLIPS, **RECORDINGS}.items()}
+    for name, taken in TAKEN.items():
+        files[name] = _write_time(files[name], taken, folder / f"{name}{files[name].suffix}")
     files[VIDEO] = folder / "video.mp4"
     video.splice(SCENES, AUDIO, files, files[VIDEO])
     media: dict[str, MediaInput] = {}
@@ -46,6 +51,15 @@ def make_fixtures(folder: Path) -> Fixtures:
         for number, name in enumerate(names, start=1):
             media[name] = MediaInput(files[name], f"{prefix}_{number:04}{files[name].suffix}")
     return Fixtures(media, [_make_query_files(query, files, folder / f"query-{number}") for number, query in enumerate(QUERIES)])
+
+
+def _write_time(photo: Path, taken: datetime, copy: Path) -> Path:
+    """Write a copy of a JPEG that has this time in its Exif data; the pixels are encoded again."""
+    with Image.open(photo) as image:
+        exif = image.getexif()
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = taken.strftime("%Y:%m:%d %H:%M:%S")
+        image.save(copy, quality="keep", exif=exif)
+    return copy
 
 
 def _make_query_files(query: DemoQuery, files: dict[str, Path], stem: Path) -> QueryFiles:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING
 
 from mm.cli.format import format_span
+from mm.schemas import Filters
 
 if TYPE_CHECKING:
     from mm.schemas import Hit, Kind
@@ -74,13 +76,24 @@ class DemoQuery:
     sound: tuple[str, float, float] | None = None
     clip: tuple[str, float, float] | None = None
     kinds: tuple[Kind, ...] = ()
+    taken_on: date | None = None
+    """The day on which a result was taken."""
 
     def label(self) -> str:
         """The text and the files of the query."""
         files = {"image of": self.picture and self.picture.of, "audio of": _name(self.sound), "clip of": _name(self.clip)}
         components = [f'"{self.text}"'] if self.text else []
         components += [f"{kind} {name}" for kind, name in files.items() if name]
-        return " + ".join(components) + (f" (in {', '.join(self.kinds)})" if self.kinds else "")
+        limits = [f"in {', '.join(self.kinds)}"] if self.kinds else []
+        limits += [f"taken on {self.taken_on}"] if self.taken_on else []
+        return " + ".join(components) + (f" ({', '.join(limits)})" if limits else "")
+
+    def filters(self) -> Filters:
+        """The filters of the query."""
+        if self.taken_on is None:
+            return Filters(kinds=list(self.kinds))
+        start = datetime.combine(self.taken_on, time())
+        return Filters(kinds=list(self.kinds), taken_after=start, taken_before=start + timedelta(days=1))
 
     def targets(self, video: VideoGroundTruth) -> tuple[Target, ...]:
         """The correct results; empty if nothing may match."""

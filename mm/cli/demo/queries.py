@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mm.cli.demo.fixtures import Fixtures, QueryFiles
 from mm.cli.demo.ground_truth import DemoQuery, Target, VideoGroundTruth, is_match
 from mm.client import Client
-from mm.schemas import Filters, Hit, SearchResponse
+from mm.schemas import Hit, SearchResponse
 
 TOP = 3
 """Number of hits among which a correct one must be."""
@@ -59,7 +59,7 @@ def _run_query(
         sound=files.sound,
         clip=files.clip,
         k=TOP,
-        filters=Filters(kinds=list(query.kinds)),
+        filters=query.filters(),
     )
     likely = [(hit, item_names[hit.item.id]) for hit in response.hits if hit.band == "likely"]
     judged = [JudgedHit(hit, medium, is_match(hit, medium, targets)) for hit, medium in likely]
