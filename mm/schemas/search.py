@@ -11,8 +11,8 @@ from mm.schemas.base import Model
 from mm.schemas.inspections import InspectionFilter, InspectionMatch
 from mm.schemas.media import Item, Kind
 
-Band = Literal["likely", "possible"]
-"""Confidence of a hit: its score is at or above the calibrated threshold of the space, or below."""
+Band = Literal["likely", "possible", "weak"]
+"""How sure a hit is, by calibrated thresholds."""
 Match = Literal["exact", "near", "meaning"]
 """How the words of evidence match those of a query: all are there, all are there in another form or
 with a typing error, or by meaning only."""
