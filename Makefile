@@ -7,10 +7,13 @@ PIP := $(BIN)/python -m pip install --no-deps --no-compile --quiet --disable-pip
 COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 BASE := .venv/.base-installed
 DEV := .venv/.dev-installed
+CHECKS := types style imports texts
 TESTS ?= tests
+# Byte code is kept, whatever the environment says: each process of the tests would compile all modules.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check docs lock clean
+.PHONY: help demo serve test check docs lock clean style types imports texts collect
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -21,15 +24,29 @@ demo: $(BASE)  ## ingest real media, search, inspect parts, print tables, write 
 serve: $(BASE)  ## run the service and its web page in the foreground
 	$(BIN)/mm serve
 
-test: $(DEV) check  ## every check and every test
+test: $(DEV)  ## every check and every test
+	@$(MAKE) --no-print-directory --jobs 2 $(CHECKS) collect
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup --durations 10 $(TESTS)
 
 check: $(DEV)  ## ruff, mypy --strict, import contracts, docs against code
+	@$(MAKE) --no-print-directory --jobs 2 $(CHECKS)
+
+types: $(DEV)
+	$(BIN)/mypy
+
+style: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+
+imports: $(DEV)
 	$(BIN)/lint-imports
+
+texts: $(DEV)
 	$(BIN)/python -m pytest tests/test_docs.py tests/test_language.py
+
+# Writes the byte code of the tests, while mypy uses the other core.
+collect: $(DEV)
+	@$(BIN)/python -m pytest --collect-only $(TESTS) >.venv/.collected || { cat .venv/.collected; exit 1; }
 
 docs: $(DEV)  ## regenerate the parts of the docs that come from the code
 	$(BIN)/python -m tests.test_docs

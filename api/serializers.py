@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.metadata import serialize_capture
+from api.text_notes import describe_text
 from mm.media.containers.file_types import describe_reading
 from mm.schemas import FINAL_STATES, Band, Evidence, Hit, Item, Job, JobEvent, Moment
 
@@ -35,8 +36,10 @@ def serialize_item(row: ItemRow, *, metadata: bool) -> Item:
         status=row.status,
         error=row.error,
         created_at=row.created_at,
-        notes=describe_reading(row.content_type),
-        unread_pictures=row.num_unread_images,
+        notes=[*describe_reading(row.content_type), *describe_text(row.text)],
+        unread_pictures=row.text.num_left,
+        read_pictures=row.text.num_done,
+        failed_pictures=len(row.text.failed),
         caption=row.caption,
         capture=serialize_capture(row.capture) if metadata else None,
     )

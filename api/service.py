@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
@@ -26,6 +27,8 @@ from mm.errors import Unavailable
 from mm.generation.chat.models import ChatModels
 from mm.media import MediaReader
 from mm.media.children.budget import MemoryBudget
+from mm.models.speech.choice import SpeechOptions, find_recognizer
+from mm.models.speech.tower import SpeechTower
 from mm.settings import Settings
 from workers.messaging.dispatch import Dispatcher
 
@@ -90,6 +93,8 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
     """
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
+        speech = SpeechOptions.from_settings(settings)
+        find_recognizer(speech)  # named now, not at the first spoken question
         spaces = stack.enter_context(SpaceManager(store, settings))
         chat_models = stack.enter_context(ChatModels(settings))
         memory = MemoryBudget(settings.sandbox_total_memory)
@@ -115,7 +120,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             ingest=Ingest(store, dispatcher, reader, metrics),
             library=Library(store, dispatcher, thumbnails),
             lines=Lines(settings, store, stack.enter_context(LineSupervisor(settings))),
-            recognizer=stack.enter_context(SpeechRecognizer()),
+            recognizer=stack.enter_context(SpeechRecognizer(partial(SpeechTower, speech))),
             readiness=stack.enter_context(closing(CoalescedCall(checks.run))),
             scratch=stack.enter_context(scratch_folder(settings.root)),
         )

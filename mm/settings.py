@@ -70,6 +70,15 @@ class Settings(BaseSettings):
         "`decord` reads only videos of formats for which it is exact.",
     )
 
+    speech: str = Field(
+        "moonshine",
+        description="Speech recognizer: `moonshine` (English), or `whisper:NAME|PATH`, a model of Whisper in the format of "
+        "CTranslate2 that is on this disk; needs the package `faster-whisper`.",
+    )
+    speech_language: str = Field(
+        "", description="Code of the language that is spoken, such as `de`; empty identifies it (Whisper only)."
+    )
+
     sets_cache: Path | None = Field(
         None, description="Folder for images out of the Parquet files of data sets; unset is `cache/sets` in the home folder."
     )

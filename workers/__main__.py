@@ -16,6 +16,8 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from indexes import open_store
 from mm.errors import MMError
+from mm.models.speech.choice import MOONSHINE, SpeechOptions
+from mm.models.speech.tower import check_recognizer
 from mm.private import restrict_umask
 from mm.settings import load_settings
 from mm.spaces import select_runtime_name
@@ -44,6 +46,8 @@ def run_worker(settings: Settings) -> int:
     # about a default that is set here.
     for category in (SecurityWarning, CPendingDeprecationWarning):
         warnings.simplefilter("ignore", category)
+    if settings.speech != MOONSHINE:  # a damaged model ends the start here, not each task
+        check_recognizer(SpeechOptions.from_settings(settings))
     # A failed migration or a folder that is not writable ends the start here with its error, and
     # nothing stays open across the fork.
     with open_store(settings) as store:

@@ -6,12 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from api.metadata import check_conditions, shows_metadata
+from api.search.bands import assign_bands
 from api.search.like import find_like_segment
 from api.search.match import EXTRA_HITS as EXTRA_MATCHES
 from api.search.match import match_words
 from api.search.parse import parse_text
 from api.search.verdicts import has_query, list_verdicts, match_hits, read_words, restrict
 from api.serializers import serialize_hit
+from api.text_notes import describe_library_text
 from mm.errors import InvalidInput, TooLarge
 from mm.runtimes.memory import release_memory
 from mm.schemas import Hit, SearchResponse
@@ -29,11 +31,6 @@ if TYPE_CHECKING:
     from mm.schemas import InspectionFilter
     from mm.settings import Settings
     from mm.spaces.types import Query
-
-UNREAD = (
-    "Text has not been recognized yet in {:,} of the images and is not searchable; "
-    "this happens when no job is waiting (MM_READ_TEXT)."
-)
 
 EXTRA_HITS = 4
 """Hits that are searched for each one of a search with a filter of results: those of another time
@@ -114,7 +111,7 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
         results = match_words(results, text or "", query.floor, floor)
     if request.filters.inspection is not None:
         results = match_hits(results, verdicts, request.filters)
-    results = results[: request.k]
+    results = assign_bands(results, query, served.space, served.searcher)[: request.k]
     seconds = files.seconds + time.perf_counter() - started
     kind = "+".join(sorted(search.files)) or ("like" if request.like is not None and not text else "text")
     service.metrics.searches.labels(kind, str(bool(results)).lower()).inc()
@@ -151,14 +148,14 @@ def _list_verdicts(
 
 
 def _note_unread_text(service: Service, served: ServedSpace, query: Query) -> list[str]:
-    """Return a note if the query searches text in images and some images have not been processed.
+    """Return notes if the query searches text in images and some images are not done.
 
     Empty if text recognition is disabled.
     """
     if service.settings.read_text == "off" or all(evidence_query.kind != "written" for evidence_query in query.evidence_queries):
         return []
-    num_unread = service.store.catalog.count_unread_images(served.space.id)
-    return [UNREAD.format(num_unread)] if num_unread else []
+    catalog, space = service.store.catalog, served.space.id
+    return describe_library_text(catalog.count_unread_images(space), catalog.count_failed_images(space))
 
 
 def get_thresholds(query: Query, floor: float | None) -> tuple[float, float]:

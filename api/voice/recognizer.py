@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mm.models.speech.lines import SpeechLine
 
 IDLE_SECONDS = 300.0
-"""Time without a spoken question after which the recognizer is released: it takes 130 MB."""
+"""Time without a spoken question after which the recognizer is released: it takes 170 MB, or as
+much as the model of Whisper."""
 
 
 class Tower(Protocol):
@@ -31,8 +32,8 @@ class SpeechRecognizer:
     """Loads the speech tower at the first use, and keeps it until no question was spoken for
     `idle_seconds`. Safe to use from several threads."""
 
-    def __init__(self, load: Callable[[], Tower] | None = None, idle_seconds: float = IDLE_SECONDS) -> None:
-        self._load = load or _load_tower
+    def __init__(self, load: Callable[[], Tower], idle_seconds: float = IDLE_SECONDS) -> None:
+        self._load = load
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="speech")
@@ -97,9 +98,3 @@ class SpeechRecognizer:
         if tower is not None and tower.done() and tower.exception() is None:
             tower.result().close()
             release_memory()
-
-
-def _load_tower() -> Tower:
-    from mm.models.speech.tower import SpeechTower
-
-    return SpeechTower()

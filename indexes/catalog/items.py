@@ -22,8 +22,8 @@ from indexes.catalog.captions import read_first_captions
 from indexes.catalog.captures import make_capture_row, read_captures
 from indexes.catalog.cursors import format_cursor, parse_cursor
 from indexes.catalog.queue.transitions import INGEST, OPEN_STATES, insert_job, job_row, transition_job
-from indexes.catalog.queue.unread_text import count_unread_by_item
-from indexes.catalog.records import Counts, ItemFilters, ItemRow, JobRow, NewItem
+from indexes.catalog.queue.unread_text import read_text_progress
+from indexes.catalog.records import Counts, ItemFilters, ItemRow, JobRow, NewItem, TextProgress
 from indexes.catalog.tables import Chunk, Evidence, InspectionResult, Item, Job, Segment, Tag
 from mm.errors import InvalidInput
 from mm.schemas import ItemStatus, JobState, Kind
@@ -216,7 +216,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
     tags: dict[int, list[str]] = {item.pk: [] for item in items}
     for item_pk, tag in session.execute(select(Tag.item_pk, Tag.tag).where(Tag.item_pk.in_(tags)).order_by(Tag.tag)):
         tags[item_pk].append(tag)
-    num_unread = count_unread_by_item(session, list(tags))
+    text = read_text_progress(session, list(tags))
     captions = read_first_captions(session, list(tags))
     captures = read_captures(session, list(tags))
     return [
@@ -236,7 +236,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
             status=cast(ItemStatus, item.status),
             error=item.error,
             created_at=item.created_at,
-            num_unread_images=num_unread.get(item.pk, 0),
+            text=text.get(item.pk, TextProgress()),
             caption=captions.get(item.pk),
             capture=captures.get(item.pk),
         )

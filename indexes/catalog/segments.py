@@ -59,7 +59,7 @@ class SegmentRows(CatalogMixin):
             add_tombstones(session, item_pk, space)
             shards = _delete_segments(session, item_pk, space)
             num_evidence = _insert_segments(session, item_pk, space, segments)
-            record_unread_text(session, item_pk, space, [index for index, segment in enumerate(segments) if segment.unread])
+            record_unread_text(session, item_pk, space, segments)
             has_image = any(piece.kind == "picture" for segment in segments for piece in segment.evidence)
             record_uncaptioned(session, item_pk, space, has_image=has_image)
             transition_job(session, job, self._now(), state="done", stage="done")

@@ -133,6 +133,12 @@ def metadata(settings: Settings, report: Report) -> Recovery:
         return read_metadata(store, report)
 
 
+def text(settings: Settings, report: Report) -> Recovery:
+    """Make the text of all images due again in which its recognition failed."""
+    with open_store(settings) as store:
+        return Recovery(action="text", items=store.catalog.retry_text())
+
+
 ACTIONS: dict[str, Callable[[Settings, Report], BaseModel]] = {
     "check": check,
     "adopt": adopt,
@@ -140,6 +146,7 @@ ACTIONS: dict[str, Callable[[Settings, Report], BaseModel]] = {
     "empty": empty,
     "collect": collect,
     "metadata": metadata,
+    "text": text,
 }
 
 

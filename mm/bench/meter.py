@@ -54,6 +54,11 @@ def memory_bytes() -> int:
     return sum(_pss(pid) for pid in (os.getpid(), *list_descendants()))
 
 
+def process_bytes(pid: int | None = None) -> int:
+    """Memory of one process (PSS), default this one; 0 if it has ended."""
+    return _pss(os.getpid() if pid is None else pid)
+
+
 def list_descendants(of: int | None = None) -> list[int]:
     """Process ids of the running descendants of a process (default: this one)."""
     pids: list[int] = []

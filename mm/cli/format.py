@@ -69,6 +69,12 @@ def format_place(capture: Capture | None) -> str:
     return f"{capture.latitude:.5f}, {capture.longitude:.5f}"
 
 
+def format_text_progress(item: Item) -> str:
+    """Format the number of images in which text was recognized; empty if there are none."""
+    num_images = item.read_pictures + item.unread_pictures + item.failed_pictures
+    return f"recognized in {item.read_pictures:,} of {num_images:,} images" if num_images else ""
+
+
 def format_score(probability: float) -> str:
     """Format a probability with two decimals, with three below 0.1."""
     return f"{probability:.2f}" if probability >= 0.1 else f"{probability:.3f}"

@@ -16,6 +16,7 @@ from mm.cli.format import (
     format_score,
     format_span,
     format_taken,
+    format_text_progress,
 )
 from mm.embedded.terminal import clean
 from mm.runtimes.choice import Choice
@@ -45,14 +46,15 @@ def print_results(response: SearchResponse, *, everything: bool = True, is_parse
     if not response.hits:
         click.echo("Nothing matches.", err=True)
         return
-    likely, possible = ([hit for hit in response.hits if hit.band == band] for band in ("likely", "possible"))
+    likely = [hit for hit in response.hits if hit.band == "likely"]
+    num_others = len(response.hits) - len(likely)
     if not likely:
         click.echo("No hit is likely.", err=True)
     shown = response.hits if everything else likely
     if shown:
         print_rows(("score", "item", "time", "evidence", "id", "band"), [_hit(hit) for hit in shown])
-    if possible and not everything:
-        click.echo(f"less likely ({len(possible)}): --all lists them", err=True)
+    if num_others and not everything:
+        click.echo(f"less likely ({num_others}): --all lists them", err=True)
 
 
 def print_items(items: Sequence[Item]) -> None:
@@ -95,6 +97,8 @@ def print_item(item: Item) -> None:
         "place": format_place(capture),
         "altitude": f"{capture.altitude:.0f} m" if capture and capture.altitude is not None else "",
         "caption": clean(item.caption or ""),
+        "text": format_text_progress(item),
+        "notes": clean(" ".join(item.notes)),
     }
     print_rows(("", ""), [(name, value) for name, value in values.items() if value])
 
@@ -153,5 +157,5 @@ def _hit(hit: Hit) -> Row:
         format_span(hit.start, hit.end, hit.item.duration),
         (format_evidence(hit.evidence) if hit.inspection is None else format_match(hit.inspection)) + near_duplicates,
         hit.item.id,
-        "likely" if hit.band == "likely" else "less likely",
+        hit.band,
     )

@@ -17,7 +17,7 @@ from mm.schemas import Check, Recovery
 if TYPE_CHECKING:
     from mm.settings import Settings
 
-Action = Literal["adopt", "rebuild", "empty", "collect", "metadata"]
+Action = Literal["adopt", "rebuild", "empty", "collect", "metadata", "text"]
 OFFLINE_ACTIONS = ("adopt", "rebuild", "empty")
 """Actions during which the service must not run."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from mm.errors import InvalidInput
 from mm.metrology.edges import Float64
@@ -140,7 +140,7 @@ def _edge_blur(grey_HW: Grey, pixels_N2: Points, mm_per_px: float, board: Board)
     side = board.square_mm / mm_per_px
     plain = side / 3 if board.marker_mm is None else 0.9 * (board.square_mm - board.marker_mm) / 2 / mm_per_px
     reach = min(8.0, plain)
-    spline = ndimage.spline_filter(grey_HW.astype(np.float64), mode="mirror")
+    spline = scipy.ndimage.spline_filter(grey_HW.astype(np.float64), mode="mirror")
     if reach < 3:
         return ASSUMED_BLUR_PX, ASSUMED_BLUR_UNCERTAINTY_PX
     offsets = np.arange(-reach, reach + 0.05, 0.1)
@@ -151,7 +151,7 @@ def _edge_blur(grey_HW: Grey, pixels_N2: Points, mm_per_px: float, board: Board)
         for step in steps[(distances > 0.8 * side) & (distances < 1.2 * side)]:
             normal = np.array([-step[1], step[0]]) / np.linalg.norm(step)
             across = corner + step / 2 + offsets[:, None] * normal
-            profile = ndimage.map_coordinates(spline, across.T[::-1], order=3, mode="mirror", prefilter=False)
+            profile = scipy.ndimage.map_coordinates(spline, across.T[::-1], order=3, mode="mirror", prefilter=False)
             contrast = abs(float(profile[:10].mean() - profile[-10:].mean()))
             slope = float(np.abs(np.gradient(profile, 0.1)).max())
             if contrast > 20 and slope > 0:

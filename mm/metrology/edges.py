@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from mm.errors import InvalidInput, NotMeasurable
 from mm.metrology.scale import Points
@@ -90,7 +90,7 @@ def locate_edge(mask_HW: Mask, image_HWC: Pixels, blur_px: float) -> Edge:
     highest = float(np.percentile(residual[mask], 90))
     white = _spread(residual[ring])
     smoothing = SMOOTHING_PX if highest < QUIET * white else 0.0
-    smooth = ndimage.gaussian_filter(residual, smoothing) if smoothing else residual
+    smooth = scipy.ndimage.gaussian_filter(residual, smoothing) if smoothing else residual
     noise = max(_spread(smooth[ring]), white * _noise_gain(smoothing))  # texture is not white
     step = 1 / _steps(mask.shape)
     fine, near = _interpolate(smooth, step), _enlarge(_grow(mask, 1), step)
@@ -163,7 +163,7 @@ def _noise_gain(smoothing: float) -> float:
     """Share of white noise that the sampled Gaussian leaves."""
     if not smoothing:
         return 1.0
-    taps = ndimage.gaussian_filter1d(np.eye(1, 33, 16)[0], smoothing)
+    taps = scipy.ndimage.gaussian_filter1d(np.eye(1, 33, 16)[0], smoothing)
     return float((taps**2).sum())
 
 
@@ -190,7 +190,7 @@ def _interpolate(image_HW: Float64, step: float) -> Float64:
     """Cubic splines at the centres of the cells of the fine grid."""
     rows, columns = ((np.arange(round(size / step)) + 0.5) * step - 0.5 for size in image_HW.shape)
     grid = np.meshgrid(rows, columns, indexing="ij")
-    fine: Float64 = ndimage.map_coordinates(image_HW, grid, order=3, mode="mirror")
+    fine: Float64 = scipy.ndimage.map_coordinates(image_HW, grid, order=3, mode="mirror")
     return fine
 
 
@@ -208,7 +208,7 @@ def _component(above_hw: Mask, near_hw: Mask) -> Mask:
     overlap[0] = 0
     if not overlap.any():
         return np.zeros_like(above_hw)
-    filled: Mask = ndimage.binary_fill_holes(labels == overlap.argmax())
+    filled: Mask = scipy.ndimage.binary_fill_holes(labels == overlap.argmax())
     return filled
 
 

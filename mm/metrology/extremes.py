@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+import scipy
 
 from mm.metrology.edges import independent_points
 from mm.metrology.scale import Points
@@ -29,7 +29,7 @@ with the two beside that one, and each pair has two ends."""
 
 def expected_maximum(count: float) -> float:
     """Mean of the largest of `count` standard normal numbers (Blom 1958); 0 for one number."""
-    return max(0.0, float(ndtri((count - 0.375) / (count + 0.25)))) if count > 1 else 0.0
+    return max(0.0, float(scipy.special.ndtri((count - 0.375) / (count + 0.25)))) if count > 1 else 0.0
 
 
 class EdgeNoise:

@@ -35,9 +35,9 @@ class Readiness(Model):
 class Recovery(Model):
     """What `mm doctor` did to a library whose catalog and folder did not match."""
 
-    action: Literal["adopt", "rebuild", "empty", "collect", "metadata"]
+    action: Literal["adopt", "rebuild", "empty", "collect", "metadata", "text"]
     items: int = 0
-    """Items added to the catalog, or whose metadata was read."""
+    """Items added to the catalog, or whose metadata was read; for `text`, images that are due."""
     reused: int = 0
     """Of these, items whose stored vectors are used again, without encoding."""
     skipped: int = 0

@@ -50,6 +50,12 @@ class Item(Model):
     unread_pictures: int = Field(
         0, ge=0, description="Images of the item in which text has not been recognized yet; their text is not searchable yet."
     )
+    read_pictures: int = Field(
+        0, ge=0, description="Images of the item on which text recognition has run; 0 if an earlier version did it."
+    )
+    failed_pictures: int = Field(
+        0, ge=0, description="Images of the item whose text could not be recognized; `notes` has the reasons."
+    )
     caption: str | None = Field(
         None, description="Sentence of the language model about the image, or the first scene of the video; null if none yet."
     )

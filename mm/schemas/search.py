@@ -66,7 +66,14 @@ class Hit(Moment):
     """One search result, and its near-duplicates in other items."""
 
     band: Band = Field(
-        description="`likely` at or above the calibrated threshold of the space, `possible` below it. Likely hits come first."
+        description="`likely`, `possible` or `weak`, by calibrated thresholds. Likely hits come first, weak ones last."
+    )
+    confidence: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Probability that the hit is right, given the other hits and the library; null for queries that are not one "
+        "text, and in spaces without this calibration.",
     )
     duplicates: int = Field(0, ge=0, description="Number of near-duplicates that were merged into this hit.")
     alike: list[Moment] = Field(default=[], description="Those near-duplicates, best first.")
@@ -138,7 +145,10 @@ class SearchResponse(Model):
     hits: list[Hit]
     space: str = Field(description="Name and version of the space, as in `lite@1`.")
     floor: float = Field(description="Score threshold of the hits in this response.")
-    likely_floor: float = Field(description="Score from which a hit is `likely`: the calibrated threshold of the space.")
+    likely_floor: float = Field(
+        description="Score from which a hit is `likely`: the calibrated threshold of the space. Images that are found by one text "
+        "are `likely` by their `confidence` instead."
+    )
     text: str | None = Field(None, description="The text that was searched; null without one, and where it only excludes.")
     without: list[str] = Field(default=[], description="What was excluded: `without` of the request, or what its text excludes.")
     heard: str | None = Field(None, description="Speech recognized in the audio or the clip of the query.")

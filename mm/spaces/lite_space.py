@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mm
+from mm.models.speech.choice import SpeechOptions
 from mm.runtimes import find_runtime
 from mm.spaces.build_graphs import prebuild_image, prebuild_image_maps, prebuild_languages, prebuild_sound, prebuild_text
 from mm.spaces.calibration import read_bank, read_calibration, read_caption_calibration, read_sound_calibration
@@ -67,6 +68,7 @@ class TowerOptions:
     threads: int
     keep_speech: bool = True
     """Whether the speech tower stays in memory; without it it is loaded at every use."""
+    speech: SpeechOptions = field(default_factory=SpeechOptions)
 
 
 def make_lite_space(folder: Path, options: TowerOptions, selected_by: str = "") -> Space:
@@ -174,7 +176,7 @@ def _load_caption_heads(folder: Path) -> CaptionHeads:
 def _load_speech(options: TowerOptions) -> SpeechTower:
     from mm.models.speech.tower import SpeechTower
 
-    return SpeechTower(keep=options.keep_speech)
+    return SpeechTower(options.speech, keep=options.keep_speech)
 
 
 def _load_recognizer(options: TowerOptions) -> TextRecognizer:

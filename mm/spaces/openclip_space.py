@@ -19,6 +19,7 @@ from mm.errors import SpaceMismatch, Unavailable
 from mm.files import hash_file
 from mm.models.image.sample_photos import load_sample_photos
 from mm.models.openclip.files import TOKENIZER_FILES, ModelFiles, find_model
+from mm.models.speech.choice import SpeechOptions
 from mm.spaces.calibration import Bank, Calibration, read_bank, read_calibration, read_sound_bank, read_sound_calibration
 from mm.spaces.lite_space import (
     BANK,
@@ -83,7 +84,8 @@ def load_openclip_space(
         if not (folder / SOUND_WEIGHTS).is_file():
             raise Unavailable(f"{model_name} has no sound tower of its own: `mm train sound --space {model_name}` makes one.")
         space_id = SpaceId(_make_slug(files, weights_hash, hash_file(folder / SOUND_WEIGHTS)), VERSION)
-    options = TowerOptions(settings.root / "cache" / "graphs", settings.runtime, settings.threads, keep_speech)
+    graphs, speech = settings.root / "cache" / "graphs", SpeechOptions.from_settings(settings)
+    options = TowerOptions(graphs, settings.runtime, settings.threads, keep_speech, speech)
     lite = make_lite_space(lite_folder, options)
     model = Lazy(partial(_load_model, files, settings, device))
     loaders = _with_images(lite.loaders, model, folder, name)

@@ -53,6 +53,7 @@ class _Component:
     """Text that is compared by its spelling too."""
     corrected: str = ""
     """The same without typing errors, whose words are compared by their heads."""
+    is_other_language: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +113,12 @@ def build_query(
     if not only_excludes and not components and (sound is None or not weights.sound):
         raise InvalidInput("The query is empty: it needs text, an image, audio or a clip, with a weight above 0.")
     if sound is not None and weights.sound:
-        lines = [line.text for line in space.speech.transcribe(sound)]
-        transcript = " ".join(lines) or None
+        lines = space.speech.transcribe(sound)
+        transcript = " ".join(line.text for line in lines) or None
         sound_vector = space.sound.embed(sound)
         if sound_vector is None:
             notes.append(SPEECH_ONLY if lines else NO_SOUND)
-        speech_vector = mean_direction(space.sentences.embed(lines)) if lines else None
+        speech_vector = mean_direction(space.embed_speech(lines)) if lines else None
         components.append(_audio_component(space, speech_vector, sound_vector, weights.sound))
     calibration = space.calibration
     negations = [
@@ -143,12 +144,14 @@ def build_query(
 
 
 def _describe_text(space: Space, components: Sequence[_Component], *, is_negated: bool) -> TextFeatures | None:
-    """Features of the only component if it is a text, or of a query that only excludes."""
+    """Features of the only component if it is an English text, or of a query that only excludes."""
     if [component.kind for component in components] not in ([], ["text"]):
         return None
     if not components:
         return describe_text("", 0.0, space.word_heads, None, is_negated=is_negated)
     (component,) = components
+    if component.weight != 1.0 or component.is_other_language:
+        return None
     calibrator = space.calibration.find_calibrator("text", "picture")
     scale = None
     if calibrator is not None and component.image is not None and space.word_heads is not None:
@@ -178,6 +181,7 @@ def _text_component(space: Space, words: str, weight: float, notes: list[str]) -
         weight=weight,
         words=words,
         corrected=corrected,
+        is_other_language=corrected == words and space.query_text.is_non_english(words),
     )
 
 

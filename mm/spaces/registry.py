@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mm
 from mm.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
+from mm.models.speech.choice import SpeechOptions
 from mm.runtimes.choice import Choice
 from mm.runtimes.registry import DEFAULT_RUNTIME, find_runtime
 from mm.settings import Settings
@@ -46,7 +47,8 @@ def load_space(name: str, settings: Settings, weights: Path = WEIGHTS, *, keep_s
     selected = select_runtime(settings, folder / IMAGE_WEIGHTS)
     if not gpu and find_runtime(selected.name).library == "torch":
         selected = SelectedRuntime(DEFAULT_RUNTIME.name, "the default, because the GPU is reserved for the workers")
-    options = TowerOptions(settings.root / "cache" / "graphs", selected.name, settings.threads, keep_speech)
+    graphs, speech = settings.root / "cache" / "graphs", SpeechOptions.from_settings(settings)
+    options = TowerOptions(graphs, selected.name, settings.threads, keep_speech, speech)
     return make_lite_space(folder, options, selected.reason)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
 
 from mm.spaces.text_queries.calibration import BandCalibration, read_band_calibration
 from mm.spaces.text_queries.word_heads import WordHeads
@@ -18,14 +20,18 @@ if TYPE_CHECKING:
     from mm.models.image.map_tower import ImageMapTower
     from mm.models.ocr.recognizer import TextRecognizer
     from mm.models.sound.tower import SoundTower
+    from mm.models.speech.lines import SpeechLine
     from mm.models.speech.tower import SpeechTower
     from mm.models.temporal.tower import TemporalTower
     from mm.models.text.multilingual import RoutedTextTower
     from mm.models.types import ImageEmbedder, TextEmbedder
     from mm.spaces.calibration import Bank, Calibration, SoundCalibration
-    from mm.spaces.types import SpaceId
+    from mm.spaces.types import SpaceId, Vectors
 
 T_co = TypeVar("T_co", covariant=True)
+
+ENGLISH = "en"
+"""Code of the language of `Space.sentences`."""
 
 
 class Lazy(Generic[T_co]):
@@ -151,8 +157,24 @@ class Space:
 
     @property
     def speech(self) -> SpeechTower:
-        """Transcribes speech. Raises `Unavailable` when its wheel is not installed."""
+        """Transcribes speech. Raises as `find_recognizer`, `Unavailable` if it does not load."""
         return self.loaders.speech()
+
+    def embed_speech(self, lines: Sequence[SpeechLine]) -> Vectors:
+        """Embed lines of speech, (lines, dim), to compare with queries.
+
+        English is embedded as text of evidence, other languages as a query is, so that both lie in
+        the space of `sentences`. Raises as these.
+        """
+        is_english = np.array([line.language in {"", ENGLISH} for line in lines], np.bool_)
+        texts = [line.text for line in lines]
+        if is_english.all():
+            return self.sentences.embed(texts)
+        vectors = np.zeros((len(lines), self.sentences.dim), np.float32)
+        for tower, rows in ((self.sentences, np.flatnonzero(is_english)), (self.query_text, np.flatnonzero(~is_english))):
+            if rows.size:
+                vectors[rows] = tower.embed([texts[row] for row in rows])
+        return vectors
 
     @property
     def sound(self) -> SoundTower:

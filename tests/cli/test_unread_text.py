@@ -26,7 +26,7 @@ def test_check_unread_text_counts_images_and_names_the_next_step(settings: Setti
     check = check_unread_text(settings)
     assert not check.ok
     assert not check.required
-    assert check.detail == "Text in 2 images has not been recognized; a worker recognizes it when no job is waiting."
+    assert check.detail == "Text in 2 images has not been recognized (0 are done); a worker recognizes it when no job is waiting."
     off = settings.model_copy(update={"read_text": "off"})
     assert "MM_READ_TEXT=off" in check_unread_text(off).detail
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

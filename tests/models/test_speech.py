@@ -27,6 +27,10 @@ def tower() -> SpeechTower:
 
 @pytest.fixture(scope="module")
 def recording() -> Waveform:
+    return read_beckett()
+
+
+def read_beckett() -> Waveform:
     """Ten seconds of six short sentences, resampled to 16 kHz by linear interpolation."""
     with wave.open(str(Path(moonshine_voice.__file__).parent / "assets" / "beckett.wav")) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768

@@ -86,6 +86,7 @@ def browser() -> Iterator[Browser]:
     """Run Chromium for this package only: while Playwright is open, no other event loop can run."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser.new_context()  # the first, which `open_page` uses
         yield browser
         browser.close()
 

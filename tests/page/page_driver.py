@@ -113,24 +113,39 @@ class PageDriver:
 
 @contextmanager
 def open_page(browser: Browser, url: str, width: int = 1280, height: int = 860, theme: str = "light") -> Iterator[PageDriver]:
-    """Open the page in a new browser context. Fails at the end if the console contains errors."""
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce"
-    )
+    """Open the page in a new tab. Fails at the end if the console contains errors.
+
+    All tabs of a browser share its first context, whose cache holds the modules of the page. No
+    storage and no cookie is left at the end.
+    """
+    context = browser.contexts[0] if browser.contexts else browser.new_context()
+    others = context.pages
     page = context.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
     driver = PageDriver(page)
     page.on("pageerror", lambda error: driver.errors.append(error.stack or str(error)))
     page.on("console", lambda message: _record(driver.errors, message.type, message.text))
     page.on("dialog", lambda dialog: dialog.accept())
-    page.goto(url)
-    yield driver
-    context.close()
-    assert not driver.errors, driver.errors
+    try:
+        page.goto(url)
+        yield driver
+    finally:
+        errors = driver.errors.copy()  # before requests are aborted
+        context.set_offline(False)
+        page.unroute_all(behavior="ignoreErrors")
+        page.evaluate("localStorage.clear()")
+        for tab in context.pages:
+            if tab not in others:
+                tab.close()
+        context.clear_cookies()
+    assert not errors, errors
 
 
 @contextmanager
 def reuse_page(driver: PageDriver, url: str) -> Iterator[None]:
     """Show an open page in its first state. Fails at the end if the console contains errors."""
+    driver.page.bring_to_front()
     driver.page.goto(url)
     yield
     errors = driver.errors.copy()  # before requests are aborted

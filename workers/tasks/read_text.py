@@ -16,7 +16,7 @@ from workers.tasks.segment_shards import read_segments, write_segments
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from indexes.catalog.records import LeasedText, NewEvidence, UnreadSegment
+    from indexes.catalog.records import LeasedText, NewEvidence, UnreadImage
     from indexes.storage.shards import ShardStore
     from mm.media.types import RGB
     from mm.spaces import Space
@@ -35,7 +35,7 @@ def has_waiting_text(context: WorkerContext) -> bool:
     """
     space = context.spaces.load_current()
     may_read = context.settings.read_text != "off" and space.can_recognize_text
-    return may_read and context.store.catalog.has_due_text(space.id, context.settings.max_attempts)
+    return may_read and context.store.catalog.has_due_text(space.id)
 
 
 def read_unread_text(context: WorkerContext) -> None:
@@ -57,61 +57,62 @@ def read_unread_text(context: WorkerContext) -> None:
 
 
 def _read_item(context: WorkerContext, space: Space, unread: LeasedText) -> None:
-    """Recognize and commit the text of up to `BATCH` images of an item; ends early for a job."""
+    """Recognize and commit the text of up to `BATCH` images of an item; ends early for a job.
+
+    After a failed attempt only the first image is processed, so that no other one counts as failed.
+    """
     catalog = context.store.catalog
-    segments: list[tuple[int, EncodedSegment]] = []
+    read: list[tuple[UnreadImage, EncodedSegment]] = []
+    failed: dict[UnreadImage, str] = {}
     failure: Exception | None = None
     try:
-        for segment in unread.segments[:BATCH]:
+        for image in unread.images[: 1 if unread.is_retry else BATCH]:
             if _must_stop(context) or not catalog.extend_text_lease(unread, context.owner, _lease_seconds(context)):
                 break
-            segments.append((segment.index, _read_segment(context, space, unread, segment)))
+            try:
+                read.append((image, _read_segment(context, space, unread, image)))
+            except MMError as error:
+                if isinstance(error, NotFound) or not is_permanent(error):
+                    raise
+                failed[image] = describe_error(error, context.settings.root)
+                structlog.get_logger().warning("text not recognized: the image cannot be decoded", detail=failed[image])
             context.record_heartbeat()
     except Exception as error:  # noqa: BLE001 - earlier text is committed, and the attempt counts
         failure = error
-    evidence = write_text_shard(context.store.shards, space, segments)
+    evidence = write_text_shard(context.store.shards, space, read)
     detail = None if failure is None else describe_error(failure, context.settings.root)
-    is_added = catalog.add_text(unread, context.owner, evidence, detail)
+    is_added = catalog.add_text(unread, context.owner, evidence, detail, failed)
     num_pieces = sum(map(len, evidence.values()))
-    structlog.get_logger().info("text recognized", pictures=len(segments), pieces=num_pieces, kept=is_added)
+    structlog.get_logger().info("text recognized", pictures=len(read), failed=len(failed), pieces=num_pieces, kept=is_added)
     if failure is not None:
         structlog.get_logger().warning("text not recognized", detail=detail)
         if not isinstance(failure, MMError):
             raise failure
 
 
-def _read_segment(context: WorkerContext, space: Space, unread: LeasedText, segment: UnreadSegment) -> EncodedSegment:
-    """The segment with the text of its image as evidence; none if the image cannot be decoded."""
-    try:
-        evidence = recognize_text(space, _read_image(context, unread, segment), segment.start, segment.end)
-    except MMError as error:
-        if isinstance(error, NotFound) or not is_permanent(error):
-            raise
-        structlog.get_logger().warning("no text recognized: the image cannot be decoded", detail=str(error))
-        evidence = []
-    return EncodedSegment(segment.start, segment.end, 0, evidence)
+def _read_segment(context: WorkerContext, space: Space, unread: LeasedText, image: UnreadImage) -> EncodedSegment:
+    """A segment with the text of an image as evidence."""
+    evidence = recognize_text(space, _read_image(context, unread, image), image.start, image.end)
+    return EncodedSegment(image.start, image.end, 0, evidence)
 
 
-def _read_image(context: WorkerContext, unread: LeasedText, segment: UnreadSegment) -> RGB:
+def _read_image(context: WorkerContext, unread: LeasedText, image: UnreadImage) -> RGB:
     path = context.store.blobs.path(unread.sha256)
     if unread.is_image:
         return context.reader.image(path, unread.name, longest=MAX_SIDE)
-    return context.reader.frame_at(path, unread.name, (segment.start + segment.end) / 2, longest=MAX_SIDE)
+    return context.reader.frame_at(path, unread.name, image.time, longest=MAX_SIDE)
 
 
 def write_text_shard(
-    shards: ShardStore, space: Space, segments: Sequence[tuple[int, EncodedSegment]]
-) -> Mapping[int, Sequence[NewEvidence]]:
-    """Write one shard of the segments with text.
-
-    Returns the evidence of all segments by their index in the item.
-    """
-    with_text = [(index, segment) for index, segment in segments if segment.evidence]
-    evidence: dict[int, Sequence[NewEvidence]] = {index: [] for index, _ in segments}
+    shards: ShardStore, space: Space, read: Sequence[tuple[UnreadImage, EncodedSegment]]
+) -> Mapping[UnreadImage, Sequence[NewEvidence]]:
+    """Write one shard of the segments with text. Returns the evidence of each image."""
+    with_text = [(image, segment) for image, segment in read if segment.evidence]
+    evidence: dict[UnreadImage, Sequence[NewEvidence]] = {image: [] for image, _ in read}
     if with_text:
         shard_id = write_segments(shards, space.id, [segment for _, segment in with_text])
         stored = read_segments(shards, space.id, [shard_id])
-        evidence |= {index: segment.evidence for (index, _), segment in zip(with_text, stored, strict=True)}
+        evidence |= {image: segment.evidence for (image, _), segment in zip(with_text, stored, strict=True)}
     return evidence
 
 

@@ -81,8 +81,11 @@ def _split_at_scenes(
                 if piece.kind != "picture" and _index_of_middle(piece, starts_inside) == number
             ]
             vectors[len(result)] = mean_direction(frame_vectors_in(frames, Span(start, end)))
-            has_middle = bisect_right(starts_inside, (segment.start + segment.end) / 2) == number
-            result.append(replace(segment, start=start, end=end, evidence=evidence, unread=segment.unread and has_middle))
+            unread = [image for image in segment.unread if bisect_right(starts_inside, image.time) == number]
+            unread = [replace(image, start=max(image.start, start), end=min(image.end, end)) for image in unread]
+            num_read = segment.num_read if number == 0 else 0
+            split = replace(segment, start=start, end=end, evidence=evidence, unread=unread, num_read=num_read)
+            result.append(split)
     if not vectors:
         return result
     image_evidence = [

@@ -4,11 +4,12 @@ A shard has one matrix of vectors for each kind of evidence, one for the frames,
 the segments:
 
     {"start", "end", "shot", "evidence": [{"kind", "start", "end", "text", "row"}],
-     "frames": [{"time", "cut_time", "motion"}], "unread"}
+     "frames": [{"time", "cut_time", "motion"}], "unread": [[time, start, end]], "read"}
 
 `row` is the row in the matrix of its kind. The frames of all segments, in order, are the rows of
-the matrix `frames`; `cut_time` is null for a frame that begins no shot. `unread` is true where the
-text of the image was not recognized, and absent elsewhere.
+the matrix `frames`; `cut_time` is null for a frame that begins no shot. `unread` has the images
+whose text was not recognized, and `read` the number of those whose text was; both are absent where
+there are none. `unread` was true in earlier versions, for the middle of the segment.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexes.catalog.records import NewEvidence, NewSegment
-from mm.spaces.encode.evidence import EncodedFrame
+from mm.spaces.encode.evidence import EncodedFrame, TextImage
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -55,8 +56,9 @@ def read_segments(store: ShardStore, space: SpaceId, shard_ids: Sequence[str]) -
         records: list[Record] = store.read(shard_id, space).segments
         for record in records:
             evidence = [NewEvidence(shard_id=shard_id, **piece) for piece in record["evidence"]]
-            shot, unread = first_shot + record["shot"], record.get("unread", False)
-            segments.append(NewSegment(record["start"], record["end"], shot, evidence, unread=unread))
+            start, end, shot = record["start"], record["end"], first_shot + record["shot"]
+            unread = _unread_images(record)
+            segments.append(NewSegment(start, end, shot, evidence, unread=unread, num_read=record.get("read", 0)))
         first_shot += 1 + max((record["shot"] for record in records), default=-1)
     return segments
 
@@ -102,7 +104,18 @@ def _segment_record(segment: EncodedSegment, rows: dict[str, Rows]) -> Record:
         "evidence": [_evidence_record(piece, rows.setdefault(piece.kind, [])) for piece in segment.evidence],
         "frames": [_frame_record(frame, rows.setdefault(FRAMES, [])) for frame in segment.frames],
     }
-    return {**record, "unread": True} if segment.unread else record
+    if segment.unread:
+        record["unread"] = [[image.time, image.start, image.end] for image in segment.unread]
+    if segment.num_read:
+        record["read"] = segment.num_read
+    return record
+
+
+def _unread_images(record: Record) -> list[TextImage]:
+    unread = record.get("unread", [])
+    if unread is True:
+        return [TextImage((record["start"] + record["end"]) / 2, record["start"], record["end"])]
+    return [TextImage(*image) for image in unread]
 
 
 def _evidence_record(evidence: EncodedEvidence, rows: Rows) -> Record:

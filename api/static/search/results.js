@@ -59,7 +59,7 @@ const countHits = (groups) => groups.reduce((sum, { hits }) => sum + hits.length
 const Groups = ({ groups, id }) => html`
   <ol class="groups" id=${id}>${groups.map((group) => html`<${Group} key=${group.item.id} group=${group} />`)}</ol>`;
 
-/** The hits below the calibrated threshold: collapsed unless there are no others. */
+/** The possible hits, then the weak ones: collapsed unless there are no likely ones. */
 function UnlikelyHits({ groups, isAlone }) {
   const isExpanded = query.use((state) => state.showsUnlikely);
   return html`
@@ -69,7 +69,7 @@ function UnlikelyHits({ groups, isAlone }) {
           onClick=${() => query.set({ showsUnlikely: !isExpanded })}>
           <${Icon} name="down" />Less likely (${countHits(groups).toLocaleString("en")})</button>
       </h3>
-      ${isAlone && isExpanded && html`<p class="muted">No result reaches the threshold of a likely match. These have the highest scores.</p>`}
+      ${isAlone && isExpanded && html`<p class="muted">No result is likely. These match best.</p>`}
       ${isExpanded && html`<${Groups} groups=${groups} id="possible" />`}
     </section>`;
 }

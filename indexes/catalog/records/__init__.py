@@ -13,12 +13,10 @@ from indexes.catalog.records.jobs import (
     LeasedCaptions,
     LeasedChunk,
     LeasedImage,
-    LeasedText,
     NamedSpace,
     QueueStatus,
     ReindexCounts,
     ReindexRow,
-    UnreadSegment,
     WorkHistogram,
     WorkUnit,
 )
@@ -32,6 +30,7 @@ from indexes.catalog.records.segments import (
     PublicationRow,
 )
 from indexes.catalog.records.tasks import NewTask, TaskRow
+from indexes.catalog.records.text import FailedImage, LeasedText, TextProgress, UnreadImage
 
 __all__ = [
     "BrowseFilters",
@@ -42,6 +41,7 @@ __all__ = [
     "Counts",
     "EvidenceRow",
     "ExampleRow",
+    "FailedImage",
     "InspectorRow",
     "ItemFilters",
     "ItemRow",
@@ -66,7 +66,8 @@ __all__ = [
     "ResultRow",
     "RunRow",
     "TaskRow",
-    "UnreadSegment",
+    "TextProgress",
+    "UnreadImage",
     "VersionRow",
     "WorkHistogram",
     "WorkUnit",

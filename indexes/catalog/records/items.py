@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
+from indexes.catalog.records.text import TextProgress
 from mm.schemas import ItemStatus, JobState, Kind
 
 if TYPE_CHECKING:
@@ -85,12 +86,17 @@ class ItemRow(ItemFile):
     status: ItemStatus
     error: str | None
     created_at: datetime
-    num_unread_images: int = 0
-    """Images on which text recognition has not run yet, in the space of the library."""
+    text: TextProgress = field(default_factory=TextProgress)
+    """Progress of text recognition, in the space of the library."""
     caption: str | None = None
     """Caption of the image, or of the first scene of the video."""
     capture: Capture | None = None
     """When, where and with what it was taken; None where that was not read."""
+
+    @property
+    def num_unread_images(self) -> int:
+        """Images on which text recognition has not run yet, in the space of the library."""
+        return self.text.num_left
 
 
 @dataclass(frozen=True, slots=True)

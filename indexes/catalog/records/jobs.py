@@ -116,15 +116,6 @@ class LeasedImage:
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadSegment:
-    """A segment on whose image text recognition is to run. Its length is 0 for an image item."""
-
-    index: int
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
 class CaptionScene:
     """A scene of a video, to be captioned by one of its frames, or an image, whose length is 0."""
 
@@ -154,20 +145,6 @@ class LeasedCaptions:
     scenes: Sequence[CaptionScene]
     known: Sequence[CaptionRow]
     """Captions of the item by the current model, of any space and of earlier segments."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeasedText:
-    """An item that is leased for text recognition, with the segments to read."""
-
-    item_pk: int
-    item_id: str
-    sha256: str
-    name: str
-    is_image: bool
-    """Whether the item is an image and not a video."""
-    space: SpaceId
-    segments: Sequence[UnreadSegment]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mm.schemas import EvidenceKind
+from mm.spaces.encode.evidence import TextImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,10 @@ class NewSegment:
     evidence: Sequence[NewEvidence]
     scene: tuple[float, float] | None = None
     """Start and end of the scene that contains it; None where scenes are not detected."""
-    unread: bool = False
-    """Whether text recognition is still to run on an image of it."""
+    unread: Sequence[TextImage] = ()
+    """Images of it on which text recognition is still to run."""
+    num_read: int = 0
+    """Images of it on which text recognition has run."""
     caption: str | None = None
     """Caption at its start; only of segments that are read from the catalog."""
 

@@ -151,14 +151,24 @@ class Speed(Table):
 
 
 class UnreadText(Table):
-    """Images of a searchable item on which text recognition has not run yet, with its lease."""
+    """Progress of text recognition in a searchable item, with its lease.
+
+    An item that an earlier version finished has no row.
+    """
 
     __tablename__ = "unread_text"
     item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
     space: Mapped[str] = mapped_column(String(64), primary_key=True)
     segments: Mapped[str]
-    """JSON list of the indexes of their segments."""
+    """JSON list of the images that are left, each as [index of the segment, time, start, end] in
+    seconds; an index alone, of an earlier version, is the middle of a segment."""
     num_images: Mapped[int] = mapped_column("pictures")
+    """Images that are left."""
+    num_done: Mapped[int] = mapped_column("done", default=0)
+    """Images on which text recognition has run."""
+    num_failed: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[str] = mapped_column(default="[]")
+    """JSON list of the images that are not tried again: [index, time, start, end, reason]."""
     attempts: Mapped[int]
     """Leases since text was last added."""
     owner: Mapped[str | None]

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     flag_value="metadata",
     help="Read time, camera and place of files that an earlier version added; the service may run meanwhile.",
 )
+@click.option(
+    "--read-text",
+    "action",
+    flag_value="text",
+    help="Recognize text again in the images in which that failed; the service does it when no job is waiting.",
+)
 @click.option("--yes", "confirmed", is_flag=True, help="Confirm --empty without a prompt.")
 @options.as_json
 @click.pass_context

@@ -15,17 +15,21 @@ from mm.cli.evaluation.kept_reports import keeps_runs, print_reports
     "--root", "roots", type=options.FOLDER, multiple=True, required=True,
     help="Folder of flickr8k, coco_captions, tuxpaint or imagenet_samples; repeatable. Questions to other sets are left out.",
 )  # fmt: skip
+@click.option("--plain", is_flag=True, help="Without heads of words and corrections; scores as probabilities.")
 @click.option("--shipped", is_flag=True, help="Use the shipped probabilities, which were fitted to these questions too.")
 @click.option("--fit", "fitted", type=options.NEW_FILE, help="Fit the probabilities to all questions, and write bands.json here.")
 @click.option("--diagram", type=options.NEW_FILE, help="Write the reliability diagram, SVG, here.")
 @keeps_runs
 @options.as_json
-def everyday(roots: tuple[Path, ...], shipped: bool, fitted: Path | None, diagram: Path | None, as_json: bool) -> None:
+def everyday(
+    roots: tuple[Path, ...], plain: bool, shipped: bool, fitted: Path | None, diagram: Path | None, as_json: bool
+) -> None:
     """Search as people type, by kind of question: right hits, bands, calibration.
 
     Probabilities are those of a fit without the questions of a source, in five folds.
     """
     from contextlib import closing
+    from dataclasses import replace
 
     from mm.cli.evaluation.spaces import open_space
     from mm.data.everyday.questions import read_questions
@@ -47,8 +51,11 @@ def everyday(roots: tuple[Path, ...], shipped: bool, fitted: Path | None, diagra
         with closing(FeatureCache(opened.settings.root / CACHE)) as cache:
             hashes = hash_weights(opened.weights)
             libraries = load_libraries(roots, questions, space, opened.reader, opened.settings, hashes, cache)
+        space = replace(space, has_word_heads=False) if plain else space
         rankings = list(rank_questions(space, questions, libraries))
-        if shipped:
+        if plain:
+            confidences, likely = [each.scores_H for each in rankings], space.calibration.floor
+        elif shipped:
             calibration = space.band_calibration
             if calibration is None:
                 raise InvalidInput(f"The space {space.id} has no bands.json.")

@@ -37,6 +37,7 @@ def run_checks() -> list[Check]:
         *sandbox.check_worker_sandbox(settings),
         models.check_space(settings),
         models.check_runtime(settings),
+        models.check_speech(settings),
         connections.check_broker(settings),
         connections.check_database(settings),
         check_unread_text(settings),

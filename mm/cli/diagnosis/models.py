@@ -31,6 +31,14 @@ def check_space(settings: Settings) -> Check:
     return run_check("space", check)
 
 
+def check_speech(settings: Settings) -> Check:
+    """Whether the speech recognizer of the settings is on this disk and loads, in its process."""
+    from mm.models.speech.choice import SpeechOptions
+    from mm.models.speech.tower import check_recognizer
+
+    return run_check("speech", lambda: f"Speech is recognized by {check_recognizer(SpeechOptions.from_settings(settings))}.")
+
+
 def check_runtime(settings: Settings) -> Check:
     """The runtime of the image tower, how it was chosen, and whether this machine supports it."""
     from mm.runtimes.registry import require_runtime

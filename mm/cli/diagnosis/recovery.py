@@ -27,6 +27,8 @@ def print_recovery(result: Recovery) -> None:
             click.echo(f"{result.trashed:,} files were moved to the trash, where they stay for MM_TRASH_DAYS.")
         case "metadata":
             click.echo(f"The metadata of {result.items:,} items was read.")
+        case "text":
+            click.echo(f"Text is recognized again in {result.items:,} images, when the service runs and no job is waiting.")
     if result.skipped:
         click.echo(f"{result.skipped:,} files of unfinished uploads were not added.")
     if result.lost:

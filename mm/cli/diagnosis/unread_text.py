@@ -13,8 +13,9 @@ from mm.schemas import Check
 if TYPE_CHECKING:
     from mm.settings import Settings
 
-COUNT = "SELECT coalesce(sum(u.pictures), 0) FROM unread_text u, library l WHERE u.space = coalesce(l.space, u.space)"
+COUNT = "SELECT coalesce(sum(u.{}), 0) FROM unread_text u, library l WHERE u.space = coalesce(l.space, u.space)"
 RECOGNIZER = "rapidocr_onnxruntime"
+REPEAT = "`mm doctor --read-text` repeats it."
 
 
 def check_unread_text(settings: Settings) -> Check:
@@ -22,12 +23,15 @@ def check_unread_text(settings: Settings) -> Check:
     if not has_library(settings):
         return _info("There is no library yet.", ok=True)
     try:
-        count = read_count(settings, COUNT)
+        count, done, failed = (read_count(settings, COUNT.format(column)) for column in ("pictures", "done", "num_failed"))
     except Unavailable as error:
         return _info(f"Images with unrecognized text cannot be counted: {error}.", ok=False)
-    if count == 0:
-        return _info("Text has been recognized in all images.", ok=True)
-    return _info(f"Text in {count:,} images has not been recognized; {_next_step(settings)}.", ok=False)
+    sentences = []
+    if count:
+        sentences.append(f"Text in {count:,} images has not been recognized ({done:,} are done); {_next_step(settings)}.")
+    if failed:
+        sentences.append(f"Text could not be recognized in {failed:,} images; `mm show ID` has the reasons. {REPEAT}")
+    return _info(" ".join(sentences) or "Text has been recognized in all images.", ok=not sentences)
 
 
 def _next_step(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
+import scipy
 
 from mm.evaluation.runs.types import ItemRecord
 from mm.metrics.auc import auc
@@ -24,7 +24,7 @@ AUROC: Final[Literal["auroc"]] = "auroc"
 
 def make_evidence(score_N: Float64, is_defective_N: npt.NDArray[np.bool_]) -> list[list[float]]:
     """Of each image of one category: whether it is defective, and its share."""
-    shares = (rankdata(score_N) - 0.5) / len(score_N)
+    shares = (scipy.stats.rankdata(score_N) - 0.5) / len(score_N)
     return [[float(is_defective), float(share)] for is_defective, share in zip(is_defective_N, shares, strict=True)]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+import scipy
 
 from mm.inspection.head.network import measure_scales
 from mm.numerics import Float32, Float64
@@ -57,6 +57,7 @@ def fit_kinds(inputs_ND: Float32, kinds: list[str]) -> KindClassifier:
         return loss, gradient
 
     start = np.zeros((num_inputs + 1) * num_kinds)
-    best = minimize(measure, start, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS}).x.astype(np.float32)
+    fit = scipy.optimize.minimize(measure, start, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS})
+    best = fit.x.astype(np.float32)
     weights_DQ: Float32 = best[:-num_kinds].reshape(num_inputs, num_kinds) / scale_D[:, None]
     return KindClassifier(tuple(map(str, names)), weights_DQ, best[-num_kinds:] - mean_D @ weights_DQ)

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy.sparse import csr_array
+import scipy
 
 from mm.inspection.features.backbone import STRIDE
 from mm.numerics import Float32
@@ -37,7 +37,7 @@ def build_heat_map(distances_hw: Float32, scaled: tuple[int, int], size: tuple[i
 
 
 @lru_cache(maxsize=8)
-def _interpolation_matrix(patches: int, scaled: int, pixels: int) -> csr_array:
+def _interpolation_matrix(patches: int, scaled: int, pixels: int) -> scipy.sparse.csr_array:
     """Weights (pixels, patches) of a linear interpolation between the centres of the patches.
 
     Sparse: a product with all patches takes several times as long, and the threads of a BLAS wait
@@ -49,7 +49,7 @@ def _interpolation_matrix(patches: int, scaled: int, pixels: int) -> csr_array:
     share = (place - before).astype(np.float32)
     after = np.minimum(before + 1, patches - 1)
     weights, columns = np.stack([1 - share, share], 1).ravel(), np.stack([before, after], 1).ravel()
-    return csr_array((weights, columns, 2 * np.arange(pixels + 1)), (pixels, patches))
+    return scipy.sparse.csr_array((weights, columns, 2 * np.arange(pixels + 1)), (pixels, patches))
 
 
 def build_heat_map_reference(distances_hw: Float32, scaled: tuple[int, int], size: tuple[int, int]) -> Float32:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from mm.inspection.template.band import make_disc, measure_excess, widen
 from mm.inspection.template.settings import TemplateSettings
@@ -65,7 +65,7 @@ def _join(extent_HW: Mask, start_HW: Mask, change: Change, settings: TemplateSet
     _, labels_HW = cv2.connectedComponents(joined_HW, connectivity=8)
     labels_HW = np.where(extent_HW, labels_HW, 0)
     candidates = []
-    for label, window in enumerate(ndimage.find_objects(labels_HW), 1):
+    for label, window in enumerate(scipy.ndimage.find_objects(labels_HW), 1):
         if window is None:
             continue
         mask_hw = labels_HW[window] == label

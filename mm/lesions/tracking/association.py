@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+import scipy
 
 from mm.numerics import Float64
 
@@ -54,5 +54,5 @@ def assign(tracks: Sequence[Float64], boxes: Sequence[Float64], min_overlap: flo
 
 
 def _pair(values_NM: Float64) -> list[tuple[int, int]]:
-    rows, columns = linear_sum_assignment(values_NM, maximize=True)
+    rows, columns = scipy.optimize.linear_sum_assignment(values_NM, maximize=True)
     return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if values_NM[row, column] > 0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
+import scipy
 
 from mm.errors import InvalidInput
 
@@ -73,7 +73,7 @@ def measure_identity(frames: Sequence[TrackedFrame], min_iou: float = MIN_IOU) -
         rows = [true_ids.index(identity) for identity in frame.true_ids]
         columns = [predicted_ids.index(identity) for identity in frame.predicted_ids]
         counts[np.ix_(rows, columns)] += frame.iou_TP >= min_iou
-    pairs = linear_sum_assignment(counts, maximize=True)
+    pairs = scipy.optimize.linear_sum_assignment(counts, maximize=True)
     return IdentityScores(
         int(counts[pairs].sum()),
         sum(len(frame.predicted_ids) for frame in frames),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from mm.errors import InvalidInput
 
@@ -21,7 +21,7 @@ EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 def label_regions(mask_HW: Mask) -> tuple[npt.NDArray[np.int32], int]:
     """Number the 8-connected regions of a mask from 1; return (H, W) labels and their count."""
-    labels, count = ndimage.label(mask_HW, EIGHT_NEIGHBOURS)
+    labels, count = scipy.ndimage.label(mask_HW, EIGHT_NEIGHBOURS)
     return labels.astype(np.int32), int(count)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MAX_SECONDS = 12.0  # a longer line is split between its sentences
 MIN_WORDS = 3  # a shorter sentence is merged with its neighbour
@@ -12,7 +12,7 @@ MIN_REPEATS = 3  # a phrase repeated this often in a row is a hallucination
 MAX_LETTERS_PER_SECOND = 35.0  # about twice the rate of an auctioneer
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _REPETITION = re.compile(rf"\b(.{{2,60}}?)(?:[\s,.]+\1\b){{{MIN_REPEATS - 1},}}", re.IGNORECASE)
 
 
@@ -23,6 +23,10 @@ class SpeechLine:
     start: float
     end: float
     text: str
+    language: str = ""
+    """Code of the language, such as `en`, of which the words are."""
+    is_identified: bool = False
+    """Whether the language was found from the sound; otherwise the recognizer assumes it."""
 
 
 def filter_lines(lines: Iterable[SpeechLine]) -> list[SpeechLine]:
@@ -31,7 +35,7 @@ def filter_lines(lines: Iterable[SpeechLine]) -> list[SpeechLine]:
     These have no word, more letters than can be spoken in their time, or a phrase repeated in a
     row.
     """
-    return [line for line in (SpeechLine(line.start, line.end, line.text.strip()) for line in lines) if _is_plausible(line)]
+    return [line for line in (replace(line, text=line.text.strip()) for line in lines) if _is_plausible(line)]
 
 
 def _is_plausible(line: SpeechLine) -> bool:
@@ -56,7 +60,7 @@ def split_line(line: SpeechLine, max_seconds: float = MAX_SECONDS) -> list[Speec
     start = line.start
     for index, (sentence, length) in enumerate(zip(sentences, lengths, strict=True)):
         end = line.end if index == len(sentences) - 1 else start + length * seconds_per_letter
-        lines.append(SpeechLine(start, end, sentence))
+        lines.append(replace(line, start=start, end=end, text=sentence))
         start = end
     return lines
 

@@ -1,119 +1,109 @@
 """The speech tower: waveforms to lines of speech with their times, on a CPU, without torch.
 
-Moonshine tiny, English: Jeffries et al. 2024 (arXiv:2410.15608), with its own voice activity
-detection; library and weights (MIT) from the package `moonshine-voice`.
+The recognizer is Moonshine or Whisper (`mm.models.speech.choice`), in a process of its own.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mm.errors import Unavailable
-from mm.media.types import SPEECH_RATE, Waveform
+from mm.media.types import Waveform
 from mm.models.inputs import require_waveform
+from mm.models.speech.choice import RecognizerFiles, SpeechOptions, find_recognizer
 from mm.models.speech.lines import SpeechLine, filter_lines, split_line
-from mm.models.speech.vad import Interval, detect_activity
-from mm.models.wheels import find_package_folder
-from mm.runtimes.memory import release_memory
+from mm.models.speech.process import RecognizerProcess
+from mm.models.speech.vad import detect_activity
+from mm.runtimes import count_usable_cores
 
-if TYPE_CHECKING:
-    from moonshine_voice.transcriber import Transcriber
-
-_OPTIONS = {"identify_speakers": "false", "return_audio_data": "false"}
-_PADDING = SPEECH_RATE // 2  # samples of silence around an interval: the detector of Moonshine needs them to end a line
+MAX_SECONDS = {"moonshine": 600.0, "whisper": 3600.0}
+"""Audio after which the process of an engine is replaced. Moonshine leaks 35 KB for each second of
+speech, 21 MB until then; Whisper does not grow (`mm bench speech`)."""
 
 
 class SpeechTower:
     """A speech recognizer. Safe to call from several threads; calls are serialised by a lock."""
 
-    def __init__(self, *, keep: bool = True) -> None:
-        """Load library and weights, 130 MB.
+    def __init__(
+        self, options: SpeechOptions | None = None, *, keep: bool = True, max_seconds: float = 0.0, command: Sequence[str] = ()
+    ) -> None:
+        """Find the files, and with `keep` start the process: Moonshine takes 170 MB and 0.5 s.
 
-        Without `keep` each call that finds audio above silence loads them, 0.25 s, and releases
-        them afterwards: for processes that transcribe rarely. Raises `Unavailable` when the package
-        is not installed or its library does not load.
+        Without `keep` each call that finds audio above silence starts a process, and ends it
+        afterwards: for programs that transcribe rarely. `max_seconds` and `command` replace the
+        amount of work of a process and its program. Raises as `find_recognizer`, and `Unavailable`
+        when the recognizer does not load.
         """
-        self._folder = _find_model_folder()
-        self._kept = _load(self._folder) if keep else None
+        options = options or SpeechOptions()
+        self._files = find_recognizer(options)
+        self._language = options.language
+        self._keep = keep
         self._lock = threading.Lock()
+        self._process = RecognizerProcess(
+            {
+                "engine": self._files.engine,
+                "folder": str(self._files.folder),
+                "language": options.language,
+                "threads": options.threads or count_usable_cores(),
+            },
+            max_seconds or MAX_SECONDS[self._files.engine],
+            command,
+        )
+        if keep:
+            self._process.start()
+
+    @property
+    def process(self) -> RecognizerProcess:
+        """For measurements and tests."""
+        return self._process
 
     def transcribe(self, waveform: Waveform) -> list[SpeechLine]:
         """The lines of speech, in order, with times from the start of the waveform.
 
         `waveform` is float32 (samples,) at 16 kHz. Raises `InvalidInput` for another shape or
-        values that are not finite.
+        values that are not finite, `Unavailable` when the recognizer fails.
         """
         require_waveform(waveform)
-        intervals = detect_activity(waveform)
-        if not intervals:
+        if not detect_activity(waveform):
             return []
-        with self._loaded() as transcriber:
-            lines = [line for interval in intervals for line in _transcribe(transcriber, waveform, interval)]
-        # The library frees its memory in small blocks, which the C library would keep: 15 MB for
-        # each minute of speech, without limit.
-        release_memory()
+        with self._started() as process:
+            lines = process.transcribe(waveform)
         return [short for line in filter_lines(lines) for short in split_line(line)]
 
     def close(self) -> None:
-        """Release the memory of the library; not to be used afterwards."""
-        if self._kept is not None:
-            with self._lock:
-                self._kept.close()
+        """End the process. A later call would start another."""
+        with self._lock:
+            self._process.close()
 
     def describe(self) -> str:
         """One line: network, language, source."""
-        return "Moonshine tiny, English, 16 kHz, moonshine-voice 0.0.62"
+        return describe_recognizer(self._files, self._language)
 
     @contextmanager
-    def _loaded(self) -> Iterator[Transcriber]:
+    def _started(self) -> Iterator[RecognizerProcess]:
         """The recognizer, under the lock."""
         with self._lock:
-            if self._kept is not None:
-                yield self._kept
-                return
-            transcriber = _load(self._folder)
             try:
-                yield transcriber
+                yield self._process
             finally:
-                transcriber.close()
+                if not self._keep:
+                    self._process.close()
 
 
-def _transcribe(transcriber: Transcriber, waveform: Waveform, interval: Interval) -> list[SpeechLine]:
-    padded = np.pad(waveform[interval.start : interval.end], _PADDING)
-    recognized = transcriber.transcribe_without_streaming(padded, SPEECH_RATE).lines
-    offset = (interval.start - _PADDING) / SPEECH_RATE
-    earliest, latest = interval.start / SPEECH_RATE, interval.end / SPEECH_RATE
-
-    def to_waveform_time(seconds: float) -> float:
-        return min(max(offset + seconds, earliest), latest)
-
-    return [
-        SpeechLine(to_waveform_time(line.start_time), to_waveform_time(line.start_time + line.duration), line.text)
-        for line in recognized
-    ]
+def describe_recognizer(files: RecognizerFiles, language: str = "") -> str:
+    """One line: network, language, source."""
+    if files.engine == "moonshine":
+        return "Moonshine tiny, English, 16 kHz, moonshine-voice 0.0.62"
+    spoken = f"language {language}" if language else "the language is identified"
+    return f"Whisper {files.name}, {spoken}, 16 kHz, faster-whisper"
 
 
-def _find_model_folder() -> Path:
-    folder = find_package_folder("moonshine_voice", "moonshine-voice", "the speech tower") / "assets" / "tiny-en"
-    if not folder.is_dir():
-        raise Unavailable("This release of moonshine-voice has no weights: install the version of requirements.lock.")
-    return folder
+def check_recognizer(options: SpeechOptions) -> str:
+    """Load the recognizer once in its process, and describe it.
 
-
-def _load(folder: Path) -> Transcriber:
-    try:
-        from moonshine_voice.errors import MoonshineError
-        from moonshine_voice.moonshine_api import ModelArch
-        from moonshine_voice.transcriber import Transcriber
-    except (ImportError, OSError) as error:
-        raise Unavailable(f"The library of the speech tower does not load: {error}.") from error
-    try:
-        return Transcriber(folder, ModelArch.TINY, options=_OPTIONS)
-    except (MoonshineError, OSError) as error:
-        raise Unavailable(f"The speech tower does not load: {error}.") from error
+    Raises as `SpeechTower`.
+    """
+    tower = SpeechTower(options)
+    tower.close()
+    return tower.describe()

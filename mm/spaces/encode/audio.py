@@ -32,7 +32,7 @@ def encode_speech(space: Space, waveform: Waveform, offset: float, span: Span) -
     chunks are cut between shots.
     """
     lines = [line for line in space.speech.transcribe(waveform) if span.start <= offset + (line.start + line.end) / 2 < span.end]
-    vectors = space.sentences.embed([line.text for line in lines])
+    vectors = space.embed_speech(lines)
     return [
         EncodedEvidence("speech", offset + line.start, offset + line.end, line.text, vector)
         for line, vector in zip(lines, vectors, strict=True)

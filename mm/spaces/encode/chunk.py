@@ -50,17 +50,18 @@ class ChunkEncoder:
             self.recognize_image_text(file, segments[0], lambda: progress(ALL_BUT_TEXT))
         elif file.info.kind == "video":
 
-            def decode(segment: EncodedSegment) -> RGB:
-                return self._reader.frame_at(file.path, file.name, (segment.start + segment.end) / 2, longest=MAX_SIDE)
+            def decode(time: float) -> RGB:
+                return self._reader.frame_at(file.path, file.name, time, longest=MAX_SIDE)
 
-            recognize_segments(self._space, segments, decode, self._ocr_budget, _text_progress(progress))
+            interval = 1 / self._settings.sample_fps
+            recognize_segments(self._space, segments, decode, self._ocr_budget, _text_progress(progress), interval)
         progress(1.0)
         return segments
 
     def recognize_image_text(self, file: MediaFile, segment: EncodedSegment, before_image: Callable[[], None]) -> None:
         """Add the text of an image to its segment; see `recognize_segments`."""
 
-        def decode(_: EncodedSegment) -> RGB:
+        def decode(_: float) -> RGB:
             return self._reader.image(file.path, file.name, longest=MAX_SIDE)
 
         recognize_segments(self._space, [segment], decode, self._ocr_budget, before_image)

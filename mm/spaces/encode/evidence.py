@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from mm.media.types import RGB, Frame, Span, Waveform
 from mm.schemas import EvidenceKind
 from mm.spaces.types import Vector
@@ -27,6 +30,27 @@ class EncodedEvidence:
     vector: Vector
 
 
+@dataclass(frozen=True, slots=True)
+class TextImage:
+    """An image of a segment that is selected for text recognition. Times are in seconds."""
+
+    time: float
+    """Of the frame; 0 for a photo."""
+    start: float
+    end: float
+    """From when to when its text is shown, within the segment."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextRegions:
+    """Where a frame has detail that can be text; see `mm.spaces.encode.text_regions`."""
+
+    detail: npt.NDArray[np.bool_]
+    """Cells (rows, columns) with strong gradients."""
+    brightness: npt.NDArray[np.uint8]
+    """Mean brightness (2 rows, 2 columns) of the four squares of each cell."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedFrame:
     """A sampled frame of a video as a vector."""
@@ -39,6 +63,8 @@ class EncodedFrame:
     """When the shot of the frame began."""
     motion: Vector
     """Difference from the frame before (`mm.models.temporal.motion`); zeros for the first frame."""
+    regions: TextRegions | None = None
+    """Only while a chunk is encoded; it is not stored."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,8 +77,10 @@ class EncodedSegment:
     """Number of its shot, counted from 0 within the chunk."""
     evidence: list[EncodedEvidence] = field(default_factory=list)
     frames: list[EncodedFrame] = field(default_factory=list)
-    unread: bool = False
-    """Whether its image was selected for text recognition, and not recognized yet."""
+    unread: list[TextImage] = field(default_factory=list)
+    """Images that are selected for text recognition and not processed yet."""
+    num_read: int = 0
+    """Images on which text recognition has run."""
 
 
 class Reader(Protocol):

@@ -22,6 +22,7 @@ from mm.models.temporal.motion import NUM_MOTIONS, Thumbnail, make_thumbnail, me
 from mm.numerics import mean_direction
 from mm.spaces.encode.evidence import EncodedFrame
 from mm.spaces.encode.prefetch import prefetch
+from mm.spaces.encode.text_regions import find_text_regions
 from mm.spaces.types import Vector, Vectors
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def encode_frames(
         for frame, vector in zip(window, vectors, strict=True):
             thumbnail = make_thumbnail(frame.image)
             motion = np.zeros(NUM_MOTIONS, np.float32) if previous is None else measure_motion(previous, thumbnail)
-            encoded.append(EncodedFrame(frame.time, vector, frame.cut, frame.cut_time, motion))
+            regions = find_text_regions(frame.image)
+            encoded.append(EncodedFrame(frame.time, vector, frame.cut, frame.cut_time, motion, regions))
             previous = thumbnail
         on_window(window[-1].time)
     return encoded

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment, TextImage
 from tests.api import media
 from tests.api.conftest import QUERY_BYTES, ApiServer, add_searchable, assert_problem
 
@@ -294,7 +294,8 @@ def test_search_like_image_finds_near_duplicate(api: ApiServer, library: dict[st
 
 def test_unread_text_is_reported_in_item_and_search_notes(api: ApiServer, library: dict[str, str]) -> None:
     frame = api.service.space.image.embed([np.full((96, 128, 3), 60, np.uint8)])[0]
-    segment = EncodedSegment(0.0, 0.0, 0, [EncodedEvidence("picture", 0.0, 0.0, None, frame)], unread=True)
+    evidence = [EncodedEvidence("picture", 0.0, 0.0, None, frame)]
+    segment = EncodedSegment(0.0, 0.0, 0, evidence, unread=[TextImage(0.0, 0.0, 0.0)])
     item = add_searchable(api, media.image(77), "unread.png", "unread", [segment])
     assert api.client.get(f"/v1/media/{item}").json()["unread_pictures"] == 1
     assert api.client.get(f"/v1/media/{library['talk']}").json()["unread_pictures"] == 0

@@ -10,7 +10,7 @@ from mm.models.image.sample_photos import load_sample_photos
 from mm.settings import Settings
 from mm.spaces import Space
 from mm.spaces.encode.chunk import ChunkEncoder
-from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
+from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment, TextImage
 from mm.spaces.encode.ocr import recognize_segments, select_for_ocr
 from mm.spaces.encode.ocr_budget import SHARE, OcrBudget
 from mm.spaces.query import build_query
@@ -62,7 +62,7 @@ def test_recognized_text_matches_a_related_query_only(space: Space, sign: RGB) -
 def test_ocr_off_marks_the_segment_unread(space: Space, sign: RGB) -> None:
     segments = encode(space, FakeReader([(Span(0, 1), sign)]), "image", 0.0, OcrBudget("off"))
     assert texts(segments) == []
-    assert [segment.unread for segment in segments] == [True]
+    assert [segment.unread for segment in segments] == [[TextImage(0.0, 0.0, 0.0)]]
 
 
 def one_shot_segments(count: int) -> list[EncodedSegment]:
@@ -80,7 +80,7 @@ def test_recognize_segments_stops_at_the_budget_longest_shots_first(space: Space
     with ocr_budget.credit():
         now[0] += 27.0  # credits 3 s
 
-    def decode(segment: EncodedSegment) -> RGB:
+    def decode(time: float) -> RGB:
         now[0] += 2.0
         return sign
 
@@ -111,5 +111,5 @@ def test_select_for_ocr_selects_a_shot_again_where_its_image_changes() -> None:
     segments = [
         EncodedSegment(n, n + 1, 0, [EncodedEvidence("picture", n, n + 1, None, vector)]) for n, vector in enumerate(axes)
     ]
-    assert [segment.start for segment in select_for_ocr(segments)] == [0, 2, 4]
+    assert [selected.image for selected in select_for_ocr(segments)] == [TextImage(n + 0.5, n, n + 1) for n in (0, 2, 4)]
     assert select_for_ocr([EncodedSegment(0, 1, 0)]) == []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from indexes.search.searcher import Searcher
 from mm.errors import MediaError, Unavailable
@@ -63,6 +63,22 @@ def create_sign_video(words: str) -> bytes:
     return buffer.getvalue()
 
 
+def create_screen_recording(titles: Sequence[str]) -> bytes:
+    """A video of one shot: pages that differ in their text, three seconds each."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as output:
+        stream = output.add_stream("libx264", rate=4, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        for title in titles:
+            image = Image.new("RGB", (640, 360), "white")
+            for top, line in ((40, title), (90, "A line that every page has"), (140, f"and one about the {title.lower()}")):
+                ImageDraw.Draw(image).text((30, top), line, font=ImageFont.load_default(24), fill="black")
+            for _ in range(12):
+                output.mux(stream.encode(av.VideoFrame.from_image(image)))
+        output.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
 def search(home: Home, space: Space, words: str) -> list[tuple[str, float, str | None]]:
     """Item, start and text of the likely hits whose evidence contains text."""
     with Searcher(home.store, space.id, home.settings) as searcher:
@@ -102,6 +118,23 @@ def test_read_unread_text_video_is_found_in_the_shot_with_the_text(home: Home, n
     assert hit[0] == item.id
     assert hit[1] == pytest.approx(4.0, abs=0.5)
     assert home.store.catalog.count_unread_images(space.id) == 0
+
+
+def test_read_unread_text_screen_recording_of_one_shot_is_found_by_each_page(
+    home: Home, no_budget: WorkerContext, space: Space
+) -> None:
+    job_id = home.add(create_screen_recording(["Lighthouse invoice", "Zanzibar timetable", "Rhubarb recipe"]), "screen.mp4")
+    work(no_budget, job_id)
+    read_unread_text(no_budget)
+    item = home.store.catalog.get_item_of_job(job_id)
+    assert item is not None
+    assert (item.text.num_done, item.text.num_left) == (3, 0)
+    assert len({row.shot for row in home.store.catalog.list_evidence([1], space.id)}) == 1
+    written = [row for row in home.store.catalog.list_evidence([1], space.id) if row.kind == "written"]
+    for number, word in enumerate(("lighthouse", "zanzibar", "rhubarb")):
+        (piece,) = [row for row in written if word in (row.text or "").lower()]
+        assert (piece.start, piece.end) == pytest.approx((3 * number, 3 * number + 3), abs=0.3)
+        assert [hit[0] for hit in search(home, space, word)] == [item.id]
 
 
 def test_read_unread_text_image_without_text_counts_as_read(home: Home, no_budget: WorkerContext, space: Space) -> None:
@@ -171,20 +204,29 @@ def test_read_unread_text_error_is_retried_until_the_last_attempt(
     monkeypatch.setattr(no_budget.reader, "image", unavailable)
     read_unread_text(no_budget)
     assert not has_waiting_text(no_budget), "max_attempts is 2 here, and one task makes all attempts"
-    assert home.store.catalog.count_unread_images(space.id) == 1
+    assert (home.store.catalog.count_unread_images(space.id), home.store.catalog.count_failed_images(space.id)) == (0, 1)
+    monkeypatch.undo()
+    assert home.store.catalog.retry_text() == 1
+    read_unread_text(no_budget)
+    assert len(search(home, space, "zanzibar")) == 1
 
 
-def test_read_unread_text_image_that_cannot_be_decoded_is_not_retried(
+def test_read_unread_text_image_that_cannot_be_decoded_is_recorded_as_failed(
     home: Home, no_budget: WorkerContext, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work(no_budget, home.add(sign("Ferry to Zanzibar"), "IMG_1.png"))
+    job_id = home.add(sign("Ferry to Zanzibar"), "IMG_1.png")
+    work(no_budget, job_id)
 
     def broken(*_: object, **__: object) -> RGB:
         raise MediaError("IMG_1.png", "unreadable", "The image cannot be decoded.")
 
     monkeypatch.setattr(no_budget.reader, "image", broken)
     read_unread_text(no_budget)
-    assert home.store.catalog.count_unread_images(space.id) == 0
+    item = home.store.catalog.get_item_of_job(job_id)
+    assert item is not None
+    (failed,) = item.text.failed
+    assert "cannot be decoded" in failed.reason
+    assert (item.text.num_done, item.text.num_left) == (0, 0)
 
 
 def test_read_unread_text_off_or_unsupported_does_nothing(

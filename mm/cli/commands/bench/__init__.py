@@ -61,6 +61,10 @@ COMMANDS = {
         "mm.cli.commands.bench.serving",
         "Serve many requests with the generation engine, compared with a baseline; on a GPU time its kernels, too.",
     ),
+    "speech": (
+        "mm.cli.commands.bench.speech",
+        "Measure memory and speed of the speech recognizer over hours of speech.",
+    ),
     "temporal": ("mm.cli.commands.bench.temporal", "Measure time and memory of one pass of the temporal network over a video."),
     "tower": (
         "mm.cli.commands.bench.tower",
