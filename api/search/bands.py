@@ -89,7 +89,7 @@ def _of_kind(hit: Hit, kind: str) -> list[Evidence]:
 
 
 def _kept(hit: Hit) -> float:
-    """The probability that nothing excluded is present: what the score has less than its evidence."""
+    """The probability that nothing excluded is present: the score as a share of its evidence."""
     fused = _fuse(hit.evidence)
     return min(1.0, hit.score / fused) if fused else 1.0
 

@@ -146,7 +146,7 @@ class SearchResponse(Model):
     space: str = Field(description="Name and version of the space, as in `lite@1`.")
     floor: float = Field(description="Score threshold of the hits in this response.")
     likely_floor: float = Field(
-        description="Score from which a hit is `likely`: the calibrated threshold of the space. Images that are found by one text "
+        description="Score from which a hit is `likely`: the calibrated threshold of the space. Images that one text finds "
         "are `likely` by their `confidence` instead."
     )
     text: str | None = Field(None, description="The text that was searched; null without one, and where it only excludes.")

@@ -42,10 +42,10 @@ def search(
     A hit must also match each text of `also`, and must not match the texts of `without`; `weights`
     sets the weight of each query component. If `without` is empty, what the text excludes is read
     from it ('dog not in water'), unless `parse` is False; the response has what was searched. Hits
-    of the bands `possible` and `weak` follow the likely ones; no hits means that nothing matches. `floor`
-    replaces the score threshold of the space for possible hits. Near-duplicates in other items are
-    in `alike` of a hit; with `fold=False` they are separate hits. Raises `InvalidInput`, `NotFound`
-    for the item of `like`, `UnsupportedMedia`, `MediaError`, `TooLarge`.
+    of the bands `possible` and `weak` follow the likely ones; no hits means that nothing matches.
+    `floor` replaces the score threshold of the space for possible hits. Near-duplicates in other
+    items are in `alike` of a hit; with `fold=False` they are separate hits. Raises `InvalidInput`,
+    `NotFound` for the item of `like`, `UnsupportedMedia`, `MediaError`, `TooLarge`.
     """
     sources = {"picture": picture, "sound": sound, "clip": clip}
     files = [make_form_file(field, source) for field, source in sources.items() if source is not None]
