@@ -29,6 +29,7 @@ from api.routes import (
     audit,
     captions,
     chat,
+    curation,
     docs,
     embeddings,
     evaluations,
@@ -109,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.limits, app.state.connections = limits, connections
     for routes in (
         media,
+        curation,
         uploads,
         segments,
         tags,

@@ -9,17 +9,15 @@ import structlog
 from api.metadata import shows_metadata
 from api.request_context import current_actor, current_client, current_request_id
 from api.serializers import serialize_item, serialize_job
+from indexes.integrity.deletion import LIBRARY_LOCK
 from indexes.storage.files import hold_lock
-from indexes.store import LIBRARY_LOCK
 from mm.errors import Conflict, NotFound, Unavailable
-from mm.lesions.folders import LesionFolders
 from mm.schemas import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from api.thumbnails import Thumbnails
     from indexes import Store
     from indexes.catalog.records import ItemRow
     from workers.messaging.dispatch import Dispatcher
@@ -31,17 +29,24 @@ LOCK_SECONDS = 60.0
 class Library:
     """Safe to use from several threads."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, thumbnails: Thumbnails) -> None:
+    def __init__(self, store: Store, dispatcher: Dispatcher) -> None:
         self._store = store
         self._dispatcher = dispatcher
-        self._thumbnails = thumbnails
 
     def get_item(self, item_id: str) -> ItemRow:
         """Return the row of an item. Raises `NotFound`."""
         row = self._store.catalog.get_item(item_id)
         if row is None:
+            trashed = self._store.catalog.get_item(item_id, with_trash=True)
+            if trashed is not None:
+                raise NotFound(f"{trashed.name} is in the trash; restore it first (POST /v1/media/{item_id}/restore).")
             raise NotFound(f"There is no item {item_id!r}.")
         return row
+
+    def get_any_item(self, item_id: str) -> ItemRow:
+        """Return the row of an item of the library or in the trash. Raises `NotFound`."""
+        row = self._store.catalog.get_item(item_id, with_trash=True)
+        return self.get_item(item_id) if row is None else row
 
     def require_items(self, item_ids: Sequence[str]) -> None:
         """Raise `NotFound` unless all of these items exist; the error names one that does not."""
@@ -66,16 +71,13 @@ class Library:
         )
 
     def delete_item(self, item_id: str) -> None:
-        """Delete an item, its file, its thumbnails and its analyses. Raises `NotFound`."""
-        folders, catalog = LesionFolders(self._store.settings.root), self._store.catalog
-        with lock_library(self._store):
-            sha256 = self.get_item(item_id).sha256
-            for job in catalog.list_lesion_jobs_of_item(item_id):
-                catalog.delete_lesion_job(job.id, current_actor())
-                folders.remove(str(job.payload["folder"]))
-            self._store.catalog.delete_item(item_id, current_actor())
-            self._store.blobs.delete(sha256)
-        self._thumbnails.delete(item_id)
+        """Move an item to the trash: no list and no search has it any more. Raises `NotFound`.
+
+        Its thumbnails stay for the view of the trash.
+        """
+        self.get_item(item_id)
+        self._store.catalog.trash_items([item_id], current_actor())
+        self._store.describe_items([item_id])
 
 
 def lock_library(store: Store) -> AbstractContextManager[None]:

@@ -71,7 +71,9 @@ class ReadinessChecks:
         free = shutil.disk_usage(root).free
         if free < FREE_BYTES:
             raise Unavailable(f"The disk of {root} has {free:,} bytes free, fewer than the required {FREE_BYTES:,}")
-        return f"Files can be written; {free / 1e9:.1f} GB are free."
+        trash = self.store.catalog.summarize_trash()
+        held = f" The trash holds {trash.size / 1e9:.1f} GB of {trash.items:,} deleted items." if trash.items else ""
+        return f"Files can be written; {free / 1e9:.1f} GB are free.{held}"
 
     def _check_index(self) -> str:
         searcher = self.spaces.current.searcher

@@ -42,6 +42,8 @@ def serialize_item(row: ItemRow, *, metadata: bool) -> Item:
         failed_pictures=len(row.text.failed),
         caption=row.caption,
         capture=serialize_capture(row.capture) if metadata else None,
+        favourite=row.favourite,
+        version=row.version,
     )
 
 

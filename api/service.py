@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from api.curation.edits import ItemEditor
+from api.curation.renaming import NameUpdater
 from api.forecasts import Forecasts
 from api.library import Library
 from api.limits.coalesced_call import CoalescedCall
@@ -64,6 +66,8 @@ class Service:
     thumbnails: Thumbnails
     ingest: Ingest
     library: Library
+    editor: ItemEditor
+    """Changes items by hand."""
     lines: Lines
     recognizer: SpeechRecognizer
     """Recognizes spoken questions."""
@@ -104,6 +108,8 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
         thumbnail_reader = stack.enter_context(MediaReader.from_settings(settings, memory))
         thumbnails = Thumbnails(settings.root / "cache" / "thumbnails", thumbnail_reader, settings.thumbnail_seconds)
         dispatcher = Dispatcher(settings)
+        library = Library(store, dispatcher)
+        names = stack.enter_context(NameUpdater(store, spaces))
         checks = ReadinessChecks(store, spaces, reader, dispatcher, store.catalog.list_heartbeats())
         threading.Thread(target=_ping_workers, args=(dispatcher,), name="ping", daemon=True).start()
         yield Service(
@@ -118,7 +124,8 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             forecasts=Forecasts(store.catalog, settings.chunk_seconds),
             thumbnails=thumbnails,
             ingest=Ingest(store, dispatcher, reader, metrics),
-            library=Library(store, dispatcher, thumbnails),
+            library=library,
+            editor=ItemEditor(store, library, dispatcher, thumbnails, names.update_now),
             lines=Lines(settings, store, stack.enter_context(LineSupervisor(settings))),
             recognizer=stack.enter_context(SpeechRecognizer(partial(SpeechTower, speech))),
             readiness=stack.enter_context(closing(CoalescedCall(checks.run))),

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -34,6 +34,7 @@ from indexes.catalog.changes.watch import CatalogWatch
 from indexes.catalog.database import REPAIR, Database, sqlite_file
 from indexes.catalog.migrate import migrate
 from indexes.catalog.tables import Table
+from indexes.integrity.deletion import LIBRARY_LOCK, Deletions, write_changed_descriptions
 from indexes.integrity.garbage import ALWAYS_ALLOWED, CollectedFolder, GarbageCollector, write_report
 from indexes.integrity.identity import LibraryIdentity
 from indexes.integrity.stale_files import (
@@ -58,8 +59,6 @@ if TYPE_CHECKING:
 
 DROP_BATCH = 200
 """Items that one transaction withdraws from a space, so that other writers are not held up."""
-LIBRARY_LOCK = "library.lock"
-"""Lock of operations that change the bytes or the description of an item together with its row."""
 LOCK_SECONDS = 60.0
 """Longest wait for the lock of an index that is deleted, or for `LIBRARY_LOCK`."""
 GRAPH_SECONDS = 30 * 24 * 3600.0
@@ -93,6 +92,11 @@ class Store:
     def close(self) -> None:
         """Close the connections to the database."""
         self.database.close()
+
+    @property
+    def deletions(self) -> Deletions:
+        """Deletes items for good."""
+        return Deletions(self.settings.root, self.catalog, self.blobs)
 
     def drop_space(self, space: SpaceId, by: Actor = LOCAL) -> int:
         """Withdraw all items from a space and delete its index. Returns the number of items.
@@ -147,8 +151,9 @@ class Store:
         if emptied:
             new = NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied})
             self.catalog.record_audit(WORKER, new)
-        removed += emptied
+        removed += emptied + self.deletions.expire(self.settings.trash_days)
         self.write_missing_descriptions()
+        self.describe_items()
         return removed + self.collect_garbage(older_than)
 
     def _collect_lesion_folders(self, older_than: float) -> int:
@@ -188,13 +193,24 @@ class Store:
         write_report(self.settings.root, collector.refused)
         return removed
 
+    def delete_item(self, item_id: str, by: Actor = LOCAL) -> bool:
+        """Delete an item for good: see `indexes.integrity.deletion`. False if there is none."""
+        return self.deletions.delete(item_id, by)
+
+    def describe_items(self, item_ids: Sequence[str] | None = None) -> int:
+        """Write the descriptions that are not up to date, of some items or of all.
+
+        Returns how many. Raises `Unavailable` when the disk cannot be written.
+        """
+        return write_changed_descriptions(self.catalog, self.descriptions, self.settings.root / "locks" / LIBRARY_LOCK, item_ids)
+
     def write_encoded_description(self, item_id: str, encoded: EncodedItem) -> None:
         """Write into the description of an item which shards hold its vectors.
 
         Does nothing for a deleted item. Raises `Unavailable` when the disk cannot be written.
         """
         with hold_lock(self.settings.root / "locks" / LIBRARY_LOCK, LOCK_SECONDS):  # against a concurrent change of its tags
-            item = self.catalog.get_item(item_id)
+            item = self.catalog.get_item(item_id, with_trash=True)
             if item is not None:
                 self.descriptions.write(item, encoded)
 

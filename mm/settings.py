@@ -238,7 +238,12 @@ class Settings(BaseSettings):
     leftover_seconds: float = Field(
         24 * 3600.0, gt=0, description="Age at which garbage collection moves an orphaned file to the trash, in seconds."
     )
-    trash_days: float = Field(30.0, ge=0, description="Days for which garbage collection keeps a file in the trash.")
+    trash_days: float = Field(
+        30.0,
+        ge=0,
+        description="Days for which a deleted item, and a file that garbage collection moved, are kept in the trash and can be "
+        "restored; 0 keeps them until the trash is emptied.",
+    )
     sweep_share: float = Field(
         0.05,
         ge=0,

@@ -129,7 +129,14 @@ class SearchLibrary:
         filters = self._filters
         if filters.kinds and media not in filters.kinds:
             return 0, ()
-        browsed = BrowseFilters([media], filters.tags, "ready", "", filters.uploaded_after, filters.uploaded_before)
+        browsed = BrowseFilters(
+            kinds=[media],
+            tags=filters.tags,
+            status="ready",
+            favourite=filters.favourite,
+            uploaded_after=filters.uploaded_after,
+            uploaded_before=filters.uploaded_before,
+        )
         allowed = self._intersect(())
         catalog = self._service.store.catalog
         if allowed is None:

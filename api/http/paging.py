@@ -40,6 +40,7 @@ class BrowseParameters:
             kinds=filters.kinds,
             tags=filters.tags,
             status=filters.status,
+            favourite=filters.favourite,
             name=self.name or "",
             uploaded_after=self.uploaded_after,
             uploaded_before=self.uploaded_before,

@@ -13,6 +13,7 @@ from api.openapi.operations import JSON, REF, problem_response
 from mm.errors import Forbidden, MMError, StorageFull, TooMany, Unauthorized, Unavailable
 from mm.schemas import (
     AskRequest,
+    BulkRequest,
     CaptionRequest,
     ChatCompletionRequest,
     CurrentRequest,
@@ -23,6 +24,7 @@ from mm.schemas import (
     InspectionMarkRequest,
     InspectionRequest,
     InspectorRequest,
+    ItemPatch,
     LesionRequest,
     LineRequest,
     MoveRequest,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 BODIES = (
     AskRequest,
+    BulkRequest,
     CaptionRequest,
     ChatCompletionRequest,
     CurrentRequest,
@@ -46,6 +49,7 @@ BODIES = (
     ExampleRequest,
     FitRequest,
     ImportRequest,
+    ItemPatch,
     InspectionMarkRequest,
     InspectionRequest,
     InspectorRequest,

@@ -105,6 +105,7 @@ def list_media(
     kind: Annotated[list[Kind], Query(description="Any of these kinds.")] = [],  # noqa: B006
     tag: Annotated[list[str], Query(description="All of these tags.")] = [],  # noqa: B006
     status: Annotated[ItemStatus | None, Query(description="Only items in this state.")] = None,
+    favourite: Annotated[bool | None, Query(description="Only favourites, or only others.")] = None,
     cursor: Annotated[str | None, Query(description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> ItemPage:
@@ -114,7 +115,7 @@ def list_media(
     paging.check(cursor, browsed)
     metadata = shows_metadata(service.settings)
     check_sort(service.settings, paging.sort)
-    filters = ItemFilters(kinds=kind, tags=tag, status=status)
+    filters = ItemFilters(kinds=kind, tags=tag, status=status, favourite=favourite)
     if paging.offset is not None:
         conditions = browsed.extend(filters)
         check_conditions(service.settings, conditions)
@@ -186,9 +187,10 @@ async def get_thumbnail(
     t: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds from the start.")] = 0.0,
     size: Annotated[int, Query(ge=1, le=1280, description="Longest side, px; rounded up to one of a few sizes.")] = 320,
 ) -> Response:
-    """WebP: of a video, the key frame at or before `t`; of audio, the waveform from `t` on."""
+    """WebP: of a video, the key frame at or before `t`; of audio, the waveform from `t` on. Items
+    in the trash have one."""
     client = get_client_id(request.scope)
-    item = await limits.catalog.run(client, service.library.get_item, item_id)
+    item = await limits.catalog.run(client, service.library.get_any_item, item_id)
     headers = {"ETag": f'"{item_id}-{t:.3f}-{size}"', "Cache-Control": "private, max-age=86400", **UNTRUSTED_HEADERS}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -208,5 +210,6 @@ async def get_thumbnail(
     dependencies=[hold_while_processing("catalog")],
 )
 def delete_media(item_id: str, service: ServiceDep) -> None:
-    """With its file, segments and thumbnails; its job is cancelled."""
+    """Moves it to the trash and cancels its job: no list and no search has it any more. It can be
+    restored for MM_TRASH_DAYS; `DELETE /v1/trash/{item_id}` deletes it for good."""
     service.library.delete_item(item_id)

@@ -29,11 +29,12 @@ def list_days(
     kind: Annotated[list[Kind], Query(description="Any of these kinds.")] = [],  # noqa: B006
     tag: Annotated[list[str], Query(description="All of these tags.")] = [],  # noqa: B006
     status: Annotated[ItemStatus | None, Query(description="Only items in this state.")] = None,
+    favourite: Annotated[bool | None, Query(description="Only favourites, or only others.")] = None,
 ) -> Timeline:
     """Latest first, with the number of items of each day, in the order of `GET /v1/media` with
     `sort=taken`. An item whose time taken is unknown is on the day of its upload (UTC)."""
     check_sort(service.settings, "taken")
-    conditions = browsed.extend(ItemFilters(kinds=kind, tags=tag, status=status))
+    conditions = browsed.extend(ItemFilters(kinds=kind, tags=tag, status=status, favourite=favourite))
     check_conditions(service.settings, conditions)
     return Timeline(days=[DayCount(day=day, items=items) for day, items in service.store.catalog.list_days(conditions)])
 

@@ -11,6 +11,7 @@ from api.search.like import find_like_segment
 from api.search.match import EXTRA_HITS as EXTRA_MATCHES
 from api.search.match import match_words
 from api.search.parse import parse_text
+from api.search.typos import correct_typos
 from api.search.verdicts import has_query, list_verdicts, match_hits, read_words, restrict
 from api.serializers import serialize_hit
 from api.text_notes import describe_library_text
@@ -63,12 +64,19 @@ def run_search(service: Service, query: SearchInput, files: DecodedFiles, arrive
     query, understood, notes = read_words(service, query)
     with service.spaces.acquire() as served:
         if has_query(query):
-            query = parse_text(query)
-            return _run(service, served, query, files, started)
+            query, corrections = correct_typos(service.store.catalog, served, parse_text(query))
+            return _run(service, served, query, files, started, corrections)
         return _list_verdicts(service, served, query, started, understood, notes)
 
 
-def _run(service: Service, served: ServedSpace, search: SearchInput, files: DecodedFiles, started: float) -> SearchResponse:
+def _run(
+    service: Service,
+    served: ServedSpace,
+    search: SearchInput,
+    files: DecodedFiles,
+    started: float,
+    corrections: dict[str, str],
+) -> SearchResponse:
     stage, request = service.metrics.query_seconds.labels, search.request
     like = None if request.like is None else find_like_segment(service, served.space, request.like)
     text = (request.text or "").strip() or None
@@ -123,6 +131,7 @@ def _run(service: Service, served: ServedSpace, search: SearchInput, files: Deco
         likely_floor=query.floor,
         text=text,
         without=request.without,
+        corrections=corrections,
         heard=query.transcript,
         notes=[*query.notes, *_note_unread_text(service, served, query)],
         seconds=seconds,

@@ -78,6 +78,7 @@ class Ingest:
                 write_description(sha256)
             else:
                 descriptions.write(item)
+                self.store.catalog.mark_described([item])
         self._metrics.uploads.labels("created" if created else "known").inc()
         dispatch_job(self._dispatcher, job.id)
         return Upload(

@@ -59,6 +59,7 @@ class CaptureRows(CatalogMixin):
         count = func.count()
         query = (
             select(CaptureTable.make, CaptureTable.model, count)
+            .join(Item, Item.pk == CaptureTable.item_pk)
             .where((CaptureTable.make != "") | (CaptureTable.model != ""))
             .group_by(CaptureTable.make, CaptureTable.model)
             .order_by(count.desc(), CaptureTable.make, CaptureTable.model)

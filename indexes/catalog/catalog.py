@@ -5,6 +5,9 @@ from __future__ import annotations
 from indexes.catalog.audit import AuditRows
 from indexes.catalog.captions import CaptionRows
 from indexes.catalog.captures import CaptureRows
+from indexes.catalog.curation.edits import EditRows
+from indexes.catalog.curation.names import NameRows
+from indexes.catalog.curation.trash import TrashRows
 from indexes.catalog.evaluations import EvaluationRows
 from indexes.catalog.evidence import EvidenceRows
 from indexes.catalog.inspection.examples import ExampleRows
@@ -33,6 +36,9 @@ from indexes.catalog.spaces import SpaceRows
 
 class Catalog(
     ItemRows,
+    EditRows,
+    TrashRows,
+    NameRows,
     ListingRows,
     SegmentRows,
     EvidenceRows,

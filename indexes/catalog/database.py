@@ -13,6 +13,7 @@ import sqlalchemy.exc
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 
+from indexes.catalog.tables.visibility import LibrarySession
 from mm.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Database:
 
         Raises `Unavailable` when the database does not respond.
         """
-        with translate_errors(), Session(self._reading, expire_on_commit=False) as session, session.begin():
+        with translate_errors(), LibrarySession(self._reading, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
@@ -71,7 +72,7 @@ class Database:
 
         Raises `Unavailable` when the database does not respond.
         """
-        with translate_errors(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with translate_errors(), LibrarySession(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager

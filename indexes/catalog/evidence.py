@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, or_, select
 
 from indexes.catalog.base import ROWS_PER_STATEMENT, CatalogMixin
 from indexes.catalog.captions import select_caption_of_segment
@@ -53,6 +53,22 @@ class EvidenceRows(CatalogMixin):
                 for row in session.execute(query).tuples():
                     rows[row[0]] = _evidence_row(*row)
         return rows
+
+    def list_texts_with(self, space: SpaceId, kinds: Sequence[EvidenceKind], fragments: Sequence[str], limit: int) -> list[str]:
+        """Return up to `limit` texts of evidence that have one of the fragments, the latest first.
+
+        Upper and lower case are the same, in SQLite only for letters of ASCII.
+        """
+        has_fragment = [func.lower(Evidence.text).contains(fragment, autoescape=True) for fragment in fragments]
+        query = (
+            select(Evidence.text)
+            .join(Segment, Segment.pk == Evidence.segment_pk)
+            .where(Segment.space == str(space), Evidence.kind.in_(kinds), or_(*has_fragment))
+            .order_by(Evidence.pk.desc())
+            .limit(limit)
+        )
+        with self._database.read() as session:
+            return [text for text in session.scalars(query) if text]
 
 
 def insert_evidence(session: Session, pk_of: Mapping[int, int], evidence: Mapping[int, Sequence[NewEvidence]]) -> int:

@@ -20,11 +20,13 @@ from indexes.catalog.base import (
 )
 from indexes.catalog.captions import read_first_captions
 from indexes.catalog.captures import make_capture_row, read_captures
+from indexes.catalog.curation.restore import find_or_add_job, restore_item
 from indexes.catalog.cursors import format_cursor, parse_cursor
-from indexes.catalog.queue.transitions import INGEST, OPEN_STATES, insert_job, job_row, transition_job
+from indexes.catalog.queue.transitions import INGEST, OPEN_STATES, job_row, transition_job
 from indexes.catalog.queue.unread_text import read_text_progress
 from indexes.catalog.records import Counts, ItemFilters, ItemRow, JobRow, NewItem, TextProgress
 from indexes.catalog.tables import Chunk, Evidence, InspectionResult, Item, Job, Segment, Tag
+from indexes.catalog.tables.visibility import WITH_TRASH
 from mm.errors import InvalidInput
 from mm.schemas import ItemStatus, JobState, Kind
 
@@ -42,15 +44,20 @@ class ItemRows(CatalogMixin):
         """Add an item. Returns it, its latest job, and whether the item was created.
 
         When an item with the same bytes exists, only its tags are added; if it failed or was
-        cancelled, it gets a new job. Changes are recorded for `by` in the audit log.
+        cancelled, it gets a new job. One in the trash is restored. Changes are recorded for `by` in
+        the audit log.
         """
         with self._database.write() as session:
             item = self._lock_item(session, new.sha256)
             created = False
             if item is None:
                 item, created = self._insert_item(session, new)
+            elif item.trashed_at is not None:
+                restore_item(session, item, self._now(), by, new.request_id, new.key_id)
             added_tags = _add_tags(session, item.pk, new.tags)
-            job, job_created = self._latest_job(session, item, new.request_id, new.key_id)
+            job, job_created = find_or_add_job(session, item, self._now(), new.request_id, new.key_id)
+            if added_tags and not created:
+                item.version, item.is_described = item.version + 1, False
             detail: AuditDetail = {"name": new.name, "job": job.id, "tags": added_tags}
             retried = job_created and not created
             tagged_again = added_tags and not created
@@ -75,19 +82,20 @@ class ItemRows(CatalogMixin):
             item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
             if item is None:
                 return None
-            job, created = self._latest_job(session, item, request_id, key_id)
+            job, created = find_or_add_job(session, item, self._now(), request_id, key_id)
             if created:
                 add_audit(session, self._now(), by, "item.retry", item.id, {"name": item.name, "job": job.id})
                 session.flush()
                 next_revision(session)
             return item_rows(session, [item])[0], job_row(job)
 
-    def get_item(self, item_id: str) -> ItemRow | None:
-        """Return an item, None if there is none."""
+    def get_item(self, item_id: str, *, with_trash: bool = False) -> ItemRow | None:
+        """Return an item, None if there is none. One in the trash only `with_trash`."""
         if not ITEM_ID.fullmatch(item_id):
             return None
+        query = select(Item).where(Item.id == item_id)
         with self._database.read() as session:
-            item = session.scalar(select(Item).where(Item.id == item_id))
+            item = session.scalar(query.execution_options(**WITH_TRASH) if with_trash else query)
             return None if item is None else item_rows(session, [item])[0]
 
     def get_item_of_job(self, job_id: str) -> ItemRow | None:
@@ -111,20 +119,22 @@ class ItemRows(CatalogMixin):
             query = query.where(Item.status == filters.status)
         if filters.tags:
             query = query.where(Item.pk.in_(select_tagged(filters.tags)))
+        if filters.favourite is not None:
+            query = query.where(Item.favourite.is_(filters.favourite))
         with self._database.read() as session:
             items = session.scalars(query).all()
             rows = item_rows(session, items[:limit])
             return rows, format_cursor(items[limit - 1].pk) if len(items) > limit else None
 
     def delete_item(self, item_id: str, by: Actor = LOCAL) -> bool:
-        """Delete an item with its segments, cancel its job, and add tombstones.
+        """Delete an item for good with its segments, cancel its job, and add tombstones.
 
         Returns False if there is no such item. Its jobs and their events stay. Its blob, shards and
         heat maps are marked as released; the caller may delete the blob at once, and garbage
         collection deletes the rest. The deletion is recorded for `by` in the audit log.
         """
         with self._database.write() as session:
-            item = session.scalar(select(Item).where(Item.id == item_id).with_for_update())
+            item = session.scalar(select(Item).where(Item.id == item_id).with_for_update().execution_options(**WITH_TRASH))
             if item is None:
                 return False
             jobs = session.scalars(select(Job).where(Job.item_pk == item.pk).order_by(Job.pk).with_for_update()).all()
@@ -154,20 +164,9 @@ class ItemRows(CatalogMixin):
                 jobs[cast(JobState, state)] = num_jobs
         return Counts(items, segments, evidence, jobs)
 
-    def _latest_job(self, session: Session, item: Item, request_id: str | None, key_id: str | None) -> tuple[Job, bool]:
-        """Return the latest upload job of a locked item, and whether it was created.
-
-        A job is created where there is none, or the item is neither processing nor ready.
-        """
-        latest = select(Job).where(Job.item_pk == item.pk, Job.reindex_pk.is_(None)).order_by(Job.pk.desc()).limit(1)
-        job = session.scalar(latest)
-        if job is None or item.status not in {"processing", "ready"}:
-            item.status, item.error = "processing", None
-            return insert_job(session, item, self._now(), request_id=request_id, key_id=key_id), True
-        return job, False
-
     def _lock_item(self, session: Session, sha256: str) -> Item | None:
-        return session.scalar(select(Item).where(Item.sha256 == sha256).with_for_update())
+        query = select(Item).where(Item.sha256 == sha256).with_for_update()
+        return session.scalar(query.execution_options(**WITH_TRASH))
 
     def _insert_item(self, session: Session, new: NewItem) -> tuple[Item, bool]:
         item = Item(
@@ -185,6 +184,9 @@ class ItemRows(CatalogMixin):
             status="processing",
             error=None,
             created_at=new.created_at or self._now(),
+            favourite=False,
+            version=1,
+            is_described=True,
         )
         try:
             with session.begin_nested():
@@ -239,6 +241,9 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
             text=text.get(item.pk, TextProgress()),
             caption=captions.get(item.pk),
             capture=captures.get(item.pk),
+            favourite=item.favourite,
+            version=item.version,
+            trashed_at=item.trashed_at,
         )
         for item in items
     ]

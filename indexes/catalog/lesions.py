@@ -17,6 +17,7 @@ from indexes.catalog.queue.job_tasks import insert_task_job
 from indexes.catalog.queue.transitions import job_row
 from indexes.catalog.records import JobRow, NewTask
 from indexes.catalog.tables import Item, Job, Task
+from indexes.catalog.tables.visibility import WITH_TRASH
 
 if TYPE_CHECKING:
     from mm.schemas import JobKind
@@ -63,10 +64,11 @@ class LesionRows(CatalogMixin):
         return set(folders) - named
 
     def list_lesion_jobs_of_item(self, item_id: str) -> list[JobRow]:
-        """Return the analyses of an item."""
+        """Return the analyses of an item, also of one in the trash."""
         of_item = select(Task.job_pk).join(Item, Item.pk == Task.item_pk).where(Item.id == item_id)
+        query = select(Job).where(Job.kind == KIND, Job.pk.in_(of_item)).execution_options(**WITH_TRASH)
         with self._database.read() as session:
-            return [job_row(job) for job in session.scalars(select(Job).where(Job.kind == KIND, Job.pk.in_(of_item)))]
+            return [job_row(job) for job in session.scalars(query)]
 
     def delete_lesion_job(self, job_id: str, by: Actor = LOCAL) -> None:
         """Delete an analysis in any state; a worker that performs it loses its lease."""

@@ -29,6 +29,7 @@ ORDERS: dict[ItemSort, tuple[ColumnElement[Any], ...]] = {
     "largest": (Item.size.desc(), Item.pk.desc()),
     "taken": (TAKEN_OR_UPLOADED.desc(), Item.pk.desc()),
     "taken-oldest": (TAKEN_OR_UPLOADED.asc(), Item.pk.asc()),
+    "favourite": (Item.favourite.desc(), Item.pk.desc()),
 }
 """Each order ends in the key, so that equal items keep their order from page to page."""
 
@@ -74,7 +75,13 @@ class ListingRows(CatalogMixin):
 
     def list_tags(self, limit: int) -> list[tuple[str, int]]:
         """Return the most frequent tags with their number of items."""
-        query = select(Tag.tag, func.count()).group_by(Tag.tag).order_by(func.count().desc(), Tag.tag).limit(limit)
+        query = (
+            select(Tag.tag, func.count())
+            .join(Item, Item.pk == Tag.item_pk)
+            .group_by(Tag.tag)
+            .order_by(func.count().desc(), Tag.tag)
+            .limit(limit)
+        )
         with self._database.read() as session:
             return list(session.execute(query).tuples())
 
@@ -135,6 +142,8 @@ def _conditions(filters: BrowseFilters) -> Sequence[ColumnElement[bool]]:
         conditions.append(Item.pk.in_(select_tagged(filters.tags)))
     if filters.status is not None:
         conditions.append(Item.status == filters.status)
+    if filters.favourite is not None:
+        conditions.append(Item.favourite.is_(filters.favourite))
     if filters.name:
         conditions.append(func.lower(Item.name).contains(filters.name.lower(), autoescape=True))
     if filters.uploaded_after is not None:

@@ -10,13 +10,15 @@ from indexes.catalog.base import ROWS_PER_STATEMENT, CatalogMixin
 from indexes.catalog.items import item_rows
 from indexes.catalog.records import ItemRow
 from indexes.catalog.tables import Chunk, Evidence, InspectionResult, Item, ReleasedFile
+from indexes.catalog.tables.visibility import WITH_TRASH
 
 
 class ReferenceRows(CatalogMixin):
     def find_unreferenced_blobs(self, sha256s: Sequence[str]) -> set[str]:
-        """Return the blobs that belong to no item."""
+        """Return the blobs that belong to no item, also none in the trash."""
+        query = select(Item.sha256).where(Item.sha256.in_(sha256s)).execution_options(**WITH_TRASH)
         with self._database.read() as session:
-            return set(sha256s) - set(session.scalars(select(Item.sha256).where(Item.sha256.in_(sha256s))))
+            return set(sha256s) - set(session.scalars(query))
 
     def find_unreferenced_shards(self, shard_ids: Sequence[str]) -> set[str]:
         """Return the shards to which neither evidence nor a chunk refers."""
@@ -32,14 +34,16 @@ class ReferenceRows(CatalogMixin):
             return set(digests) - {digest for digest in session.scalars(referenced) if digest is not None}
 
     def find_missing_items(self, ids: Sequence[str]) -> set[str]:
-        """Return the ids that are no item."""
+        """Return the ids that are no item, also none in the trash."""
+        query = select(Item.id).where(Item.id.in_(ids)).execution_options(**WITH_TRASH)
         with self._database.read() as session:
-            return set(ids) - set(session.scalars(select(Item.id).where(Item.id.in_(ids))))
+            return set(ids) - set(session.scalars(query))
 
     def find_items_by_blob(self, sha256s: Sequence[str]) -> list[ItemRow]:
-        """Return the items with these blobs."""
+        """Return the items with these blobs, also those in the trash."""
+        query = select(Item).where(Item.sha256.in_(sha256s)).execution_options(**WITH_TRASH)
         with self._database.read() as session:
-            return item_rows(session, session.scalars(select(Item).where(Item.sha256.in_(sha256s))).all())
+            return item_rows(session, session.scalars(query).all())
 
     def find_released(self, digests: Sequence[str]) -> set[str]:
         """Return the files whose row was removed by a command."""

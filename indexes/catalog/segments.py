@@ -25,7 +25,7 @@ from indexes.catalog.queue.transitions import lock_job, transition_job
 from indexes.catalog.queue.uncaptioned import record_uncaptioned
 from indexes.catalog.queue.unread_text import record_unread_text
 from indexes.catalog.records import CatalogChanges, LeasedChunk, NewSegment, PublicationRow
-from indexes.catalog.tables import Chunk, Item, Job, Library, Publication, Segment, Tombstone
+from indexes.catalog.tables import Chunk, Item, Job, Library, Publication, Segment, StaleName, Tombstone
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -35,14 +35,18 @@ if TYPE_CHECKING:
 
 
 class SegmentRows(CatalogMixin):
-    def commit_item(self, job_id: str, segments: Sequence[NewSegment], last_chunk: LeasedChunk | None = None) -> bool:
+    def commit_item(
+        self, job_id: str, segments: Sequence[NewSegment], last_chunk: LeasedChunk | None = None, name: str | None = None
+    ) -> bool:
         """Store the segments of a job's item, publish the item and end the job, in one transaction.
 
         The space is the one that the job was planned for; earlier segments of the item in it are
-        replaced. `last_chunk` is marked as done in the same transaction. The job of a reindex is
-        deleted. Returns False, and changes nothing, if the job is gone, over or not planned, or the
-        lease on `last_chunk` is lost. Raises `LibraryReindexed`, and changes nothing, when the job
-        is of an upload and the library was reindexed since it was planned.
+        replaced. `last_chunk` is marked as done in the same transaction. `name` is that whose
+        evidence is in the segments, if any; it is recorded as stale if the item has another one by
+        now. The job of a reindex is deleted. Returns False, and changes nothing, if the job is
+        gone, over or not planned, or the lease on `last_chunk` is lost. Raises `LibraryReindexed`,
+        and changes nothing, when the job is of an upload and the library was reindexed since it was
+        planned.
         """
         with self._database.write() as session:
             job = lock_job(session, job_id)
@@ -57,6 +61,7 @@ class SegmentRows(CatalogMixin):
                 return False
             item_pk = job.item_pk
             add_tombstones(session, item_pk, space)
+            _record_name(session, item_pk, space, name)
             shards = _delete_segments(session, item_pk, space)
             num_evidence = _insert_segments(session, item_pk, space, segments)
             record_unread_text(session, item_pk, space, segments)
@@ -121,6 +126,8 @@ class SegmentRows(CatalogMixin):
             query = query.where(Item.created_at >= filters.uploaded_after)
         if filters.uploaded_before is not None:
             query = query.where(Item.created_at < filters.uploaded_before)
+        if filters.favourite is not None:
+            query = query.where(Item.favourite.is_(filters.favourite))
         captured = select_captured(filters)
         if captured is not None:
             query = query.where(captured)
@@ -136,6 +143,13 @@ class SegmentRows(CatalogMixin):
         with self._database.read() as session:
             known = {item_id for batch in batches(ids) for item_id in session.scalars(select(Item.id).where(Item.id.in_(batch)))}
         return [item_id for item_id in dict.fromkeys(item_ids) if item_id not in known]
+
+
+def _record_name(session: Session, item_pk: int, space: str, name: str | None) -> None:
+    """Record whether an item that is committed with evidence of a name has another one by now."""
+    session.execute(delete(StaleName).where(StaleName.item_pk == item_pk, StaleName.space == space))
+    if name is not None and session.scalar(select(Item.name).where(Item.pk == item_pk)) != name:
+        session.add(StaleName(item_pk=item_pk, space=space))
 
 
 def _delete_segments(session: Session, item_pk: int, space: str) -> set[str]:
@@ -168,4 +182,5 @@ def _insert_segments(session: Session, item_pk: int, space: str, segments: Seque
 
 
 def _has_condition(filters: Filters) -> bool:
-    return bool(filters.kinds or filters.tags or filters.uploaded_after is not None or filters.uploaded_before is not None)
+    has_time = filters.uploaded_after is not None or filters.uploaded_before is not None
+    return bool(filters.kinds or filters.tags or has_time or filters.favourite is not None)

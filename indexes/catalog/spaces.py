@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import and_, delete, func, select, union_all, update
 
 from indexes.catalog.audit import LOCAL, Actor, add_audit
 from indexes.catalog.base import CatalogMixin, add_tombstones, mark_released, shards_of_jobs, shards_of_segments
 from indexes.catalog.queue.reindex import UNFINISHED_STATES, select_latest_reindex
 from indexes.catalog.records import NamedSpace
-from indexes.catalog.tables import Caption, Chunk, Item, Job, Library, Publication, Segment, Uncaptioned, UnreadText
+from indexes.catalog.tables import (
+    Caption,
+    Chunk,
+    Item,
+    Job,
+    Library,
+    Publication,
+    Segment,
+    Uncaptioned,
+    UnreadText,
+    WithdrawnPublication,
+)
+from indexes.catalog.tables.visibility import WITH_TRASH
 from mm.errors import Conflict
 from mm.schemas import FINAL_STATES
 from mm.spaces.types import SpaceId
@@ -42,9 +54,13 @@ class SpaceRows(CatalogMixin):
                 )
             if session.scalar(select(Library.space)) == str(space):
                 raise Conflict(f"The library is searched in {space}, so this space cannot be dropped.")
-            published = select(Publication.item_pk).where(Publication.space == str(space)).order_by(Publication.item_pk)
-            pks = session.scalars(published.limit(limit)).all()
-            session.scalars(select(Item.pk).where(Item.pk.in_(pks)).order_by(Item.pk).with_for_update()).all()
+            in_library = select(Publication.item_pk).where(Publication.space == str(space))
+            in_trash = select(WithdrawnPublication.item_pk).where(WithdrawnPublication.space == str(space))
+            pks = sorted(session.scalars(union_all(in_library, in_trash).limit(limit)))
+            locked = select(Item.pk).where(Item.pk.in_(pks)).order_by(Item.pk).with_for_update()
+            session.scalars(locked.execution_options(**WITH_TRASH)).all()
+            of_items = and_(WithdrawnPublication.item_pk.in_(pks), WithdrawnPublication.space == str(space))
+            session.execute(delete(WithdrawnPublication).where(of_items))
             session.execute(delete(UnreadText).where(UnreadText.item_pk.in_(pks), UnreadText.space == str(space)))
             session.execute(delete(Uncaptioned).where(Uncaptioned.item_pk.in_(pks), Uncaptioned.space == str(space)))
             former = update(Caption).where(Caption.item_pk.in_(pks), Caption.space == str(space))

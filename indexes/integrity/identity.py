@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from indexes.catalog.database import sqlite_file
 from indexes.catalog.tables import Item
+from indexes.catalog.tables.visibility import WITH_TRASH
 from indexes.integrity.catalog_file import CatalogFileGuard
 from indexes.integrity.state import CatalogState, FolderState, has_files, read_catalog, read_folder
 from indexes.storage.files import hold_lock, translate_disk_errors
@@ -157,5 +158,5 @@ class LibraryIdentity:
 
     def _blob_paths(self) -> Iterator[Path]:
         with self._database.read() as session:
-            for sha256 in session.scalars(select(Item.sha256)):
+            for sha256 in session.scalars(select(Item.sha256).execution_options(**WITH_TRASH)):
                 yield self._root / "blobs" / sha256[:2] / sha256

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from indexes.catalog.audit import LOCAL, NewAudit
+from indexes.catalog.catalog import Catalog
 from indexes.catalog.database import Database, sqlite_file
 from indexes.integrity.garbage import read_report
 from indexes.integrity.identity import LibraryIdentity
@@ -48,6 +49,7 @@ def check(settings: Settings, report: Report) -> Check:
         identity = LibraryIdentity(settings.root, database)
         state = read_catalog(database, check=True, any_size=True)
         identity.check()
+        trash = "" if state is None else _describe_trash(database, settings)
     except MMError as error:
         return Check(name="library", ok=False, detail=str(error))
     finally:
@@ -57,7 +59,19 @@ def check(settings: Settings, report: Report) -> Check:
     garbage = read_report(settings.root)
     if garbage is not None and garbage.refused:
         return Check(name="library", ok=False, detail=" ".join(garbage.refused))
-    return Check(name="library", ok=True, detail="The catalog and the folder belong together.")
+    return Check(name="library", ok=True, detail=f"The catalog and the folder belong together.{trash}")
+
+
+def _describe_trash(database: Database, settings: Settings) -> str:
+    """What the trash holds; nothing for an empty one, and for a catalog of an earlier version."""
+    try:
+        trash = Catalog(database).summarize_trash()
+    except MMError:
+        return ""
+    kept = f"for {settings.trash_days:g} days" if settings.trash_days else "until it is emptied"
+    return (
+        f" The trash holds {trash.items:,} items, {trash.size / 1e6:,.1f} MB, kept {kept} (MM_TRASH_DAYS)." if trash.items else ""
+    )
 
 
 def adopt(settings: Settings, report: Report) -> Recovery:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from indexes.catalog.database import REPAIR, DamagedCatalog, Database, sqlite_file
 from indexes.catalog.migrate import migrate
 from indexes.catalog.tables import Item, Table
+from indexes.catalog.tables.visibility import WITH_TRASH
 from indexes.integrity.state import CatalogState, read_catalog, read_folder
 from indexes.storage.blobs import BlobStore
 from indexes.storage.descriptions import DescriptionStore
@@ -98,7 +99,9 @@ def verify_rows(database: Database, descriptions: DescriptionStore) -> None:
             for table in Table.metadata.sorted_tables:
                 for _ in session.execute(select(table)):
                     pass
-            names = session.execute(select(Item.sha256, Item.name)).tuples().all()
+            # Of an item that is not described, a change was committed without its description.
+            described = select(Item.sha256, Item.name).where(Item.is_described.is_(True))
+            names = session.execute(described.execution_options(**WITH_TRASH)).tuples().all()
         for sha256, name in names:
             if not _matches_description(descriptions, sha256, name):
                 raise DamagedCatalog(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from indexes.catalog.records import NewItem
+from indexes.catalog.records import ItemEdit, NewItem
 from indexes.storage.descriptions import Description, EncodedItem
 from mm.errors import Corrupt, MediaError, MMError
 from mm.files import hash_file
@@ -33,7 +33,7 @@ def rebuild_items(store: Store, *, add_undescribed: bool, report: Callable[[str]
     The job encodes the item, unless its description names intact shards of the space of the
     settings: then the job only has to be finished. With `add_undescribed`, blobs of earlier
     versions, which wrote no descriptions, are added under their hash. Files that are damaged or
-    cannot be read are kept and reported.
+    cannot be read are kept and reported. Items that were in the trash are in the trash again.
     """
     lost, skipped, refused = _find_lost_items(store, add_undescribed=add_undescribed)
     added = reused = 0
@@ -100,8 +100,13 @@ def _add_item(store: Store, reader: MediaReader, sha256: str, description: Descr
         name = f"{name}.{info.container}"
     new = NewItem.from_media(sha256, size, name, description.tags, info, created_at=description.created_at)
     item, job, _ = store.catalog.add_item(new)
-    store.descriptions.write(item)
     encoded = description.encoded
+    if description.favourite:
+        store.catalog.edit_items([item.id], ItemEdit(favourite=True))
+    if description.trashed_at is not None:  # with a new period: the person has seen none of it
+        store.catalog.trash_items([item.id])
+        encoded = None
+    store.describe_items([item.id])
     space = None if encoded is None else _find_reusable_space(store, encoded)
     if encoded is None or space is None:
         return False

@@ -137,8 +137,10 @@ class ContentAddressedFiles:
         return today
 
     def empty_trash(self, days: float) -> int:
-        """Delete trash folders older than so many days. Returns how many files."""
+        """Delete trash folders older than so many days, 0 none. Returns how many files."""
         removed = 0
+        if days == 0:
+            return removed
         for folder in self.trash.glob("*"):
             moved_on = _parse_date(folder.name)
             if moved_on is not None and (datetime.now(UTC).date() - moved_on).days > days:

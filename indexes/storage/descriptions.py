@@ -2,8 +2,9 @@
 
 Holds name, tags and time of upload, and the shards of an encoded item, so that a lost catalog can
 be rebuilt without encoding again. A description is written after the item's row and before its
-upload is acknowledged, and deleted with the item. A blob with a description and without a row is
-therefore an item that the catalog lost; a blob with neither is of an unfinished upload.
+upload, or a change of it, is acknowledged, and deleted with the item. Until it is written, the row
+is marked as not described, and the next sweep writes it. A blob with a description and without a
+row is therefore an item that the catalog lost; a blob with neither is of an unfinished upload.
 """
 
 from __future__ import annotations
@@ -50,10 +51,21 @@ class Description(BaseModel):
     tags: list[str]
     created_at: datetime
     encoded: EncodedItem | None = None
+    favourite: bool | None = None
+    """None where it is not; earlier versions wrote none."""
+    trashed_at: datetime | None = None
+    """When the item was moved to the trash."""
 
     @classmethod
     def from_item(cls, item: ItemRow, encoded: EncodedItem | None = None) -> Self:
-        return cls(name=item.name, tags=list(item.tags), created_at=item.created_at, encoded=encoded)
+        return cls(
+            name=item.name,
+            tags=list(item.tags),
+            created_at=item.created_at,
+            encoded=encoded,
+            favourite=item.favourite or None,
+            trashed_at=item.trashed_at,
+        )
 
     def to_json(self) -> bytes:
         return self.model_dump_json(exclude_none=True).encode()

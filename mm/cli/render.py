@@ -35,6 +35,9 @@ def print_results(response: SearchResponse, *, everything: bool = True, is_parse
         excluded = ", ".join(f'"{clean(text)}"' for text in response.without)
         wanted = f'"{clean(response.text)}"' if response.text else "everything"
         click.echo(f"searched for {wanted} without {excluded}; --no-parse searches for the whole text", err=True)
+    if response.corrections:
+        corrected = ", ".join(f'"{clean(to)}" instead of "{clean(word)}"' for word, to in response.corrections.items())
+        click.echo(f"searched for {corrected}; --no-parse searches for the text as it is", err=True)
     if response.heard:
         click.echo(f'recognized speech: "{clean(response.heard)}"', err=True)
     if response.understood is not None:
@@ -90,6 +93,7 @@ def print_item(item: Item) -> None:
         "size": f"{item.width} x {item.height}" if item.width else "",
         "status": clean(f"{item.status}: {item.error}") if item.error else item.status,
         "tags": clean(" ".join(item.tags)),
+        "favourite": "yes" if item.favourite else "",
         "uploaded": f"{item.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
         "taken": format_taken(capture),
         "camera": format_camera(capture),

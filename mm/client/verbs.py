@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overlo
 from mm.client.flows import answers as answer_flows
 from mm.client.flows import captions as caption_flows
 from mm.client.flows import chat as chat_flows
+from mm.client.flows import curation as curation_flows
 from mm.client.flows import jobs as job_flows
 from mm.client.flows import lines as line_flows
 from mm.client.flows import media as media_flows
@@ -61,6 +62,12 @@ class Verbs:
     cameras = Verb(media_flows.cameras)
     retry = Verb(media_flows.retry)
     delete = Verb(media_flows.delete)
+    edit = Verb(curation_flows.edit)
+    change_items = Verb(curation_flows.change_items)
+    restore = Verb(curation_flows.restore)
+    trash = Verb(curation_flows.trash)
+    delete_for_good = Verb(curation_flows.delete_for_good)
+    empty_trash = Verb(curation_flows.empty_trash)
     content = Verb(media_flows.content)
     thumbnail = Verb(media_flows.thumbnail)
     job = Verb(job_flows.job)

@@ -68,8 +68,10 @@ class LesionFolders:
         self._get(key).rename(trash / key)
 
     def empty_trash(self, days: float) -> int:
-        """Delete folders that are in the trash for more than `days`. Returns how many."""
+        """Delete folders that are in the trash for more than `days`, 0 none. Returns how many."""
         removed, today = 0, datetime.now(UTC).date()
+        if days == 0:
+            return removed
         for folder in (self._root / TRASH).glob("*"):
             if (today - date.fromisoformat(folder.name)).days > days:
                 removed += sum(1 for _ in folder.iterdir())

@@ -48,6 +48,18 @@ from mm.schemas.chat import (
     TextPart,
     ToolCallDelta,
 )
+from mm.schemas.edits import (
+    MAX_BULK,
+    BulkAction,
+    BulkOutcome,
+    BulkRequest,
+    BulkResponse,
+    BulkResult,
+    ItemPatch,
+    TrashedItem,
+    TrashEmptied,
+    TrashPage,
+)
 from mm.schemas.embeddings import Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage, ModelInfo, ModelList
 from mm.schemas.evaluations import (
     Breakdown,
@@ -176,6 +188,7 @@ from mm.schemas.space import LibrarySpace, Move, MoveRequest, MoveState, ResumeR
 
 __all__ = [
     "FINAL_STATES",
+    "MAX_BULK",
     "Answer",
     "AskRequest",
     "AudioPart",
@@ -185,6 +198,11 @@ __all__ = [
     "BoardPictures",
     "Breakdown",
     "BreakdownRow",
+    "BulkAction",
+    "BulkOutcome",
+    "BulkRequest",
+    "BulkResponse",
+    "BulkResult",
     "CameraCount",
     "CameraList",
     "Caption",
@@ -268,6 +286,7 @@ __all__ = [
     "InspectorVersionList",
     "Item",
     "ItemPage",
+    "ItemPatch",
     "ItemRecord",
     "ItemSort",
     "ItemStatus",
@@ -356,6 +375,9 @@ __all__ = [
     "ThresholdRecord",
     "Timeline",
     "ToolCallDelta",
+    "TrashEmptied",
+    "TrashPage",
+    "TrashedItem",
     "Upload",
     "Weights",
 ]

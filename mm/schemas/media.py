@@ -11,7 +11,7 @@ from mm.schemas.base import Model
 from mm.schemas.jobs import Job
 
 Kind = Literal["image", "video", "audio"]
-ItemSort = Literal["newest", "oldest", "taken", "taken-oldest", "name", "longest", "largest"]
+ItemSort = Literal["newest", "oldest", "taken", "taken-oldest", "name", "longest", "largest", "favourite"]
 ItemStatus = Literal["processing", "ready", "failed", "quarantined", "cancelled"]
 
 
@@ -35,7 +35,7 @@ class Item(Model):
     """One uploaded file."""
 
     id: str = Field(description="First 32 hex digits of the SHA-256 of the bytes.")
-    name: str = Field(description="File name at upload.")
+    name: str = Field(description="File name at upload, or the name that a person gave it since.")
     kind: Kind
     content_type: str
     size: int = Field(description="Bytes.")
@@ -62,6 +62,8 @@ class Item(Model):
     capture: Capture | None = Field(
         None, description="When, where and with what it was taken; null if that was not read, or is hidden by `MM_METADATA`."
     )
+    favourite: bool = False
+    version: int = Field(1, ge=1, description="Increases with each change of name, tags or favourite.")
 
 
 class Upload(Model):

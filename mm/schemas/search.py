@@ -94,6 +94,7 @@ class Filters(Model):
     taken_before: NaiveDatetime | None = Field(None, description="Taken before this time.")
     camera: str | None = Field(None, max_length=100, description="Substring of make and model of the camera, in any case.")
     has_place: bool | None = Field(None, description="Whether the place where it was taken is known; unset means either.")
+    favourite: bool | None = Field(None, description="Whether it is a favourite; unset means either.")
     inspection: InspectionFilter | None = Field(
         None, description="Only what a result of an inspection matches. Without a query, hits are sorted by p-value."
     )
@@ -127,7 +128,8 @@ class SearchRequest(Model):
     )
     parse: bool = Field(
         True,
-        description="Whether `text` is parsed for what it excludes: `dog not in water` is searched as `dog` without `water`.",
+        description="Whether `text` is parsed for what it excludes, `dog not in water` is searched as `dog` without `water`, "
+        "and for typing errors in words that the library has.",
     )
     weights: Weights = Weights()
     like: Like | None = Field(None, description="A position in the library to search with; it is left out of the results.")
@@ -151,6 +153,10 @@ class SearchResponse(Model):
     )
     text: str | None = Field(None, description="The text that was searched; null without one, and where it only excludes.")
     without: list[str] = Field(default=[], description="What was excluded: `without` of the request, or what its text excludes.")
+    corrections: dict[str, str] = Field(
+        default={},
+        description="Typing errors in the text of the request: each word, and the word of the library that was searched instead.",
+    )
     heard: str | None = Field(None, description="Speech recognized in the audio or the clip of the query.")
     understood: InspectionFilter | None = Field(
         None, description="The filter of results that the words were read as, such as `parts with a scratch longer than 0.3 mm`."

@@ -61,7 +61,7 @@ def test_upload_of_same_bytes_returns_existing_item(api: ApiServer) -> None:
     assert (first.status_code, again.status_code) == (202, 200)
     assert not again.json()["created"]
     assert again.json()["job"]["id"] == first.json()["job"]["id"]
-    assert again.json()["item"] == {**first.json()["item"], "tags": ["one", "two"]}
+    assert again.json()["item"] == {**first.json()["item"], "tags": ["one", "two"], "version": 2}
     assert api.blobs() == before
 
 
@@ -254,12 +254,14 @@ def test_thumbnail_with_invalid_parameters_is_refused(api: ApiServer, query: str
     assert_problem(api.client.get(f"/v1/media/{item['id']}/thumbnail?{query}"), 400, "invalid-input")
 
 
-def test_delete_media_deletes_blob_and_thumbnails(api: ApiServer) -> None:
+def test_delete_for_good_deletes_blob_and_thumbnails(api: ApiServer) -> None:
     before = api.blobs()
     item = api.upload_item(media.image(32))
     api.client.get(f"/v1/media/{item['id']}/thumbnail")
     response = api.client.delete(f"/v1/media/{item['id']}")
     assert (response.status_code, response.content) == (204, b"")
+    assert api.blobs() > before
+    assert api.client.delete(f"/v1/trash/{item['id']}").status_code == 204
     assert api.blobs() == before
     assert not list((api.service.settings.root / "cache" / "thumbnails").rglob(item["id"]))
     assert_problem(api.client.get(f"/v1/media/{item['id']}"), 404, "not-found")

@@ -35,7 +35,14 @@ RECORDED_ITEMS = {"items": [item["id"] for item in RECORDED["media"]["items"]]}
 TUS = {"Tus-Resumable": "1.0.0"}
 SCORE_TOLERANCE = 0.005
 NEW_FIELDS = {"caption": None}
-NEW_ITEM_FIELDS = NEW_FIELDS | {"capture": None, "notes": [], "read_pictures": 0, "failed_pictures": 0}
+NEW_ITEM_FIELDS = NEW_FIELDS | {
+    "capture": None,
+    "notes": [],
+    "read_pictures": 0,
+    "failed_pictures": 0,
+    "favourite": False,
+    "version": 1,
+}
 """Of items and segments: the earlier version did not return them."""
 
 

@@ -64,7 +64,7 @@ def _commit(context: WorkerContext, job: JobRow, name: str, space_id: SpaceId, s
     """
     shards, space = context.store.shards, context.spaces.load(space_id)
     segments = assign_scenes(shards, space, read_segments(shards, space.id, shard_ids), shard_ids)
-    context.store.catalog.commit_item(job.id, add_file_name(shards, space, segments, name))
+    context.store.catalog.commit_item(job.id, add_file_name(shards, space, segments, name), name=name)
     return len(segments)
 
 

@@ -128,7 +128,7 @@ def _commit(context: WorkerContext, space: Space, leased: LeasedImage, segment: 
     shard_id = write_segments(context.store.shards, space.id, [segment])
     segments = read_segments(context.store.shards, space.id, [shard_id])
     leased_chunk = LeasedChunk(leased.chunk.pk, context.owner, shard_id)
-    if not context.store.catalog.commit_item(leased.job.id, segments, leased_chunk):
+    if not context.store.catalog.commit_item(leased.job.id, segments, leased_chunk, leased.item.name):
         raise Interrupted("lease lost or job ended")
     structlog.get_logger().info("job done", item=leased.item.id, segments=len(segments))
     return True

@@ -4,11 +4,12 @@ import { IconButton } from "../ui/icon.js";
 import { html } from "../vendor/preact.js";
 import { listParsedTerms, query, searchUnparsed } from "./query-store.js";
 
-/** One chip for each excluded term; removing one searches for the whole text as it is. */
+/** One chip for each excluded term and each corrected word; removing one searches for the whole text as it is. */
 export function ParsedTerms() {
   const state = query.use();
   const terms = listParsedTerms(state);
-  if (terms.length === 0) return null;
+  const corrections = Object.entries(state.response?.corrections ?? {});
+  if (terms.length === 0 && corrections.length === 0) return null;
   const wanted = state.response.text;
   return html`
     <div class="parsed-terms" id="parsed-terms" role="group" aria-label="Read from the query">
@@ -16,5 +17,8 @@ export function ParsedTerms() {
       ${terms.map((term) => html`
         <span class="chip" key=${term}><b>without ${term}</b>
           <${IconButton} name="close" label=${`Remove “without ${term}” and search for the whole text`} onClick=${searchUnparsed} /></span>`)}
+      ${corrections.map(([typed, searched]) => html`
+        <span class="chip" key=${typed}><b>instead of ${typed}</b>
+          <${IconButton} name="close" label=${`Search for “${typed}”, not “${searched}”`} onClick=${searchUnparsed} /></span>`)}
     </div>`;
 }

@@ -20,6 +20,7 @@ from indexes.catalog.evidence import insert_evidence
 from indexes.catalog.queue.unread_text import select_any_runnable_job
 from indexes.catalog.records import CaptionScene, LeasedCaptions, NewCaption
 from indexes.catalog.tables import Caption, Evidence, Item, Library, Publication, Segment, Uncaptioned
+from indexes.catalog.tables.visibility import is_in_library
 from mm.spaces.encode.captions import find_captioned_segment
 from mm.spaces.types import SpaceId
 
@@ -230,7 +231,12 @@ def _current_model() -> ColumnElement[str | None]:
 
 
 def _is_due(space: SpaceId, now: float, max_attempts: int, reuse_only: bool) -> tuple[ColumnElement[bool], ...]:
-    due = (Uncaptioned.space == str(space), Uncaptioned.leased_until <= now, Uncaptioned.attempts < max_attempts)
+    due = (
+        Uncaptioned.space == str(space),
+        Uncaptioned.leased_until <= now,
+        Uncaptioned.attempts < max_attempts,
+        is_in_library(Uncaptioned.item_pk),
+    )
     if not reuse_only:
         return due
     return *due, exists().where(Caption.item_pk == Uncaptioned.item_pk, Caption.model == _current_model())

@@ -19,6 +19,7 @@ from indexes.catalog.evidence import insert_evidence
 from indexes.catalog.queue.transitions import OPEN_STATES, is_runnable
 from indexes.catalog.records import FailedImage, LeasedText, NewEvidence, NewSegment, TextProgress, UnreadImage
 from indexes.catalog.tables import Item, Job, Library, Publication, Segment, UnreadText
+from indexes.catalog.tables.visibility import is_in_library
 from mm.spaces.types import SpaceId
 
 if TYPE_CHECKING:
@@ -39,9 +40,8 @@ class UnreadTextRows(CatalogMixin):
 
     def _sum_images(self, column: InstrumentedAttribute[int], space: SpaceId) -> int:
         with self._database.read() as session:
-            return int(
-                session.execute(select(func.coalesce(func.sum(column), 0)).where(UnreadText.space == str(space))).scalar_one()
-            )
+            in_space = (UnreadText.space == str(space), is_in_library(UnreadText.item_pk))
+            return int(session.execute(select(func.coalesce(func.sum(column), 0)).where(*in_space)).scalar_one())
 
     def has_runnable_jobs(self) -> bool:
         """Return whether any job, of an upload or of a running reindex, is open."""
@@ -182,7 +182,12 @@ def select_any_runnable_job() -> Select[tuple[bool]]:
 
 
 def _is_due(space: SpaceId, now: float) -> tuple[ColumnElement[bool], ...]:
-    return UnreadText.space == str(space), UnreadText.leased_until <= now, UnreadText.num_images > 0
+    return (
+        UnreadText.space == str(space),
+        UnreadText.leased_until <= now,
+        UnreadText.num_images > 0,
+        is_in_library(UnreadText.item_pk),
+    )
 
 
 def _fail_exhausted(session: Session, is_due: tuple[ColumnElement[bool], ...], max_attempts: int) -> None:

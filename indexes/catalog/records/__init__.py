@@ -4,7 +4,7 @@ Media times are seconds from the start of the item.
 """
 
 from indexes.catalog.records.inspection import ExampleRow, InspectorRow, NewResult, ResultFilters, ResultRow, RunRow, VersionRow
-from indexes.catalog.records.items import BrowseFilters, Counts, ItemFilters, ItemRow, NewItem
+from indexes.catalog.records.items import BrowseFilters, Counts, ItemEdit, ItemFilters, ItemRow, NewItem, TrashSummary
 from indexes.catalog.records.jobs import (
     CaptionScene,
     ChunkRow,
@@ -43,6 +43,7 @@ __all__ = [
     "ExampleRow",
     "FailedImage",
     "InspectorRow",
+    "ItemEdit",
     "ItemFilters",
     "ItemRow",
     "JobEventRow",
@@ -67,6 +68,7 @@ __all__ = [
     "RunRow",
     "TaskRow",
     "TextProgress",
+    "TrashSummary",
     "UnreadImage",
     "VersionRow",
     "WorkHistogram",

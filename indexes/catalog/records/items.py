@@ -92,11 +92,37 @@ class ItemRow(ItemFile):
     """Caption of the image, or of the first scene of the video."""
     capture: Capture | None = None
     """When, where and with what it was taken; None where that was not read."""
+    favourite: bool = False
+    version: int = 1
+    """Increases with each change of name, tags or favourite."""
+    trashed_at: datetime | None = None
+    """When it was moved to the trash; None for an item of the library."""
 
     @property
     def num_unread_images(self) -> int:
         """Images on which text recognition has not run yet, in the space of the library."""
         return self.text.num_left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemEdit:
+    """A change of items. None and empty values change nothing."""
+
+    name: str | None = None
+    tags: Sequence[str] | None = None
+    """Replace all tags, before `add_tags` and `remove_tags` apply."""
+    add_tags: Sequence[str] = ()
+    remove_tags: Sequence[str] = ()
+    favourite: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrashSummary:
+    """The items in the trash, counted."""
+
+    items: int
+    size: int
+    """Bytes of their files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +133,7 @@ class ItemFilters:
     tags: Sequence[str] = ()
     """All of these."""
     status: ItemStatus | None = None
+    favourite: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,10 @@ from indexes.catalog.tables.library import (
     Publication,
     ReleasedFile,
     Segment,
+    StaleName,
     Tag,
     Tombstone,
+    WithdrawnPublication,
 )
 from indexes.catalog.tables.queue import (
     Chunk,
@@ -65,12 +67,14 @@ __all__ = [
     "Segment",
     "Session",
     "Speed",
+    "StaleName",
     "Table",
     "Tag",
     "Task",
     "Tombstone",
     "Uncaptioned",
     "UnreadText",
+    "WithdrawnPublication",
     "WorkMetric",
     "Worker",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, String
+from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, String, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from indexes.catalog.tables.base import AUTOINCREMENT, Key, Table, Utc
@@ -56,6 +56,30 @@ class Item(Table):
     status: Mapped[str] = mapped_column(String(16))
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(Utc, index=True)
+    favourite: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    version: Mapped[int] = mapped_column(server_default="1")
+    """Increases with each change of name, tags or favourite."""
+    is_described: Mapped[bool] = mapped_column(Boolean, server_default=true())
+    """Whether the description beside its blob has the present name, tags and favourite."""
+    trashed_at: Mapped[datetime | None] = mapped_column(Utc, index=True)
+    """When it was moved to the trash; null for an item of the library."""
+
+
+class WithdrawnPublication(Table):
+    """A space in which an item in the trash was searchable; it becomes so again when restored."""
+
+    __tablename__ = "withdrawn"
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    space: Mapped[str] = mapped_column(String(64), primary_key=True)
+    num_evidence: Mapped[int] = mapped_column("evidence")
+
+
+class StaleName(Table):
+    """A space in which the evidence of an item's name is that of an earlier name."""
+
+    __tablename__ = "stale_names"
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    space: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
 class Tag(Table):

@@ -72,6 +72,7 @@ def _make_library(home: Path, yesterday: Path, on_progress: OnProgress) -> Inven
             client.add(file.data, name=file.name, tags=["crash", f"number {number}"])
         _wait_for_jobs(inventory)
         client.delete(files[0].item)
+        client.delete_for_good(files[0].item)
         return _wait_for_jobs(inventory)
 
 

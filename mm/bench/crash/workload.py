@@ -101,7 +101,9 @@ class Workload:
     def _delete(self, file: File) -> bool | None:
         with self._history.record("delete", file.item) as operation:
             try:
-                self._client.delete(file.item)
+                # In one operation: what is in the trash would be restored by the next upload.
+                self._client.change_items([file.item], action="delete")
+                self._client.delete_for_good(file.item)
             except NotFound:  # an earlier request without a response may have deleted it
                 operation.detail = ABSENT
             return True

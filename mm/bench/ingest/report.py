@@ -171,6 +171,7 @@ def ingest_video(service: Service, video: Path) -> Usage:
     with ProcessMeter(service.worker) as meter:
         upload = service.client.add(video, wait=True)
     service.client.delete(upload.item.id)
+    service.client.delete_for_good(upload.item.id)
     if not upload.created:
         raise InvalidInput(f"{video.name} is already in the library; its ingest cannot be timed.")
     return meter.usage

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.cli import options
-from mm.cli.commands import eval_alarms, eval_answers, eval_everyday, eval_inspection, eval_language, eval_lesions, eval_runs
+from mm.cli.commands import (
+    eval_alarms,
+    eval_answers,
+    eval_everyday,
+    eval_inspection,
+    eval_language,
+    eval_lesions,
+    eval_reading,
+    eval_runs,
+)
 from mm.cli.commands.eval_language import split
 
 if TYPE_CHECKING:
@@ -63,6 +72,7 @@ command.add_command(eval_answers.words)
 command.add_command(eval_everyday.everyday)
 command.add_command(eval_language.routing)
 command.add_command(eval_language.expert_preference)
+command.add_command(eval_reading.reading)
 command.add_command(eval_inspection.mvtec_transistor)
 command.add_command(eval_inspection.magnetic_tile)
 command.add_command(eval_inspection.aitex_fabric)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mm.client import Client
     from mm.schemas import Item, ItemSort, ItemStatus, Kind
 
-SORTS = ("newest", "oldest", "taken", "taken-oldest", "name", "longest", "largest")
+SORTS = ("newest", "oldest", "taken", "taken-oldest", "name", "longest", "largest", "favourite")
 STATUSES = ("processing", "ready", "failed", "quarantined", "cancelled")
 PAGE_SIZE = 500
 
@@ -25,6 +25,7 @@ PAGE_SIZE = 500
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(options.KINDS), help="Only items of this kind; repeatable.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only items in this state.")
+@click.option("--favourite/--no-favourite", default=None, help="Only favourites, or only others.")
 @click.option("--name", metavar="TEXT", help="Only items whose name contains TEXT.")
 @options.captured
 @click.option("--by-day", is_flag=True, help="Print the number of items of each day instead.")
@@ -35,6 +36,7 @@ def command(
     kinds: tuple[Kind, ...],
     tags: tuple[str, ...],
     status: ItemStatus | None,
+    favourite: bool | None,
     name: str | None,
     taken_after: datetime | None,
     taken_before: datetime | None,
@@ -57,6 +59,7 @@ def command(
         "kinds": kinds,
         "tags": tags,
         "status": status,
+        "favourite": favourite,
         "name": name,
         "taken_after": taken_after,
         "taken_before": taken_before,

@@ -54,7 +54,10 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
     "--without", multiple=True, metavar="WORDS", help="Text that a hit must not match; repeatable. TEXT is then not parsed."
 )
 @click.option(
-    "--parse/--no-parse", default=True, show_default=True, help="Read what TEXT excludes from it, as in 'dog not in water'."
+    "--parse/--no-parse",
+    default=True,
+    show_default=True,
+    help="Read from TEXT what it excludes, as in 'dog not in water', and correct typing errors.",
 )
 @click.option(
     "--weight",
@@ -68,6 +71,7 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(options.KINDS), help="Only items of this kind; repeatable.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
 @click.option("--item", "items", multiple=True, metavar="ID", help="Only this item; repeatable.")
+@click.option("--favourite/--no-favourite", default=None, help="Only favourites, or only others.")
 @options.captured
 @click.option("--floor", type=click.FloatRange(0, 1), help="Lowest score of a hit; 0 lists the best hits whatever their score.")
 @click.option("--all", "everything", is_flag=True, help="List less likely hits too; --floor implies it.")
@@ -87,6 +91,7 @@ def command(
     kinds: tuple[str, ...],
     tags: tuple[str, ...],
     items: tuple[str, ...],
+    favourite: bool | None,
     taken_after: datetime | None,
     taken_before: datetime | None,
     camera: str | None,
@@ -110,7 +115,7 @@ def command(
 
     like_query = None if like is None else Like(item=like[0], time=like[1])
     captured = {"taken_after": taken_after, "taken_before": taken_before, "camera": camera, "has_place": has_place}
-    filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items, **captured})
+    filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items, "favourite": favourite, **captured})
     with connect(url) as client:
         response = client.search(
             text,

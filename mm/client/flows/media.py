@@ -92,6 +92,7 @@ def items(
     kinds: Sequence[Kind] = (),
     tags: Sequence[str] = (),
     status: ItemStatus | None = None,
+    favourite: bool | None = None,
     limit: int = 50,
     cursor: str | None = None,
     offset: int | None = None,
@@ -104,13 +105,15 @@ def items(
 ) -> Flow[ItemPage]:
     """List one page of items, newest first, that have any of `kinds` and all of `tags`.
 
+    With `favourite`, only favourites or only others.
+
     Pass `next` of a page as `cursor` to get the following one. With `offset`, the page starts after
     that many items and has a `total`, and `sort`, a substring of the `name`, and filters by
     metadata are allowed: the time on the clock where an item was taken, without an offset, a
     substring of the `camera`, and whether the place is known.
     """
     params: Params = {"kind": list(kinds), "tag": list(tags), "limit": limit}
-    params |= _captured_params(status, name, taken_after, taken_before, camera, has_place)
+    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place)
     if cursor is not None:
         params["cursor"] = cursor
     if offset is not None:
@@ -123,6 +126,7 @@ def timeline(
     kinds: Sequence[Kind] = (),
     tags: Sequence[str] = (),
     status: ItemStatus | None = None,
+    favourite: bool | None = None,
     name: str | None = None,
     taken_after: datetime | None = None,
     taken_before: datetime | None = None,
@@ -135,7 +139,7 @@ def timeline(
     order `taken` is the same.
     """
     params: Params = {"kind": list(kinds), "tag": list(tags)}
-    params |= _captured_params(status, name, taken_after, taken_before, camera, has_place)
+    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place)
     return parse_body((yield from Send("GET", "/v1/timeline", params=params)), Timeline).days
 
 
@@ -169,7 +173,7 @@ def retry(item_id: str, *, wait: bool = False, on_progress: OnProgress | None = 
 
 
 def delete(item_id: str) -> Flow[None]:
-    """Delete an item with its file and segments. Raises `NotFound`."""
+    """Move an item to the trash, where it is kept for MM_TRASH_DAYS. Raises `NotFound`."""
     read_body((yield from Send("DELETE", item_path(item_id))))
 
 
@@ -200,6 +204,7 @@ def _wait_until_ready(upload: Upload, on_progress: OnProgress | None) -> Flow[Up
 
 def _captured_params(
     status: ItemStatus | None,
+    favourite: bool | None,
     name: str | None,
     taken_after: datetime | None,
     taken_before: datetime | None,
@@ -209,6 +214,7 @@ def _captured_params(
     """The query parameters of these filters, without those that are unset."""
     values = {
         "status": status,
+        "favourite": None if favourite is None else str(favourite).lower(),
         "name": name,
         "taken_after": None if taken_after is None else taken_after.isoformat(),
         "taken_before": None if taken_before is None else taken_before.isoformat(),

@@ -1,4 +1,4 @@
-"""Libraries of pictures as vectors, and one question asked in one of them.
+"""Libraries of pictures as vectors, and one question searched in one of them.
 
 Names of arrays end in their axes: N pictures, H hits, F features, D dimensions.
 """
@@ -98,7 +98,7 @@ def make_library(name: str, data: EvaluationSet, vectors: Mapping[str, np.ndarra
 
 
 def rank_questions(space: Space, questions: Sequence[Question], libraries: Sequence[PictureLibrary]) -> Iterator[Ranking]:
-    """Ask every question of these libraries; one with answers twice, the second time without them.
+    """Search for every question; for one with answers twice, the second time without them.
 
     Raises `InvalidInput` for a question whose caption is missing.
     """

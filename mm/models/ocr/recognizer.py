@@ -68,15 +68,16 @@ class TextRecognizer:
             raise Corrupt("The graph of the text recognizer has no list of letters in its metadata.")
         self._letters = ["", *letters, " "]  # class 0 is the blank of CTC
 
-    def recognize(self, image: RGB) -> list[TextLine]:
+    def recognize(self, image: RGB, *, screening: bool = True) -> list[TextLine]:
         """The lines of text in an image, uint8 (height, width, 3), from top to bottom.
 
-        Raises `InvalidInput` for another type or shape.
+        Without `screening` the image is not detected at `SCREENING_SIDE` first. Raises
+        `InvalidInput` for another type or shape.
         """
         require_image(image)
-        if not self._detect(image, SCREENING_SIDE):
+        if screening and not self.detect(image, SCREENING_SIDE):
             return []
-        boxes = sorted(self._detect(image, DETECTION_SIDE), key=lambda box: box.area, reverse=True)[:MAX_LINES]
+        boxes = sorted(self.detect(image, DETECTION_SIDE), key=lambda box: box.area, reverse=True)[:MAX_LINES]
         crops = [_crop_line(image, box) for box in boxes]
         order = sorted(range(len(crops)), key=lambda index: crops[index].shape[1])  # lines of similar width share a batch
         lines: list[TextLine] = []
@@ -91,8 +92,8 @@ class TextRecognizer:
         """One line: network, languages, runtime."""
         return "PP-OCRv4 mobile, Latin and Chinese (rapidocr-onnxruntime), onnxruntime"
 
-    def _detect(self, image: RGB, longest: int) -> list[Box]:
-        """Boxes of lines, detected in the image scaled to that longest side."""
+    def detect(self, image: RGB, longest: int) -> list[Box]:
+        """Boxes of lines, detected in the image scaled to a longest side of `longest` pixels."""
         height, width = image.shape[:2]
         scale = min(longest / max(height, width), 2.0)
         rows, columns = (max(round(side * scale / SIDE_MULTIPLE), 1) * SIDE_MULTIPLE for side in (height, width))

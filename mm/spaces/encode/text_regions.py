@@ -70,7 +70,7 @@ def find_changed(before: TextRegions, after: TextRegions) -> npt.NDArray[np.bool
 def keep_lines(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """The cells (rows, columns) that are in horizontal runs of at least `MIN_RUN`.
 
-    In moving texture single cells look unchanged by chance; a line of text is a run of cells.
+    In moving texture single cells look unchanged now and then; a line of text is a run of cells.
     """
     count = cells.shape[1] - MIN_RUN + 1
     kept = np.zeros_like(cells)

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 HIT_FEATURES = (
     "score", "score short", "score long", "deviations", "deviations short", "deviations long", "heads", "heads short",
 )  # fmt: skip
-"""Of each hit: its log-odds, the same in deviations above the largest that is expected of the
-library by chance, and about those of the heads of its words; also times `short`, and `long`. Their
-coefficients are not negative."""
+"""Of each hit: its log-odds; the same in deviations above the largest that is expected in a library
+without a relevant image; and about the log-odds of the heads of its words. Also times `short`, and
+times `long`. Their coefficients are not negative."""
 QUERY_FEATURES = (
     "best score", "best score short", "best score long", "best deviations", "best deviations short", "best deviations long",
     "best heads", "best heads short", "lead", "lead long",

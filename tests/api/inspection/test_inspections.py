@@ -168,6 +168,7 @@ def test_deleted_item_takes_its_results_with_it(server: InspectionServer, disc: 
     server.client.delete(item)
     with pytest.raises(NotFound):
         server.client.inspections.result(started.id, result.id)
+    server.client.delete_for_good(item)
     digests = [name for names in server.api.service.store.heat_maps.files.names() for name in names]
     assert server.api.service.store.catalog.find_released(digests)
 

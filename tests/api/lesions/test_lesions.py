@@ -156,6 +156,7 @@ def test_analysis_of_a_video_follows_candidates_and_ends_with_its_item(served: A
     assert served.client.get("/v1/lesions", params={"cursor": listed["next"]}).json()["analyses"][0]["id"] == first.id
     assert second.state in {"done", "failed"}  # a coloured picture is refused by name
     assert served.client.delete(f"/v1/media/{video}").status_code == 204
+    assert served.client.delete(f"/v1/trash/{video}").status_code == 204
     assert_problem(served.client.get(f"/v1/lesions/{first.id}"), 404, "not-found")
 
 

@@ -294,6 +294,7 @@ def copy(api: ApiServer, library: dict[str, str]) -> Iterator[str]:
     item = add_searchable(api, media.image(52), "copy.png", "abstract", [still])
     yield item
     assert api.client.delete(f"/v1/media/{item}").status_code == 204
+    assert api.client.delete(f"/v1/trash/{item}").status_code == 204
 
 
 def test_search_merges_near_duplicates_unless_fold_is_false(api: ApiServer, library: dict[str, str], copy: str) -> None:
@@ -318,6 +319,24 @@ def test_search_like_image_finds_near_duplicate(api: ApiServer, library: dict[st
     response = ask(api, like={"item": library["picture"], "time": 0}, k=1)
     (hit,) = response["hits"]  # type: ignore[misc]
     assert (hit["item"]["id"], hit["alike"]) == (copy, [])
+
+
+def test_search_corrects_a_typing_error_to_a_word_of_the_library(api: ApiServer, library: dict[str, str]) -> None:
+    frame = api.service.space.image.embed([np.full((96, 128, 3), 60, np.uint8)])[0]
+    text = "Ferry to Zanzibar"
+    evidence = [
+        EncodedEvidence("picture", 0.0, 0.0, None, frame),
+        EncodedEvidence("written", 0.0, 0.0, text, api.service.space.sentences.embed([text])[0]),
+    ]
+    item = add_searchable(api, media.image(78), "sign.png", "sign", [EncodedSegment(0.0, 0.0, 0, evidence)])
+    response = ask(api, text="ferry to Zanzibor")
+    assert (response["text"], response["corrections"]) == ("ferry to zanzibar", {"Zanzibor": "zanzibar"})
+    assert response["hits"][0]["item"]["id"] == item  # type: ignore[index]
+    typed = ask(api, text="ferry to Zanzibor", parse=False)
+    assert (typed["text"], typed["corrections"]) == ("ferry to Zanzibor", {})
+    assert ask(api, text="ferry to Zanzibar")["corrections"] == {}
+    assert api.client.delete(f"/v1/media/{item}").status_code == 204
+    assert ask(api, text="ferry to Zanzibor")["corrections"] == {}
 
 
 def test_unread_text_is_reported_in_item_and_search_notes(api: ApiServer, library: dict[str, str]) -> None:

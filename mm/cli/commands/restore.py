@@ -1,0 +1,25 @@
+"""`mm restore`: restore items from the trash."""
+
+from __future__ import annotations
+
+import click
+
+from mm.cli import options
+
+
+@click.command()
+@click.argument("items", nargs=-1, required=True, metavar="ID...")
+@options.service
+@click.pass_context
+def command(ctx: click.Context, items: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """Restore the items ID from the trash, with tags and captions. Searches find them again.
+
+    An id without an item is printed, and the exit code is 1.
+    """
+    from mm.cli.curation import print_bulk
+    from mm.embedded.connect import connect
+
+    with connect(url) as client:
+        response = client.change_items(items, action="restore")
+    if print_bulk(response, "restored", as_json=as_json):
+        ctx.exit(1)

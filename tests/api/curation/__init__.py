@@ -1,0 +1,1 @@
+"""Edits of items over HTTP."""
