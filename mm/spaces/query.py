@@ -53,7 +53,6 @@ class _Component:
     """Text that is compared by its spelling too."""
     corrected: str = ""
     """The same without typing errors, whose words are compared by their heads."""
-    is_other_language: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +143,13 @@ def build_query(
 
 
 def _describe_text(space: Space, components: Sequence[_Component], *, is_negated: bool) -> TextFeatures | None:
-    """Features of the only component if it is an English text, or of a query that only excludes."""
+    """Features of the only component if it is a text, or of a query that only excludes."""
     if [component.kind for component in components] not in ([], ["text"]):
         return None
     if not components:
         return describe_text("", 0.0, space.word_heads, None, is_negated=is_negated)
     (component,) = components
-    if component.weight != 1.0 or component.is_other_language:
+    if component.weight != 1.0:
         return None
     calibrator = space.calibration.find_calibrator("text", "picture")
     scale = None
@@ -181,7 +180,6 @@ def _text_component(space: Space, words: str, weight: float, notes: list[str]) -
         weight=weight,
         words=words,
         corrected=corrected,
-        is_other_language=corrected == words and space.query_text.is_non_english(words),
     )
 
 

@@ -19,7 +19,7 @@ from mm.evaluation.features.slices import Progress, encode_set
 from mm.evaluation.runs.signature import combine_hashes
 from mm.numerics import Float64, sigmoid
 from mm.spaces.query import build_query
-from mm.spaces.text_queries.bands import FEATURES, compute_features, compute_statistics, log_odds_without
+from mm.spaces.text_queries.bands import compute_features, compute_statistics, log_odds_without
 from mm.wording.exclusions import parse_exclusions
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Ranking:
     right_H: Float64
     """1 for a hit that answers the question, else 0."""
     features_HF: Float64
-    """Of `mm.spaces.text_queries.bands.FEATURES`; 0 for a text of another language."""
+    """Of `mm.spaces.text_queries.bands.FEATURES`."""
     scores_H: Float64
     """Probabilities before bands, as of `Hit.score`."""
     first_right: int
@@ -134,12 +134,10 @@ def rank_question(
     top_H = order_N[:NUM_HITS]
     statistics = compute_statistics(len(ids), logits_N, wanted.logits(space.bank.images).astype(np.float64))
     hit_logits_H = np.array([log_odds_without(*pair) for pair in zip(sigmoid(logits_N[top_H]), kept_N[top_H], strict=True)])
-    features_HF = np.zeros((len(top_H), len(FEATURES)))
-    if query.text is not None:
-        features_HF = compute_features(hit_logits_H, statistics, query.text)
+    assert query.text is not None
     is_right_N = np.array([each in right for each in ids[order_N]])
     return Ranking(
         question, variant, is_right_N[: len(top_H)].astype(np.float64),
-        features_HF, scores_N[top_H],
+        compute_features(hit_logits_H, statistics, query.text), scores_N[top_H],
         int(np.argmax(is_right_N)) + 1 if is_right_N.any() else 0,
     )  # fmt: skip
