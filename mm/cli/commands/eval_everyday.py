@@ -70,6 +70,6 @@ def everyday(
         if diagram is not None:
             write_atomic(diagram, draw_reliability(rankings, confidences).encode())
         sizes = ", ".join(f"{len(library.ids_N):,} pictures of {library.name}" for library in libraries)
-        num_asked = len({each.question.id for each in rankings})
-        report = measure(rankings, confidences, likely, f"{num_asked} questions to {sizes}; likely from {likely:g}, in percent")
+        num_searched = len({each.question.id for each in rankings})
+        report = measure(rankings, confidences, likely, f"{num_searched} questions to {sizes}; likely from {likely:g}, in percent")
         print_reports(report, as_json, set_name="everyday", task="bands", root=roots[0], split="dev", weights=opened.weights)
