@@ -71,5 +71,6 @@ def everyday(
             write_atomic(diagram, draw_reliability(rankings, confidences).encode())
         sizes = ", ".join(f"{len(library.ids_N):,} pictures of {library.name}" for library in libraries)
         num_searched = len({each.question.id for each in rankings})
-        report = measure(rankings, confidences, likely, f"{num_searched} questions to {sizes}; likely from {likely:g}, in percent")
+        title = f"{num_searched} questions to {sizes}; likely from {likely:g}, in percent"
+        report = measure(rankings, confidences, likely, title)
         print_reports(report, as_json, set_name="everyday", task="bands", root=roots[0], split="dev", weights=opened.weights)
