@@ -25,6 +25,7 @@ from mm.cli.commands import (
     eval_lesions,
     eval_reading,
     eval_runs,
+    eval_speech,
 )
 from mm.cli.commands.eval_language import split
 
@@ -70,6 +71,7 @@ command.add_command(eval_answers.answers)
 command.add_command(eval_answers.conversations)
 command.add_command(eval_answers.words)
 command.add_command(eval_everyday.everyday)
+command.add_command(eval_speech.speech)
 command.add_command(eval_language.routing)
 command.add_command(eval_language.expert_preference)
 command.add_command(eval_reading.reading)
