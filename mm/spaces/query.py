@@ -17,7 +17,7 @@ from mm.spaces.scoring import LinearScore, audible, combine, depictable, lineari
 from mm.spaces.space import Space
 from mm.spaces.spelling import build_spelling_query
 from mm.spaces.text_queries.bands import TextFeatures, describe_text
-from mm.spaces.text_queries.word_heads import add_word_heads
+from mm.spaces.text_queries.head_scores import add_word_heads
 from mm.spaces.types import EvidenceQuery, Query, Vector, Vectors
 from mm.wording.typing_errors import correct_typing_errors
 

@@ -9,7 +9,8 @@ from mm.schemas import Weights
 from mm.spaces import Space
 from mm.spaces.query import build_query
 from mm.spaces.scoring import LinearScore
-from mm.spaces.text_queries.word_heads import WEIGHTS, add_word_heads, split_query_words
+from mm.spaces.text_queries.head_scores import add_word_heads
+from mm.spaces.text_queries.word_heads import WEIGHTS, split_query_words
 from mm.wording.typing_errors import correct_typing_errors
 
 VOCABULARY = {"bicycle", "beach", "skateboard", "dog", "brown", "house", "horse"}
