@@ -1,4 +1,4 @@
-"""Corrects typing errors of a query to words of speech, recognized text, names and captions."""
+"""Corrects typing errors of a query to words of speech, recognized text and file names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from indexes.catalog.catalog import Catalog
     from mm.schemas import EvidenceKind
 
-KINDS: tuple[EvidenceKind, ...] = ("speech", "written", "name", "caption")
+KINDS: tuple[EvidenceKind, ...] = ("speech", "written", "name")
 """Evidence whose words a query is corrected to."""
 MAX_TEXTS = 20_000
 """Texts that are compared with a word, the latest ones."""

@@ -63,6 +63,7 @@ class EvidenceRows(CatalogMixin):
         query = (
             select(Evidence.text)
             .join(Segment, Segment.pk == Evidence.segment_pk)
+            .join(Item, Item.pk == Segment.item_pk)
             .where(Segment.space == str(space), Evidence.kind.in_(kinds), or_(*has_fragment))
             .order_by(Evidence.pk.desc())
             .limit(limit)

@@ -11,7 +11,7 @@ from mm.private import restrict_umask
 COMMANDS = {
     "serve": ("mm.cli.commands.serve", "Run the service and its web page in the foreground."),
     "add": ("mm.cli.commands.add", "Upload files and folders."),
-    "watch": ("mm.cli.commands.watch", "Upload what appears in a folder."),
+    "watch": ("mm.cli.commands.watch", "Upload what appears in a folder, or record a camera."),
     "list": ("mm.cli.commands.list_items", "List items, by upload, time taken, camera or place."),
     "show": ("mm.cli.commands.show", "Show an item: file, status, time taken, camera, place."),
     "edit": ("mm.cli.commands.edit", "Change name, tags or favourite of items."),

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mm.errors import InvalidInput, MMError
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.report import Measure, Report
-from mm.models.ocr.recognizer import DETECTION_SIDE, SCREENING_SIDE
+from mm.models.ocr.recognizer import DETECTION_SIDE, SCREENING_PROBABILITY, SCREENING_SIDE
 from mm.spaces.encode.frames import longest_decoded_side
 from mm.spaces.encode.ocr import MAX_SIDE
 from mm.spaces.encode.text_regions import find_text_regions
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from mm.models.ocr.recognizer import TextRecognizer
 
 SIDES = (256, 320, 480, 640)
-"""Sizes at which images are screened, in pixels of the longest side; one is that in use."""
+"""Sizes at which images are screened by the boxes that are detected, in pixels of the longest
+side."""
+IN_USE = f"probability {SCREENING_PROBABILITY:g} at {SCREENING_SIDE} pixels, in use"
 LETTER_HEIGHTS = (0.02, 0.03, 0.05, 0.08)
 """Heights of drawn letters, as shares of the longest side."""
 WORDS = ("FERRY", "HARBOUR", "PLATFORM", "INVOICE", "GARDEN", "MARKET", "TICKET", "BRIDGE", "COPPER", "STATION")
@@ -46,10 +48,10 @@ class ReadImage:
 
     texts: tuple[str, ...]
     """Its lines, read without screening."""
-    has_lines: dict[int, bool]
-    """Whether screening at each size keeps it."""
+    is_kept: dict[str, bool]
+    """Whether each kind of screening keeps it."""
     seconds: dict[str, float]
-    """Of each step: `decode`, `cells`, `full`, and screening by its size."""
+    """Processor time of each step: `cells`, `full`, and screening by its size; time of `decode`."""
 
     @property
     def is_readable(self) -> bool:
@@ -125,14 +127,15 @@ def _read(recognizer: TextRecognizer, image: RGB, decode_seconds: float) -> Read
     seconds = {"decode": decode_seconds}
     frame = _as_frame(image)
     seconds["cells"] = _time(lambda: find_text_regions(frame))
-    kept: dict[int, bool] = {}
+    kept: dict[str, bool] = {}
     for side in SIDES:
-        started = time.perf_counter()
-        kept[side] = bool(recognizer.detect(image, side))
-        seconds[str(side)] = time.perf_counter() - started
-    started = time.perf_counter()
+        started = time.process_time()
+        kept[f"boxes at {side} pixels"] = bool(recognizer.detect(image, side))
+        seconds[str(side)] = time.process_time() - started
+    kept[IN_USE] = recognizer.may_have_text(image)
+    started = time.process_time()
     lines = recognizer.recognize(image, screening=False)
-    seconds["full"] = time.perf_counter() - started
+    seconds["full"] = time.process_time() - started
     return ReadImage(tuple(line.text for line in lines), kept, seconds)
 
 
@@ -144,9 +147,9 @@ def _as_frame(image: RGB) -> RGB:
 
 
 def _time(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     run()
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def _report_screening(results: Sequence[ReadImage], notes: Sequence[str]) -> Report:
@@ -154,13 +157,13 @@ def _report_screening(results: Sequence[ReadImage], notes: Sequence[str]) -> Rep
     plain = [result for result in results if not result.is_readable]
     letters = np.array([sum(map(len, result.texts)) for result in readable], float)
     measures: list[Measure] = []
-    for side in SIDES:
-        name = f"screening at {side} pixels{', in use' if side == SCREENING_SIDE else ''}"
+    for kind in results[0].is_kept:
+        name = f"screening by {kind}"
         if plain:
-            skipped = np.array([not result.has_lines[side] for result in plain])
+            skipped = np.array([not result.is_kept[kind] for result in plain])
             measures.append(Measure(f"{name}: images without text that are skipped", bootstrap(skipped)))
         if readable:
-            missed = np.array([not result.has_lines[side] for result in readable])
+            missed = np.array([not result.is_kept[kind] for result in readable])
             measures.append(Measure(f"{name}: images with text that are missed", bootstrap(missed), is_higher_better=False))
             lost = bootstrap(missed * letters / letters.mean())
             measures.append(Measure(f"{name}: letters that are missed", lost, is_higher_better=False))
@@ -169,7 +172,7 @@ def _report_screening(results: Sequence[ReadImage], notes: Sequence[str]) -> Rep
 
 
 def _report_cost(results: Sequence[ReadImage]) -> Report:
-    names = {"decode": f"decode at {MAX_SIDE} pixels", "cells": "cells of a sampled frame"}
+    names = {"decode": f"decode at {MAX_SIDE} pixels, in a process of its own", "cells": "cells of a sampled frame"}
     names |= {str(side): f"detect at {side} pixels" for side in SIDES}
     names["full"] = f"detect at {DETECTION_SIDE} pixels and recognize"
     measures = [
@@ -179,13 +182,12 @@ def _report_cost(results: Sequence[ReadImage]) -> Report:
         for name, title in names.items()
     ]
     screened = [
-        result.seconds["decode"]
-        + result.seconds[str(SCREENING_SIDE)]
-        + (result.seconds["full"] if result.has_lines[SCREENING_SIDE] else 0.0)
-        for result in results
+        result.seconds[str(SCREENING_SIDE)] + (result.seconds["full"] if result.is_kept[IN_USE] else 0.0) for result in results
     ]
-    measures.append(Measure("milliseconds: an image as it is read", bootstrap(1000 * np.array(screened)), is_share=False))
-    return Report("Cost of an image", tuple(measures))
+    measures.append(
+        Measure("milliseconds: an image as it is read, after decoding", bootstrap(1000 * np.array(screened)), is_share=False)
+    )
+    return Report("Cost of an image: processor time, of decoding time", tuple(measures))
 
 
 def _report_drawn(recognizer: TextRecognizer, images: Sequence[RGB]) -> Report:
@@ -194,7 +196,7 @@ def _report_drawn(recognizer: TextRecognizer, images: Sequence[RGB]) -> Report:
         found, read = [], []
         for seed, image in enumerate(images):
             drawn, text = draw_text(image, share, seed)
-            found.append(bool(recognizer.detect(drawn, SCREENING_SIDE)))
+            found.append(recognizer.may_have_text(drawn))
             lines = recognizer.recognize(drawn, screening=False)
             read.append(any(text in line.text.upper() for line in lines))
         height = f"capital letters of {100 * share:g} % of the longest side"

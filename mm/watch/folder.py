@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mm.errors import Forbidden, InvalidInput, MMError, NotFound, TooMany, Unauthorized, Unavailable
 from mm.files import TEMPORARY, hash_file
 from mm.line.sources.settled import SettledFiles
+from mm.watch.folder_state import CONTENT_DIGITS
 from mm.watch.types import OnEvent, WatchEvent
 
 if TYPE_CHECKING:
@@ -151,12 +152,12 @@ class FolderWatch:
         name = self._name(path)
         if self._state.may_have(status.st_size):
             try:
-                sha256 = hash_file(path)
+                content = hash_file(path, CONTENT_DIGITS)
             except OSError:
                 return  # the next walk reports it
-            if self._state.has_content(sha256):  # renamed, copied, or only its time has changed
-                self._state.record(name, status, sha256)
-                self._on_event(WatchEvent("known", name, sha256))
+            if self._state.has_content(content):  # renamed, copied, or only its time has changed
+                self._state.record(name, status, content)
+                self._on_event(WatchEvent("known", name, content))
                 return
         try:
             upload = self._send(path)
@@ -168,7 +169,7 @@ class FolderWatch:
             return
         except MMError as error:
             self._state.record(name, status, "")
-            self._on_event(WatchEvent("refused", name, detail=str(error)))
+            self._on_event(WatchEvent("refused", name, detail=str(error).removeprefix(f"{path.name}: ")))
             return
         try:
             after = path.lstat()
@@ -178,7 +179,7 @@ class FolderWatch:
         if not is_same:  # what was sent is an item of its own; the file is sent again when it is complete
             self._on_event(WatchEvent("changed", name, upload.item.id))
             return
-        self._state.record(name, status, upload.item.id)  # the id of an item is the SHA-256 of its file
+        self._state.record(name, status, upload.item.id)  # the id of an item is the hash of its file
         self._on_event(WatchEvent("uploaded" if upload.created else "known", name, upload.item.id))
         self._jobs.add(name, upload)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+CONTENT_DIGITS = 32
+"""First hex digits of the SHA-256 of a file, as in the ids of items."""
 COMPACT_RATIO, COMPACT_ENTRIES = 2, 1000
 """A journal is compacted when it is opened with this many entries for each path, and in all."""
 
@@ -31,7 +33,7 @@ class FileRecord:
     path: str  # relative to the folder; bytes that are no UTF-8 are surrogates
     size: int
     mtime_ns: int
-    sha256: str  # empty for a refused file
+    content: str  # `CONTENT_DIGITS` of its SHA-256; empty for a refused file
 
 
 class FolderState:
@@ -84,20 +86,20 @@ class FolderState:
         """Whether a content of this size was sent: only then a file need be hashed."""
         return size in self._sizes
 
-    def has_content(self, sha256: str) -> bool:
+    def has_content(self, content: str) -> bool:
         """Whether this content was sent, under whatever path."""
-        return sha256 in self._contents
+        return content in self._contents
 
-    def record(self, path: str, status: os.stat_result, sha256: str) -> None:
-        """Write, durably, that a file was sent; `sha256` is empty for one that was refused."""
-        record = FileRecord(path, status.st_size, status.st_mtime_ns, sha256)
+    def record(self, path: str, status: os.stat_result, content: str) -> None:
+        """Write, durably, that a file was sent; `content` is empty for one that was refused."""
+        record = FileRecord(path, status.st_size, status.st_mtime_ns, content)
         self._journal.append({"what": "file", **asdict(record)})
         self._apply(record)
 
     def _apply(self, record: FileRecord) -> None:
         self._files[record.path] = record
-        if record.sha256:
-            self._contents.add(record.sha256)
+        if record.content:
+            self._contents.add(record.content)
             self._sizes.add(record.size)
 
     def _replay(self, path: Path) -> None:
@@ -111,7 +113,7 @@ class FolderState:
         # Contents whose path was taken by another file must stay: they were sent.
         last: dict[tuple[str, str], Entry] = {}
         for entry in entries:
-            key = (str(entry["path"]), str(entry["sha256"]))
+            key = (str(entry["path"]), str(entry["content"]))
             last.pop(key, None)  # the present file of a path must be its last entry
             last[key] = entry
         if len(entries) > max(COMPACT_ENTRIES, COMPACT_RATIO * len(last)):

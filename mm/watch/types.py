@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 WatchKind = Literal[
-    "uploaded", "known", "refused", "unreadable", "changed", "unavailable", "ready", "failed", "gap", "deleted", "kept"
+    "uploaded", "known", "refused", "unreadable", "changed", "unavailable", "ready", "failed", "lost", "gap", "deleted", "kept"
 ]
 """`known`: the library had the content. `changed`: the file changed while it was sent, and is sent
-again. `ready` and `failed`: the end of a job. `gap`: a time without video. `deleted`, `kept`: what
-`--keep` and `--keep-size` did with a chunk."""
+again. `ready` and `failed`: the end of a job. `lost`: a stream was interrupted. `gap`: the time
+without video, when it has ended. `deleted`, `kept`: what `--keep` and `--keep-size` did with a
+chunk."""
 
 
 @dataclass(frozen=True, slots=True)

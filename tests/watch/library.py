@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from mm.errors import MediaError, Unavailable
+from mm.files import hash_file
 from mm.schemas import Job, Upload
+from mm.watch.folder_state import CONTENT_DIGITS
 from mm.watch.types import WatchEvent
 from tests.client import documents
 
 
 class Library:
-    """Items by their SHA-256. Refuses files that begin with `bad`."""
+    """Items by their content. Refuses files that begin with `bad`."""
 
     def __init__(self) -> None:
         self.items: dict[str, str] = {}  # id to name
@@ -27,12 +28,12 @@ class Library:
         data = path.read_bytes()
         if data.startswith(b"bad"):
             raise MediaError(path.name, "unreadable", "no media")
-        sha256 = hashlib.sha256(data).hexdigest()
-        created = sha256 not in self.items
-        self.items.setdefault(sha256, path.name)
+        content = hash_file(path, CONTENT_DIGITS)
+        created = content not in self.items
+        self.items.setdefault(content, path.name)
         self.sent.append(path.name)
-        item = documents.item(id=sha256, name=path.name, size=len(data))
-        return Upload.model_validate(documents.upload(item=item, job=documents.job(item_id=sha256), created=created))
+        item = documents.item(id=content, name=path.name, size=len(data))
+        return Upload.model_validate(documents.upload(item=item, job=documents.job(item_id=content), created=created))
 
     def job(self, job_id: str) -> Job:
         return Job.model_validate(documents.job(id=job_id, state="done"))

@@ -5,15 +5,15 @@ The library is a folder of files that are named by their content; each upload ta
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import threading
 import time
 from pathlib import Path
 
+from mm.files import hash_file
 from mm.schemas import Upload
 from mm.watch.folder import FolderWatch
-from mm.watch.folder_state import FolderState
+from mm.watch.folder_state import CONTENT_DIGITS, FolderState
 from mm.watch.jobs import JobFollower
 from tests.client import documents
 from tests.watch.library import Library
@@ -23,15 +23,14 @@ def main() -> None:
     folder, home = Path(sys.argv[1]), Path(sys.argv[2])
 
     def send(path: Path) -> Upload:
-        data = path.read_bytes()
-        sha256 = hashlib.sha256(data).hexdigest()
-        created = not (home / sha256).exists()
-        (home / sha256).write_bytes(data)
+        content = hash_file(path, CONTENT_DIGITS)
+        created = not (home / content).exists()
+        (home / content).write_bytes(path.read_bytes())
         with (home / "log").open("a") as log:
-            log.write(f"{sha256}\n")
+            log.write(f"{content}\n")
         print(path.name, flush=True)  # noqa: T201
         time.sleep(0.01)
-        upload = documents.upload(item=documents.item(id=sha256), job=documents.job(), created=created)
+        upload = documents.upload(item=documents.item(id=content), job=documents.job(), created=created)
         return Upload.model_validate(upload)
 
     with FolderState(home / "state") as state:

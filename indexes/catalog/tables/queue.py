@@ -164,10 +164,10 @@ class UnreadText(Table):
     seconds; an index alone, of an earlier version, is the middle of a segment."""
     num_images: Mapped[int] = mapped_column("pictures")
     """Images that are left."""
-    num_done: Mapped[int] = mapped_column("done", default=0)
+    num_done: Mapped[int] = mapped_column("done", default=0, server_default="0")
     """Images on which text recognition has run."""
-    num_failed: Mapped[int] = mapped_column(default=0)
-    failed: Mapped[str] = mapped_column(default="[]")
+    num_failed: Mapped[int] = mapped_column(default=0, server_default="0")
+    failed: Mapped[str] = mapped_column(default="[]", server_default="[]")
     """JSON list of the images that are not tried again: [index, time, start, end, reason]."""
     attempts: Mapped[int]
     """Leases since text was last added."""

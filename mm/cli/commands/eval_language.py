@@ -175,7 +175,7 @@ def routing(root: Path, split: str, num_images: int, weights: Path | None, as_js
     from mm.cli.commands.eval import print_progress, print_report
     from mm.evaluation.language.routing import evaluate_routing
 
-    with _routing_model(weights) as (model, _):
+    with routing_model(weights) as (model, _):
         report = evaluate_routing(model, root, split, num_images, print_progress)
     print_report(report, as_json)
 
@@ -205,7 +205,7 @@ def expert_preference(
     from mm.evaluation.language.routing import draw_documents
     from mm.models.language.expert_preference import write_groups
 
-    with _routing_model(weights) as (model, sha256):
+    with routing_model(weights) as (model, sha256):
         drawn = list(draw_documents(model.tokenizer, root, split, num_images))
         measured, held_out = divide_documents(drawn, documents)
         groups = measure_groups(model, measured, sha256, print_progress)
@@ -216,7 +216,7 @@ def expert_preference(
 
 
 @contextmanager
-def _routing_model(weights: Path | None) -> Iterator[tuple[RoutingModel, str]]:
+def routing_model(weights: Path | None) -> Iterator[tuple[RoutingModel, str]]:
     """The model in NumPy, and the SHA-256 of its trained weights."""
     from mm.cli.commands.eval import shipped_space
     from mm.evaluation.language.routing import RoutingModel

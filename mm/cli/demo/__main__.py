@@ -21,6 +21,7 @@ from mm.cli.demo.inspection import inspect_parts, print_parts
 from mm.cli.demo.page import write_page
 from mm.cli.demo.queries import run_queries
 from mm.cli.demo.questions import QUESTIONS, ask_questions, print_answers
+from mm.cli.demo.reading import wait_for_text
 from mm.cli.demo.table import print_results
 from mm.client import Client
 from mm.embedded.connect import exit_on_sigterm
@@ -49,6 +50,7 @@ def run(page: Path) -> int:
             supervisor.wait_ready()
             print_progress(f"ingesting {len(fixtures.media)} files")
             item_names = ingest(client, fixtures, print_progress)
+            wait_for_text(client, item_names, print_progress)
             captions = wait_for_captions(client, settings, item_names, print_progress)
             print_progress(f"running {len(QUERIES)} queries")
             results = run_queries(client, QUERIES, item_names, fixtures, build_ground_truth(VIDEO, SCENES, AUDIO))

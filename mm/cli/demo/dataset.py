@@ -65,6 +65,8 @@ QUERIES = (
     DemoQuery(None, spoken_in("dickens", 4.8, 10.6), sound=("dickens", 4.6, 10.7)),
     DemoQuery(None, shown_in("cyclist"), clip=("cyclist", 3.0, 6.0)),
     DemoQuery("a parked motorcycle", shown_in("motorcycle"), picture=ImageVariant("motorcycle", crop=(0.4, 0.2, 1.0, 0.9))),
+    DemoQuery("pixels that we can label unambiguously as object or background", shown_in("page")),  # text in a photo
+    DemoQuery("let us first detremine markers of the coins", shown_in("page"), kinds=("image",)),  # with a typing error
     DemoQuery("quarterly tax return", ()),
     DemoQuery("integral of x squared", ()),
 )

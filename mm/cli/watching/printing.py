@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from mm.embedded.terminal import clean
 if TYPE_CHECKING:
     from mm.watch.types import WatchEvent, WatchKind
 
-PROBLEMS = frozenset({"refused", "unreadable", "unavailable", "failed", "gap"})
+PROBLEMS = frozenset({"refused", "unreadable", "unavailable", "failed", "lost", "gap"})
 LABELS: dict[WatchKind, str] = {
     "uploaded": "uploaded",
     "known": "already in the library",
@@ -22,19 +23,29 @@ LABELS: dict[WatchKind, str] = {
     "refused": "refused",
     "unreadable": "unreadable",
     "failed": "failed",
+    "gap": "gaps",
     "deleted": "deleted",
+    "kept": "kept",
 }
 """Kinds of the summary, in its order."""
 
 
 class EventPrinter:
-    """Prints events and counts them. Problems go to standard error, unless with `as_json`."""
+    """Prints events of any thread and counts them.
+
+    Problems go to standard error, unless with `as_json`.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
+        self._lock = threading.Lock()
         self.counts: Counter[WatchKind] = Counter()
 
     def __call__(self, event: WatchEvent) -> None:
+        with self._lock:
+            self._print(event)
+
+    def _print(self, event: WatchEvent) -> None:
         self.counts[event.kind] += 1
         if self._as_json:
             click.echo(json.dumps(event.as_json()))

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 """Called with a line of text."""
 
+Kinds = np.ndarray[tuple[int, ...], np.dtype[np.str_]]
+"""The kind of each token: `image`, `prompt`, `caption` or `answer`."""
+
 SEED = 0
 QUESTIONS, EVIDENCE = 0.5, 0.25
 """Questions about images and answers, for each captioned image."""
@@ -64,7 +67,7 @@ class Document:
 class Routed:
     """What the network computed for the T tokens of a document."""
 
-    kinds_T: np.ndarray[tuple[int, ...], np.dtype[np.str_]]
+    kinds_T: Kinds
     experts_TLK: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
     loss: float
     """Mean negative log probability of a token of the text, in nats."""
@@ -76,7 +79,7 @@ class RoutingModel:
     def __init__(self, additions: Additions, base: Weights, tower: ImageMapTower, tokenizer: LanguageTokenizer) -> None:
         """`base` are the weights that the additions are merged with. Raises `Corrupt`."""
         self.config, self.tokenizer = additions.config, tokenizer
-        self._weights = additions.merge(base)
+        self.weights = additions.merge(base)
         self._tower, self._prefix = tower, additions.prefix
 
     def route(self, document: Document) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
@@ -86,24 +89,28 @@ class RoutingModel:
 
     def run(self, document: Document, expert_bias_MA: Float32 | None = None) -> Routed:
         """Run the network over a document, with a bias of the experts."""
+        embeddings, kinds = self.embed(document)
+        cache = KVCache.allocate(self.config, len(embeddings))
+        output = forward(self.config, self.weights, embeddings, cache, expert_bias_MA)
+        experts_TLK = np.stack([routing.indices_TK for routing in output.routings], axis=1)
+        hidden = output.hidden_LW[-len(document.text) - 1 : -1]  # each predicts the token after it
+        logits = compute_logits(self.weights, hidden).astype(np.float64)
+        logits -= logits.max(axis=1, keepdims=True)
+        losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(document.text)), list(document.text)]
+        return Routed(kinds, experts_TLK, float(losses.mean()))
+
+    def embed(self, document: Document) -> tuple[Float32, Kinds]:
+        """Embeddings (T, hidden size) of a document and the kind of each token."""
         parts: list[tuple[str, Float32]] = [("prompt", self._embed(document.before))]
         if document.image is not None:
             (features,) = self._tower.encode([read_image(document.image)])
             parts.append(("image", self._prefix.embed_image(features.map_HWC, features.vector_D)))
         parts += [("prompt", self._embed(document.after)), (document.task, self._embed(document.text))]
-        embeddings = np.concatenate([rows for _, rows in parts])
-        cache = KVCache.allocate(self.config, len(embeddings))
-        output = forward(self.config, self._weights, embeddings, cache, expert_bias_MA)
-        experts_TLK = np.stack([routing.indices_TK for routing in output.routings], axis=1)
         kinds = np.repeat([kind for kind, _ in parts], [len(rows) for _, rows in parts])
-        hidden = output.hidden_LW[-len(document.text) - 1 : -1]  # each predicts the token after it
-        logits = compute_logits(self._weights, hidden).astype(np.float64)
-        logits -= logits.max(axis=1, keepdims=True)
-        losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(document.text)), list(document.text)]
-        return Routed(kinds, experts_TLK, float(losses.mean()))
+        return np.concatenate([rows for _, rows in parts]), kinds
 
     def _embed(self, token_ids: Sequence[int]) -> Float32:
-        return embed_tokens(self.config, self._weights, token_ids)
+        return embed_tokens(self.config, self.weights, token_ids)
 
 
 def evaluate_routing(model: RoutingModel, data: Path, split: str, num_images: int, on_progress: Progress) -> Report:

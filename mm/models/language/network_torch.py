@@ -86,7 +86,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Context:
+class Context:
     """What all layers of one call share."""
 
     cos_BLD: Tensor
@@ -109,7 +109,7 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(width, kv_width, bias=False)
         self.o_proj = nn.Linear(width, width, bias=False)
 
-    def forward(self, x_BLW: Tensor, context: _Context) -> Tensor:
+    def forward(self, x_BLW: Tensor, context: Context) -> Tensor:
         queries, keys, values = (
             project(x_BLW).unflatten(-1, (-1, self._head_dim)).transpose(1, 2)
             for project in (self.q_proj, self.k_proj, self.v_proj)
@@ -132,17 +132,27 @@ class Layer(nn.Module):
         self.mlp: SwiGLU | MoE
         self.mlp = MoE(config) if config.is_moe_layer(layer) else SwiGLU(config.hidden_size, config.intermediate_size)
 
-    def forward(self, x_BLW: Tensor, context: _Context, expert_bias_BA: Tensor | None = None) -> tuple[Tensor, Routing | None]:
+    def forward(self, x_BLW: Tensor, context: Context, expert_bias_BA: Tensor | None = None) -> tuple[Tensor, Routing | None]:
+        return self.feed_forward(*self.attend(x_BLW, context), expert_bias_BA)
+
+    def attend(self, x_BLW: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        """The residual stream after attention, and its norm: the input of the network."""
         dtype = self.self_attn.q_proj.weight.dtype
         x_BLW = x_BLW + self.self_attn(_norm(self.input_layernorm, x_BLW).to(dtype), context).float()
-        normalized, routing = _norm(self.post_attention_layernorm, x_BLW).to(dtype), None
+        return x_BLW, _norm(self.post_attention_layernorm, x_BLW).to(dtype)
+
+    def feed_forward(
+        self, x_BLW: Tensor, normalized_BLW: Tensor, expert_bias_BA: Tensor | None = None
+    ) -> tuple[Tensor, Routing | None]:
+        """The residual stream after the network, and the routing of a MoE layer."""
+        routing = None
         if isinstance(self.mlp, MoE):
             length = x_BLW.shape[1]
             output, routing = self.mlp(
-                normalized, None if expert_bias_BA is None else expert_bias_BA.repeat_interleave(length, 0)
+                normalized_BLW, None if expert_bias_BA is None else expert_bias_BA.repeat_interleave(length, 0)
             )
         else:
-            output = self.mlp(normalized)
+            output = self.mlp(normalized_BLW)
         return x_BLW + output.float(), routing
 
 
@@ -192,7 +202,7 @@ class LanguageModel(nn.Module):
         The output of padding is undefined. `expert_bias_BMA` holds the bias of each sequence, see
         `expert_bias`. Raises `InvalidInput` when the cache is too short.
         """
-        context = _make_context(self.config, inputs_embeds_BLW, cache, placement)
+        context = make_context(self.config, inputs_embeds_BLW, cache, placement)
         x, routings = inputs_embeds_BLW.float(), list[Routing]()
         for layer in self.model.layers:
             x, routing = layer(x, context, None if expert_bias_BMA is None else expert_bias_BMA[:, len(routings)])
@@ -208,19 +218,23 @@ class LanguageModel(nn.Module):
         return functional.linear(hidden.to(weight.dtype), weight)
 
 
-def _make_context(
-    config: LanguageConfig, inputs_embeds_BLW: Tensor, cache: TorchKVCache | None, placement: Placement | None
-) -> _Context:
+def make_context(
+    config: LanguageConfig,
+    inputs_embeds_BLW: Tensor,
+    cache: TorchKVCache | None = None,
+    placement: Placement | None = None,
+) -> Context:
+    """What the layers of a call of `LanguageModel` share. Raises `InvalidInput` as it does."""
     length, device = inputs_embeds_BLW.shape[1], inputs_embeds_BLW.device
     past = 0 if cache is None else cache.length
     if cache is not None and past + length > cache.keys.shape[3]:
         raise InvalidInput(f"A sequence of {past + length} tokens is longer than the cache of {cache.keys.shape[3]}.")
     if placement is not None:
         rotations = _compute_rotations(config, placement.positions_BL)
-        return _Context(*rotations, placement.mask_BLK, False, cache)
+        return Context(*rotations, placement.mask_BLK, False, cache)
     places_K = torch.arange(past + length, device=device)
     mask_BLK = (places_K <= places_K[past:, None])[None] if past and length > 1 else None
-    return _Context(*_compute_rotations(config, places_K[None, past:]), mask_BLK, mask_BLK is None and length > 1, cache)
+    return Context(*_compute_rotations(config, places_K[None, past:]), mask_BLK, mask_BLK is None and length > 1, cache)
 
 
 def _compute_rotations(config: LanguageConfig, positions_BL: Tensor) -> tuple[Tensor, Tensor]:
@@ -231,7 +245,7 @@ def _compute_rotations(config: LanguageConfig, positions_BL: Tensor) -> tuple[Te
     return angles.cos().float(), angles.sin().float()
 
 
-def _attend(queries_BHLD: Tensor, keys_BGKD: Tensor, values_BGKD: Tensor, context: _Context) -> Tensor:
+def _attend(queries_BHLD: Tensor, keys_BGKD: Tensor, values_BGKD: Tensor, context: Context) -> Tensor:
     if context.mask_BLK is None:
         return functional.scaled_dot_product_attention(
             queries_BHLD, keys_BGKD, values_BGKD, is_causal=context.is_causal, enable_gqa=True
@@ -247,7 +261,7 @@ def _norm(norm: nn.RMSNorm, x: Tensor) -> Tensor:
     return functional.rms_norm(x, x.shape[-1:], norm.weight.float(), norm.eps)
 
 
-def _rotate(x_BHLD: Tensor, context: _Context) -> Tensor:
+def _rotate(x_BHLD: Tensor, context: Context) -> Tensor:
     """See `reference.rotary.rotate`."""
     cos, sin = context.cos_BLD[:, None], context.sin_BLD[:, None]
     first, second = x_BHLD.float().chunk(2, dim=-1)

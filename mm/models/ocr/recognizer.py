@@ -24,8 +24,11 @@ from mm.runtimes.onnxruntime_cpu import OnnxRuntimeGraph
 DETECTION_SIDE = 960
 """Longest side of the input of the detector, in pixels; letters below 1 % of it are unreadable."""
 SCREENING_SIDE = 480
-"""The same for a first pass at a quarter of the cost; an image without text in it is not detected
-again."""
+"""The same for a first pass at a quarter of the cost."""
+SCREENING_PROBABILITY = 0.001
+"""Least probability of text, of the likeliest pixel of the first pass, from which an image is
+detected again. Small letters have a low one: chosen on photos of imagenet_samples train, see
+docs/reading.md."""
 SIDE_MULTIPLE = 32
 """The detector takes sides that are multiples of this."""
 MIN_CONFIDENCE = 0.8
@@ -71,11 +74,11 @@ class TextRecognizer:
     def recognize(self, image: RGB, *, screening: bool = True) -> list[TextLine]:
         """The lines of text in an image, uint8 (height, width, 3), from top to bottom.
 
-        Without `screening` the image is not detected at `SCREENING_SIDE` first. Raises
+        Without `screening` an image that seems to have no text is not skipped. Raises
         `InvalidInput` for another type or shape.
         """
         require_image(image)
-        if screening and not self.detect(image, SCREENING_SIDE):
+        if screening and not self.may_have_text(image):
             return []
         boxes = sorted(self.detect(image, DETECTION_SIDE), key=lambda box: box.area, reverse=True)[:MAX_LINES]
         crops = [_crop_line(image, box) for box in boxes]
@@ -92,14 +95,23 @@ class TextRecognizer:
         """One line: network, languages, runtime."""
         return "PP-OCRv4 mobile, Latin and Chinese (rapidocr-onnxruntime), onnxruntime"
 
+    def may_have_text(self, image: RGB) -> bool:
+        """Whether an image is worth reading, by a pass at `SCREENING_SIDE`."""
+        return float(self.map_text(image, SCREENING_SIDE).max()) >= SCREENING_PROBABILITY
+
     def detect(self, image: RGB, longest: int) -> list[Box]:
         """Boxes of lines, detected in the image scaled to a longest side of `longest` pixels."""
+        return find_boxes(self.map_text(image, longest), *image.shape[:2])
+
+    def map_text(self, image: RGB, longest: int) -> npt.NDArray[np.float32]:
+        """Probability of text of each pixel (rows, columns) of the scaled image."""
         height, width = image.shape[:2]
         scale = min(longest / max(height, width), 2.0)
         rows, columns = (max(round(side * scale / SIDE_MULTIPLE), 1) * SIDE_MULTIPLE for side in (height, width))
         scaled = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.BILINEAR))
         (probabilities,) = self._detector.run({"x": _preprocess(scaled)[None]}).values()
-        return find_boxes(probabilities[0, 0], height, width)
+        map_RC: npt.NDArray[np.float32] = probabilities[0, 0]
+        return map_RC
 
     def _recognize_crops(self, crops: list[RGB]) -> list[tuple[str, float]]:
         """Text and mean confidence of each line."""

@@ -71,6 +71,7 @@ COMMANDS = {
         "Time the image tower: runtimes against eager torch; on a GPU against the roofline.",
     ),
     "voice": ("mm.cli.commands.bench.voice", "Time spoken questions to the running service, from the end of speech."),
+    "watch": ("mm.cli.commands.bench.watch", "Record a simulated camera, and time when its chunks can be searched."),
 }
 
 

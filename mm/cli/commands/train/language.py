@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mm.training.language.recipe import LanguageRecipe
 
 _STAGES = ("text", "captions", "answers", "scst")
+BALANCE = "balance"
+"""The stage that fits the selection biases of trained weights, and nothing else."""
 _VARIANTS = ("experts", "dense", "lora", "early_router")
 
 
@@ -46,7 +48,16 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @click.option("--prepare", "prepares_only", is_flag=True, help="Compute features and questions only.")
 @click.option("--runs", type=options.FILE, help="JSON of options by name of a run; all run at once, in folders of OUT.")
 @click.option("--limit", type=click.FloatRange(0), default=0.0, help="Minutes after which --runs are stopped; 0: never.")
-@click.option("--stage", "stages", type=click.Choice(_STAGES), multiple=True, help="Stage to run; default: all.")
+@click.option(
+    "--stage",
+    "stages",
+    type=click.Choice((*_STAGES, BALANCE)),
+    multiple=True,
+    help="Stage to run; default: all but `balance`, which fits only the selection biases, after the others.",
+)
+@click.option(
+    "--balance-images", type=click.IntRange(1), default=200, show_default=True, help="Captioned images in the mix of `balance`."
+)
 @click.option("--minutes", type=(click.Choice(_STAGES), float), multiple=True, help="Time limit of a stage, in minutes.")
 @click.option("--steps", type=(click.Choice(_STAGES), int), multiple=True, help="Steps of a stage.")
 @click.option("--batch", type=(click.Choice(_STAGES), int), multiple=True, help="Images or questions a step of a stage.")
@@ -85,15 +96,28 @@ def command(
     start: Path | None,
     limit: float,
     max_shard_mb: int | None,
+    balance_images: int,
     as_json: bool,
     **values: object,
 ) -> None:
     """Train experts, norms and media prefix of the language model. An interrupted run continues."""
+    stages = tuple(cast("tuple[str, ...]", values["stages"]))
+    values["stages"] = tuple(stage for stage in stages if stage != BALANCE)
+    balances, trains = BALANCE in stages, stages != (BALANCE,)
+    if balances and (runs is not None or prepares_only or weights is not None):
+        raise click.UsageError("--stage balance cannot be combined with --runs, --prepare or --weights.")
+    if balances and not trains and start is None:
+        raise click.UsageError("--stage balance alone needs --start, the trained weights whose biases are fitted.")
     if max_shard_mb is not None and (runs is not None or prepares_only or values["variant"] not in (None, "experts")):
         raise click.UsageError("--max-shard-mb cannot be combined with --runs, --prepare or a control: they write no weights.")
     if is_seen and folds is None:
         raise click.UsageError("--seen needs --folds.")
     require_torch()
+    if balances and not trains:
+        assert start is not None
+        balance_weights(data, start, out, balance_images, values["seed"])
+        print_output("output", out, as_json, others="use of experts")
+        return
     import torch
 
     from mm.models.language.checkpoint.file import load_additions, split_additions
@@ -134,7 +158,26 @@ def command(
         train_language(recipe, base, prepared, count_usable_cores() // 2, device, print_progress, additions)
         if max_shard_mb is not None:
             split_additions(out / ADDITIONS, out, max_shard_mb * 1_000_000)
+        if balances:
+            balance_weights(data, out / ADDITIONS, out / BALANCE, balance_images, values["seed"])
     print_output("output", folder if prepares_only else out, as_json, others="metrics")
+
+
+def balance_weights(data: Path, start: Path, out: Path, num_images: int, seed: object) -> None:
+    """Fit the selection biases of trained weights on a mix of the split train."""
+    import torch
+
+    from mm.cli.commands.eval_language import routing_model
+    from mm.evaluation.language.routing import draw_documents
+    from mm.training.language.bias_training import TokenMix, train_biases
+    from mm.training.language.experts.bias_fit import BiasFitConfig
+
+    with routing_model(start) as (model, _):
+        embedded = [model.embed(document) for document in draw_documents(model.tokenizer, data, "train", num_images)]
+    mix = TokenMix([rows for rows, _ in embedded], [kinds == "caption" for _, kinds in embedded])
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    config = BiasFitConfig() if seed is None else BiasFitConfig(seed=int(str(seed)))
+    train_biases(start, model.weights, model.config, mix, out, config, device, print_progress)
 
 
 def _find_shipped_weights() -> Path:

@@ -6,10 +6,12 @@ import base64
 import hashlib
 import re
 import secrets
+import socket
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from mm.errors import InvalidInput
+from mm.errors import InvalidInput, Unavailable
+from mm.line.types import make_part_id
 
 PORTS = {"rtsp": 554, "rtsps": 322}
 DIGESTS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
@@ -51,6 +53,23 @@ def parse_address(url: str) -> CameraAddress:
     shown = f"{parts.scheme}://{host}:{port}{parts.path}{query}"
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return CameraAddress(shown, parts.hostname, port, parts.scheme == "rtsps", user, password)
+
+
+def resolve(address: CameraAddress) -> str:
+    """The IP address of the host. Raises `Unavailable`."""
+    try:
+        return str(socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        raise Unavailable(f"The host {address.host} of the camera is not known.") from error
+
+
+def make_key(address: CameraAddress) -> str:
+    """A part id that identifies the camera.
+
+    The query distinguishes cameras of one recorder and may hold a password: it is hashed.
+    """
+    digest = hashlib.sha256(address.url.encode()).hexdigest()[:8]
+    return make_part_id(f"{address.name.partition('://')[2]}-{digest}")
 
 
 def authorize(challenges: list[str], method: str, uri: str, address: CameraAddress) -> str | None:

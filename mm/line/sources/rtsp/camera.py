@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import socket
 import threading
 import time
 from collections import deque
@@ -12,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from mm.errors import MediaError, Unavailable
-from mm.line.sources.rtsp.address import parse_address
+from mm.errors import MediaError
+from mm.line.sources.rtsp.address import make_key, parse_address, resolve
 from mm.line.sources.rtsp.packets import AccessUnit, Depacketizer, parse_packet
 from mm.line.sources.rtsp.session import ConnectionLost, RtspSession
-from mm.line.types import Gap, SourceFrame, make_part_id
+from mm.line.types import Gap, SourceFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -87,13 +85,8 @@ class RtspCamera:
         self._address = parse_address(url)
         self._open_decoder, self._timeout = open_decoder, timeout
         self._interval = 0.0 if fps >= MAX_FPS else 1.0 / fps
-        try:
-            self._peer = str(socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)[0][4][0])
-        except OSError as error:
-            raise Unavailable(f"The host {self._address.host} of the camera is not known.") from error
-        # The query distinguishes cameras of one recorder and may hold a password: it is hashed.
-        digest = hashlib.sha256(self._address.url.encode()).hexdigest()[:8]
-        self.key = make_part_id(f"{self._address.name.partition('://')[2]}-{digest}")
+        self._peer = resolve(self._address)
+        self.key = make_key(self._address)
         self._last_time = 0.0
         self._num_lost = 0  # in connections that have ended
         self._losses: tuple[UnitQueue, Depacketizer] | None = None  # of the present connection
@@ -198,7 +191,7 @@ class RtspCamera:
                     continue
                 for unit in depacketizer.push(packet):
                     sets = video.parameter_sets if unit.is_key else b""
-                    queue.put(self._next_time(), AccessUnit(sets + unit.data, unit.is_key))
+                    queue.put(self._next_time(), AccessUnit(sets + unit.data, unit.is_key, unit.timestamp))
         except OPEN_ERRORS as error:
             errors.append(error)
         finally:

@@ -33,6 +33,7 @@ class AccessUnit:
 
     data: bytes
     is_key: bool
+    timestamp: int = 0  # of the stream: 32 bits, 90,000 a second, from any start
 
 
 def parse_packet(data: bytes) -> RtpPacket | None:
@@ -91,7 +92,7 @@ class Depacketizer:
         return complete
 
     def _finish(self) -> list[AccessUnit]:
-        unit = AccessUnit(b"".join(START_CODE + nal for nal in self._units), self._is_key)
+        unit = AccessUnit(b"".join(START_CODE + nal for nal in self._units), self._is_key, self._timestamp or 0)
         is_broken = self._is_damaged or self._fragment is not None or self._size > MAX_UNIT_BYTES
         self._units, self._fragment, self._size, self._is_key, self._is_damaged = [], None, 0, False, False
         if is_broken:

@@ -25,13 +25,21 @@ from mm.models.language.checkpoint.additions import Additions, AdditionsMetadata
 from mm.models.language.checkpoint.description import describe, read_description
 from mm.models.language.checkpoint.low_rank import DOWN, UP, UPDATE_BITS, LowRankUpdate, list_update_shapes
 from mm.models.language.checkpoint.rounding import Bits, BlockFormat, RoundedMatrix, pack_values, round_matrix, unpack_values
-from mm.models.language.checkpoint.shards import INDEX_SUFFIX, Tensors, read_file_metadata, read_tensors, write_shards
+from mm.models.language.checkpoint.shards import (
+    INDEX_SUFFIX,
+    Tensors,
+    override_tensors,
+    read_file_metadata,
+    read_tensors,
+    write_shards,
+)
 from mm.models.language.checkpoint.weight_precisions import (
     EXPERT_BITS,
     PREFIX_BITS,
     PREFIX_MATRICES,
     is_expert,
     is_router,
+    is_selection_bias,
     list_added_shapes,
 )
 from mm.models.language.config import LanguageConfig
@@ -141,6 +149,35 @@ def split_additions(path: Path, folder: Path, max_bytes: int) -> Path:
     index = folder / f"{path.name.removesuffix('.safetensors')}{INDEX_SUFFIX}"
     write_shards(index, *read_tensors(path), max_bytes)
     return index
+
+
+def replace_biases(path: Path, folder: Path, biases: Mapping[str, Float], note: Mapping[str, object]) -> Path:
+    """Write additions with other selection biases into a folder; returns their path.
+
+    All other tensors stay as they are, bit by bit. The files of an index are copied, and the biases
+    are a small file beside them, so that a repository stores no large file again. `note` is added
+    to the summary of the training as `balance`. Raises as `load_additions`, and `InvalidInput` for
+    biases that are not all those of the model.
+    """
+    additions = load_additions(path)
+    expected = {name: weight.shape for name, weight in additions.weights.items() if is_selection_bias(name)}
+    if {name: bias.shape for name, bias in biases.items()} != expected:
+        raise InvalidInput(f"The model has {len(expected)} selection biases; other ones were given.")
+    tensors, _ = read_tensors(path)
+    described = read_description(path, read_file_metadata(path))
+    for name, bias in biases.items():
+        tensors.pop(name)
+        _add_tensor(tensors, name, bias, None)
+    training = {**described.metadata.training, "balance": dict(note)}
+    sizes = described.config, described.prefix_config, described.attention_rank
+    metadata = describe(*sizes, described.metadata.base_sha256, training, _hash_tensors(tensors))
+    folder.mkdir(parents=True, exist_ok=True)
+    if path.name.endswith(INDEX_SUFFIX):
+        shard = f"{path.name.removesuffix(INDEX_SUFFIX)}-biases.safetensors"
+        override_tensors(path, folder / path.name, {name: tensors[name] for name in biases}, shard, metadata)
+    else:
+        write_atomic(folder / path.name, save(tensors, metadata))
+    return folder / path.name
 
 
 def _find_rank(updates: Mapping[str, LowRankUpdate]) -> int:

@@ -88,10 +88,31 @@ def write_shards(
         write_atomic(index.parent / shard, save(group))
     described = {**metadata, "total_size": sum(tensor.nbytes for tensor in tensors.values())}
     weight_map = {name: shard for shard, group in zip(names, groups, strict=True) for name in group}
-    write_atomic(index, (json.dumps({"metadata": described, "weight_map": weight_map}, indent=2) + "\n").encode())
+    _write_index(index, described, weight_map)
     for path in index.parent.glob(f"{stem}-?????-of-?????.safetensors"):
         if path.name not in names:
             path.unlink()
+
+
+def override_tensors(index: Path, target: Path, tensors: Tensors, shard: str, metadata: Mapping[str, str]) -> None:
+    """Write an index like `index` that takes some tensors from another file, named `shard`.
+
+    Files that the index names are copied to the folder of `target` unless they are there; the
+    overridden tensors stay in them, unread. Raises `Corrupt` as `read_tensors`.
+    """
+    names_by_file, _ = _read_index(index)
+    weight_map = {name: path.name for path, names in names_by_file.items() for name in names}
+    weight_map |= dict.fromkeys(tensors, shard)
+    for path in names_by_file:
+        if path.name in weight_map.values() and path.name != shard and path.parent.resolve() != target.parent.resolve():
+            write_atomic(target.parent / path.name, path.read_bytes())
+    write_atomic(target.parent / shard, save(tensors))
+    total_size = json.loads(index.read_bytes())["metadata"]["total_size"]
+    _write_index(target, {**metadata, "total_size": total_size}, dict(sorted(weight_map.items())))
+
+
+def _write_index(path: Path, metadata: Mapping[str, object], weight_map: Mapping[str, str]) -> None:
+    write_atomic(path, (json.dumps({"metadata": metadata, "weight_map": weight_map}, indent=2) + "\n").encode())
 
 
 def _read_index(path: Path) -> tuple[dict[Path, list[str]], Mapping[str, str]]:

@@ -31,9 +31,14 @@ def is_router(name: str) -> bool:
     return name.endswith("mlp.gate.weight")
 
 
+def is_selection_bias(name: str) -> bool:
+    """Whether a weight is the bias that evens the use of experts."""
+    return name.endswith("e_score_correction_bias")
+
+
 def is_added(name: str) -> bool:
     """Whether training adds or replaces a weight: experts, routers, selection biases and norms."""
-    return is_expert(name) or is_router(name) or name.endswith(("e_score_correction_bias", "norm.weight"))
+    return is_expert(name) or is_router(name) or is_selection_bias(name) or name.endswith("norm.weight")
 
 
 def list_added_shapes(config: LanguageConfig) -> dict[str, tuple[int, ...]]:

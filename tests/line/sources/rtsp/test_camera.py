@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mm.bench.watch.camera import CameraServer, encode
 from mm.errors import InvalidInput
 from mm.line.config import LineConfig
 from mm.line.line import Line
@@ -17,7 +18,6 @@ from mm.line.sources.rtsp.packets import AccessUnit
 from mm.line.types import Gap, PartRecord, SourceFrame, SourceItem
 from mm.media.live import LiveDecoder
 from tests.line.conveyor import SpotInspector, num_frames, render
-from tests.line.sources.rtsp.camera_server import CameraServer, encode
 from tests.media_files import number_of, numbered
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mm.bench.watch.camera import SDP, packetize
 from mm.errors import MediaError
 from mm.line.sources.rtsp.packets import START_CODE, AccessUnit, Depacketizer, RtpPacket, parse_packet
 from mm.line.sources.rtsp.sdp import parse_video
-from tests.line.sources.rtsp.camera_server import SDP, packetize
 
 KEY, DELTA = 0x65, 0x41  # headers of H.264 units
 BASE = "rtsp://camera:554/stream"

@@ -1,4 +1,7 @@
-"""An RTSP camera for tests: H.264 frames over TCP, digest authentication, one client at a time."""
+"""An RTSP camera that is simulated: encoded frames over TCP, digest authentication, one client.
+
+The bench and the tests connect to it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 import av
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mm.media.types import RGB
 
@@ -24,20 +28,22 @@ SDP += "m=video 0 RTP/AVP 96\r\na=rtpmap:96 {codec}/90000\r\n"
 SDP += "a=fmtp:96 packetization-mode=1\r\na=control:track1\r\n"
 
 
-def encode(frames: Sequence[RGB], key_interval: int = 10) -> list[list[bytes]]:
-    """The network units of each frame, H.264, without start codes."""
+def encode(frames: Iterable[RGB], key_interval: int = 10, qp: int = 12) -> list[list[bytes]]:
+    """The network units of each frame (height, width, 3), H.264, without start codes."""
+    images = iter(frames)
+    first = next(images)
     encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = frames[0].shape[1], frames[0].shape[0], "yuv420p"
+    encoder.width, encoder.height, encoder.pix_fmt = first.shape[1], first.shape[0], "yuv420p"
     encoder.time_base = Fraction(1, 30)
     encoder.options = {
         "tune": "zerolatency",
         "g": str(key_interval),
         "threads": "1",
-        "qp": "12",
+        "qp": str(qp),
         "x264-params": "sliced-threads=0:scenecut=0",
     }
-    packets = []
-    for index, image in enumerate(frames):
+    packets: list[bytes] = []
+    for index, image in enumerate(chain([first], images)):
         frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
         frame.pts = index
         packets += [bytes(packet) for packet in encoder.encode(frame)]
@@ -70,10 +76,15 @@ def packetize(units: list[bytes], sequence: int, timestamp: int) -> list[bytes]:
 
 @dataclass
 class CameraServer:
-    """Plays `frames` from where the last connection ended; drops after each of `drop_after`."""
+    """Plays `frames` from where the last connection ended; drops after each of `drop_after`.
+
+    With `is_endless` they are repeated. Their times are 1/30 s apart, or `frame_ticks` of 90 kHz.
+    """
 
     frames: Sequence[list[bytes]]
     frame_seconds: float = 0.01
+    frame_ticks: int = 3000
+    is_endless: bool = False
     drop_after: list[int] = field(default_factory=list)
     password: str = "se:cret"
     codec: str = "H264"
@@ -111,7 +122,7 @@ class CameraServer:
     def _answer_until_play(self, connection: socket.socket, stream: BinaryIO) -> bool:
         while line := stream.readline():
             method, url, _ = line.decode().split(" ", 2)
-            headers = {}
+            headers: dict[str, str] = {}
             while (text := stream.readline().decode().strip()) and ":" in text:
                 name, _, value = text.partition(": ")
                 headers[name] = value
@@ -143,15 +154,19 @@ class CameraServer:
 
     def _play(self, connection: socket.socket) -> None:
         sequence, sent, limit = 65_530, 0, self.drop_after.pop(0) if self.drop_after else None
-        while self.position < len(self.frames):
+        start, first = time.monotonic(), self.position
+        while self.is_endless or self.position < len(self.frames):
             if self.is_silent:
                 connection.recv(1)
                 return
-            for packet in packetize(self.frames[self.position], sequence, 90_000 + 3000 * self.position):
+            units = self.frames[self.position % len(self.frames)]
+            for packet in packetize(units, sequence, 90_000 + self.frame_ticks * self.position):
                 sequence += 1
                 connection.sendall(b"$\0" + len(packet).to_bytes(2, "big") + packet)
             connection.sendall(b"$\1\0\4RTCP")
             self.position, sent = self.position + 1, sent + 1
             if limit is not None and sent >= limit:
                 return
-            time.sleep(self.frame_seconds)
+            # An endless stream keeps its rate; others send no burst after a pause of this process.
+            ahead = start + (self.position - first) * self.frame_seconds - time.monotonic()
+            time.sleep(max(0.0, ahead) if self.is_endless else self.frame_seconds)
