@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from api.metadata import serialize_capture
 from api.text_notes import describe_text
 from mm.media.containers.file_types import describe_reading
-from mm.schemas import FINAL_STATES, Band, Evidence, Hit, Item, Job, JobEvent, Moment
+from mm.schemas import FINAL_STATES, Band, Evidence, Hit, Item, Job, JobEvent, Moment, SpokenLanguage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,11 @@ def serialize_item(row: ItemRow, *, metadata: bool) -> Item:
         failed_pictures=len(row.text.failed),
         caption=row.caption,
         capture=serialize_capture(row.capture) if metadata else None,
+        language=row.languages[0].language if row.languages else None,
+        languages=[
+            SpokenLanguage(language=spoken.language, seconds=round(spoken.seconds, 3), identified=spoken.is_identified)
+            for spoken in row.languages
+        ],
         favourite=row.favourite,
         version=row.version,
     )
@@ -92,7 +97,8 @@ def serialize_hit(hit: SearchHit, items: Mapping[str, ItemRow | None], likely: f
 
 def _serialize_moment(hit: SearchHit, item: ItemRow, metadata: bool) -> Moment:
     evidence = [
-        Evidence(kind=e.kind, score=e.score, cosine=e.cosine, start=e.start, end=e.end, text=e.text) for e in hit.evidence
+        Evidence(kind=e.kind, score=e.score, cosine=e.cosine, start=e.start, end=e.end, text=e.text, language=e.language)
+        for e in hit.evidence
     ]
     return Moment(
         item=serialize_item(item, metadata=metadata),

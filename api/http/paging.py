@@ -29,6 +29,7 @@ class BrowseParameters:
     taken_before: Annotated[NaiveDatetime | None, Query(description="Taken before this time.")] = None
     camera: Annotated[str | None, Query(max_length=100, description="Substring of make and model of the camera.")] = None
     has_place: Annotated[bool | None, Query(description="Whether the place where it was taken is known.")] = None
+    language: Annotated[str | None, Query(max_length=8, description="Code of a language that is spoken in it.")] = None
 
     def are_used(self) -> bool:
         """Whether any of them is given."""
@@ -48,6 +49,7 @@ class BrowseParameters:
             taken_before=self.taken_before,
             camera=self.camera or "",
             has_place=self.has_place,
+            language=self.language or "",
         )
 
 

@@ -22,6 +22,7 @@ from indexes.catalog.captions import read_first_captions
 from indexes.catalog.captures import make_capture_row, read_captures
 from indexes.catalog.curation.restore import find_or_add_job, restore_item
 from indexes.catalog.cursors import format_cursor, parse_cursor
+from indexes.catalog.evidence import read_languages
 from indexes.catalog.queue.transitions import INGEST, OPEN_STATES, job_row, transition_job
 from indexes.catalog.queue.unread_text import read_text_progress
 from indexes.catalog.records import Counts, ItemFilters, ItemRow, JobRow, NewItem, TextProgress
@@ -221,6 +222,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
     text = read_text_progress(session, list(tags))
     captions = read_first_captions(session, list(tags))
     captures = read_captures(session, list(tags))
+    languages = read_languages(session, list(tags))
     return [
         ItemRow(
             id=item.id,
@@ -241,6 +243,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
             text=text.get(item.pk, TextProgress()),
             caption=captions.get(item.pk),
             capture=captures.get(item.pk),
+            languages=languages.get(item.pk, ()),
             favourite=item.favourite,
             version=item.version,
             trashed_at=item.trashed_at,

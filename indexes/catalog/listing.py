@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, literal, select
 from indexes.catalog.base import CatalogMixin
 from indexes.catalog.captions import select_caption_of_segment
 from indexes.catalog.captures import TAKEN_OR_UPLOADED, day_of, parse_day, select_captured
+from indexes.catalog.evidence import select_spoken
 from indexes.catalog.items import item_rows, select_tagged
 from indexes.catalog.records import BrowseFilters, ItemRow, NewEvidence, NewSegment
 from indexes.catalog.tables import Evidence, Item, Segment, Tag
@@ -120,7 +121,7 @@ class ListingRows(CatalogMixin):
             pieces = select(Evidence).where(Evidence.segment_pk.in_(evidence)).order_by(Evidence.start, Evidence.pk)
             for row in session.scalars(pieces).all():
                 evidence[row.segment_pk].append(
-                    NewEvidence(cast(EvidenceKind, row.kind), row.start, row.end, row.text, row.shard_id, row.row)
+                    NewEvidence(cast(EvidenceKind, row.kind), row.start, row.end, row.text, row.shard_id, row.row, row.language)
                 )
             return [
                 NewSegment(segment.start, segment.end, segment.shot, evidence[segment.pk], segment.scene, caption=caption)
@@ -150,6 +151,8 @@ def _conditions(filters: BrowseFilters) -> Sequence[ColumnElement[bool]]:
         conditions.append(Item.created_at >= filters.uploaded_after)
     if filters.uploaded_before is not None:
         conditions.append(Item.created_at < filters.uploaded_before)
+    if filters.language:
+        conditions.append(select_spoken(filters.language))
     if (captured := select_captured(filters)) is not None:
         conditions.append(captured)
     return conditions

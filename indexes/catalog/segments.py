@@ -18,7 +18,7 @@ from indexes.catalog.base import (
     shards_of_segments,
 )
 from indexes.catalog.captures import select_captured
-from indexes.catalog.evidence import batches, insert_evidence
+from indexes.catalog.evidence import batches, insert_evidence, record_languages, select_spoken
 from indexes.catalog.items import ITEM_ID, select_tagged
 from indexes.catalog.queue.chunks import mark_chunk_done
 from indexes.catalog.queue.transitions import lock_job, transition_job
@@ -65,6 +65,7 @@ class SegmentRows(CatalogMixin):
             shards = _delete_segments(session, item_pk, space)
             num_evidence = _insert_segments(session, item_pk, space, segments)
             record_unread_text(session, item_pk, space, segments)
+            record_languages(session, item_pk, segments)
             has_image = any(piece.kind == "picture" for segment in segments for piece in segment.evidence)
             record_uncaptioned(session, item_pk, space, has_image=has_image)
             transition_job(session, job, self._now(), state="done", stage="done")
@@ -131,6 +132,8 @@ class SegmentRows(CatalogMixin):
         captured = select_captured(filters)
         if captured is not None:
             query = query.where(captured)
+        if filters.language:
+            query = query.where(select_spoken(filters.language))
         with self._database.read() as session:
             if not filters.items:
                 return set(session.scalars(query)) if captured is not None or _has_condition(filters) else None
@@ -183,4 +186,4 @@ def _insert_segments(session: Session, item_pk: int, space: str, segments: Seque
 
 def _has_condition(filters: Filters) -> bool:
     has_time = filters.uploaded_after is not None or filters.uploaded_before is not None
-    return bool(filters.kinds or filters.tags or has_time or filters.favourite is not None)
+    return bool(filters.kinds or filters.tags or filters.language or has_time or filters.favourite is not None)

@@ -182,7 +182,7 @@ def _score(
             if row.kind not in best or score > best[row.kind].score:
                 piece = shown[row.pk]
                 cosine = float(vector @ evidence_query.direction)
-                best[row.kind] = SearchEvidence(row.kind, score, cosine, piece.start, piece.end, piece.text)
+                best[row.kind] = SearchEvidence(row.kind, score, cosine, piece.start, piece.end, piece.text, piece.language)
     if not best:
         return None
     score = 1.0 - math.prod(1.0 - piece.score for piece in best.values())

@@ -33,6 +33,8 @@ class SearchEvidence:
     start: float
     end: float
     text: str | None
+    language: str | None = None
+    """Of speech; None where it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def _hit(moment: Moment, scores: Scores, rows: Mapping[int, EvidenceRow]) -> Sea
         best_end=float(segments.end[moment.segment]),
         score=probability_from_strength(moment.strength),
         evidence=[
-            SearchEvidence(rows[pk].kind, score, cosine, rows[pk].start, rows[pk].end, rows[pk].text)
+            SearchEvidence(rows[pk].kind, score, cosine, rows[pk].start, rows[pk].end, rows[pk].text, rows[pk].language)
             for pk, (score, cosine) in scores.items()
         ],
         scene=first.scene,

@@ -62,6 +62,14 @@ def format_camera(capture: Capture | None) -> str:
     return model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
 
 
+def format_languages(item: Item) -> str:
+    """Format the languages of speech with their times, and say which are assumed."""
+    return ", ".join(
+        f"{clean(spoken.language)} {format_clock(spoken.seconds)}{'' if spoken.identified else ' (assumed)'}"
+        for spoken in item.languages
+    )
+
+
 def format_place(capture: Capture | None) -> str:
     """Format latitude and longitude in degrees, to about a metre; empty if they are unknown."""
     if capture is None or capture.latitude is None or capture.longitude is None:

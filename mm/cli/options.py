@@ -49,11 +49,12 @@ def service(command: F) -> F:
 
 
 def captured(command: F) -> F:
-    """Add filters by metadata: `taken_after`, `taken_before`, `camera` and `has_place`."""
+    """Add filters by metadata: `taken_after`, `taken_before`, `camera`, `has_place`, `language`."""
     after = click.option(
         "--taken-after", type=click.DateTime(), help="Only items taken at or after this time, on the clock at the place."
     )
     before = click.option("--taken-before", type=click.DateTime(), help="Only items taken before this time.")
     camera = click.option("--camera", metavar="TEXT", help="Only items taken with a camera whose make and model contain TEXT.")
     place = click.option("--has-place/--no-place", default=None, help="Only items whose place is known, or is not.")
-    return after(before(camera(place(command))))
+    language = click.option("--language", metavar="CODE", help="Only items in which this language is spoken, such as de.")
+    return after(before(camera(place(language(command)))))

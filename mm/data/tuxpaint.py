@@ -32,6 +32,29 @@ def read_stamps(folder: Path) -> Iterator[Stamp]:
             yield Stamp(folder / row["image"], sound_effect, row["text"].get("en", ""), row["group"], spoken_names, row["split"])
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenName:
+    """A recording of a person who says the name of a stamp."""
+
+    path: Path
+    language: str
+    """Code of the language, without a country."""
+    text: str
+    """What is said."""
+
+
+def read_spoken_names(folder: Path, split: str) -> list[SpokenName]:
+    """Return the recordings whose words are known, each file once. Raises `InvalidInput`."""
+    names = {
+        recording["file"]: SpokenName(folder / recording["file"], language.partition("_")[0], row["text"][language])
+        for row in read_json_lines(folder / "manifest.jsonl")
+        if row["split"] == split
+        for language, recording in row["speech"].items()
+        if row["text"].get(language)
+    }
+    return list(names.values())
+
+
 def read_descriptions(folder: Path | None, split: str) -> list[dict[str, str]]:
     """Return the stamps' names by language, of stamps with an English name.
 

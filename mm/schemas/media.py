@@ -31,6 +31,16 @@ class Capture(Model):
     altitude: float | None = Field(None, description="Metres above sea level.")
 
 
+class SpokenLanguage(Model):
+    """A language of the speech of an item."""
+
+    language: str = Field(description="Code, such as `en`.")
+    seconds: float = Field(description="Length of its lines, without pauses.")
+    identified: bool = Field(
+        description="Whether it was found from the sound. Otherwise it is assumed: Moonshine hears all speech as English."
+    )
+
+
 class Item(Model):
     """One uploaded file."""
 
@@ -62,6 +72,10 @@ class Item(Model):
     capture: Capture | None = Field(
         None, description="When, where and with what it was taken; null if that was not read, or is hidden by `MM_METADATA`."
     )
+    language: str | None = Field(
+        None, description="Code of the language of most of its speech; null without speech, and if an earlier version added it."
+    )
+    languages: list[SpokenLanguage] = Field(default=[], description="All languages of its speech, the longest first.")
     favourite: bool = False
     version: int = Field(1, ge=1, description="Increases with each change of name, tags or favourite.")
 

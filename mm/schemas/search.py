@@ -36,6 +36,7 @@ class Evidence(Model):
         None,
         description="Whether its words are those of the query: `exact`, `near` (another form, a typing error) or `meaning`.",
     )
+    language: str | None = Field(None, description="Of speech: code of the language in which it was recognized; null if unknown.")
 
 
 class Moment(Model):
@@ -89,6 +90,9 @@ class Filters(Model):
     taken_before: NaiveDatetime | None = Field(None, description="Taken before this time.")
     camera: str | None = Field(None, max_length=100, description="Substring of make and model of the camera, in any case.")
     has_place: bool | None = Field(None, description="Whether the place where it was taken is known; unset means either.")
+    language: str | None = Field(
+        None, max_length=8, description="Code of a language that is spoken in the item, such as `de`; see `languages` of an item."
+    )
     favourite: bool | None = Field(None, description="Whether it is a favourite; unset means either.")
     inspection: InspectionFilter | None = Field(
         None, description="Only what a result of an inspection matches. Without a query, hits are sorted by p-value."

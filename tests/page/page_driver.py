@@ -134,7 +134,7 @@ def open_page(browser: Browser, url: str, width: int = 1280, height: int = 860, 
         errors = driver.errors.copy()  # before requests are aborted
         context.set_offline(False)
         page.unroute_all(behavior="ignoreErrors")
-        page.evaluate("localStorage.clear()")
+        page.evaluate("origin === 'null' || localStorage.clear()")  # about:blank has no storage
         for tab in context.pages:
             if tab not in others:
                 tab.close()

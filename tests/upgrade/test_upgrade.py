@@ -42,6 +42,8 @@ NEW_ITEM_FIELDS = NEW_FIELDS | {
     "failed_pictures": 0,
     "favourite": False,
     "version": 1,
+    "language": None,
+    "languages": [],
 }
 """Of items and segments: the earlier version did not return them."""
 

@@ -9,7 +9,8 @@ the segments:
 `row` is the row in the matrix of its kind. The frames of all segments, in order, are the rows of
 the matrix `frames`; `cut_time` is null for a frame that begins no shot. `unread` has the images
 whose text was not recognized, and `read` the number of those whose text was; both are absent where
-there are none. `unread` was true in earlier versions, for the middle of the segment.
+there are none. `unread` was true in earlier versions, for the middle of the segment. Evidence of
+speech also has "language" and "is_identified".
 """
 
 from __future__ import annotations
@@ -120,13 +121,16 @@ def _unread_images(record: Record) -> list[TextImage]:
 
 def _evidence_record(evidence: EncodedEvidence, rows: Rows) -> Record:
     rows.append(evidence.vector)
-    return {
+    record: Record = {
         "kind": evidence.kind,
         "start": evidence.start,
         "end": evidence.end,
         "text": evidence.text,
         "row": len(rows) - 1,
     }
+    if evidence.language is not None:
+        record |= {"language": evidence.language, "is_identified": evidence.is_identified}
+    return record
 
 
 def _frame_record(frame: EncodedFrame, rows: Rows) -> Record:

@@ -15,7 +15,7 @@ import { KIND_LABELS, formatRange, formatTime } from "../ui/format.js";
 import { Icon, IconButton } from "../ui/icon.js";
 import { Tabs } from "../ui/tabs.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
-import { CaptureDetails } from "./capture-details.js";
+import { CaptureDetails, SpeechDetails } from "./capture-details.js";
 import { Chapters } from "./chapters.js";
 import { Lesions } from "./lesions.js";
 import { MediaElement } from "./media-element.js";
@@ -73,6 +73,7 @@ function PlayerDialog() {
           ${(item.notes ?? []).map((note) => html`<p class="muted note">${note}</p>`)}
           ${hit && html`<${MatchDetails} hit=${hit} onSeek=${seek} />`}
           <${CaptureDetails} item=${item} />
+          <${SpeechDetails} item=${item} />
           ${isTimed ? html`<${TextTabs} item=${item} currentTime=${currentTime} onSeek=${seek} />` : html`<${FileDetails} item=${item} />`}
         </aside>
       </div>

@@ -2,7 +2,7 @@
 
 import { Thumbnail } from "../library/thumbnail.js";
 import { openHit } from "../player/player-store.js";
-import { formatProbability, formatRange, formatTime } from "../ui/format.js";
+import { formatLanguage, formatProbability, formatRange, formatTime } from "../ui/format.js";
 import { IconButton } from "../ui/icon.js";
 import { html } from "../vendor/preact.js";
 import { getThumbnailTime, selectMainEvidence } from "./hits.js";
@@ -46,9 +46,9 @@ const MATCH_LABELS = { exact: "same words", near: "similar words", meaning: "by 
 /** `hasScores` shows the score of each piece of evidence. */
 export const EvidenceList = ({ evidence, hasScores = false }) => html`
   <ul class="evidence">
-    ${evidence.map(({ kind, score, text, match }) => html`
+    ${evidence.map(({ kind, score, text, match, language }) => html`
       <li key=${kind} class=${kind} title=${`${formatProbability(score)} from this evidence alone`}>
-        <span class="tag">${EVIDENCE_LABELS[kind]}</span>${text && (kind === "sound" ? ` ${text}` : html` <q>${text}</q>`)}
+        <span class="tag">${EVIDENCE_LABELS[kind]}${language && language !== "en" && `, ${formatLanguage(language)}`}</span>${text && (kind === "sound" ? ` ${text}` : html` <q>${text}</q>`)}
         ${match && html` <small class="match">${MATCH_LABELS[match]}</small>`}
         ${hasScores && html` <small>${formatProbability(score)}</small>`}</li>`)}
   </ul>`;

@@ -39,6 +39,17 @@ export function formatTimeLeft(seconds) {
 export const formatCount = (number, singular, plural = `${singular}s`) =>
   `${number.toLocaleString("en")} ${number === 1 ? singular : plural}`;
 
+const LANGUAGES = new Intl.DisplayNames("en", { type: "language" });
+
+/** "de" -> "German"; a code that the browser does not know as it is. */
+export function formatLanguage(code) {
+  try {
+    return LANGUAGES.of(code);
+  } catch {
+    return code;
+  }
+}
+
 export const KIND_LABELS = { image: "image", video: "video", audio: "audio" };
 const DATE = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
 const DATE_WITH_YEAR = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric" });

@@ -4,7 +4,16 @@ Media times are seconds from the start of the item.
 """
 
 from indexes.catalog.records.inspection import ExampleRow, InspectorRow, NewResult, ResultFilters, ResultRow, RunRow, VersionRow
-from indexes.catalog.records.items import BrowseFilters, Counts, ItemEdit, ItemFilters, ItemRow, NewItem, TrashSummary
+from indexes.catalog.records.items import (
+    BrowseFilters,
+    Counts,
+    ItemEdit,
+    ItemFilters,
+    ItemRow,
+    NewItem,
+    SpokenLanguage,
+    TrashSummary,
+)
 from indexes.catalog.records.jobs import (
     CaptionScene,
     ChunkRow,
@@ -66,6 +75,7 @@ __all__ = [
     "ResultFilters",
     "ResultRow",
     "RunRow",
+    "SpokenLanguage",
     "TaskRow",
     "TextProgress",
     "TrashSummary",

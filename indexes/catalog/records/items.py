@@ -77,6 +77,18 @@ class NewItem(ItemFile):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenLanguage:
+    """A language of the speech of an item."""
+
+    language: str
+    """Code, such as `en`."""
+    seconds: float
+    """Of its lines, without pauses."""
+    is_identified: bool
+    """Whether all of it was found from the sound; otherwise the recognizer assumes it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRow(ItemFile):
     """An item of the catalog."""
@@ -92,6 +104,8 @@ class ItemRow(ItemFile):
     """Caption of the image, or of the first scene of the video."""
     capture: Capture | None = None
     """When, where and with what it was taken; None where that was not read."""
+    languages: tuple[SpokenLanguage, ...] = ()
+    """Languages of its speech, the longest first."""
     favourite: bool = False
     version: int = 1
     """Increases with each change of name, tags or favourite."""
@@ -150,6 +164,8 @@ class BrowseFilters(ItemFilters):
     camera: str = ""
     """Substring of make and model, case-insensitive."""
     has_place: bool | None = None
+    language: str = ""
+    """Code of a language that is spoken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ class NewEvidence:
     text: str | None
     shard_id: str
     row: int
+    language: str | None = None
+    """Of speech: code of the language; None where it is unknown."""
+    is_identified: bool = False
+    """Whether the language was found from the sound; otherwise the recognizer assumes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ class EvidenceRow:
     """Start and end of the scene that contains the segment."""
     caption: str | None = None
     """Caption at the start of the segment; only from `get_evidence`."""
+    language: str | None = None
+    """Of speech: code of the language; None where it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

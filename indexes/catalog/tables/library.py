@@ -143,6 +143,19 @@ class Evidence(Table):
     text: Mapped[str | None]
     shard_id: Mapped[str] = mapped_column(String(64), index=True)
     row: Mapped[int]
+    language: Mapped[str | None] = mapped_column(String(8))
+    """Of speech; null where it is unknown."""
+
+
+class SpokenLanguage(Table):
+    """A language of the speech of an item. Items of before this table have no row."""
+
+    __tablename__ = "spoken_languages"
+    item_pk: Mapped[int] = mapped_column(ForeignKey("items.pk", ondelete="CASCADE"), primary_key=True)
+    language: Mapped[str] = mapped_column(String(8), primary_key=True, index=True)
+    seconds: Mapped[float] = mapped_column(Double)
+    is_identified: Mapped[bool] = mapped_column(Boolean)
+    """Whether all of it was found from the sound; otherwise the recognizer assumes it."""
 
 
 class Caption(Table):

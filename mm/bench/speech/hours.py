@@ -6,14 +6,13 @@ The speech is real and looped: recordings that come with the package `moonshine-
 from __future__ import annotations
 
 import time
-import wave
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mm.bench.meter import cpu_seconds, process_bytes
-from mm.bench.package_files import PackageFile
+from mm.evaluation.speech.recordings import read_recordings
 from mm.media.types import SPEECH_RATE
 from mm.models.speech.tower import SpeechTower
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from mm.media.types import Waveform
     from mm.models.speech.choice import SpeechOptions
 
-RECORDINGS = ("two_cities.wav", "beckett.wav")
 CHUNK_SECONDS = 120.0
 """Audio of one call, as ingest makes them."""
 PAUSE_SECONDS = 1.0
@@ -102,7 +100,7 @@ def run(
 def load_speech() -> Waveform:
     """The recordings with pauses, float32 (samples,) at 16 kHz."""
     pause = np.zeros(int(PAUSE_SECONDS * SPEECH_RATE), np.float32)
-    return np.concatenate([part for name in RECORDINGS for part in (_read(name), pause)])
+    return np.concatenate([part for recording in read_recordings() for part in (recording.waveform, pause)])
 
 
 def _transcribe_some(
@@ -121,14 +119,3 @@ def _transcribe_some(
     audio, wall, used = done - first, time.perf_counter() - start, cpu_seconds() - cpu
     started = tower.process.num_started
     return Sample(done / 60, child / 1e6, own / 1e6, started, words, audio / wall, audio / used), done, position
-
-
-def _read(name: str) -> Waveform:
-    """A recording as mono at 16 kHz, by linear interpolation."""
-    with wave.open(str(PackageFile("moonshine_voice", f"assets/{name}").locate())) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768
-        rate, channels = file.getframerate(), file.getnchannels()
-    mono = samples.reshape(-1, channels).mean(1)
-    times = np.arange(int(len(mono) / rate * SPEECH_RATE)) / SPEECH_RATE
-    resampled: Waveform = np.interp(times, np.arange(len(mono)) / rate, mono).astype(np.float32)
-    return resampled

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING
 import click
 
 from mm.cli import options
-from mm.cli.commands import eval_alarms, eval_answers, eval_inspection, eval_language, eval_lesions, eval_reading, eval_runs
+from mm.cli.commands import (
+    eval_alarms,
+    eval_answers,
+    eval_inspection,
+    eval_language,
+    eval_lesions,
+    eval_reading,
+    eval_runs,
+    eval_speech,
+)
 from mm.cli.commands.eval_language import split
 
 if TYPE_CHECKING:
@@ -60,6 +69,7 @@ command.add_command(eval_language.caption_search)
 command.add_command(eval_answers.answers)
 command.add_command(eval_answers.conversations)
 command.add_command(eval_answers.words)
+command.add_command(eval_speech.speech)
 command.add_command(eval_language.routing)
 command.add_command(eval_language.expert_preference)
 command.add_command(eval_reading.reading)

@@ -42,6 +42,7 @@ def command(
     taken_before: datetime | None,
     camera: str | None,
     has_place: bool | None,
+    language: str | None,
     by_day: bool,
     limit: int,
     url: str | None,
@@ -65,6 +66,7 @@ def command(
         "taken_before": taken_before,
         "camera": camera,
         "has_place": has_place,
+        "language": language,
     }
     with connect(url) as client:
         days = client.timeline(**filters)[:limit] if by_day else []  # type: ignore[arg-type]

@@ -118,6 +118,7 @@ def command(
     taken_before: datetime | None,
     camera: str | None,
     has_place: bool | None,
+    language: str | None,
     floor: float | None,
     everything: bool,
     export: Path | None,
@@ -139,7 +140,8 @@ def command(
 
     like_query = None if like is None else Like(item=like[0], time=like[1])
     captured = {"taken_after": taken_after, "taken_before": taken_before, "camera": camera, "has_place": has_place}
-    filters = Filters.model_validate({"kinds": kinds, "tags": tags, "items": items, "favourite": favourite, **captured})
+    values = {"kinds": kinds, "tags": tags, "items": items, "favourite": favourite, "language": language, **captured}
+    filters = Filters.model_validate(values)
     if export is not None:
         request = SearchRequest(
             text=text,

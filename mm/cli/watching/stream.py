@@ -123,7 +123,13 @@ def _make_ring(
 ) -> Ring | None:
     if retention.seconds is None and retention.num_bytes is None:
         return None
-    return Ring(retention, state, tags, client.item, client.delete, print_event)
+
+    def delete_for_good(item_id: str) -> None:
+        """Free the disk: in the trash, a chunk would occupy it for MM_TRASH_DAYS."""
+        client.delete(item_id)
+        client.delete_for_good(item_id)
+
+    return Ring(retention, state, tags, client.item, delete_for_good, print_event)
 
 
 def _describe_retention(retention: Retention, state: StreamState) -> Iterator[str]:

@@ -102,6 +102,7 @@ def items(
     taken_before: datetime | None = None,
     camera: str | None = None,
     has_place: bool | None = None,
+    language: str | None = None,
 ) -> Flow[ItemPage]:
     """List one page of items, newest first, that have any of `kinds` and all of `tags`.
 
@@ -110,10 +111,10 @@ def items(
     Pass `next` of a page as `cursor` to get the following one. With `offset`, the page starts after
     that many items and has a `total`, and `sort`, a substring of the `name`, and filters by
     metadata are allowed: the time on the clock where an item was taken, without an offset, a
-    substring of the `camera`, and whether the place is known.
+    substring of the `camera`, whether the place is known, and a `language` that is spoken.
     """
     params: Params = {"kind": list(kinds), "tag": list(tags), "limit": limit}
-    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place)
+    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place, language)
     if cursor is not None:
         params["cursor"] = cursor
     if offset is not None:
@@ -132,6 +133,7 @@ def timeline(
     taken_before: datetime | None = None,
     camera: str | None = None,
     has_place: bool | None = None,
+    language: str | None = None,
 ) -> Flow[list[DayCount]]:
     """List the days on which items were taken, latest first, with their number of items.
 
@@ -139,7 +141,7 @@ def timeline(
     order `taken` is the same.
     """
     params: Params = {"kind": list(kinds), "tag": list(tags)}
-    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place)
+    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place, language)
     return parse_body((yield from Send("GET", "/v1/timeline", params=params)), Timeline).days
 
 
@@ -210,6 +212,7 @@ def _captured_params(
     taken_before: datetime | None,
     camera: str | None,
     has_place: bool | None,
+    language: str | None,
 ) -> Params:
     """The query parameters of these filters, without those that are unset."""
     values = {
@@ -220,5 +223,6 @@ def _captured_params(
         "taken_before": None if taken_before is None else taken_before.isoformat(),
         "camera": camera,
         "has_place": None if has_place is None else str(has_place).lower(),
+        "language": language,
     }
     return {key: value for key, value in values.items() if value is not None}

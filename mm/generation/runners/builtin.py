@@ -19,6 +19,7 @@ from mm.runtimes import count_usable_cores
 
 if TYPE_CHECKING:
     from mm.generation.engine import Engine, EngineConfig
+    from mm.generation.vocabulary import Vocabulary
     from mm.models.language.config import LanguageConfig
     from mm.models.language.graph.builtin import BuiltinModel
 
@@ -43,17 +44,23 @@ def plan_engine(config: LanguageConfig, cache_bytes: int) -> EngineConfig:
 def make_engine(model: BuiltinModel, threads: int, cache_bytes: int) -> Engine:
     """An engine for `EngineProcess`; `threads` 0 uses all cores.
 
-    It answers with mapped experts while a thread loads the session in which they are faster.
-    Raises what `BuiltinModel.load` and `plan_engine` raise.
+    It answers with mapped experts while a thread loads the session in which they are faster. The
+    tokenizer is read by a thread beside the first session, which ONNX Runtime loads without the
+    lock of the interpreter. Raises what `BuiltinModel.load` and `plan_engine` raise.
     """
     threads = threads or count_usable_cores()
-    mapped = model.load_mapped(threads)
-    decoder = model.load(threads) if mapped is None else mapped
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(_read_builtin_vocabulary)
+        mapped = model.load_mapped(threads)
+        decoder = model.load(threads) if mapped is None else mapped
+        vocabulary = reading.result()
     sizes = plan_engine(decoder.config, cache_bytes)
     runner = OnnxRunner(decoder, sizes.num_blocks, sizes.block_size, COPIES * sizes.num_blocks * sizes.block_size)
     if mapped is not None:
         runner.replace_decoder(ThreadPoolExecutor(1).submit(model.load, threads))
-    vocabulary = make_vocabulary(LanguageTokenizer(read_vocabulary(read_gguf(find_smollm2()))))
-
     search = partial(make_search, runner.make_sibling, vocabulary, BEAM_WIDTH, NUM_CAPTION_PROMPTS)
     return BeamEngine(runner, vocabulary, sizes, BEAM_WIDTH, search)
+
+
+def _read_builtin_vocabulary() -> Vocabulary:
+    return make_vocabulary(LanguageTokenizer(read_vocabulary(read_gguf(find_smollm2()))))

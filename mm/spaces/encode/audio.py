@@ -34,7 +34,15 @@ def encode_speech(space: Space, waveform: Waveform, offset: float, span: Span) -
     lines = [line for line in space.speech.transcribe(waveform) if span.start <= offset + (line.start + line.end) / 2 < span.end]
     vectors = space.embed_speech(lines)
     return [
-        EncodedEvidence("speech", offset + line.start, offset + line.end, line.text, vector)
+        EncodedEvidence(
+            "speech",
+            offset + line.start,
+            offset + line.end,
+            line.text,
+            vector,
+            line.language or None,
+            is_identified=line.is_identified,
+        )
         for line, vector in zip(lines, vectors, strict=True)
     ]
 

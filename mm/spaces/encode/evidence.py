@@ -28,6 +28,10 @@ class EncodedEvidence:
     text: str | None
     """The transcribed or recognized text, the class of the sound, or the words of the file name."""
     vector: Vector
+    language: str | None = None
+    """Of speech: code of the language, such as `en`."""
+    is_identified: bool = False
+    """Whether the language was found from the sound; otherwise the recognizer assumes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from indexes import Store
-from indexes.catalog.records import NewEvidence, NewSegment
+from indexes.catalog.records import BrowseFilters, NewEvidence, NewSegment, SpokenLanguage
 from mm.errors import InvalidInput
 from mm.media.types import Span
 from mm.schemas import Filters
@@ -182,3 +182,35 @@ def test_commit_item_uses_space_of_plan(store: Store) -> None:
     store.catalog.commit_item(job.id, SEGMENTS)
     assert store.catalog.get_changes_after(0, SPACE, 10).publications == []
     assert len(store.catalog.get_changes_after(0, other, 10).publications) == 1
+
+
+def spoken(start: float, end: float, language: str, *, identified: bool = True) -> NewSegment:
+    piece = NewEvidence("speech", start, end, "words", SHARD, 0, language, is_identified=identified)
+    return NewSegment(start, end, 0, [piece])
+
+
+def test_languages_of_an_item_are_stored_with_their_lengths_and_replaced(store: Store) -> None:
+    job, _ = add_planned_job(store, 1)
+    assert store.catalog.commit_item(job.id, [spoken(0, 2, "fr"), spoken(2, 9, "de"), spoken(9, 12, "de", identified=False)])
+    item = store.catalog.get_item_of_job(job.id)
+    assert item is not None
+    assert item.languages == (SpokenLanguage("de", 10.0, False), SpokenLanguage("fr", 2.0, True))
+    (publication,) = store.catalog.get_changes_after(0, SPACE, 10).publications
+    pk = publication.item_pk
+    rows = store.catalog.list_evidence([pk], SPACE)
+    assert [row.language for row in rows] == ["fr", "de", "de"]
+    assert [piece.language for segment in store.catalog.list_segments(item.id, SPACE, -1, 9) for piece in segment.evidence] == [
+        "fr", "de", "de",
+    ]  # fmt: skip
+
+
+def test_filter_of_language_selects_items_in_which_it_is_spoken(store: Store) -> None:
+    pks: list[int] = []
+    for number, segments in enumerate([[spoken(0, 2, "fr"), spoken(2, 9, "de")], [spoken(0, 2, "en", identified=False)], []]):
+        job, _ = add_planned_job(store, number)
+        assert store.catalog.commit_item(job.id, segments)
+        pks.append(store.catalog.get_changes_after(0, SPACE, 10).publications[-1].item_pk)
+    for code, expected in (("fr", {pks[0]}), ("DE", {pks[0]}), ("en", {pks[1]}), ("ja", set())):
+        assert store.catalog.select_items(Filters(language=code)) == expected
+        found, total = store.catalog.browse_items(BrowseFilters(language=code), "newest", 0, 10)
+        assert (len(found), total) == (len(expected), len(expected))

@@ -115,3 +115,16 @@ def test_read_segments_of_another_space_raises_space_mismatch(tmp_path: Path) ->
         shard_id = write_segments(store.shards, SPACE, [segment])
         with pytest.raises(SpaceMismatch):
             read_segments(store.shards, SpaceId("lite", 2), [shard_id])
+
+
+def test_language_of_speech_is_written_and_read(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pieces = [
+        EncodedEvidence("speech", 0.0, 1.0, "Guten Morgen", unit(random), "de", is_identified=True),
+        EncodedEvidence("speech", 1.0, 2.0, "hello", unit(random), "en"),
+        EncodedEvidence("picture", 0.0, 2.0, None, unit(random)),
+    ]
+    with open_store(Settings(home=tmp_path)) as store:
+        shard_id = write_segments(store.shards, SPACE, [EncodedSegment(0.0, 2.0, 0, pieces)])
+        (segment,) = read_segments(store.shards, SPACE, [shard_id])
+    assert [(piece.language, piece.is_identified) for piece in segment.evidence] == [("de", True), ("en", False), (None, False)]
