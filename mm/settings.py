@@ -205,6 +205,11 @@ class Settings(BaseSettings):
         120.0, gt=0, le=600, description="Longest chunk of video or audio that one task encodes, in seconds."
     )
     segment_seconds: float = Field(10.0, gt=0, description="Longest segment, the unit of search results, in seconds.")
+    event_cuts: Literal["on", "off"] = Field(
+        "on",
+        description="Whether a long shot of a camera that stands still is also cut where something begins and ends to move, so "
+        "that a search result is the event. Affects later uploads.",
+    )
     read_text: Literal["auto", "always", "off"] = Field(
         "auto",
         description="When text in images is recognized: `auto` uses up to a tenth of the encoding time and recognizes the rest "

@@ -54,11 +54,12 @@ class Scores:
 
 def evaluate(
     space: Space, tower: TemporalTower, reader: MediaReader, footage: Footage, count: int, seconds: float, alternating: float,
-    on_progress: Callable[[str], None],
+    on_progress: Callable[[str], None], *, event_cuts: bool = True,
 ) -> Report:  # fmt: skip
     """Measure all methods on `count` videos of about `seconds`.
 
-    `alternating` is the share of image scenes with two images. Raises `InvalidInput` for fewer
+    `alternating` is the share of image scenes with two images; with `event_cuts`, segments are cut
+    at events, too. Raises `InvalidInput` for fewer
     images than videos.
     """
     methods = list_methods(tower)
@@ -70,7 +71,7 @@ def evaluate(
     for number in range(count):
         images = range(number * images_per_video, (number + 1) * images_per_video)
         plan = draw_spliced_video(np.random.default_rng(number), images, footage.clip_durations, seconds, alternating)
-        video = render_video(footage, plan, space.image, reader)
+        video = render_video(footage, plan, space.image, reader, event_cuts=event_cuts)
         shown = [source for source in images if len(plan.spans_of(source))]
         captions = [caption for source in shown for caption in footage.captioned[source].captions]
         source_Q = [source for source in shown for _ in footage.captioned[source].captions]

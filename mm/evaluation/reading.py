@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mm.errors import InvalidInput, MMError
 from mm.metrics.bootstrap import bootstrap
 from mm.metrics.report import Measure, Report
+from mm.models.ocr.dbnet import find_boxes
 from mm.models.ocr.recognizer import DETECTION_SIDE, SCREENING_PROBABILITY, SCREENING_SIDE
 from mm.spaces.encode.frames import longest_decoded_side
 from mm.spaces.encode.ocr import MAX_SIDE
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 SIDES = (256, 320, 480, 640)
 """Sizes at which images are screened by the boxes that are detected, in pixels of the longest
 side."""
-IN_USE = f"probability {SCREENING_PROBABILITY:g} at {SCREENING_SIDE} pixels, in use"
+PROBABILITIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+"""The same by the probability of the likeliest pixel, at `SCREENING_SIDE`."""
+IN_USE = f"probability {SCREENING_PROBABILITY:g} at {SCREENING_SIDE} pixels"
 LETTER_HEIGHTS = (0.02, 0.03, 0.05, 0.08)
 """Heights of drawn letters, as shares of the longest side."""
 WORDS = ("FERRY", "HARBOUR", "PLATFORM", "INVOICE", "GARDEN", "MARKET", "TICKET", "BRIDGE", "COPPER", "STATION")
@@ -128,11 +131,15 @@ def _read(recognizer: TextRecognizer, image: RGB, decode_seconds: float) -> Read
     frame = _as_frame(image)
     seconds["cells"] = _time(lambda: find_text_regions(frame))
     kept: dict[str, bool] = {}
+    most = 0.0
     for side in SIDES:
         started = time.process_time()
-        kept[f"boxes at {side} pixels"] = bool(recognizer.detect(image, side))
+        probabilities = recognizer.map_text(image, side)
+        kept[f"boxes at {side} pixels"] = bool(find_boxes(probabilities, *image.shape[:2]))
         seconds[str(side)] = time.process_time() - started
-    kept[IN_USE] = recognizer.may_have_text(image)
+        if side == SCREENING_SIDE:
+            most = float(probabilities.max())
+    kept |= {f"probability {least:g} at {SCREENING_SIDE} pixels": most >= least for least in PROBABILITIES}
     started = time.process_time()
     lines = recognizer.recognize(image, screening=False)
     seconds["full"] = time.process_time() - started
@@ -158,7 +165,7 @@ def _report_screening(results: Sequence[ReadImage], notes: Sequence[str]) -> Rep
     letters = np.array([sum(map(len, result.texts)) for result in readable], float)
     measures: list[Measure] = []
     for kind in results[0].is_kept:
-        name = f"screening by {kind}"
+        name = f"screening by {kind}{', in use' if kind == IN_USE else ''}"
         if plain:
             skipped = np.array([not result.is_kept[kind] for result in plain])
             measures.append(Measure(f"{name}: images without text that are skipped", bootstrap(skipped)))

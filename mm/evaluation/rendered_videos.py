@@ -17,6 +17,7 @@ from mm.data.spliced_videos import SplicedVideo, compose_frame
 from mm.media.segmenting import cut_segments
 from mm.media.types import Span
 from mm.numerics import mean_direction
+from mm.spaces.encode.events import event_edges
 from mm.spaces.encode.evidence import EncodedFrame
 from mm.spaces.encode.frames import encode_frames, frame_vectors_in
 from mm.spaces.encode.scenes import boundary_time, to_sequence
@@ -58,14 +59,19 @@ class RenderedVideo:
         return boundary_time(self.frames, index)
 
 
-def render_video(footage: Footage, plan: SplicedVideo, tower: ImageEmbedder, reader: MediaReader) -> RenderedVideo:
-    """Write a video to a temporary file, then decode and encode it."""
+def render_video(
+    footage: Footage, plan: SplicedVideo, tower: ImageEmbedder, reader: MediaReader, *, event_cuts: bool = True
+) -> RenderedVideo:
+    """Write a video to a temporary file, then decode and encode it.
+
+    Segments are cut as in ingest, with `event_cuts` also at events.
+    """
     with tempfile.TemporaryDirectory(prefix="mm-video-") as folder:
         path = Path(folder) / "video.mp4"
         write_video(footage, plan, path)
         info = reader.probe(path, path.name)
         sampled = reader.frames(path, path.name, Span(0.0, info.duration), SAMPLE_FPS, tower.size * 2)
-        return _cut(plan, encode_frames(tower, sampled, lambda _: None), info.duration)
+        return _cut(plan, encode_frames(tower, sampled, lambda _: None), info.duration, event_cuts=event_cuts)
 
 
 def write_video(footage: Footage, plan: SplicedVideo, path: Path) -> None:
@@ -79,8 +85,10 @@ def write_video(footage: Footage, plan: SplicedVideo, path: Path) -> None:
         output.mux(stream.encode(None))
 
 
-def _cut(plan: SplicedVideo, frames: Sequence[EncodedFrame], duration: float) -> RenderedVideo:
-    cuts = sorted({frame.cut_time for frame in frames if frame.cut})
-    spans = [span for span, _ in cut_segments(Span(0.0, duration), cuts, MAX_SEGMENT)]
+def _cut(plan: SplicedVideo, frames: Sequence[EncodedFrame], duration: float, *, event_cuts: bool) -> RenderedVideo:
+    cuts = {frame.cut_time for frame in frames if frame.cut}
+    if event_cuts:
+        cuts |= set(event_edges(frames, Span(0.0, duration)))
+    spans = [span for span, _ in cut_segments(Span(0.0, duration), sorted(cuts), MAX_SEGMENT)]
     vectors = np.stack([mean_direction(frame_vectors_in(frames, span)) for span in spans])
     return RenderedVideo(plan, frames, duration, np.array([(span.start, span.end) for span in spans]), vectors)

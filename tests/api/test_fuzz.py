@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.xdist_group("fuzz")]
 
 REQUESTS, CHAINED_REQUESTS, MAX_REQUESTS = 4000, 1000, 12_000
 """In total and in chains of all operations at least, in chains of linked operations at most."""
-ALONE = 60
+ALONE = 20
 """Requests of each operation alone, if it has as many different ones."""
 CHAINS, STEPS = 10, 12
 """Chains per seed, and requests per chain."""

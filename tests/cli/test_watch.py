@@ -120,7 +120,7 @@ def test_watch_camera_records_chunks_that_are_listed_by_time_and_deletes_the_old
                 process.kill()
         listed = shell("watch", server.url(), "--name", "porch", "--gaps", "--json", "--url", running_service.url)
     assert "recording rtsp://127.0.0.1" in messages
-    assert "--keep: deletes chunks of this stream from the library that ended more than 1 s ago" in messages
+    assert "--keep: deletes chunks of this stream from the library for good that ended more than 1 s ago" in messages
     assert "se" + "cret" not in messages + "".join(lines)
     with Client(running_service.url) as client:
         items = client.items(tags=["stream:porch"]).items

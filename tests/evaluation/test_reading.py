@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mm.errors import InvalidInput
-from mm.evaluation.reading import IN_USE, LETTER_HEIGHTS, SIDES, draw_text, evaluate
+from mm.evaluation.reading import IN_USE, LETTER_HEIGHTS, PROBABILITIES, SIDES, draw_text, evaluate
 from mm.media import MediaReader
 from mm.models.image.sample_photos import load_sample_photos
 from mm.models.ocr.recognizer import TextRecognizer
@@ -33,9 +33,9 @@ def test_reading_evaluate_counts_images_by_their_text(tmp_path: Path, reader: Me
     assert screening.of.startswith("2 images, 1 with text")
     assert "1 images could not be decoded" in screening.notes[0]
     values = {measure.name: measure.interval.value for measure in screening.measures}
-    assert len(values) == 3 * (len(SIDES) + 1)
-    assert values[f"screening by {IN_USE}: images with text that are missed"] == 0
-    assert values[f"screening by {IN_USE}: letters that are missed"] == 0
+    assert len(values) == 3 * (len(SIDES) + len(PROBABILITIES))
+    assert values[f"screening by {IN_USE}, in use: images with text that are missed"] == 0
+    assert values[f"screening by {IN_USE}, in use: letters that are missed"] == 0
     assert all(measure.interval.value > 0 for measure in cost.measures)
     assert len(drawn.measures) == 2 * len(LETTER_HEIGHTS)
 

@@ -29,6 +29,7 @@ class FakeReader:
     shots: list[tuple[Span, RGB]] = field(default_factory=list)
     sound: Waveform = field(default_factory=lambda: np.zeros(0, np.float32))
     waveform_spans: list[Span] = field(default_factory=list)
+    marks_cuts: bool = True
 
     def image(self, path: Path, name: str, *, longest: int | None = None) -> RGB:
         return self.shots[0][1]
@@ -37,7 +38,7 @@ class FakeReader:
         for shot, picture in self.shots:
             start = max(shot.start, span.start)
             if start < min(shot.end, span.end):
-                yield Frame(start, picture, start > span.start, shot.start)
+                yield Frame(start, picture, self.marks_cuts and start > span.start, shot.start if self.marks_cuts else 0.0)
 
     def frame_at(self, path: Path, name: str, time: float, *, longest: int | None = None) -> RGB:
         return next(picture for shot, picture in reversed(self.shots) if shot.start <= time)

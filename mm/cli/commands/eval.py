@@ -204,10 +204,11 @@ def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
 @click.option(
     "--in-turn", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="Share of image scenes that show two images."
 )
+@click.option("--event-cuts/--no-event-cuts", default=True, help="Whether segments are cut at events of a still camera, too.")
 @options.as_json
 def moments(
     root: Path, split: str, clips: tuple[Path, ...], weights: Path | None, count: int, images: int, seconds: float,
-    in_turn: float, as_json: bool,
+    in_turn: float, event_cuts: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Find scenes of spliced videos by caption: temporal network and baseline scene cuts."""
     from mm.data.footage import read_footage
@@ -218,7 +219,7 @@ def moments(
     with shipped_space() as (space, reader):
         tower = TemporalTower(weights or WEIGHTS / "lite" / "temporal.safetensors")
         footage = read_footage(root, clips, split, images, reader, lambda _: None)
-        report = evaluate(space, tower, reader, footage, count, seconds, in_turn, print_progress)
+        report = evaluate(space, tower, reader, footage, count, seconds, in_turn, print_progress, event_cuts=event_cuts)
     print_report(report, as_json)
 
 

@@ -124,12 +124,11 @@ def _make_ring(
     if retention.seconds is None and retention.num_bytes is None:
         return None
 
-    def delete_for_good(item_id: str) -> None:
-        """Free the disk: in the trash, a chunk would occupy it for MM_TRASH_DAYS."""
-        client.delete(item_id)
-        client.delete_for_good(item_id)
+    def delete(item: str) -> None:
+        client.delete(item)
+        client.delete_for_good(item)  # the trash would keep the space that the user limits
 
-    return Ring(retention, state, tags, client.item, delete_for_good, print_event)
+    return Ring(retention, state, tags, client.item, delete, print_event)
 
 
 def _describe_retention(retention: Retention, state: StreamState) -> Iterator[str]:
@@ -138,10 +137,10 @@ def _describe_retention(retention: Retention, state: StreamState) -> Iterator[st
     size = format_bytes(sum(chunk.num_bytes for chunk in chunks))
     if retention.seconds is not None:
         age = format_duration(retention.seconds)
-        yield f"--keep: deletes chunks of this stream from the library that ended more than {age} ago"
+        yield f"--keep: deletes chunks of this stream from the library for good that ended more than {age} ago"
     if retention.num_bytes is not None:
         yield (
-            f"--keep-size: deletes the oldest chunks of this stream from the library while they have more than "
+            f"--keep-size: deletes the oldest chunks of this stream from the library for good while they have more than "
             f"{format_bytes(retention.num_bytes)}"
         )
     if retention != Retention():

@@ -53,6 +53,7 @@ class SetEncoder:
     def name(self, weights: str) -> str:
         """Key of the cache: everything that the vectors depend on. `weights` is a hash of them."""
         options = f"{self._settings.sample_fps:g} fps,{self._settings.segment_seconds:g} s,{self._settings.chunk_seconds:g} s"
+        options += ",events" if self._settings.event_cuts == "on" else ""
         return f"{self._space.id}|{weights}|{self._space.runtime_name}|{'+'.join(self._kinds)}|{options}"
 
     def encode(self, paths: Sequence[Path], on_tick: Tick = lambda: None) -> list[Features | MMError]:

@@ -11,6 +11,7 @@ from mm.media.segmenting import cut_segments
 from mm.media.types import RGB, MediaFile, Span
 from mm.numerics import mean_direction
 from mm.spaces.encode.audio import assign_evidence, encode_audio
+from mm.spaces.encode.events import event_edges
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment, Reader
 from mm.spaces.encode.frames import INTERPOLATE, NEVER, encode_frames, frame_vectors_in, max_decoded_side
 from mm.spaces.encode.images import image_segment
@@ -102,7 +103,10 @@ class ChunkEncoder:
             progress(min(max((time - span.start) / span.length, 0.0), 1.0))
 
         frames = encode_frames(tower, sampled, on_window, NEVER if self._space.encodes_every_frame else INTERPOLATE)
-        segments = self._cut(span, sorted({frame.cut_time for frame in frames if frame.cut}))
+        cuts = {frame.cut_time for frame in frames if frame.cut}
+        if self._settings.event_cuts == "on":
+            cuts |= set(event_edges(frames, span))
+        segments = self._cut(span, sorted(cuts))
         for segment in segments if frames else ():
             vector = mean_direction(frame_vectors_in(frames, Span(segment.start, segment.end)))
             segment.evidence.append(EncodedEvidence("picture", segment.start, segment.end, None, vector))
@@ -112,7 +116,7 @@ class ChunkEncoder:
         return segments
 
     def _cut(self, span: Span, cuts: list[float]) -> list[EncodedSegment]:
-        """Segments without evidence, cut at the times of shot cuts."""
+        """Segments without evidence, cut where shots and events begin or end."""
         pieces = cut_segments(span, cuts, self._settings.segment_seconds)
         return [EncodedSegment(piece.start, piece.end, shot) for piece, shot in pieces]
 

@@ -69,6 +69,8 @@ class EncodedFrame:
     """Difference from the frame before (`mm.models.temporal.motion`); zeros for the first frame."""
     regions: TextRegions | None = None
     """Only while a chunk is encoded; it is not stored."""
+    thumbnail: npt.NDArray[np.float32] | None = None
+    """Brightness (`mm.models.temporal.motion`); only while a chunk is encoded."""
 
 
 @dataclass(slots=True, eq=False)

@@ -75,7 +75,7 @@ def encode_frames(
             thumbnail = make_thumbnail(frame.image)
             motion = np.zeros(NUM_MOTIONS, np.float32) if previous is None else measure_motion(previous, thumbnail)
             regions = find_text_regions(frame.image)
-            encoded.append(EncodedFrame(frame.time, vector, frame.cut, frame.cut_time, motion, regions))
+            encoded.append(EncodedFrame(frame.time, vector, frame.cut, frame.cut_time, motion, regions, thumbnail))
             previous = thumbnail
         on_window(window[-1].time)
     return encoded

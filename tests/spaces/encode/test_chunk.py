@@ -57,6 +57,23 @@ def test_encode_video_segments_tile_the_span_and_do_not_cross_shots(space: Space
         np.testing.assert_allclose(evidence.vector, red if segment.start < 14 else green, atol=1e-4)
 
 
+def test_encode_video_of_a_still_camera_is_cut_at_events_unless_the_setting_is_off(space: Space) -> None:
+    person = RED.copy()
+    person[10:40, 15:22] = (20, 40, 200)
+    file = media_file("video", 40)
+    shown = [(Span(0, 12), RED), (Span(12, 23), person), (Span(23, 40), RED)]
+    for setting in ("on", "off"):
+        reader = FakeReader(shown, marks_cuts=False)
+        settings = Settings.model_validate({"event_cuts": setting})
+        segments = ChunkEncoder(space, reader, settings).encode(file, Span(0, 40), lambda share: None)
+        shots = [list(group) for _, group in itertools.groupby(segments, key=lambda segment: segment.shot)]
+        edges = [shot[0].start for shot in shots][1:]
+        if setting == "off":
+            assert edges == []
+        else:
+            assert edges == [pytest.approx(12, abs=0.5), pytest.approx(23, abs=0.5)]
+
+
 def test_encode_speech_line_belongs_to_one_chunk_and_overlaps_its_segment(space: Space, recording: Waveform) -> None:
     reader = FakeReader([(Span(0, 20), RED)], np.concatenate([np.zeros(5 * SPEECH_RATE, np.float32), recording]))
     halves = [encode(space, reader, "video", Span(start, start + 8), 16, audio=True) for start in (0, 8)]

@@ -19,6 +19,7 @@ COMMANDS = {
         "mm.cli.commands.bench.evaluation",
         "Time evaluations: encoding beside ingest, similarity, hours of video, resumption after a kill.",
     ),
+    "events": ("mm.cli.commands.bench.events", "Measure whether the hit for an event in a still camera is the event."),
     "flood": ("mm.cli.commands.bench.flood", "Time a client of an API while many hostile connections attack it."),
     "folder": ("mm.cli.commands.bench.folder", "Read each file of a folder as an upload is read, and list refusals and reasons."),
     "hostile": ("mm.cli.commands.bench.hostile", "Read damaged and handmade hostile files, and count the outcomes."),
