@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mm.data.lexicons import Entry
 from mm.errors import InvalidInput
 from mm.files import read_json_lines
 from mm.models.text.language_router import split_words
@@ -25,6 +26,8 @@ class Pairs:
 
     english: list[str]
     pairs: list[tuple[str, str, int]]
+    entries: list[tuple[str, str, int]]
+    """Triples of the lexicons, of which an epoch has a sample."""
 
 
 def read_flickr_ids(lists: Iterable[Path]) -> set[str]:
@@ -75,9 +78,18 @@ def build_dictionary(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(a, b) for a, (_, b) in sorted(best.items())]
 
 
-def build_training_pairs(sentences: list[dict[str, str]], descriptions: list[dict[str, str]], languages: Sequence[str]) -> Pairs:
-    """Build the pairs. English is paired with itself too, for English that the router misroutes."""
-    triples: list[tuple[str, str, str]] = []
+def build_training_pairs(
+    sentences: Sequence[dict[str, str]],
+    descriptions: Sequence[dict[str, str]],
+    languages: Sequence[str],
+    english: Sequence[str] = (),
+    lexicon: Sequence[Entry] = (),
+) -> Pairs:
+    """Build the pairs. English is paired with itself too, for English that the router misroutes.
+
+    `english` are texts without translations.
+    """
+    triples: list[tuple[str, str, str]] = [("en", text, text) for text in english]
     for row in sentences:
         triples += [(language, row[language], row["en"]) for language in ("en", *TRANSLATED)]
     for row in descriptions:
@@ -86,5 +98,6 @@ def build_training_pairs(sentences: list[dict[str, str]], descriptions: list[dic
         aligned = [(row[language], row["en"]) for row in sentences]
         aligned += [(row[language], row["en"]) for row in descriptions if row.get(language)]
         triples += [(language, word, translation) for word, translation in build_dictionary(aligned)] * 2
-    rows = {text: row for row, text in enumerate(dict.fromkeys(english for _, _, english in triples))}
-    return Pairs(list(rows), [(language, text, rows[english]) for language, text, english in triples])
+    rows = {text: row for row, text in enumerate(dict.fromkeys(english for _, _, english in [*triples, *lexicon]))}
+    pairs, entries = ([(language, text, rows[english]) for language, text, english in of] for of in (triples, lexicon))
+    return Pairs(list(rows), pairs, entries)

@@ -16,6 +16,8 @@ from mm.errors import InvalidInput
 from mm.evaluation.language_thresholds import FloorRow, format_floor_table, measure_floor
 from mm.metrics.bootstrap import Interval, bootstrap
 from mm.models.image.tower import ImageTower
+from mm.models.text.language_detector import find_language
+from mm.models.text.language_quality import LanguageQuality
 from mm.models.text.language_router import split_words
 from mm.models.text.multilingual import MultilingualTower, RoutedTextTower, read_router
 from mm.models.text.tower import TextTower
@@ -26,6 +28,15 @@ from mm.spaces.registry import WEIGHTS
 Float = npt.NDArray[np.float32]
 Queries = dict[str, list[tuple[str, int]]]
 """By language: the text of each query, and the row of its relevant item."""
+
+
+NUM_LARGEST = 28
+"""Languages of Tux Paint with the most descriptions, which are measured."""
+LISTED = ("ar", "fi", "hi", "hu", "ja", "ko", "th", "tr", "vi", "zh_CN", "zh_TW")
+"""Languages that are measured beside them: many people speak them."""
+
+
+_MIN_DESCRIPTIONS = 100  # of a language whose quality is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,30 @@ class Tables:
         }
 
 
+def measure_quality(weights: Path, tuxpaint: Path, cache: Path) -> LanguageQuality:
+    """R@1 of Tux Paint's dev in each language that the detector distinguishes, as served.
+
+    Languages with fewer than 100 descriptions are left out; regions of a language count together.
+    Raises as `evaluate`.
+    """
+    towers, texts = Towers(weights, cache, set()), read_descriptions(tuxpaint, "dev")
+    english = list(dict.fromkeys(row["en"] for row in texts))
+    places, queries = {text: place for place, text in enumerate(english)}, dict[str, list[tuple[str, int]]]()
+    for row in texts:
+        for name, text in row.items():
+            if text and (language := find_language(name)) is not None and (name == "en" or not name.startswith("en")):
+                queries.setdefault(language.code, []).append((text, places[row["en"]]))
+    items = towers.english.embed(english)
+    recalls = {}
+    for code, of_language in sorted(queries.items()):
+        if len(of_language) >= _MIN_DESCRIPTIONS:
+            vectors, relevant = towers.embed_queries(of_language)
+            recalls[code] = float((rank_relevant(vectors, items, relevant) < 1).mean())
+    english_vectors = towers.english.embed([row["en"] for row in texts])
+    own = np.array([places[row["en"]] for row in texts], np.int64)
+    return LanguageQuality(float((rank_relevant(english_vectors, items, own) < 1).mean()), recalls)
+
+
 def evaluate(weights: Path, sources: Sources, cache: Path) -> Tables:
     """Measure Multi30k val, Tux Paint dev in 28 languages, and images of Flickr8k dev.
 
@@ -105,9 +140,9 @@ class Towers:
     def __init__(self, weights: Path, cache: Path, english: set[str]) -> None:
         """Raises `Corrupt` when the weights cannot be read."""
         self.english: TextEmbedder = TextTower(cache)
-        self.other: TextEmbedder = MultilingualTower(weights, cache)
+        self.other: TextEmbedder = (tower := MultilingualTower(weights, cache))
         self.router = read_router(weights)
-        self.routed = RoutedTextTower(self.english, lambda: self.other, self.router)
+        self.routed = RoutedTextTower(self.english, lambda: tower, self.router, LanguageQuality(0.0, {}))
         self.words = english
 
     def measure(self, queries: Queries, items_MD: Float) -> list[Row]:
@@ -147,7 +182,8 @@ def _measure_descriptions(towers: Towers, folder: Path) -> list[Row]:
     texts = read_descriptions(folder, "dev")
     english = list(dict.fromkeys(row["en"] for row in texts))
     places = {text: place for place, text in enumerate(english)}
-    languages = sorted(find_largest_languages([*read_descriptions(folder, "train"), *texts], 28))
+    largest = find_largest_languages([*read_descriptions(folder, "train"), *texts], NUM_LARGEST)
+    languages = sorted({*largest, *(language for language in LISTED if any(language in row for row in texts))})
     queries: Queries = {name: [(row[name], places[row["en"]]) for row in texts if row.get(name)] for name in ("en", *languages)}
     return towers.measure(queries, towers.english.embed(english))
 

@@ -16,6 +16,8 @@ Band = Literal["likely", "possible", "weak"]
 Match = Literal["exact", "near", "meaning"]
 """How the words of evidence match those of a query: all are there, all are there in another form or
 with a typing error, or by meaning only."""
+HitExportFormat = Literal["csv", "json", "html"]
+"""Of exported hits; `html` is a contact sheet, one file with its images."""
 EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name", "caption"]
 
 

@@ -68,9 +68,9 @@ def main(kind: str, graph_cache: str, weights: str = "", runtime: str = "auto") 
 
             ensure_text_graph(cache)
         case "languages":
-            from mm.models.text.multilingual import ensure_multilingual_graph
+            from mm.models.text.e5.encoder import ensure_e5_graph
 
-            ensure_multilingual_graph(Path(weights), cache)
+            ensure_e5_graph(cache, Path(weights))
         case "sound":
             from mm.models.sound.tower import ensure_sound_graph
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mm.models.temporal.tower import TemporalTower
     from mm.models.text.multilingual import MultilingualTower, RoutedTextTower
     from mm.models.text.tower import TextTower
-    from mm.models.types import TextEmbedder
     from mm.spaces.calibration import Calibration, SoundCalibration
 
 LITE = SpaceId("lite", 1)
@@ -33,7 +32,7 @@ LITE = SpaceId("lite", 1)
 LITE_DIM = 384
 
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
-LANGUAGES = "languages.safetensors"
+LANGUAGES, LANGUAGE_QUALITY = "languages.safetensors", "languages.json"
 OBJECTS, PHRASES, CAPTION_HEADS_CARD = "objects.safetensors", "phrases.safetensors", "CAPTION_HEADS.md"
 BANDS = "bands.json"
 TEMPORAL, TEMPORAL_CARD = "temporal.safetensors", "TEMPORAL.md"
@@ -43,6 +42,7 @@ CAPTION_CALIBRATION = Path(mm.__file__).parent / "weights" / "language" / "capti
 FILES = (
     IMAGE_WEIGHTS,
     LANGUAGES,
+    LANGUAGE_QUALITY,
     OBJECTS,
     PHRASES,
     CAPTION_HEADS_CARD,
@@ -90,7 +90,7 @@ def make_lite_space(folder: Path, options: TowerOptions, selected_by: str = "") 
 def _make_loaders(folder: Path, options: TowerOptions) -> Loaders:
     sentences = Lazy(partial(_load_sentences, options))
     languages = Lazy(partial(_load_languages, folder / LANGUAGES, options))
-    query_text = Lazy(partial(_load_query_text, folder / LANGUAGES, sentences, languages))
+    query_text = Lazy(partial(_load_query_text, folder, sentences, languages))
     sound_calibration = Lazy(partial(read_sound_calibration, folder / SOUND_CALIBRATION))
     return Loaders(
         image=Lazy(partial(_load_image, folder / IMAGE_WEIGHTS, options)),
@@ -146,11 +146,12 @@ def _load_languages(weights: Path, options: TowerOptions) -> MultilingualTower:
     return MultilingualTower(weights, cache, options.runtime, options.threads, partial(prebuild_languages, weights, cache))
 
 
-def _load_query_text(weights: Path, sentences: Lazy[TextEmbedder], languages: Lazy[TextEmbedder]) -> RoutedTextTower:
+def _load_query_text(folder: Path, sentences: Lazy[TextTower], languages: Lazy[MultilingualTower]) -> RoutedTextTower:
+    from mm.models.text.language_quality import read_language_quality
     from mm.models.text.multilingual import RoutedTextTower, read_router
 
-    router = read_router(weights)  # first, so that a corrupt file is reported before a graph is built
-    return RoutedTextTower(sentences(), languages, router)
+    router = read_router(folder / LANGUAGES)  # first, so that a corrupt file is reported before a graph is built
+    return RoutedTextTower(sentences(), languages, router, read_language_quality(folder / LANGUAGE_QUALITY))
 
 
 def _load_image(weights: Path, options: TowerOptions) -> ImageTower:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mm.errors import InvalidInput
 from mm.media.types import RGB, Waveform
+from mm.models.text.language_quality import WeakLanguage
 from mm.numerics import log_odds, mean_direction
 from mm.schemas import EvidenceKind, Weights
 from mm.spaces.calibration import Component
@@ -34,6 +35,8 @@ SPEECH_ONLY = "The audio has no sound other than speech: it is compared by its w
 TRUNCATED = "The query is long: only its first {} tokens are compared with images."
 NON_ENGLISH = "The text was detected as not English and encoded by the multilingual tower."
 CORRECTED = 'In images, "{}" is searched as "{}" too.'
+WEAK_LANGUAGE = "The language is probably {}: queries in it found {} % of descriptions in a test, in English {} %."
+UNMEASURED_LANGUAGE = "The language is probably {}, in which queries were not tested."
 NO_SOUND = "The audio has neither speech nor another sound: it is not part of the query."
 
 
@@ -168,6 +171,8 @@ def _text_component(space: Space, words: str, weight: float, notes: list[str]) -
         notes.append(CORRECTED.format(words, corrected))
     if space.query_text.is_non_english(words):
         notes.append(NON_ENGLISH)
+        if (weak := space.query_text.find_weak_language(words)) is not None:
+            notes.append(_describe_weak_language(weak))
     if (max_tokens := space.text.truncation_limit(words)) is not None:
         notes.append(TRUNCATED.format(max_tokens))
     return _Component(
@@ -181,6 +186,12 @@ def _text_component(space: Space, words: str, weight: float, notes: list[str]) -
         words=words,
         corrected=corrected,
     )
+
+
+def _describe_weak_language(language: WeakLanguage) -> str:
+    if language.recall is None:
+        return UNMEASURED_LANGUAGE.format(language.name)
+    return WEAK_LANGUAGE.format(language.name, round(100 * language.recall), round(100 * language.english))
 
 
 def _image_component(space: Space, kind: Component, vector: Vector, weight: float) -> _Component:

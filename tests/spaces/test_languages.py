@@ -13,7 +13,7 @@ from mm.errors import Corrupt
 from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from mm.spaces import Space, load_space
-from mm.spaces.query import NON_ENGLISH, TRUNCATED, build_query
+from mm.spaces.query import NON_ENGLISH, TRUNCATED, UNMEASURED_LANGUAGE, WEAK_LANGUAGE, build_query
 from mm.spaces.registry import WEIGHTS
 
 ENGLISH = [
@@ -32,7 +32,12 @@ TRANSLATED = {
     "pes": "dog",
     "plage": "beach",
     "собака": "dog",
+    "कुत्ता": "dog",
+    "狗": "dog",
+    "كلب": "dog",
+    "hundur": "dog",
 }
+WEAK = {"hundur og köttur": "Icelandic", "நாய்": "Tamil"}
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +73,18 @@ def test_query_text_of_a_translation_is_close_to_that_of_the_english_text(space:
 
 @pytest.mark.parametrize("text", TRANSLATED)
 def test_build_query_of_another_language_carries_a_note(space: Space, text: str) -> None:
-    assert build_query(space, text=text).notes == (NON_ENGLISH,)
+    assert NON_ENGLISH in build_query(space, text=text).notes
     assert build_query(space, text=TRANSLATED[text]).notes == ()
+
+
+def test_build_query_of_a_weak_or_untested_language_says_so(space: Space) -> None:
+    (_, weak), (_, untested) = (build_query(space, text=text).notes for text in WEAK)
+    assert weak.startswith(WEAK_LANGUAGE.split("{}")[0] + "Icelandic")
+    assert untested == UNMEASURED_LANGUAGE.format("Tamil")
+
+
+def test_build_query_of_a_tested_language_has_no_note_on_its_quality(space: Space) -> None:
+    assert build_query(space, text="ein Hund springt über einen Zaun").notes == (NON_ENGLISH,)
 
 
 def test_is_non_english_of_the_english_data_sets_is_false(space: Space) -> None:
@@ -82,7 +97,7 @@ def test_is_non_english_of_the_english_data_sets_is_false(space: Space) -> None:
 
 
 def test_build_query_of_a_long_text_notes_the_truncation_limit_of_its_tower(space: Space) -> None:
-    assert TRUNCATED.format(64) in build_query(space, text="ein Hund läuft durch den Schnee " * 20).notes
+    assert TRUNCATED.format(128) in build_query(space, text="ein Hund läuft durch den Schnee " * 40).notes
     assert build_query(space, text="a dog runs through the snow " * 20).notes == ()
     assert build_query(space, text="a dog runs through the snow " * 60).notes == (TRUNCATED.format(256),)
 

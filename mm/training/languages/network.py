@@ -1,10 +1,12 @@
-"""The multilingual text tower as a torch module.
+"""The multilingual text tower as a torch module: an encoder with low-rank updates, and the map.
 
-Names of tensors end in their axes: N texts, L tokens, D dimensions.
+Low-rank updates: Hu et al. 2021 (arXiv:2106.09685). Names of tensors end in their axes: N texts, L
+tokens, D dimensions, R rank.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,20 +14,76 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mm.models.text.minilm import DIMENSIONS, HEADS, NORM_EPSILON
+from mm.models.text.e5.encoder import read_network
+from mm.models.text.e5.file import E5File
+from mm.models.text.minilm import DIMENSIONS, NORM_EPSILON
+from mm.models.text.space_map import MAP
+from mm.models.text.weights_file import DOWN, UP, UPDATES
+
+_DENSE = {  # attribute of a layer to the name in `BertModel`
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "projection": "attention.output.dense",
+    "expand": "intermediate.dense",
+    "contract": "output.dense",
+}
+
+
+class AdaptedLinear(nn.Module):
+    """A fixed linear layer with an update of low rank, which is zero at first."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weight_DC: Tensor, bias_D: Tensor, rank: int) -> None:
+        """Without rank there is no update."""
+        super().__init__()
+        self.register_buffer("weight", weight_DC)
+        self.register_buffer("bias", bias_D)
+        outputs, inputs = weight_DC.shape
+        self.down = nn.Parameter(torch.randn(rank, inputs) / math.sqrt(inputs))
+        self.up = nn.Parameter(torch.zeros(outputs, rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.weight + self.up @ self.down if len(self.down) else self.weight, self.bias)
+
+
+class _Norm(nn.Module):
+    """A fixed layer norm."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weight_D: Tensor, bias_D: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight_D)
+        self.register_buffer("bias", bias_D)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, NORM_EPSILON)
 
 
 class _Layer(nn.Module):
-    def __init__(self, hidden: int) -> None:
+    def __init__(self, tensors: dict[str, Tensor], name: str, heads: int, rank: int) -> None:
         super().__init__()
-        self.query, self.key, self.value, self.projection = (nn.Linear(DIMENSIONS, DIMENSIONS) for _ in range(4))
-        self.expand, self.contract = nn.Linear(DIMENSIONS, hidden), nn.Linear(hidden, DIMENSIONS)
-        self.attention_norm, self.output_norm = (nn.LayerNorm(DIMENSIONS, eps=NORM_EPSILON) for _ in range(2))
+        self._heads = heads
+
+        def dense(attribute: str) -> AdaptedLinear:
+            full = f"{name}.{_DENSE[attribute]}"
+            return AdaptedLinear(tensors[f"{full}.weight"], tensors[f"{full}.bias"], rank)
+
+        def norm(suffix: str) -> _Norm:
+            return _Norm(tensors[f"{name}.{suffix}.weight"], tensors[f"{name}.{suffix}.bias"])
+
+        self.query, self.key, self.value, self.projection = map(dense, ("query", "key", "value", "projection"))
+        self.expand, self.contract = dense("expand"), dense("contract")
+        self.attention_norm, self.output_norm = norm("attention.output.LayerNorm"), norm("output.LayerNorm")
 
     def forward(self, x_NLD: Tensor, mask_NL: Tensor) -> Tensor:
         count, length, _ = x_NLD.shape
         query, key, value = (
-            project(x_NLD).view(count, length, HEADS, -1).transpose(1, 2) for project in (self.query, self.key, self.value)
+            project(x_NLD).view(count, length, self._heads, -1).transpose(1, 2) for project in (self.query, self.key, self.value)
         )
         heads = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask_NL[:, None, None, :])
         x_NLD = self.attention_norm(x_NLD + self.projection(heads.transpose(1, 2).reshape(count, length, -1)))
@@ -33,59 +91,88 @@ class _Layer(nn.Module):
         return out
 
 
-_NAMES = {  # attribute of a layer to the name in `BertModel`
-    "query": "attention.self.query",
-    "key": "attention.self.key",
-    "value": "attention.self.value",
-    "projection": "attention.output.dense",
-    "attention_norm": "attention.output.LayerNorm",
-    "expand": "intermediate.dense",
-    "contract": "output.dense",
-    "output_norm": "output.LayerNorm",
-}
+class AdaptedEncoder(nn.Module):
+    """The torch equivalent of `mm.models.text.e5.encoder`."""
 
+    positions: Tensor
 
-class TextEncoder(nn.Module):
-    """The torch equivalent of the graph of `mm.models.text.graph`."""
-
-    def __init__(self, start: dict[str, Tensor], vocabulary: int) -> None:
-        """`start` has MiniLM's tensors; the word embeddings are initialised at random."""
+    def __init__(self, file: E5File, rank: int) -> None:
         super().__init__()
-        positions = start["embeddings.position_embeddings.weight"].float()
-        self.words = nn.Embedding(vocabulary, DIMENSIONS)
-        nn.init.normal_(self.words.weight, std=0.04)
-        self.positions = nn.Parameter(positions.clone())
-        self.norm = nn.LayerNorm(DIMENSIONS, eps=NORM_EPSILON)
-        num_layers = len({name.split(".")[2] for name in start if name.startswith("encoder.layer.")})
-        hidden = start["encoder.layer.0.intermediate.dense.weight"].shape[0]
-        self.layers = nn.ModuleList(_Layer(hidden) for _ in range(num_layers))
-        with torch.no_grad():
-            for tensor, name in self._named_tensors():
-                tensor.copy_(start[name])
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in read_network(file).items()}
+        segment = tensors["embeddings.token_type_embeddings.weight"][0]
+        self.register_buffer("positions", tensors["embeddings.position_embeddings.weight"] + segment)
+        self.norm = _Norm(tensors["embeddings.LayerNorm.weight"], tensors["embeddings.LayerNorm.bias"])
+        layers = range(file.num_layers)
+        self.layers = nn.ModuleList(_Layer(tensors, f"encoder.layer.{number}", file.num_heads, rank) for number in layers)
 
-    def forward(self, tokens_NL: Tensor) -> Tensor:
-        """Unit rows (N, D); token 0 is padding."""
-        mask_NL = tokens_NL != 0
-        x_NLD = self.norm(self.words(tokens_NL) + self.positions[: tokens_NL.shape[1]])
+    def forward(self, words_NLD: Tensor, mask_NL: Tensor) -> Tensor:
+        """Unit rows (N, D) from the embeddings of words."""
+        x_NLD = self.norm(words_NLD + self.positions[: words_NLD.shape[1]])
         for layer in self.layers:
             x_NLD = layer(x_NLD, mask_NL)
         return functional.normalize((x_NLD.float() * mask_NL[:, :, None]).sum(1), dim=-1)
 
-    def tensors(self) -> dict[str, np.ndarray[Any, Any]]:
-        """All tensors under the names of `BertModel` in transformers."""
-        named = {name: tensor for tensor, name in self._named_tensors()}
-        named["embeddings.word_embeddings.weight"] = self.words.weight
-        named["embeddings.position_embeddings.weight"] = self.positions
-        named["embeddings.token_type_embeddings.weight"] = torch.zeros(2, DIMENSIONS)
-        return {name: tensor.detach().float().cpu().numpy() for name, tensor in named.items()}
-
-    def _named_tensors(self) -> list[tuple[Tensor, str]]:
-        named: list[tuple[Tensor, str]] = [
-            (self.norm.weight, "embeddings.LayerNorm.weight"),
-            (self.norm.bias, "embeddings.LayerNorm.bias"),
-        ]
+    def updates(self) -> dict[str, Tensor]:
+        """The matrices of all updates, under the names of the weights file."""
+        named: dict[str, Tensor] = {}
         for number, layer in enumerate(self.layers):
-            for attribute, name in _NAMES.items():
-                for kind in ("weight", "bias"):
-                    named.append((getattr(getattr(layer, attribute), kind), f"encoder.layer.{number}.{name}.{kind}"))
+            for attribute, suffix in _DENSE.items():
+                dense, name = getattr(layer, attribute), f"{UPDATES}encoder.layer.{number}.{suffix}.weight"
+                if len(dense.down):
+                    named |= {name + DOWN: dense.down, name + UP: dense.up}
         return named
+
+
+class TrainedMap(nn.Module):
+    """The torch equivalent of `mm.models.text.space_map`."""
+
+    mean: Tensor
+    gain: Tensor
+
+    def __init__(self, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(DIMENSIONS))
+        self.register_buffer("gain", torch.ones(1))
+        self.linear, self.hidden = nn.Linear(DIMENSIONS, DIMENSIONS), nn.Linear(DIMENSIONS, hidden)
+        self.out = nn.Linear(hidden, DIMENSIONS, bias=False)
+        nn.init.zeros_(self.out.weight)
+        self._dropout = dropout
+
+    @torch.no_grad()
+    def standardize(self, vectors_ND: Tensor) -> None:
+        """Take mean and gain from vectors of the encoder."""
+        self.mean.copy_(vectors_ND.mean(0))
+        self.gain.copy_(1 / (vectors_ND - self.mean).std())
+
+    def forward(self, vectors_ND: Tensor) -> Tensor:
+        """Unit rows (N, D)."""
+        x_ND = (vectors_ND - self.mean) * self.gain
+        hidden = functional.dropout(functional.silu(self.hidden(x_ND)), self._dropout, self.training)
+        return functional.normalize(self.linear(x_ND) + self.out(hidden), dim=-1)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors, under the names of the weights file."""
+        named = {"mean": self.mean, "gain": self.gain, "linear": self.linear.weight, "bias": self.linear.bias}
+        named |= {"hidden": self.hidden.weight, "hidden_bias": self.hidden.bias, "out": self.out.weight}
+        return {MAP + name: tensor for name, tensor in named.items()}
+
+
+class MultilingualNetwork(nn.Module):
+    """Encoder and map."""
+
+    def __init__(self, file: E5File, rank: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.encoder, self.map = AdaptedEncoder(file, rank), TrainedMap(hidden, dropout)
+
+    def forward(self, words_NLD: Tensor, mask_NL: Tensor) -> Tensor:
+        """Unit rows (N, D)."""
+        mapped: Tensor = self.map(self.encoder(words_NLD, mask_NL))
+        return mapped
+
+    def trained(self) -> dict[str, Tensor]:
+        """What training changes, by name: the state that a run resumes from."""
+        return {**self.encoder.updates(), **self.map.tensors()}
+
+    def tensors(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The tensors of the weights file in float32."""
+        return {name: tensor.detach().float().cpu().numpy() for name, tensor in self.trained().items()}

@@ -1,82 +1,108 @@
-"""Prepares the distillation: text pairs, vocabulary, router, initial layers, target vectors."""
+"""Prepares the training: text pairs, router, target vectors."""
 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from safetensors.numpy import save
 
-from mm.data.translations import TRANSLATED, build_training_pairs, find_largest_languages, read_flickr_ids, read_multi30k
+from mm.data.lexicons import read_emoji_names, read_wordnets
+from mm.data.sentences import embed_sentences
+from mm.data.translations import TRANSLATED, Pairs, build_training_pairs, read_flickr_ids, read_multi30k
 from mm.data.tuxpaint import read_descriptions
 from mm.files import write_atomic
+from mm.models.text.e5.encoder import MAX_TOKENS
+from mm.models.text.e5.file import E5File, find_e5_file
+from mm.models.text.e5.tokenizer import E5Tokenizer
+from mm.models.text.e5.words import WordEmbeddings
 from mm.models.text.language_router import LanguageRouter, hash_words
-from mm.models.text.multilingual import ENGLISH, MAX_TOKENS, OTHER, ROUTER, ROUTER_BIAS, SCALE, TOKENIZER, quantize
+from mm.models.text.minilm import find_model_folder
+from mm.models.text.multilingual import DETECTED, DETECTOR, DETECTOR_BIAS, ENGLISH, OTHER, ROUTER, ROUTER_BIAS
+from mm.models.text.weights_file import SCALE, quantize
+from mm.training.languages.detector import fit_detector
 from mm.training.languages.recipe import LanguagesConfig
 from mm.training.languages.router import fit_router
-from mm.training.languages.words import build_word_lists
+from mm.training.languages.words import build_word_lists, read_vocabulary_ranks
 
-PAIRS, READER, START, VECTORS = "pairs.json", "reader.safetensors", "start.safetensors", "english.npz"
-"""Files of the output folder: text pairs; tokenizer and router; initial layers; target vectors."""
+PAIRS, READER, VECTORS = "pairs.json", "reader.safetensors", "english.npz"
+"""Files of the output folder: text pairs; router; target vectors."""
 _COLUMNS = 64  # of the router's weights as they are stored: a row shares a quantization step
+_MIN_WORD = 3  # letters of a word of MiniLM's vocabulary that is trained on
 
 Tensors = dict[str, npt.NDArray[np.generic]]
+Float = npt.NDArray[np.float32]
 
 
 def prepare(config: LanguagesConfig) -> None:
-    """Write the four files, unless all exist. Raises `InvalidInput` for unreadable data."""
-    if all((config.out / name).exists() for name in (PAIRS, READER, START, VECTORS)):
+    """Write the three files, unless all exist. Raises `InvalidInput` for unreadable data."""
+    if all((config.out / name).exists() for name in (PAIRS, READER, VECTORS)):
         return
-    from mm.data.sentences import embed_sentences
-
     left_out = read_flickr_ids(config.left_out)
     sentences, more = read_multi30k(config.data, "train", left_out), read_multi30k(config.data, "train", left_out, task=2)
     descriptions = read_descriptions(config.tuxpaint, "train")
-    languages = find_largest_languages(descriptions, config.languages)
-    pairs = build_training_pairs(sentences, descriptions, languages)
-    tokenizer = train_tokenizer([text for _, text, _ in pairs.pairs], config.vocabulary)
-    english = [*pairs.english, *(text for row in more for text in row["en"])]
+    languages = sorted({language for row in descriptions for language in row if not language.startswith("en")})
+    captions = [
+        text for row in random.Random(config.seed).sample(more, min(config.captions, len(more))) for text in row["en"][:1]
+    ]
+    ranks = read_vocabulary_ranks(find_model_folder() / "tokenizer.json")
+    words = sorted((word for word in ranks if len(word) >= _MIN_WORD and word.isascii()), key=ranks.__getitem__)[: config.words]
+    lexicon = [] if config.wordnets is None else read_wordnets(config.wordnets, ranks, config.lemmas)
+    lexicon += [] if config.emoji is None else read_emoji_names(config.emoji)
+    repeated = descriptions * config.description_repeats
+    pairs = build_training_pairs(sentences, repeated, languages, [*captions, *words], lexicon)
+    english = [*(row["en"] for row in [*sentences, *descriptions]), *(text for row in more for text in row["en"])]
     translated = [text for row in more for text in row["de"]]
-    other = [*translated, *(text for language, text, _ in pairs.pairs if language != "en")]
-    other += [text for row in descriptions for language, text in row.items() if not language.startswith("en")]
     translated += [row[language] for row in sentences for language in TRANSLATED]
-    named = [text for row in descriptions for language, text in row.items() if language in languages]
-    router = _fit_router(english, other, build_word_lists(english, translated, named), config.seed)
-    write_atomic(config.out / READER, save(to_tensors(tokenizer, router)))
-    write_atomic(config.out / START, save(_initial_layers()))
+    named = [text for row in descriptions for language, text in row.items() if not language.startswith("en")]
+    english += [*{translation for _, _, translation in lexicon}]
+    lists = build_word_lists(english, translated, named, [text for _, text, _ in lexicon])
+    named += [text for _, text, _ in random.Random(config.seed).sample(lexicon, min(config.entries, len(lexicon)))]
+    router = _fit_router(english, [*translated, *named], lists, config.seed)
+    texts = [
+        *((language, text) for language, text, _ in lexicon),
+        *((of, text) for row in descriptions for of, text in row.items()),
+    ]
+    texts += [(language, row[language]) for row in sentences for language in ("en", *TRANSLATED)]
+    detector = fit_detector(texts, load_words(), config.seed)
+    write_atomic(config.out / READER, save({**to_tensors(router), **detector_tensors(*detector)}))
     embed_sentences(pairs.english, config.out / VECTORS)
-    write_atomic(config.out / PAIRS, json.dumps({"english": pairs.english, "pairs": pairs.pairs}, ensure_ascii=False).encode())
+    write_atomic(config.out / PAIRS, json.dumps(asdict(pairs), ensure_ascii=False).encode())
 
 
-def train_tokenizer(texts: Sequence[str], size: int) -> Tokenizer:
-    """Train byte pair encoding on texts in lower case without accents, which users often omit."""
-    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
-    accents = normalizers.Replace(Regex("[\u0300-\u036f]"), "")
-    plain = [normalizers.NFKD(), accents, normalizers.NFC(), normalizers.Lowercase(), normalizers.Replace("ß", "ss")]
-    tokenizer.normalizer = normalizers.Sequence(plain)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    tokenizer.train_from_iterator(
-        texts, trainers.BpeTrainer(vocab_size=size, special_tokens=special, show_progress=False, continuing_subword_prefix="##")
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
-    return tokenizer
+def read_pairs(config: LanguagesConfig) -> tuple[Pairs, npt.NDArray[np.float16]]:
+    """The text pairs that `prepare` wrote, and the vectors (M, D) of their English."""
+    pairs = Pairs(**json.loads((config.out / PAIRS).read_text(encoding="utf-8")))
+    with np.load(config.out / VECTORS) as arrays:
+        return pairs, np.asarray(arrays["vectors"], np.float16)
 
 
-def to_tensors(tokenizer: Tokenizer, router: LanguageRouter) -> Tensors:
-    """Tokenizer and router as tensors, under the names that `mm.models.text.multilingual` reads."""
+def to_tensors(router: LanguageRouter) -> Tensors:
+    """The router as tensors, under the names that `mm.models.text.multilingual` reads."""
     stored = quantize({ROUTER: router.weight.reshape(-1, _COLUMNS)})
     return {
-        TOKENIZER: np.frombuffer(tokenizer.to_str().encode(), np.uint8),
         ROUTER: stored[ROUTER],
         ROUTER + SCALE: stored[ROUTER + SCALE],
         ROUTER_BIAS: np.array([router.bias], np.float32),
         ENGLISH: router.english,
         OTHER: router.other,
     }
+
+
+def detector_tensors(weight_KD: Float, bias_K: Float, codes: Sequence[str]) -> Tensors:
+    """The detector as tensors, under the names that `mm.models.text.multilingual` reads."""
+    stored = quantize({DETECTOR: weight_KD, DETECTOR_BIAS: bias_K})
+    return {**stored, DETECTED: np.frombuffer(" ".join(codes).encode(), np.uint8)}
+
+
+def load_words() -> WordEmbeddings:
+    """The embeddings by which the language is detected. Raises `Unavailable` without it."""
+    file = E5File(find_e5_file())
+    return WordEmbeddings(file, E5Tokenizer(file.vocabulary, MAX_TOKENS))
 
 
 def _fit_router(english: Sequence[str], other: Sequence[str], lists: tuple[set[str], set[str]], seed: int) -> LanguageRouter:
@@ -88,21 +114,3 @@ def _fit_router(english: Sequence[str], other: Sequence[str], lists: tuple[set[s
 
 def _simplify(text: str) -> str:
     return text.lower().strip(" .")
-
-
-def _initial_layers() -> Tensors:
-    """MiniLM without word embeddings and pooler, in half precision.
-
-    The embedding of the first segment is added to the positions.
-    """
-    from mm.models.text.minilm import find_model_folder
-
-    weights = load_file(find_model_folder() / "model.safetensors")
-    positions = "embeddings.position_embeddings.weight"
-    tensors = {
-        name: tensor.astype(np.float16) for name, tensor in weights.items() if name.startswith(("encoder.", "embeddings.L"))
-    }
-    tensors[positions] = (weights[positions][:MAX_TOKENS] + weights["embeddings.token_type_embeddings.weight"][0]).astype(
-        np.float16
-    )
-    return tensors

@@ -18,13 +18,18 @@ from mm.models.text.minilm import find_model_folder
 _RATIO = 50  # occurrences in other languages for each one in English from which a word is not English
 _NUM_COMMON = 8_000  # first words of the vocabulary, which are English in any case
 _MIN_COUNT, _MIN_COUNT_LISTED = 2, 100  # occurrences in other languages of a foreign word; of one in the vocabulary
+_MIN_LEMMA = 3  # letters of a word that only lemmas have
 _DESCRIPTION_WEIGHT = 10  # of a word in a description, which has one or two words, relative to a word in a sentence
 
 
-def build_word_lists(english: Sequence[str], sentences: Sequence[str], descriptions: Sequence[str]) -> tuple[set[str], set[str]]:
+def build_word_lists(
+    english: Sequence[str], sentences: Sequence[str], descriptions: Sequence[str], lemmas: Sequence[str] = ()
+) -> tuple[set[str], set[str]]:
     """Build the unaccented words of English, and of other languages; a word can be in both.
 
-    `sentences` and `descriptions` are in other languages. Words in other scripts are in no list.
+    `sentences`, `descriptions` and `lemmas` are in other languages. A word that only lemmas have is
+    in the second list when no English text and not the vocabulary has it. Words in other scripts
+    are in no list.
     """
     english_counts, foreign_counts = (
         _count_words(english, 1),
@@ -40,6 +45,9 @@ def build_word_lists(english: Sequence[str], sentences: Sequence[str], descripti
         min_count = _MIN_COUNT if rank is None else _RATIO if is_common else _MIN_COUNT_LISTED
         if len(word) > 1 and count >= max(min_count, _RATIO * english_counts[word]):
             foreign_words.add(word)
+    listed = {strip_accents(word) for lemma in lemmas for word in split_words(lemma)}
+    known = {*english_words, *english_counts, *ranks}
+    foreign_words |= {word for word in listed - known if len(word) >= _MIN_LEMMA and is_latin(word)}
     return english_words, foreign_words
 
 

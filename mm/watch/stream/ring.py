@@ -62,13 +62,13 @@ class Ring:
             try:
                 item = self._get_item(chunk.item)
             except NotFound:  # a user deleted it
-                self._state.forget(chunk.number, "missing")
+                self._state.remove(chunk.number, "missing")
                 continue
             if item.name != chunk.name or sorted(item.tags) != self._tags:
-                self._state.forget(chunk.number, "changed")
+                self._state.remove(chunk.number, "changed")
                 self._on_event(WatchEvent("kept", chunk.name, chunk.item, "its name or tags were changed"))
                 continue
             with suppress(NotFound):
                 self._delete_item(chunk.item)
-            self._state.forget(chunk.number, "deleted")
+            self._state.remove(chunk.number, "deleted")
             self._on_event(WatchEvent("deleted", chunk.name, chunk.item))

@@ -86,7 +86,7 @@ class StreamState:
         return self._last_time
 
     def chunks(self) -> list[SentChunk]:
-        """Chunks in the library, oldest first: those that `forget` was not called for."""
+        """Chunks in the library, oldest first: those that `remove` was not called for."""
         with self._lock:
             return [self._present[number] for number in sorted(self._present)]
 
@@ -103,7 +103,7 @@ class StreamState:
         """Write a time without video."""
         self._write({"what": "gap", **asdict(gap)})
 
-    def forget(self, number: int, reason: str) -> None:
+    def remove(self, number: int, reason: str) -> None:
         """Write that a chunk was deleted, or is no longer subject to deletion, and why."""
         self._write({"what": "forget", "number": number, "reason": reason})
 

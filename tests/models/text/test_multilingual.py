@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from mm.models.text.language_quality import LanguageQuality
 from mm.models.text.language_router import BUCKETS, LanguageRouter, hash_features, hash_words, strip_accents
-from mm.models.text.multilingual import RoutedTextTower, dequantize, quantize
+from mm.models.text.multilingual import RoutedTextTower
+from mm.models.text.weights_file import dequantize, quantize
 
 
 class RecordingTower:
@@ -45,7 +47,7 @@ def make_router(*words: str, english: Sequence[str] = ("a", "dog", "the")) -> La
 
 def test_routed_text_tower_encodes_each_text_by_its_language_in_input_order() -> None:
     english, other = RecordingTower(1), RecordingTower(2)
-    routed = RoutedTextTower(english, lambda: other, make_router("hund"))
+    routed = RoutedTextTower(english, lambda: other, make_router("hund"), LanguageQuality(0.0, {}))
     assert routed.embed(["a dog", "Hund", "cats"])[:, 0].tolist() == [1, 2, 1]
     assert (english.texts, other.texts) == (["a dog", "cats"], ["Hund"])
     assert routed.count_tokens(["Hund", "cats!"]) == [4, 5]
@@ -56,7 +58,7 @@ def test_routed_text_tower_with_english_texts_does_not_load_the_other_tower() ->
     def fail() -> RecordingTower:
         raise AssertionError("the other tower was loaded")
 
-    routed = RoutedTextTower(RecordingTower(1), fail, make_router("hund"))
+    routed = RoutedTextTower(RecordingTower(1), fail, make_router("hund"), LanguageQuality(0.0, {}))
     assert routed.embed(["a dog"]).shape == (1, 2)
     assert routed.truncation_limit("a dog") == 1
 

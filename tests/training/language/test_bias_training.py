@@ -115,3 +115,7 @@ def test_stage_balance_without_weights_to_start_from_is_refused(tmp_path: Path) 
     assert result.exit_code == 2
     assert "needs --start" in result.output
     assert "cannot be combined" in CliRunner().invoke(main, [*arguments, "--prepare"]).output
+    (tmp_path / "out").mkdir()
+    start = tmp_path / "out" / "additions.safetensors"
+    start.touch()
+    assert "another folder" in CliRunner().invoke(main, [*arguments, "--start", str(start)]).output

@@ -106,6 +106,8 @@ def command(
     balances, trains = BALANCE in stages, stages != (BALANCE,)
     if balances and (runs is not None or prepares_only or weights is not None):
         raise click.UsageError("--stage balance cannot be combined with --runs, --prepare or --weights.")
+    if balances and start is not None and out.resolve() == start.parent.resolve():
+        raise click.UsageError("--out must be another folder than that of --start, whose files stay as they are.")
     if balances and not trains and start is None:
         raise click.UsageError("--stage balance alone needs --start, the trained weights whose biases are fitted.")
     if max_shard_mb is not None and (runs is not None or prepares_only or values["variant"] not in (None, "experts")):

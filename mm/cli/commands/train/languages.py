@@ -1,4 +1,4 @@
-"""`mm train languages`: distill the text tower into other languages."""
+"""`mm train languages`: train the text tower for other languages."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from mm.cli.commands.train.common import options_set, output_folder, print_epoch
 )
 @click.option("--tuxpaint", type=options.FOLDER, help="Tux Paint: manifest.jsonl, images described in many languages.")
 @click.option("--left-out", type=options.FILE, multiple=True, help="List of images whose sentences are excluded from training.")
+@click.option("--wordnets", type=options.FOLDER, help="Open Multilingual Wordnet: wn-*.tab, words of many languages.")
+@click.option("--emoji", type=options.FOLDER, help="Annotations of the Unicode CLDR: LOCALE/annotations.json, names of emoji.")
 @output_folder
 @click.option("--seed", type=int, help="Seed of the run.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of the run.")
 @click.option("--batch", type=click.IntRange(1), help="Texts per step.")
-@click.option("--vocabulary", type=click.IntRange(1), help="Tokens in the vocabulary of the tower.")
+@click.option("--rank", type=click.IntRange(0), help="Rank of the updates of the encoder; 0 trains the map alone.")
+@click.option("--captions", type=click.IntRange(0), help="English captions without translations.")
+@click.option("--words", type=click.IntRange(0), help="English words without translations.")
 @options.as_json
 def command(data: Path, out: Path, as_json: bool, **values: object) -> None:
-    """Distill the text tower into other languages. An interrupted run continues."""
+    """Train the text tower for other languages. An interrupted run continues."""
     require_torch()
     from mm.training.languages.recipe import LanguagesConfig
     from mm.training.languages.train import train_languages
