@@ -84,7 +84,7 @@ class SearchLibrary:
         moments = [self._from_hit(hit) for hit in hits]
         lowest = LIKELY_RATIO * max((hit.score for hit in hits), default=0.0)
         pairs = zip(moments, hits, strict=True)
-        likely = frozenset(moment.id for moment, hit in pairs if hit.band == "likely" and hit.score >= lowest)
+        likely = frozenset(moment.id for moment, hit in pairs if hit.score >= max(lowest, response.likely_floor))
         return Retrieved(tuple(moments), likely)
 
     def find_items(self, text: str) -> Sequence[tuple[str, str]]:

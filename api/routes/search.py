@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from api.http.forms import is_form
 from api.limits.disconnects import cancel_on_disconnect
@@ -18,16 +18,23 @@ from api.openapi.operations import HIT_LINKS, responses, search_body
 from api.request_context import get_client_id
 from api.search.decode import DecodedFiles, decode_files
 from api.search.execute import run_search, validate
+from api.search.export import MEDIA_TYPES, write_hits
 from api.search.request import read_search_input
 from api.service import Service, ServiceDep
 from mm.errors import Corrupt, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
-from mm.schemas import SearchResponse
+from mm.schemas import HitExportFormat, SearchResponse
 
 if TYPE_CHECKING:
     from api.limits.resources import Limits
     from api.search.request import SearchInput
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
+
+SHEET_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'",
+}
+"""A contact sheet has names and texts of files: it runs nothing and loads nothing."""
 
 
 @router.post(
@@ -51,6 +58,33 @@ async def search(request: Request, service: ServiceDep, limits: LimitsDep) -> Se
         query = await read_search_input(request, limits.disk, Path(scratch), service.settings)
         validate(query, service.settings)
         return await cancel_on_disconnect(request, _run(request, service, limits, query))
+
+
+@router.post(
+    "/export",
+    summary="Export the hits of a search",
+    response_class=Response,
+    responses={
+        200: {"content": {kind: {} for kind in ("text/csv", "application/json", "text/html")}},
+        **responses(NotFound, MissingData, UnsupportedMedia, MediaError, TooLarge, Corrupt, Unavailable),
+    },
+    openapi_extra=search_body(words={"text": "a dog jumps over a fence", "k": 100}),
+)
+async def export_search(
+    request: Request,
+    service: ServiceDep,
+    limits: LimitsDep,
+    export_format: Annotated[
+        HitExportFormat, Query(alias="format", description="`html` is a contact sheet of up to 200 hits with their images.")
+    ] = "csv",
+) -> Response:
+    """The same query as of a search, and its hits as a file. The images of a contact sheet are in
+    the file, which loads nothing."""
+    response = await search(request, service, limits)
+    writing = limits.exports.run_cancellable(get_client_id(request.scope), partial(write_hits, service, response, export_format))
+    data = await cancel_on_disconnect(request, writing)
+    headers = {"Content-Disposition": f'attachment; filename="hits.{export_format}"', **SHEET_HEADERS}
+    return Response(data, media_type=MEDIA_TYPES[export_format], headers=headers)
 
 
 async def _run(request: Request, service: Service, limits: Limits, query: SearchInput) -> SearchResponse:

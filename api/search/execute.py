@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from api.metadata import check_conditions, shows_metadata
+from api.search.bands import assign_bands
 from api.search.like import find_like_segment
 from api.search.match import EXTRA_HITS as EXTRA_MATCHES
 from api.search.match import match_words
@@ -118,7 +119,7 @@ def _run(
         results = match_words(results, text or "", query.floor, floor)
     if request.filters.inspection is not None:
         results = match_hits(results, verdicts, request.filters)
-    results = results[: request.k]
+    results = assign_bands(results, query, served.space, served.searcher)[: request.k]
     seconds = files.seconds + time.perf_counter() - started
     kind = "+".join(sorted(search.files)) or ("like" if request.like is not None and not text else "text")
     service.metrics.searches.labels(kind, str(bool(results)).lower()).inc()

@@ -3,9 +3,11 @@
 import { Conversation } from "./conversation/drawer.js";
 import { EvaluateView } from "./evaluate/evaluate-view.js";
 import { InspectView } from "./inspect/inspect-view.js";
+import { EditDialog } from "./library/edit-dialog.js";
 import { FilterBar } from "./library/filter-bar.js";
 import { loadTags, scheduleReload, watchLibrary } from "./library/library-store.js";
 import { Library } from "./library/library.js";
+import { TrashDialog } from "./library/trash-dialog.js";
 import { Player } from "./player/player.js";
 import { query } from "./search/query-store.js";
 import { Results } from "./search/results.js";
@@ -36,6 +38,8 @@ function Page() {
     <${Conversation} />
     <${Tray} />
     <${Player} />
+    <${EditDialog} />
+    <${TrashDialog} />
     <${Help} />
     <${DropZone} />
     <${Toasts} />`;

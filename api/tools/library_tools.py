@@ -56,14 +56,14 @@ def _execute(service: Service, arguments: Model) -> Model:
 
 def _search(service: Service, arguments: SearchArguments) -> Moments:
     response = _run_query(service, arguments, arguments.query, arguments.limit, without=arguments.without)
-    return Moments(moments=[_moment(hit) for hit in response.hits], notes=response.notes)
+    return Moments(moments=[_moment(hit, response) for hit in response.hits], notes=response.notes)
 
 
 def _list_times(service: Service, arguments: WhenArguments) -> Moments:
     """List likely moments, or possible ones if there are no others, in the order of time."""
     response = _run_query(service, arguments, arguments.query, service.settings.max_hits, merge=False)
-    best = response.hits[0].band if response.hits else "likely"
-    hits = [hit for hit in response.hits if hit.band == best]
+    likely = [hit for hit in response.hits if hit.score >= response.likely_floor]
+    hits = likely or list(response.hits)
     notes = list(response.notes)
     if len(hits) > arguments.limit:
         notes.append(f"{len(hits)} moments match; the best {arguments.limit} are listed.")
@@ -71,14 +71,14 @@ def _list_times(service: Service, arguments: WhenArguments) -> Moments:
     for hit in hits:
         ranks.setdefault(hit.item.id, len(ranks))
     shown = sorted(hits[: arguments.limit], key=lambda hit: (ranks[hit.item.id], hit.start))
-    return Moments(moments=[_moment(hit) for hit in shown], notes=notes)
+    return Moments(moments=[_moment(hit, response) for hit in shown], notes=notes)
 
 
 def _count(service: Service, arguments: CountArguments) -> Count:
     if not arguments.query.strip():
         return _count_items(service, arguments)
     response = _run_query(service, arguments, arguments.query, service.settings.max_hits, merge=False)
-    hits = [hit for hit in response.hits if hit.band == "likely"]
+    hits = [hit for hit in response.hits if hit.score >= response.likely_floor]
     items = {hit.item.id: hit.item for hit in hits}
     moments = {item_id: sum(hit.item.id == item_id for hit in hits) for item_id in items}
     ranked = sorted(items.values(), key=lambda item: -moments[item.id])[:MAX_COUNTED_ITEMS]
@@ -142,14 +142,14 @@ def _run_query(
     return run_search(service, query, DecodedFiles(), time.perf_counter())
 
 
-def _moment(hit: Hit) -> FoundMoment:
+def _moment(hit: Hit, response: SearchResponse) -> FoundMoment:
     return FoundMoment(
         item=hit.item.id,
         name=hit.item.name,
         kind=hit.item.kind,
         start=hit.start,
         end=hit.end,
-        band=hit.band,
+        band="likely" if hit.score >= response.likely_floor else "possible",
         score=round(hit.score, 3),
         caption=hit.caption or "",
         evidence=[_evidence(piece) for piece in hit.evidence],

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from indexes.search.grouping import Moment
     from indexes.store import Store
     from indexes.vectors.snapshot import Snapshot
+    from mm.numerics import Float64
     from mm.schemas import Filters
     from mm.settings import Settings
     from mm.spaces.types import EvidenceQuery, Query, SpaceId
@@ -31,6 +32,8 @@ READY_SECONDS = 10.0
 """Longest wait of a search for the index to be read for the first time."""
 EXACT_LIMIT = 50_000
 """Vectors of the query's kinds up to which every one is scored."""
+SAMPLE = 2048
+"""Rows whose log-odds stand for those of the library."""
 ERROR_BOUND = 4.0
 """Standard deviations of error that an approximate search allows for: a row whose estimate is
 further off can be missed."""
@@ -105,6 +108,17 @@ class Searcher:
         else:
             moments = find_top(k)
         return load_hits(self._catalog, moments, query.evidence_queries)
+
+    def sample_logits(self, query: EvidenceQuery, size: int = SAMPLE) -> tuple[int, Float64]:
+        """The number of rows of the kind of a query, and the log-odds of `size` of them, or of all.
+
+        Rows are taken at equal distances, those of deleted items included until they are merged.
+        """
+        parts = [part.kinds[query.kind] for part in self.follower.snapshot.parts if query.kind in part.kinds]
+        count = sum(map(len, parts))
+        step = max(1, count // size)
+        logits = [query.logits(index.decode(np.arange(0, len(index), step))) for index in parts if len(index)]
+        return count, np.concatenate([np.zeros(0), *logits]).astype(np.float64)
 
     def _is_exact(self, snapshot: Snapshot, evidence_queries: Sequence[EvidenceQuery]) -> bool:
         if self._method != "auto":

@@ -14,6 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 KINDS = ("image", "video", "audio")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 

@@ -50,14 +50,15 @@ def print_results(response: SearchResponse, *, everything: bool = True, is_parse
     if not response.hits:
         click.echo("Nothing matches.", err=True)
         return
-    likely, possible = ([hit for hit in response.hits if hit.band == band] for band in ("likely", "possible"))
+    likely = [hit for hit in response.hits if hit.band == "likely"]
+    num_others = len(response.hits) - len(likely)
     if not likely:
         click.echo("No hit is likely.", err=True)
     shown = response.hits if everything else likely
     if shown:
         print_rows(("score", "item", "time", "evidence", "id", "band"), [_hit(hit) for hit in shown])
-    if possible and not everything:
-        click.echo(f"less likely ({len(possible)}): --all lists them", err=True)
+    if num_others and not everything:
+        click.echo(f"less likely ({num_others}): --all lists them", err=True)
 
 
 def print_items(items: Sequence[Item]) -> None:
@@ -162,5 +163,5 @@ def _hit(hit: Hit) -> Row:
         format_span(hit.start, hit.end, hit.item.duration),
         (format_evidence(hit.evidence) if hit.inspection is None else format_match(hit.inspection)) + near_duplicates,
         hit.item.id,
-        "likely" if hit.band == "likely" else "less likely",
+        hit.band,
     )

@@ -75,6 +75,7 @@ class Verbs:
     cancel = Verb(job_flows.cancel)
     wait = Verb(job_flows.wait_for)
     search = Verb(search_flows.search)
+    export_hits = Verb(search_flows.export_hits)
     ask = Verb(answer_flows.ask)
     summarize = Verb(answer_flows.summarize)
     embed = Verb(search_flows.embed)

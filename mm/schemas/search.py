@@ -11,11 +11,13 @@ from mm.schemas.base import Model
 from mm.schemas.inspections import InspectionFilter, InspectionMatch
 from mm.schemas.media import Item, Kind
 
-Band = Literal["likely", "possible"]
-"""Confidence of a hit: its score is at or above the calibrated threshold of the space, or below."""
+Band = Literal["likely", "possible", "weak"]
+"""How sure a hit is, by calibrated thresholds."""
 Match = Literal["exact", "near", "meaning"]
 """How the words of evidence match those of a query: all are there, all are there in another form or
 with a typing error, or by meaning only."""
+HitExportFormat = Literal["csv", "json", "html"]
+"""Of exported hits; `html` is a contact sheet, one file with its images."""
 EvidenceKind = Literal["picture", "speech", "sound", "written", "word", "name", "caption"]
 
 
@@ -67,7 +69,14 @@ class Hit(Moment):
     """One search result, and its near-duplicates in other items."""
 
     band: Band = Field(
-        description="`likely` at or above the calibrated threshold of the space, `possible` below it. Likely hits come first."
+        description="`likely`, `possible` or `weak`, by calibrated thresholds. Likely hits come first, weak ones last."
+    )
+    confidence: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Probability that the hit is right, given the other hits and the library; null for queries that are not one "
+        "text, and in spaces without this calibration.",
     )
     duplicates: int = Field(0, ge=0, description="Number of near-duplicates that were merged into this hit.")
     alike: list[Moment] = Field(default=[], description="Those near-duplicates, best first.")
@@ -144,7 +153,10 @@ class SearchResponse(Model):
     hits: list[Hit]
     space: str = Field(description="Name and version of the space, as in `lite@1`.")
     floor: float = Field(description="Score threshold of the hits in this response.")
-    likely_floor: float = Field(description="Score from which a hit is `likely`: the calibrated threshold of the space.")
+    likely_floor: float = Field(
+        description="Score from which a hit is `likely`: the calibrated threshold of the space. Images that one text finds "
+        "are `likely` by their `confidence` instead."
+    )
     text: str | None = Field(None, description="The text that was searched; null without one, and where it only excludes.")
     without: list[str] = Field(default=[], description="What was excluded: `without` of the request, or what its text excludes.")
     corrections: dict[str, str] = Field(

@@ -34,6 +34,7 @@ LITE_DIM = 384
 IMAGE_WEIGHTS, CALIBRATION, BANK, CARD = "image.safetensors", "calibration.json", "bank.safetensors", "CARD.md"
 LANGUAGES, LANGUAGE_QUALITY = "languages.safetensors", "languages.json"
 OBJECTS, PHRASES, CAPTION_HEADS_CARD = "objects.safetensors", "phrases.safetensors", "CAPTION_HEADS.md"
+BANDS = "bands.json"
 TEMPORAL, TEMPORAL_CARD = "temporal.safetensors", "TEMPORAL.md"
 SOUND_WEIGHTS, SOUND_CALIBRATION, SOUND_BANK, SOUND_CARD = "sound.safetensors", "sound.json", "sound_bank.safetensors", "SOUND.md"
 CAPTION_CALIBRATION = Path(mm.__file__).parent / "weights" / "language" / "captions.json"
@@ -80,6 +81,8 @@ def make_lite_space(folder: Path, options: TowerOptions, selected_by: str = "") 
         runtime_name=options.runtime,
         runtime=f"{description} ({selected_by})" if selected_by else description,
         temporal_weights=folder / TEMPORAL,
+        has_word_heads=True,
+        bands=folder / BANDS,
         make_card=partial(_read_cards, folder),
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from mm.errors import InvalidInput
 from mm.media.types import RGB, Waveform
 from mm.models.text.language_quality import WeakLanguage
@@ -15,7 +17,10 @@ from mm.spaces.calibration import Component
 from mm.spaces.scoring import LinearScore, audible, combine, depictable, linearize
 from mm.spaces.space import Space
 from mm.spaces.spelling import build_spelling_query
+from mm.spaces.text_queries.bands import TextFeatures, describe_text
+from mm.spaces.text_queries.head_scores import add_word_heads
 from mm.spaces.types import EvidenceQuery, Query, Vector, Vectors
+from mm.wording.typing_errors import correct_typing_errors
 
 KINDS: Final[tuple[EvidenceKind, ...]] = ("picture", "speech", "sound", "written", "name", "caption")
 CALIBRATED_AS: Final[dict[tuple[Component, EvidenceKind], EvidenceKind]] = {("text", "written"): "speech"}
@@ -29,6 +34,7 @@ train by `mm eval without`: a higher one excludes little more and lowers all sco
 SPEECH_ONLY = "The audio has no sound other than speech: it is compared by its words only."
 TRUNCATED = "The query is long: only its first {} tokens are compared with images."
 NON_ENGLISH = "The text was detected as not English and encoded by the multilingual tower."
+CORRECTED = 'In images, "{}" is searched as "{}" too.'
 WEAK_LANGUAGE = "The language is probably {}: queries in it found {} % of descriptions in a test, in English {} %."
 UNMEASURED_LANGUAGE = "The language is probably {}, in which queries were not tested."
 NO_SOUND = "The audio has neither speech nor another sound: it is not part of the query."
@@ -48,6 +54,8 @@ class _Component:
     weight: float = 1.0
     words: str = ""
     """Text that is compared by its spelling too."""
+    corrected: str = ""
+    """The same without typing errors, whose words are compared by their heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +140,35 @@ def build_query(
         transcript=transcript,
         near_duplicate_cosine=calibration.near_duplicate_cosine,
         notes=tuple(dict.fromkeys(notes)),
+        text=_describe_text(space, components, is_negated=bool(negations)),
         negations=tuple(negations),
     )
+
+
+def _describe_text(space: Space, components: Sequence[_Component], *, is_negated: bool) -> TextFeatures | None:
+    """Features of the only component if it is a text, or of a query that only excludes."""
+    if [component.kind for component in components] not in ([], ["text"]):
+        return None
+    if not components:
+        return describe_text("", 0.0, space.word_heads, None, is_negated=is_negated)
+    (component,) = components
+    if component.weight != 1.0:
+        return None
+    calibrator = space.calibration.find_calibrator("text", "picture")
+    scale = None
+    if calibrator is not None and component.image is not None and space.word_heads is not None:
+        score = linearize(calibrator, component.image, space.bank.images, component.depictable)
+        _, scale = add_word_heads(score, component.corrected, space.word_heads, space.bank.images)
+    return describe_text(component.corrected, component.depictable, space.word_heads, scale, is_negated=is_negated)
 
 
 def _text_component(space: Space, words: str, weight: float, notes: list[str]) -> _Component:
     (text_vector,) = space.query_text.embed([words])
     image_vector = text_vector if space.text is space.query_text else space.text.embed([words])[0]
+    corrected = words if space.word_heads is None else correct_typing_errors(words, space.word_heads.vocabulary)
+    if corrected != words:
+        image_vector = mean_direction(np.stack([image_vector, space.text.embed([corrected])[0]]))
+        notes.append(CORRECTED.format(words, corrected))
     if space.query_text.is_non_english(words):
         notes.append(NON_ENGLISH)
         if (weak := space.query_text.find_weak_language(words)) is not None:
@@ -154,6 +184,7 @@ def _text_component(space: Space, words: str, weight: float, notes: list[str]) -
         audible=audible(text_vector, space.bank),
         weight=weight,
         words=words,
+        corrected=corrected,
     )
 
 
@@ -219,7 +250,10 @@ def _evidence_query(space: Space, components: Sequence[_Component], kind: Eviden
         vector = {"picture": component.image, "sound": component.sound}.get(kind, component.text)
         if calibrator is not None and vector is not None:
             log_probability = component.audible if kind == "sound" else component.depictable
-            scores.append((linearize(calibrator, vector, bank, log_probability), component.weight))
+            score = linearize(calibrator, vector, bank, log_probability)
+            if kind == "picture" and component.corrected and space.word_heads is not None:
+                score, _ = add_word_heads(score, component.corrected, space.word_heads, bank)
+            scores.append((score, component.weight))
     if not scores:
         return None
     score = combine(scores, calibration.prior, calibration.evidence_weight)

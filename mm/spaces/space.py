@@ -6,10 +6,14 @@ import importlib.util
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
+
+from mm.spaces.text_queries.calibration import BandCalibration, read_band_calibration
+from mm.spaces.text_queries.word_heads import WordHeads
 
 if TYPE_CHECKING:
     from mm.models.image.caption_heads import CaptionHeads
@@ -89,6 +93,10 @@ class Space:
     """Sentences that every search result from this space carries."""
     encodes_every_frame: bool = False
     """Whether every sampled frame of a video is run through the image tower, none interpolated."""
+    has_word_heads: bool = False
+    """Whether short queries are compared with images by the heads of their words too."""
+    bands: Path | None = None
+    """Where the calibration of the bands of queries of words is, if there is one."""
     has_image_maps: bool = True
     """Whether `image_maps` can be loaded."""
     can_compare_sound_with_images: bool = True
@@ -114,6 +122,16 @@ class Space:
         Raises `Unavailable` when the space has none, `Corrupt` when a file cannot be read.
         """
         return self.loaders.caption_heads()
+
+    @cached_property
+    def word_heads(self) -> WordHeads | None:
+        """The heads of the words of short queries; None without. Raises `Corrupt`."""
+        return WordHeads(self.caption_heads) if self.has_word_heads else None
+
+    @cached_property
+    def band_calibration(self) -> BandCalibration | None:
+        """The calibration of bands of queries of words; None without. Raises `Corrupt`."""
+        return None if self.bands is None else read_band_calibration(self.bands, self.calibration.image_weights)
 
     @property
     def text(self) -> TextEmbedder:

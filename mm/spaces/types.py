@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput
 from mm.schemas import EvidenceKind
+
+if TYPE_CHECKING:
+    from mm.spaces.text_queries.bands import TextFeatures
 
 Vector = npt.NDArray[np.float32]
 """Shape (dim,)."""
@@ -75,6 +79,8 @@ class Query:
     """Least cosine of near-duplicate evidence of one kind; None where it was not measured."""
     notes: tuple[str, ...] = ()
     """Sentences for the user: what of the query was not used, and limits of the space."""
+    text: TextFeatures | None = None
+    """Of a query that is one text, for `mm.spaces.text_queries.bands`; None for other queries."""
     negations: tuple[EvidenceQuery, ...] = ()
     """Evidence queries for unwanted content, any number for a kind: the probability of a match is
     multiplied by the probability that none of these match."""

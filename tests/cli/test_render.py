@@ -32,7 +32,7 @@ def response(*scores: float) -> SearchResponse:
 
 
 def hit(score: float) -> Hit:
-    band: Band = "likely" if score >= 0.166 else "possible"
+    band: Band = "likely" if score >= 0.166 else "possible" if score >= 0.1 else "weak"
     return Hit(
         item=ITEM,
         start=0,
@@ -63,7 +63,7 @@ def test_print_results_counts_the_less_likely_hits(capsys: pytest.CaptureFixture
 
 def test_print_results_with_everything_lists_likely_hits_first(capsys: pytest.CaptureFixture[str]) -> None:
     rows, status = printed(capsys, 0.5, 0.1, 0.05, everything=True)
-    assert [band for _, band in rows] == ["likely", "less likely", "less likely"]
+    assert [band for _, band in rows] == ["likely", "possible", "weak"]
     assert [score for score, _ in rows] == ["0.50", "0.10", "0.050"]
     assert status == ""
 

@@ -41,6 +41,7 @@ VERBS = [
     "cancel",
     "wait",
     "search",
+    "export_hits",
     "ask",
     "summarize",
     "embed",

@@ -17,7 +17,7 @@ from mm.settings import Settings
 from tests.api import media
 from tests.api.conftest import ApiServer, run_server
 from tests.graphs import with_graphs
-from tests.page.page_driver import PROCESSING_TIMEOUT_MS, PageDriver, open_page
+from tests.page.page_driver import PageDriver, open_page
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -139,23 +139,82 @@ def test_thumbnail_of_video_shows_frame_at_mouse_position(driver: PageDriver) ->
     expect(thumbnail.locator("img")).to_have_attribute("src", re.compile(r"t=0\.0"))
 
 
-def test_deleted_item_is_restored_by_undo_and_deleted_on_page_close(driver: PageDriver, library: ApiServer) -> None:
+def test_deleted_item_is_restored_by_undo_and_stays_in_the_trash_without(driver: PageDriver, library: ApiServer) -> None:
     item = library.upload_item(media.image(320), "gone.png")
-    driver.page.reload()
-    card = driver.page.locator("#items .card", has_text="gone.png")
+    page = driver.page
+    page.reload()
+    card = page.locator("#items .card", has_text="gone.png")
     card.hover()
-    driver.page.get_by_role("button", name="Delete gone.png").click()
-    expect(card).to_have_class(re.compile("deleting"))
-    driver.page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Delete gone.png").click()
+    wait_for(lambda: library.client.get(f"/v1/media/{item['id']}").status_code == 404, "the item is deleted")
+    page.get_by_role("button", name="Undo").click()
+    wait_for(lambda: library.client.get(f"/v1/media/{item['id']}").status_code == 200, "the item is restored")
+    expect(card).to_be_visible()
     expect(card).not_to_have_class(re.compile("deleting"))
-    assert library.client.get(f"/v1/media/{item['id']}").status_code == 200
     card.hover()
-    driver.page.get_by_role("button", name="Delete gone.png").click()
-    driver.page.reload()  # closing the page completes the deletion
-    wait_for(lambda: library.client.get(f"/v1/media/{item['id']}").status_code == 404, "the item is gone")
-    driver.page.reload()
-    expect(driver.card("evening.mp4")).to_be_visible(timeout=PROCESSING_TIMEOUT_MS)
+    page.get_by_role("button", name="Delete gone.png").click()
     expect(card).to_have_count(0)
+    page.click("#open-trash")
+    expect(page.locator("#trash-facts")).to_contain_text("1 item")
+    assert "trash=open" in page.url
+    page.get_by_role("button", name="Restore gone.png").click()
+    expect(page.locator("#trash-items li")).to_have_count(0)
+    library.client.delete(f"/v1/media/{item['id']}")
+    page.reload()  # the trash is open again, as the URL says
+    page.get_by_role("button", name="Delete for good: gone.png").click()
+    page.locator("#trash-items").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#trash-items li")).to_have_count(0)
+    assert library.client.get("/v1/trash").json()["total"] == 0
+
+
+def test_selected_items_are_tagged_and_made_favourites_by_mouse_and_keyboard(driver: PageDriver, library: ApiServer) -> None:
+    items = [library.upload_item(media.image(330 + number), f"many {number}.png")["id"] for number in range(3)]
+    page = driver.page
+    page.reload()
+    page.fill("#name", "many")
+    expect(page.locator("#library-facts")).to_have_text("3 items")
+    page.get_by_role("checkbox", name="Select many 2.png").click(force=True)
+    page.get_by_role("checkbox", name="Select many 0.png").click(modifiers=["Shift"], force=True)
+    expect(page.locator("#selection")).to_contain_text("3 items selected")
+    page.fill("#bulk-tags", "page, bulk")
+    page.get_by_role("button", name="Add tags").click()
+    wait_for(lambda: library.client.get(f"/v1/media/{items[1]}").json()["tags"] == ["bulk", "page"], "the tags are added")
+    page.click("#bulk-favourite")
+    wait_for(lambda: library.client.get(f"/v1/media/{items[0]}").json()["favourite"], "the items are favourites")
+    page.locator("body").press("Escape")
+    expect(page.locator("#selection")).to_have_count(0)
+    page.get_by_text("Favourites", exact=True).first.click()
+    assert "favourite=true" in page.url
+    page.reload()
+    expect(page.locator("#library-facts")).to_have_text("3 items")
+    expect(page.locator("#favourites")).to_be_checked()
+    page.locator("#items .card .thumbnail").first.press("x")
+    expect(page.locator("#selection")).to_contain_text("1 item selected")
+    page.click("#bulk-delete")
+    expect(page.locator("#library-facts")).to_have_text("2 items")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#library-facts")).to_have_text("3 items")
+    for item in items:
+        library.client.delete(f"/v1/media/{item}")
+        library.client.delete(f"/v1/trash/{item}")
+
+
+def test_edited_item_has_its_new_name_and_tags(driver: PageDriver, library: ApiServer) -> None:
+    item = library.upload_item(media.image(340), "wrong name.png")["id"]
+    page = driver.page
+    page.reload()
+    page.locator("#items .card", has_text="wrong name.png").hover()
+    page.get_by_role("button", name="Edit wrong name.png").click()
+    page.fill("#edit-name", " ")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#edit-problem")).to_contain_text("The name is empty")
+    page.fill("#edit-name", "right name.png")
+    page.fill("#edit-tags", "a, b")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#items .card", has_text="right name.png")).to_be_visible()
+    assert library.client.get(f"/v1/media/{item}").json()["tags"] == ["a", "b"]
+    library.client.delete(f"/v1/media/{item}")
+    library.client.delete(f"/v1/trash/{item}")
 
 
 def test_item_name_with_html_is_rendered_as_text(driver: PageDriver, library: ApiServer) -> None:

@@ -26,6 +26,8 @@ export function FilterBar() {
           <label key=${kind}><input type="checkbox" name="kind" checked=${state.kinds.includes(kind)}
             onChange=${() => change({ kinds: toggleValue(state.kinds, kind) })} />${label}</label>`)}
       </span>
+      <span class="segmented"><label><input type="checkbox" id="favourites" checked=${state.isFavourite}
+        onChange=${(event) => change({ isFavourite: event.target.checked })} />Favourites</label></span>
       <${TagFilter} />
       <${UploadPeriod} />
       <${CaptureFilter} change=${change} />

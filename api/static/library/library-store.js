@@ -2,13 +2,11 @@
 
 import * as client from "../service/client.js";
 import { clearRetries, clearRetry, isTemporary, scheduleRetry } from "../service/retry.js";
-import { showToast } from "../ui/notifications.js";
 import { createStore } from "../ui/store.js";
 import { createCaptureFilters, filters, resolveUploadPeriod, tags } from "./filter-store.js";
 
 const PAGE_SIZE = 60;
 const POLL_MS = 5000;
-const UNDO_SECONDS = 6;
 const RELOAD_DELAY_MS = 700; // merges the changes of uploads that end together
 
 /**
@@ -16,7 +14,7 @@ const RELOAD_DELAY_MS = 700; // merges the changes of uploads that end together
  * items in their order, [{day, items}]; null in other orders than by time taken.
  */
 export const library = createStore({ total: null, pages: new Map(), problem: null, version: 0, days: null });
-const deletions = new Set(); // ids of items that are deleted when their toast closes without Undo
+const deletions = new Set(); // ids of items that were moved to the trash and may still be in the loaded pages
 let loadedFilters = "";
 let stalePages = new Set();
 let requests = new Map(); // page number -> AbortController
@@ -24,8 +22,8 @@ let reloadTimer = null;
 let daysRequest = null;
 
 function createConditions() {
-  const { kinds, tags: selected, name, ...rest } = filters.get();
-  return { kinds, tags: selected, name, ...resolveUploadPeriod(rest), capture: createCaptureFilters(rest) };
+  const { kinds, tags: selected, name, isFavourite, ...rest } = filters.get();
+  return { kinds, tags: selected, name, isFavourite, ...resolveUploadPeriod(rest), capture: createCaptureFilters(rest) };
 }
 
 /** Load the days of the items if they are sorted by them. */
@@ -146,22 +144,8 @@ export async function loadTags() {
   }
 }
 
-/** Delete an item after `UNDO_SECONDS` unless the user selects Undo. */
-export function deleteWithUndo(item) {
-  if (deletions.has(item.id)) return;
-  deletions.add(item.id);
-  showToast(`${item.name} is deleted.`, {
-    action: { label: "Undo" },
-    seconds: UNDO_SECONDS,
-    onClose: async (isUndone) => {
-      if (!isUndone) await client.deleteItem(item.id).catch((problem) => showToast(problem.message));
-      deletions.delete(item.id);
-      library.set({ version: library.get().version + 1 });
-      scheduleReload();
-    },
-  });
+/** Mark items as being deleted, or no longer: their cards are shown faintly until the list is loaded again. */
+export function markDeleting(ids, isDeleted) {
+  ids.forEach((id) => (isDeleted ? deletions.add(id) : deletions.delete(id)));
   library.set({ version: library.get().version + 1 });
 }
-
-// Closing the page completes the pending deletions.
-addEventListener("pagehide", () => deletions.forEach((id) => client.deleteItem(id, true).catch(() => {})));

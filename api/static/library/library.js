@@ -2,16 +2,18 @@
 
 import { RequestError } from "../service/request-error.js";
 import { formatCount, formatDay } from "../ui/format.js";
-import { Icon } from "../ui/icon.js";
+import { Icon, IconButton } from "../ui/icon.js";
 import { AddFiles } from "../upload/add-files.js";
 import { html, useEffect, useMemo } from "../vendor/preact.js";
 import { Card } from "./card.js";
 import { filters, hasFilters } from "./filter-store.js";
 import { getItemAt, hasCaptions, library, loadFiltered, loadRange } from "./library-store.js";
+import { SelectionBar } from "./selection-bar.js";
+import { openTrash } from "./trash-dialog.js";
 import { useVirtualGrid } from "./virtual-grid.js";
 
 const SORTS = {
-  taken: "By day taken", "taken-oldest": "By day taken, oldest first", newest: "Newest upload first", oldest: "Oldest upload first", name: "By name", longest: "Longest first", largest: "Largest first",
+  taken: "By day taken", "taken-oldest": "By day taken, oldest first", newest: "Newest upload first", oldest: "Oldest upload first", name: "By name", longest: "Longest first", largest: "Largest first", favourite: "Favourites first",
 };
 const SCROLL_DELAY_MS = 60; // fast scrolling does not load the pages in between
 
@@ -31,8 +33,10 @@ export function Library() {
           <select id="sort" value=${sort} onChange=${(event) => filters.set({ sort: event.target.value })}>
             ${Object.entries(SORTS).map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}
           </select></label>
+        <${IconButton} name="trash" label="Trash" id="open-trash" onClick=${openTrash} />
         <${AddFiles} />
       </div>
+      <${SelectionBar} />
       ${problem && html`<${RequestError} problem=${problem} />`}
       ${total === 0 ? html`<${EmptyLibrary} isFiltered=${hasFilters(state)} />` : total > 0 && html`<${Grid} total=${total} />`}
     </section>`;

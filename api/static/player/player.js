@@ -91,12 +91,12 @@ function TextTabs(props) {
 }
 
 function MatchDetails({ hit, onSeek }) {
-  const { item, start, end, score, evidence } = hit;
+  const { item, start, end, evidence } = hit;
   const scene = getScene(hit);
   return html`
     <section class="match-details">
       <h3>Why this moment matches${item.kind !== "image" && html` <span class="muted">${formatRange(start, end, item.duration)}</span>`}</h3>
-      <${Score} score=${score} />
+      <${Score} hit=${hit} />
       <${EvidenceList} evidence=${evidence} hasScores />
       ${scene && html`
         <p class="muted" title=${SCENE_DESCRIPTION}>${scene.start <= start && end <= scene.end ? "Part of a longer scene:" : "The best match is in the scene"}${" "}

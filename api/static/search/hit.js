@@ -23,7 +23,7 @@ export function Hit({ hit }) {
       <div class="text">
         ${!isTimed && html`<h3 title=${item.name}>${item.name}</h3>`}
         ${hit.caption && html`<p class="caption">${hit.caption}</p>`}
-        <${Score} score=${hit.score} />
+        <${Score} hit=${hit} />
         <${EvidenceList} evidence=${selectMainEvidence(hit.evidence)} />
         <${NearDuplicates} hit=${hit} />
       </div>
@@ -33,9 +33,14 @@ export function Hit({ hit }) {
     </article>`;
 }
 
-export const Score = ({ score }) => html`
-  <p class="score" title="Probability that this moment matches the query, from all evidence">
-    <span class="track" aria-hidden="true"><span style=${{ width: `${100 * score}%` }}></span></span>${formatProbability(score)}</p>`;
+/** The probability of a hit: its confidence where there is one, and its band unless it is likely. */
+export function Score({ hit: { score, confidence, band } }) {
+  const probability = confidence ?? score;
+  return html`
+    <p class="score" title="Probability that this moment matches the query, from all evidence">
+      <span class="track" aria-hidden="true"><span style=${{ width: `${100 * probability}%` }}></span></span>${formatProbability(probability)}
+      ${band !== "likely" && html` <span class="band">${band}</span>`}</p>`;
+}
 
 /** Evidence kind -> label. */
 const EVIDENCE_LABELS = { picture: "image", speech: "speech", sound: "sound", written: "text", word: "word", name: "name", caption: "caption" };

@@ -1,6 +1,6 @@
 // Grouping of hits, and the times at which a hit is shown and played.
 
-/** Whether the score of a hit reaches the calibrated threshold of the space. */
+/** Whether a hit is in the surest of the three bands. */
 export const isLikely = (hit) => hit.band === "likely";
 
 /** [{item, hits}]: hits by item, the item of the best hit first; the hits of an item are in order of time. */

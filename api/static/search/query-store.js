@@ -4,7 +4,8 @@ import { createSearchFilters, filters } from "../library/filter-store.js";
 import * as client from "../service/client.js";
 import { clearRetry, isTemporary, scheduleRetry } from "../service/retry.js";
 import { formatCount } from "../ui/format.js";
-import { announce } from "../ui/notifications.js";
+import { announce, showToast } from "../ui/notifications.js";
+import { saveBlob } from "../ui/save-text.js";
 import { createStore } from "../ui/store.js";
 import { isLikely } from "./hits.js";
 
@@ -62,19 +63,28 @@ export function clearQuery() {
   filters.set({ item: null });
 }
 
+const createParameters = ({ text, without, file, like, parse }) => ({
+  text: text.trim(), without: splitTerms(without), parse, file, like: like && { item: like.item.id, time: like.time }, filters: createSearchFilters(),
+});
+
+/** Save the hits of the query as a file: `format` is csv, json or html, a contact sheet. */
+export async function exportHits(format) {
+  try {
+    saveBlob("hits", `.${format}`, await client.exportHits(format, createParameters(query.get())));
+  } catch (problem) {
+    showToast(problem.message);
+  }
+}
+
 /** Send the query; a running search is aborted. */
 export async function runSearch() {
   const sent = query.get();
-  const { text, without, file, like, parse } = sent;
   if (isEmpty(sent)) return;
   currentRequest?.abort();
   const request = (currentRequest = new AbortController());
   query.set({ isLoading: true, isOpen: true });
-  const parameters = {
-    text: text.trim(), without: splitTerms(without), parse, file, like: like && { item: like.item.id, time: like.time }, filters: createSearchFilters(),
-  };
   try {
-    const response = await client.search(parameters, request.signal);
+    const response = await client.search(createParameters(sent), request.signal);
     if (currentRequest !== request) return;
     query.set({ response, problem: null, showsUnlikely: !response.hits.some(isLikely) });
     clearRetry("search");

@@ -6,12 +6,13 @@ import { openHit, openItem } from "../player/player-store.js";
 import { RequestError } from "../service/request-error.js";
 import { KIND_LABELS, formatCount, formatProbability, formatTime } from "../ui/format.js";
 import { Icon } from "../ui/icon.js";
+import { Menu } from "../ui/menu.js";
 import { html } from "../vendor/preact.js";
 import { moveFocus } from "./arrow-navigation.js";
 import { Hit } from "./hit.js";
 import { groupByBand } from "./hits.js";
 import { ParsedTerms } from "./parsed-terms.js";
-import { query, runSearch } from "./query-store.js";
+import { exportHits, query, runSearch } from "./query-store.js";
 import { Timeline } from "./timeline.js";
 
 const NUM_SKELETONS = 6;
@@ -25,6 +26,7 @@ export function Results() {
         <h2 id="results-title">${createTitle(response, isLoading, likely)}</h2>
         ${response && html`<p class="muted" id="results-facts" title=${describeThresholds(response)}>
           ${likely.length > 0 && `in ${formatCount(likely.length, "item")} · `}${response.seconds.toFixed(2)} s</p>`}
+        ${response?.hits.length > 0 && html`<${ExportHits} />`}
       </div>
       ${problem && html`<${RequestError} problem=${problem} onRetry=${runSearch} />`}
       <${ParsedTerms} />
@@ -38,6 +40,16 @@ export function Results() {
         ${unlikely.length > 0 && html`<${UnlikelyHits} groups=${unlikely} isAlone=${likely.length === 0} />`}
       </div>
     </section>`;
+}
+
+function ExportHits() {
+  const run = (format) => (event) => { event.currentTarget.closest("details").open = false; exportHits(format); };
+  return html`
+    <${Menu} label="Export hits" id="export-hits">
+      <button type="button" onClick=${run("csv")}>CSV</button>
+      <button type="button" onClick=${run("json")}>JSON</button>
+      <button type="button" onClick=${run("html")}>Contact sheet (HTML)</button>
+    <//>`;
 }
 
 function createTitle(response, isLoading, likely) {
@@ -59,7 +71,7 @@ const countHits = (groups) => groups.reduce((sum, { hits }) => sum + hits.length
 const Groups = ({ groups, id }) => html`
   <ol class="groups" id=${id}>${groups.map((group) => html`<${Group} key=${group.item.id} group=${group} />`)}</ol>`;
 
-/** The hits below the calibrated threshold: collapsed unless there are no others. */
+/** The possible hits, then the weak ones: collapsed unless there are no likely ones. */
 function UnlikelyHits({ groups, isAlone }) {
   const isExpanded = query.use((state) => state.showsUnlikely);
   return html`
@@ -69,7 +81,7 @@ function UnlikelyHits({ groups, isAlone }) {
           onClick=${() => query.set({ showsUnlikely: !isExpanded })}>
           <${Icon} name="down" />Less likely (${countHits(groups).toLocaleString("en")})</button>
       </h3>
-      ${isAlone && isExpanded && html`<p class="muted">No result reaches the threshold of a likely match. These have the highest scores.</p>`}
+      ${isAlone && isExpanded && html`<p class="muted">No result is likely. These match best.</p>`}
       ${isExpanded && html`<${Groups} groups=${groups} id="possible" />`}
     </section>`;
 }

@@ -39,8 +39,17 @@ export const getJob = (id) => request(`/v1/jobs/${id}`);
 export const cancelJob = (id) => request(`/v1/jobs/${id}/cancel`, { method: "POST" });
 export const getItem = (id, signal) => request(`/v1/media/${id}`, { signal });
 export const retryItem = (id) => request(`/v1/media/${id}/retry`, { method: "POST" });
-/** `keepalive` lets the request finish after the page is closed. */
-export const deleteItem = (id, keepalive = false) => request(`/v1/media/${id}`, { method: "DELETE", keepalive });
+const sendJson = (path, method, body) =>
+  request(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+export const editItem = (id, patch) => sendJson(`/v1/media/${id}`, "PATCH", patch);
+/** {results, changed}: `body` is {items, action, add_tags, remove_tags, favourite}. */
+export const changeItems = (body) => sendJson("/v1/media/bulk", "POST", body);
+export const restoreItem = (id) => request(`/v1/media/${id}/restore`, { method: "POST" });
+export const listTrash = (limit) => request(`/v1/trash?limit=${limit}`);
+export const deleteForGood = (id) => request(`/v1/trash/${id}`, { method: "DELETE" });
+export async function emptyTrash() {
+  while ((await request("/v1/trash", { method: "DELETE" })).left > 0);
+}
 export const listTags = () => request("/v1/tags").then((list) => list.data);
 
 export const contentUrl = (item) => `/v1/media/${item.id}/content`;
@@ -58,11 +67,12 @@ export const listDays = (conditions, signal) =>
   request(`/v1/timeline?${createConditions(conditions)}`, { signal }).then((timeline) => timeline.days);
 export const listCameras = () => request("/v1/cameras").then((list) => list.data);
 
-function createConditions({ kinds, tags, name, after, before, capture = {} }) {
+function createConditions({ kinds, tags, name, after, before, isFavourite = false, capture = {} }) {
   const parameters = new URLSearchParams();
   kinds.forEach((kind) => parameters.append("kind", kind));
   tags.forEach((tag) => parameters.append("tag", tag));
   if (name) parameters.set("name", name);
+  if (isFavourite) parameters.set("favourite", true);
   if (after) parameters.set("uploaded_after", after);
   if (before) parameters.set("uploaded_before", before);
   Object.entries(capture).forEach(([key, value]) => value !== null && parameters.set(key, value));
@@ -87,6 +97,10 @@ export function search({ text, without, parse = true, file, like, filters, k = 4
     const body = JSON.stringify({ text: text || null, without, parse, like, k, filters });
     return request("/v1/search", { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
   }
+  return request("/v1/search", { method: "POST", body: createSearchForm({ text, without, parse, file, like, filters, k }), signal });
+}
+
+function createSearchForm({ text, without, parse, file, like, filters, k }) {
   const form = new FormData();
   if (text) form.set("text", text);
   without.forEach((term) => form.append("without", term));
@@ -95,7 +109,17 @@ export function search({ text, without, parse = true, file, like, filters, k = 4
   form.set("k", k);
   form.set("filters", JSON.stringify(filters));
   form.set("file", file);
-  return request("/v1/search", { method: "POST", body: form, signal });
+  return form;
+}
+
+/** The hits of the same query as a file: `format` is csv, json or html. */
+export async function exportHits(format, { text, without, parse = true, file, like, filters, k = 100 }) {
+  const path = `/v1/search/export?format=${format}`;
+  if (!file) {
+    const body = JSON.stringify({ text: text || null, without, parse, like, k, filters });
+    return (await send(path, { method: "POST", headers: { "Content-Type": "application/json" }, body })).blob();
+  }
+  return (await send(path, { method: "POST", body: createSearchForm({ text, without, parse, file, like, filters, k }) })).blob();
 }
 
 const FINAL_STATES = new Set(["done", "failed", "quarantined", "cancelled"]);

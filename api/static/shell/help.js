@@ -10,7 +10,7 @@ export const help = createStore({ isOpen: false });
 const SHORTCUTS = [
   ["Page", [
     ["/", "focus the search field"], ["← → ↑ ↓", "move through results and items"], ["Enter", "open the focused element"],
-    ["Esc", "close the player, clear the query"], ["a", "add files"], ["c", "open the conversation"], ["?", "show this help"],
+    ["Esc", "close the player, clear the query"], ["a", "add files"], ["x  Shift+x", "select the focused item, or all up to it"], ["c", "open the conversation"], ["?", "show this help"],
   ]],
   ["Player", [
     ["Space  k", "play or pause"], ["j  l", "10 seconds back or forward"], ["←  →", "5 seconds back or forward"],

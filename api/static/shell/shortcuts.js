@@ -1,6 +1,7 @@
 // Keyboard shortcuts of the page. They do nothing while a dialog is open; dialogs have their own.
 
 import { openConversation } from "../conversation/conversation-store.js";
+import { clearSelection, selection } from "../library/selection-store.js";
 import { clearQuery, query } from "../search/query-store.js";
 import { help } from "./help.js";
 
@@ -28,6 +29,7 @@ export function installShortcuts() {
 }
 
 function handleEscape(input) {
+  if (selection.get().items.size > 0) return clearSelection();
   if (document.activeElement === input && input.value !== "" && !query.get().isOpen) query.set({ text: "" });
   else if (query.get().isOpen) { clearQuery(); input.focus(); } else input.blur();
 }

@@ -5,6 +5,7 @@
 import { evaluate } from "../evaluate/evaluate-store.js";
 import { view } from "../inspect/inspect-store.js";
 import { NO_FILTERS, filters } from "../library/filter-store.js";
+import { trash } from "../library/trash-dialog.js";
 import { closePlayer, openItem, player } from "../player/player-store.js";
 import { clearQuery, query, runSearch } from "../search/query-store.js";
 import * as client from "../service/client.js";
@@ -12,7 +13,20 @@ import { isTemporary, scheduleRetry } from "../service/retry.js";
 import { showToast } from "../ui/notifications.js";
 import { getViewName, showView } from "./views.js";
 
+/** Filters with one value each -> their names in the URL. */
+const FILTER_PARAMETERS = {
+  name: "name", isFavourite: "favourite", since: "since", from: "from", to: "to", takenFrom: "taken-from", takenTo: "taken-to", camera: "camera", hasPlace: "place",
+};
 let isRestoring = false;
+
+/** The values of `FILTER_PARAMETERS` in the URL; what it does not have is unset. */
+function readFilters(parameters) {
+  const pairs = Object.entries(FILTER_PARAMETERS).map(([key, name]) => {
+    const value = parameters.get(name) ?? NO_FILTERS[key];
+    return [key, typeof NO_FILTERS[key] === "boolean" ? String(value) === "true" : value];
+  });
+  return Object.fromEntries(pairs);
+}
 
 export function installUrlState() {
   query.subscribe(() => writeUrl(true));
@@ -20,6 +34,7 @@ export function installUrlState() {
   player.subscribe(() => writeUrl(false));
   view.subscribe(() => writeUrl(false));
   evaluate.subscribe(() => writeUrl(false));
+  trash.subscribe(() => writeUrl(false));
   addEventListener("popstate", restoreState);
   return restoreState();
 }
@@ -27,7 +42,7 @@ export function installUrlState() {
 function createHash() {
   const parameters = new URLSearchParams();
   const { text, without, like, isOpen, file } = query.get();
-  const { kinds, tags, item: searchedItem, sort } = filters.get();
+  const { kinds, tags, item: searchedItem, sort, ...values } = filters.get();
   const { item, time } = player.get();
   if (isOpen && !file && text.trim()) parameters.set("q", text.trim());
   if (isOpen && !file && without.trim()) parameters.set("not", without.trim());
@@ -36,6 +51,8 @@ function createHash() {
   tags.forEach((tag) => parameters.append("tag", tag));
   if (searchedItem) parameters.set("in", searchedItem.id);
   if (sort !== "newest") parameters.set("sort", sort);
+  Object.entries(FILTER_PARAMETERS).forEach(([key, name]) => values[key] !== NO_FILTERS[key] && parameters.set(name, values[key]));
+  if (trash.get().isOpen) parameters.set("trash", "open");
   Object.entries(createViewParameters()).forEach(([key, value]) => value && parameters.set(key, value));
   if (item) parameters.set("item", item.id);
   if (item && time > 0) parameters.set("at", time.toFixed(2));
@@ -85,7 +102,7 @@ async function restoreState() {
     const [likeItem, searchedItem, item] = await Promise.all(ids.map((id) => (id ? client.getItem(id) : null)));
     const { sort } = filters.get();
     filters.set({
-      ...NO_FILTERS, kinds: parameters.getAll("kind"), tags: parameters.getAll("tag"), item: searchedItem, sort: parameters.get("sort") ?? sort,
+      ...NO_FILTERS, ...readFilters(parameters), kinds: parameters.getAll("kind"), tags: parameters.getAll("tag"), item: searchedItem, sort: parameters.get("sort") ?? sort,
     });
     const text = parameters.get("q") ?? "";
     const without = parameters.get("not") ?? "";
@@ -107,6 +124,7 @@ async function restoreState() {
       set: parameters.get("set"), runId: parameters.get("run"), baselineId: parameters.get("baseline"),
     });
     lastPlace = describePlace();
+    trash.set({ isOpen: parameters.get("trash") === "open" });
     if (item) openItem(item, Number(parameters.get("at")) || 0);
     else closePlayer();
   } catch (problem) {

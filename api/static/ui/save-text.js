@@ -20,8 +20,11 @@ function copySelection(text) {
 }
 
 /** Download `text` as the file `stem` + `extension`. */
-export function saveText(stem, extension, text, type) {
-  const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+export const saveText = (stem, extension, text, type) => saveBlob(stem, extension, new Blob([text], { type: `${type};charset=utf-8` }));
+
+/** Download a blob as the file `stem` + `extension`. */
+export function saveBlob(stem, extension, blob) {
+  const url = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = url;
   link.download = (stem.replace(/[\\/:*?"<>|\u0000-\u001f]+/g, " ").trim().slice(0, 120) || "export") + extension;

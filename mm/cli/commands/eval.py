@@ -19,6 +19,7 @@ from mm.cli import options
 from mm.cli.commands import (
     eval_alarms,
     eval_answers,
+    eval_everyday,
     eval_inspection,
     eval_language,
     eval_lesions,
@@ -69,6 +70,7 @@ command.add_command(eval_language.caption_search)
 command.add_command(eval_answers.answers)
 command.add_command(eval_answers.conversations)
 command.add_command(eval_answers.words)
+command.add_command(eval_everyday.everyday)
 command.add_command(eval_speech.speech)
 command.add_command(eval_language.routing)
 command.add_command(eval_language.expert_preference)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mm.cli import options
 
+if TYPE_CHECKING:
+    from mm.schemas import HitExportFormat
+
 COMPONENTS = ("text", "picture", "sound", "clip", "like", "without")
 MAX_WEIGHT = 4
+EXPORT_SUFFIXES: dict[str, HitExportFormat] = {".csv": "csv", ".json": "json", ".html": "html"}
 
 
 def parse_moment(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, float] | None:
@@ -41,6 +46,15 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
             raise click.BadParameter(f"{value!r}: write one of {', '.join(COMPONENTS)}, =, and a number from 0 to {MAX_WEIGHT}.")
         weights[component] = weight
     return weights
+
+
+def parse_export(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Check the suffix of a file that hits are exported to, and that it does not exist."""
+    if value is not None and value.suffix.lower() not in EXPORT_SUFFIXES:
+        raise click.BadParameter(f"the name ends in {' , '.join(EXPORT_SUFFIXES)}, which is the format.")
+    if value is not None and value.exists():
+        raise click.BadParameter(f"{value} exists already.")
+    return value
 
 
 @click.command()
@@ -75,6 +89,14 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
 @options.captured
 @click.option("--floor", type=click.FloatRange(0, 1), help="Lowest score of a hit; 0 lists the best hits whatever their score.")
 @click.option("--all", "everything", is_flag=True, help="List less likely hits too; --floor implies it.")
+@click.option(
+    "--export",
+    "export",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=parse_export,
+    metavar="FILE",
+    help="Write the hits to FILE instead: .csv, .json, or .html, a contact sheet. Existing files are not replaced.",
+)
 @click.option("--fold/--no-fold", default=True, show_default=True, help="Merge near-duplicates of several items into one hit.")
 @options.service
 def command(
@@ -99,6 +121,7 @@ def command(
     language: str | None,
     floor: float | None,
     everything: bool,
+    export: Path | None,
     fold: bool,
     url: str | None,
     as_json: bool,
@@ -112,12 +135,31 @@ def command(
         raise click.UsageError("Search with TEXT, --picture, --sound, --clip, --like or --also.")
     from mm.cli.render import print_results
     from mm.embedded.connect import connect
-    from mm.schemas import Filters, Like, Weights
+    from mm.files import write_atomic
+    from mm.schemas import Filters, Like, SearchRequest, Weights
 
     like_query = None if like is None else Like(item=like[0], time=like[1])
     captured = {"taken_after": taken_after, "taken_before": taken_before, "camera": camera, "has_place": has_place}
     values = {"kinds": kinds, "tags": tags, "items": items, "favourite": favourite, "language": language, **captured}
     filters = Filters.model_validate(values)
+    if export is not None:
+        request = SearchRequest(
+            text=text,
+            like=like_query,
+            also=list(also),
+            without=list(without),
+            parse=parse,
+            weights=Weights.model_validate(weights),
+            k=k,
+            filters=filters,
+            floor=floor,
+            fold=fold,
+        )
+        with connect(url) as client:
+            data = client.export_hits(request, EXPORT_SUFFIXES[export.suffix.lower()], picture=picture, sound=sound, clip=clip)
+        write_atomic(export, data)
+        click.echo(f"hits written to {export}", err=True)
+        return
     with connect(url) as client:
         response = client.search(
             text,

@@ -61,6 +61,6 @@ def _run_query(
         k=TOP,
         filters=query.filters(),
     )
-    likely = [(hit, item_names[hit.item.id]) for hit in response.hits if hit.band == "likely"]
+    likely = [(hit, item_names[hit.item.id]) for hit in response.hits if hit.score >= response.likely_floor]
     judged = [JudgedHit(hit, medium, is_match(hit, medium, targets)) for hit, medium in likely]
     return Result(query, files, targets, judged, response)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mm.client.files import make_data_url, make_form_file
-from mm.client.responses import parse_body
+from mm.client.responses import parse_body, read_body
 from mm.client.steps import Flow, Send, Source
 from mm.schemas import (
     EmbeddingRequest,
     EmbeddingResponse,
     Filters,
+    HitExportFormat,
     Like,
     ModelInfo,
     ModelList,
@@ -42,10 +43,10 @@ def search(
     A hit must also match each text of `also`, and must not match the texts of `without`; `weights`
     sets the weight of each query component. If `without` is empty, what the text excludes is read
     from it ('dog not in water'), unless `parse` is False; the response has what was searched. Hits
-    of the band `possible` follow the likely ones; no hits means that nothing matches. `floor`
-    replaces the score threshold of the space for possible hits. Near-duplicates in other items are
-    in `alike` of a hit; with `fold=False` they are separate hits. Raises `InvalidInput`, `NotFound`
-    for the item of `like`, `UnsupportedMedia`, `MediaError`, `TooLarge`.
+    of the bands `possible` and `weak` follow the likely ones; no hits means that nothing matches.
+    `floor` replaces the score threshold of the space for possible hits. Near-duplicates in other
+    items are in `alike` of a hit; with `fold=False` they are separate hits. Raises `InvalidInput`,
+    `NotFound` for the item of `like`, `UnsupportedMedia`, `MediaError`, `TooLarge`.
     """
     sources = {"picture": picture, "sound": sound, "clip": clip}
     files = [make_form_file(field, source) for field, source in sources.items() if source is not None]
@@ -66,6 +67,26 @@ def search(
     else:
         response = yield from Send("POST", "/v1/search", json=request.model_dump(mode="json"))
     return parse_body(response, SearchResponse)
+
+
+def export_hits(
+    request: SearchRequest,
+    export_format: HitExportFormat = "csv",
+    *,
+    picture: Source | None = None,
+    sound: Source | None = None,
+    clip: Source | None = None,
+) -> Flow[bytes]:
+    """Search, and get the hits as a CSV or JSON file, or as a contact sheet (`html`).
+
+    A contact sheet is one file with its images, of at most 200 hits. Raises as `search`.
+    """
+    sources = {"picture": picture, "sound": sound, "clip": clip}
+    files = [make_form_file(field, source) for field, source in sources.items() if source is not None]
+    path, params = "/v1/search/export", {"format": export_format}
+    if files:
+        return read_body((yield from Send("POST", path, params=params, form=_build_form(request), files=files)))
+    return read_body((yield from Send("POST", path, params=params, json=request.model_dump(mode="json"))))
 
 
 def _build_form(request: SearchRequest) -> dict[str, str | list[str]]:

@@ -130,6 +130,7 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/summaries",
         "/v1/media",
         "/v1/media/bulk",
+        "/v1/search/export",
         "/v1/media/{item_id}/restore",
         "/v1/trash",
         "/v1/trash/{item_id}",

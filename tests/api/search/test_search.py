@@ -127,18 +127,46 @@ def test_possible_hits_follow_likely_hits(api: ApiServer, library: dict[str, str
         response: Any = ask(api, text=text, k=100)
         assert (response["floor"], response["likely_floor"]) == (calibration.possible, calibration.floor)
         assert (everything["floor"], everything["likely_floor"]) == (0, calibration.floor)
-        for hit in (*everything["hits"], *response["hits"]):
-            assert hit["band"] == ("likely" if hit["score"] >= calibration.floor else "possible")
-        expected = [hit["score"] for hit in everything["hits"] if hit["score"] >= calibration.possible]
+        for hits in (everything["hits"], response["hits"]):
+            assert [hit["band"] for hit in hits] == sorted(
+                (hit["band"] for hit in hits), key=["likely", "possible", "weak"].index
+            )
+            for band in ("likely", "possible", "weak"):
+                scores = [hit["score"] for hit in hits if hit["band"] == band]
+                assert scores == sorted(scores, reverse=True)
+            assert all(0 <= hit["confidence"] <= 1 for hit in hits)
+        expected = sorted(hit["score"] for hit in everything["hits"] if hit["score"] >= calibration.possible)
         # A product with other candidates beside it may be rounded differently in float32.
-        assert [hit["score"] for hit in response["hits"]] == pytest.approx(expected, rel=1e-6)
+        assert sorted(hit["score"] for hit in response["hits"]) == pytest.approx(expected, rel=1e-6)
 
 
-def test_search_with_one_word_finds_possible_hit(api: ApiServer, library: dict[str, str]) -> None:
+def test_search_with_one_word_finds_a_hit_that_is_not_likely(api: ApiServer, library: dict[str, str]) -> None:
     response: Any = ask(api, text="cooking")
     bands = {(hit["item"]["id"], hit["band"]) for hit in response["hits"]}
-    assert {(item, band) for item, band in bands if item in library.values()} == {(library["talk"], "possible")}
+    assert {(item, band) for item, band in bands if item in library.values()} <= {
+        (library["talk"], "possible"),
+        (library["talk"], "weak"),
+    }
+    assert bands
     assert ask(api, text="cooking", floor=response["likely_floor"])["hits"] == []
+
+
+def test_search_for_a_thing_that_no_item_shows_has_no_likely_hit(api: ApiServer, library: dict[str, str]) -> None:
+    for text in ("giraffe", "an elephant in the zoo", "red elefant"):
+        response: Any = ask(api, text=text, floor=0, k=100)
+        assert response["hits"]
+        assert {hit["band"] for hit in response["hits"]} <= {"possible", "weak"}
+
+
+def test_bands_of_queries_that_are_not_one_text_follow_the_score(api: ApiServer, library: dict[str, str]) -> None:
+    response: Any = ask(api, text="apple", also=["cake"], floor=0, k=100)
+    calibration = api.service.space.calibration
+    assert calibration.possible is not None
+    for hit in response["hits"]:
+        expected = (
+            "likely" if hit["score"] >= calibration.floor else "possible" if hit["score"] >= calibration.possible else "weak"
+        )
+        assert (hit["band"], hit["confidence"]) == (expected, None)
 
 
 def test_search_filters_restrict_hits(api: ApiServer, library: dict[str, str]) -> None:

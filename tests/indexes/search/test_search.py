@@ -514,3 +514,20 @@ def test_refresh_writes_manifest_below_space_folder(sqlite_store: Store) -> None
     searcher = Searcher(sqlite_store, SPACE, sqlite_store.settings)
     searcher.follower.refresh()
     assert (Path(sqlite_store.settings.root) / "index" / "lite@1" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_sample_logits_are_those_of_rows_of_the_library(store: Store, searcher: Searcher, size: int) -> None:
+    rng = np.random.default_rng(0)
+    for seed in range(5):
+        publish(store, seed, rng, pieces={"picture": 3})
+    searcher.follower.catch_up()
+    query = random_query(rng, ["picture"]).evidence_queries[0]
+    parts = [part.kinds["picture"] for part in searcher.follower.snapshot.parts]
+    every = np.concatenate([query.logits(index.decode(np.arange(len(index)))) for index in parts])
+    count, sample = searcher.sample_logits(query, size)
+    assert count == len(every)
+    assert set(sample) <= set(every.astype(np.float64))
+    if size > count:
+        np.testing.assert_array_equal(sample, every.astype(np.float64))
+    assert searcher.sample_logits(random_query(rng, ["sound"]).evidence_queries[0], size)[1].shape == (0,)
