@@ -140,6 +140,7 @@ def test_thumbnail_of_video_shows_frame_at_mouse_position(driver: PageDriver) ->
 
 
 def test_deleted_item_is_restored_by_undo_and_stays_in_the_trash_without(driver: PageDriver, library: ApiServer) -> None:
+    library.client.delete("/v1/trash")  # what other tests deleted
     item = library.upload_item(media.image(320), "gone.png")
     page = driver.page
     page.reload()
