@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -70,6 +71,11 @@ files = PageFiles(STATIC)
 
 
 @router.get("/")
-def page() -> HTMLResponse:
+async def page() -> HTMLResponse:
+    return HTMLResponse(await run_in_threadpool(_read_page), headers=HEADERS)
+
+
+def _read_page() -> str:
+    """The page with addresses of its files that change with their content."""
     html = (STATIC / "index.html").read_text("utf-8")
-    return HTMLResponse(html.replace('="/static/', f'="/static/@{files.read_version()}/'), headers=HEADERS)
+    return html.replace('="/static/', f'="/static/@{files.read_version()}/')

@@ -51,7 +51,7 @@ def test_audit_entries_of_items_have_key_and_request_id(keyed: KeyedServer) -> N
     ask("DELETE", f"/v1/media/{done['item']['id']}", "r4")
     ask("DELETE", f"/v1/media/{done['item']['id']}", "r5")
     item, job = done["item"]["id"], done["job"]["id"]
-    expected = [("item.add", item, "r1"), ("item.tag", item, "r2"), ("job.cancel", job, "r3"), ("item.delete", item, "r4")]
+    expected = [("item.add", item, "r1"), ("item.tag", item, "r2"), ("job.cancel", job, "r3"), ("item.trash", item, "r4")]
     rows = read_entries(keyed, key=key_id)
     assert [(row["action"], row["subject"], row["request_id"]) for row in rows] == expected
     assert {(row["actor"], row["address"]) for row in rows} == {(key_id, "127.0.0.1")}

@@ -14,6 +14,7 @@ import pytest
 import mm
 from mm.cli.batch_upload import BatchUpload
 from mm.cli.progress import NullProgress
+from mm.cli.resume_notes import ResumeNotes
 from mm.client import resumable
 from mm.errors import Unavailable, UnsupportedMedia
 from mm.settings import Settings
@@ -146,4 +147,4 @@ def test_mm_add_resumes_after_interrupt(api: ApiServer, large: Path, monkeypatch
     assert again[0] > 0.3, "the uploaded part was not sent again"
     (sent,) = ingest._sent
     assert sent[1].item.size == large.stat().st_size
-    assert ingest._resume_notes.find_upload(large, ["x"]) is None
+    assert ResumeNotes().find_upload(large, ["x"]) is None
