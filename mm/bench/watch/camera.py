@@ -116,7 +116,7 @@ class CameraServer:
                 try:
                     if self._answer_until_play(connection, stream):
                         self._play(connection)
-                except OSError:
+                except (OSError, ValueError, KeyError):  # a client that times out leaves half a request
                     continue
 
     def _answer_until_play(self, connection: socket.socket, stream: BinaryIO) -> bool:

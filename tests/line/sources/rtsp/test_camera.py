@@ -93,11 +93,15 @@ def test_camera_wrong_password_is_tried_again_until_stopped(caplog: pytest.LogCa
 
 
 def test_camera_that_sends_nothing_is_connected_again() -> None:
-    with CameraServer(encode([numbered(number) for number in range(10)]), is_silent=True) as server:
+    units = encode([numbered(number) for number in range(10)])
+    with CameraServer(units, is_silent=True, is_endless=True) as server:
         stop, found = threading.Event(), list[SourceItem]()
+        limit = threading.Timer(60.0, stop.set)
+        limit.start()
         for item in RtspCamera(server.url(), LiveDecoder, timeout=0.3).items(0.0, _revive(server, stop), lambda part: False):
             found.append(item)
             stop.set()
+        limit.cancel()
     assert isinstance(found[0], SourceFrame)
 
 
