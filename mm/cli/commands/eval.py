@@ -82,6 +82,7 @@ command.add_command(eval_runs.runs)
 command.add_command(eval_runs.show)
 command.add_command(eval_runs.compare)
 command.add_command(eval_runs.report)
+command.add_command(eval_runs.record)
 command.add_command(eval_runs.remove)
 command.add_command(eval_language.captions)
 command.add_command(eval_language.caption_confidence)
@@ -211,7 +212,7 @@ def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
 
     with shipped_space(space) as (loaded, reader):
         report = evaluate(loaded, reader, root, split)
-    print_reports(report, as_json, set_name="esc10", task="classification", root=root, split=split, weights=_weights(space))
+    print_reports(report, as_json, set_name="esc10", task="beside-yamnet", root=root, split=split, weights=_weights(space))
 
 
 @command.command()
@@ -226,7 +227,7 @@ def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
 
     with shipped_space(space) as (loaded, reader):
         report = evaluate(loaded, reader, root, split)
-    print_reports(report, as_json, set_name="tuxpaint", task="retrieval", root=root, split=split, weights=_weights(space))
+    print_reports(report, as_json, set_name="tuxpaint", task="sounds-and-images", root=root, split=split, weights=_weights(space))
 
 
 @command.command()

@@ -111,6 +111,26 @@ def report(run_id: str, output: Path | None, baseline: str | None, num_examples:
     click.echo(path)
 
 
+@click.command("record")
+@click.argument("run_id", metavar="RUN")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def record(run_id: str, file: Path) -> None:
+    """Write measures and signature of a kept run, without items, into FILE for a card to quote.
+
+    Prints the rows of the card's table.
+    """
+    from mm.evaluation.runs.record import quote_run, record_run, write_record
+
+    run = _open_store().get(run_id, with_items=False)
+    try:
+        write_record(run, file)
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}.") from error
+    click.echo("| measure | value | 95 % interval |\n| --- | --- | --- |")
+    for row in quote_run(record_run(run)):
+        click.echo(row)
+
+
 @click.command("rm")
 @click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
 @click.option("--url", metavar="URL", help="Address of a running service; default: the runs of MM_HOME.")
