@@ -80,7 +80,7 @@ def find_playable(service: Service, run_id: str, item_id: str, shown: Shown) -> 
     """The video or sound of an item: path, entity tag, content type.
 
     Raises `NotFound` for a file that is gone, that is neither, or that is outside of the folder of
-    the set, and `MediaError`. A file is named by a table that somebody wrote: without this check a
+    the set, and `MediaError`. A table of the set names the file: without this check a
     table could name any file of the server.
     """
     root, file, _ = _find_file(service, run_id, item_id, shown)

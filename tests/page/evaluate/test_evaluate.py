@@ -202,25 +202,25 @@ def test_videos_and_sounds_of_items_play_where_the_item_starts(
 ) -> None:
     root = evaluations.api.service.settings.import_root
     assert root is not None
-    write(root / "photos" / "film.webm", Track(steady(10, 60), codec="libvpx"))
+    write(root / "photos" / "clip.webm", Track(steady(10, 60), codec="libvpx"))
     write(root / "photos" / "sound.wav", audio=Clicks([0.5], 3.0, codec="pcm_s16le"))
     items = [
-        ItemRecord(id="film", group="film", values={"loss": 1.0}, path="film.webm", start=2.0, end=5.0),
-        ItemRecord(id="sound", group="sound", values={"loss": 0.5}, path="sound.wav", answer_path="film.webm"),
+        ItemRecord(id="clip", group="clip", values={"loss": 1.0}, path="clip.webm", start=2.0, end=5.0),
+        ItemRecord(id="sound", group="sound", values={"loss": 0.5}, path="sound.wav", answer_path="clip.webm"),
     ]
     outcome = measured[0].outcome.model_copy(update={"items": items, "measures": [measure("loss", "mean", "loss", items)]})
     store = RunStore(evaluations.api.service.settings.root)
     store.add(measured[0].model_copy(update={"id": "played", "outcome": outcome}))
     go(page, "#view=evaluate&run=played")
-    film, sound = page.get_by_label("film.webm").first, page.get_by_label("sound.wav")
-    expect(film).to_have_attribute("preload", "none")
-    for player, seconds in ((sound, 3.0), (page.locator("video[src*='item=film']"), 6.0)):
+    video, sound = page.get_by_label("clip.webm").first, page.get_by_label("sound.wav")
+    expect(video).to_have_attribute("preload", "none")
+    for player, seconds in ((sound, 3.0), (page.locator("video[src*='item=clip']"), 6.0)):
         player.evaluate("(player) => { player.muted = true; player.play(); }")
         page.wait_for_function(f"(player) => Math.abs(player.duration - {seconds}) < 0.2", arg=player.element_handle())
-    page.wait_for_function("(player) => player.currentTime >= 2", arg=page.locator("video[src*='item=film']").element_handle())
+    page.wait_for_function("(player) => player.currentTime >= 2", arg=page.locator("video[src*='item=clip']").element_handle())
     expect(page.locator("video[src*='of=answer']")).to_have_attribute("poster", re.compile("of=answer"))
     store.remove("played")
-    for name in ("film.webm", "sound.wav"):
+    for name in ("clip.webm", "sound.wav"):
         (root / "photos" / name).unlink()
 
 
