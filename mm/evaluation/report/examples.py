@@ -116,8 +116,9 @@ def _show(path: str, item: ItemRecord, root: Path, open_shown: OpenShown) -> str
     except MMError as error:
         return f"<p class='missing'>{escape(str(error))}</p>"
     alternative = escape(path, quote=True)
-    note = f"<p class='soft'>{escape(shown.note)}</p>" if shown.note else ""
     if shown.sound:
-        return f'<audio controls src="{make_data_url(shown.sound, "audio/wav")}" aria-label="{alternative}"></audio>{note}'
-    images = "".join(f'<img src="{make_data_url(image)}" alt="{alternative}">' for image in shown.images)
-    return f"<div class='frames'>{images}</div>{note}" if len(shown.images) > 1 else images + note
+        content = f'<audio controls src="{make_data_url(shown.sound, "audio/wav")}" aria-label="{alternative}"></audio>'
+    else:
+        content = "".join(f'<img src="{make_data_url(image)}" alt="{alternative}">' for image in shown.images)
+        content = f"<div class='frames'>{content}</div>" if len(shown.images) > 1 else content
+    return f"<div>{content}<p class='soft'>{escape(shown.note)}</p></div>" if shown.note else content
