@@ -20,7 +20,7 @@ class LanguagesConfig:
     emoji: Path | None = None  # folder of the annotations of the Unicode CLDR: LOCALE/annotations.json
     translations: Path | None = None  # folder of more translations of Multi30k: train.LANG, a line for each row of task 1
     images: Path | None = None  # folder of captioned images: captions.jsonl, images/; those of its split train are ranked
-    rank: int = 160  # of the update of each matrix of the encoder; 0 trains the map alone
+    rank: int = 128  # of the update of each matrix of the encoder; 0 trains the map alone
     hidden: int = 1024  # units of the map's hidden layer
     captions: int = 140_000  # English captions of task 2
     words: int = 30_000  # words of MiniLM's vocabulary, the most frequent first
@@ -36,7 +36,7 @@ class LanguagesConfig:
     temperature: float = 0.05
     contrast: float = 0.1  # weight of the contrastive loss of sentences, beside the cosine loss
     short_contrast: float = 0.3  # the same of words and short descriptions
-    ranking: float = 1.0  # weight of the divergence between the rankings of images, where there are images
+    ranking: float = 0.3  # weight of the divergence between the rankings of images, where there are images
     ranking_temperature: float = 0.05
 
     def __post_init__(self) -> None:
