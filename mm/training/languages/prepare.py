@@ -30,7 +30,6 @@ from mm.files import open_atomic, write_atomic
 from mm.models.image.tower import ImageTower
 from mm.models.text.e5.encoder import MAX_TOKENS
 from mm.models.text.e5.file import E5File, find_e5_file
-from mm.models.text.e5.tokenizer import E5Tokenizer
 from mm.models.text.e5.words import WordEmbeddings
 from mm.models.text.language_router import LanguageRouter, hash_words
 from mm.models.text.minilm import find_model_folder
@@ -41,6 +40,7 @@ from mm.spaces.registry import WEIGHTS
 from mm.training.languages.detector import fit_detector
 from mm.training.languages.recipe import LanguagesConfig
 from mm.training.languages.router import fit_router
+from mm.training.languages.tokenizer import BatchTokenizer
 from mm.training.languages.words import build_word_lists, read_vocabulary_ranks
 
 PAIRS, READER, VECTORS, RANKED = "pairs.json", "reader.safetensors", "english.npz", "images.npy"
@@ -124,7 +124,7 @@ def detector_tensors(weight_KD: Float, bias_K: Float, codes: Sequence[str]) -> T
 def load_words() -> WordEmbeddings:
     """The embeddings by which the language is detected. Raises `Unavailable` without it."""
     file = E5File(find_e5_file())
-    return WordEmbeddings(file, E5Tokenizer(file.vocabulary, MAX_TOKENS))
+    return WordEmbeddings(file, BatchTokenizer(file.vocabulary, MAX_TOKENS))
 
 
 def _read_sentences(config: LanguagesConfig, left_out: set[str]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -24,10 +24,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mm.data.translations import Pairs
 from mm.models.text.e5.file import BlockMatrix, E5File
-from mm.models.text.e5.tokenizer import E5Tokenizer
 from mm.training.checkpoint import RunState
 from mm.training.languages.network import MultilingualNetwork
 from mm.training.languages.recipe import LanguagesConfig
+from mm.training.languages.tokenizer import BatchTokenizer
 from mm.training.schedule import cosine_decay, linear_warmup
 
 _MAX_TOKENS = 48  # of a text in training
@@ -101,7 +101,7 @@ class Distillation:
         """`targets_MD` are the vectors of `pairs.english`, `images_KD` those of images to rank."""
         torch.manual_seed(config.seed)
         self.config, self.device, self.num_done = config, device, 0
-        self._tokenizer, self._num_pairs = E5Tokenizer(file.vocabulary, _MAX_TOKENS), len(pairs.pairs)
+        self._tokenizer, self._num_pairs = BatchTokenizer(file.vocabulary, _MAX_TOKENS), len(pairs.pairs)
         self._texts = [text for _, text, _ in [*pairs.pairs, *pairs.entries]]
         self._num_drawn = min(config.entries, len(pairs.entries))
         self._tokens = TokenLists.join(self._tokenizer.encode(self._texts))
