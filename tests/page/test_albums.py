@@ -1,4 +1,4 @@
-"""Albums on the page: filled from the library, results and the player; ordered, searched, deleted."""
+"""Albums on the page: filled, ordered, searched, edited and deleted."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_search_in_album_has_only_hits_that_overlap_its_time_ranges(client: mm.C
     client.albums.add(album, [EntrySpec(item=video, start=0.6, end=0.9), EntrySpec(item=video, start=1.6, end=1.8)])
     everywhere = client.search("shades", k=20, floor=0, fold=False, filters=Filters(items=[video]))
     hits = client.search("shades", k=20, floor=0, fold=False, filters=Filters(album=album)).hits
-    inside = [hit for hit in everywhere.hits if hit.start < 0.9 and hit.end > 0.6 or hit.start < 1.8 and hit.end > 1.6]
+    inside = [hit for hit in everywhere.hits if (hit.start < 0.9 and hit.end > 0.6) or (hit.start < 1.8 and hit.end > 1.6)]
     assert 0 < len(inside) < len(everywhere.hits)
     assert [(hit.start, hit.end, hit.score) for hit in hits] == [(hit.start, hit.end, hit.score) for hit in inside]
     best = client.search("shades", k=1, floor=0, fold=False, filters=Filters(album=album)).hits
