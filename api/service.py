@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from api.curation.albums import Albums
 from api.curation.edits import ItemEditor
 from api.curation.renaming import NameUpdater
+from api.export.clips import Exports
 from api.forecasts import Forecasts
 from api.library import Library
 from api.limits.coalesced_call import CoalescedCall
@@ -70,6 +71,7 @@ class Service:
     editor: ItemEditor
     """Changes items by hand."""
     albums: Albums
+    exports: Exports
     lines: Lines
     recognizer: SpeechRecognizer
     """Recognizes spoken questions."""
@@ -129,6 +131,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             library=library,
             editor=ItemEditor(store, library, dispatcher, thumbnails, names.update_now),
             albums=Albums(store),
+            exports=Exports(store, library, dispatcher),
             lines=Lines(settings, store, stack.enter_context(LineSupervisor(settings))),
             recognizer=stack.enter_context(SpeechRecognizer(partial(SpeechTower, speech))),
             readiness=stack.enter_context(closing(CoalescedCall(checks.run))),

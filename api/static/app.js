@@ -2,6 +2,7 @@
 
 import { AddToAlbum } from "./albums/add-to-album.js";
 import { AlbumsView } from "./albums/albums-view.js";
+import { RunningExports } from "./albums/clips.js";
 import { Conversation } from "./conversation/drawer.js";
 import { EvaluateView } from "./evaluate/evaluate-view.js";
 import { InspectView } from "./inspect/inspect-view.js";
@@ -42,6 +43,7 @@ function Page() {
     <${Player} />
     <${EditDialog} />
     <${AddToAlbum} />
+    <${RunningExports} />
     <${TrashDialog} />
     <${Help} />
     <${DropZone} />

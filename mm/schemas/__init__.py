@@ -105,6 +105,7 @@ from mm.schemas.evaluations import (
     RunMeasure,
     Signature,
 )
+from mm.schemas.exports import MAX_CLIPS, Export, ExportFailure, ExportList, ExportRequest
 from mm.schemas.health import Check, Health, Problem, Readiness, Recovery
 from mm.schemas.inspections import (
     ExportFormat,
@@ -211,6 +212,7 @@ __all__ = [
     "FINAL_STATES",
     "MAX_ALBUM_CHANGE",
     "MAX_BULK",
+    "MAX_CLIPS",
     "AddEntries",
     "AddOutcome",
     "AddedEntries",
@@ -281,7 +283,11 @@ __all__ = [
     "Example",
     "ExamplePage",
     "ExampleRequest",
+    "Export",
+    "ExportFailure",
     "ExportFormat",
+    "ExportList",
+    "ExportRequest",
     "FailedItem",
     "Filters",
     "FitJob",
