@@ -21,7 +21,9 @@ class _CheckedFile:
 
     def __init__(self, file: BinaryIO, check: CheckLease) -> None:
         self._file, self._check = file, check
-        self.seek, self.tell = file.seek, file.tell
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)
 
     def write(self, data: bytes) -> int:
         self._check()
