@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.experts import gathered, grouped, reference, select
+from kernels.experts import gathered, grouped, reference, select, single
 from mm.models.language.reference import moe
 from mm.models.language.reference.router import Routing, route
 from tests.kernels.interpreted import DEVICE
@@ -95,3 +95,22 @@ def test_group_pairs_puts_each_pair_of_a_real_expert_in_one_tile_of_it(
             assert (indices[pairs.long(), 0] == expert).all()
             assigned += pairs.tolist()
     assert sorted(assigned) == (indices[:, 0] < num_experts).nonzero()[:, 0].tolist()
+
+
+@settings(max_examples=12)
+@given(seed=seeds, shape=shapes, num_shared=st.integers(0, 20), has_base=st.booleans(), is_preloaded=st.booleans())
+def test_layer_in_one_launch_equals_the_reference(
+    seed: int, shape: tuple[int, int, int, int, int], num_shared: int, has_base: bool, is_preloaded: bool
+) -> None:
+    (x, gate, bias, gate_up, down), num_selected = draw_layer(seed, (1, *shape[1:]))
+    width, draw = shape[1], torch.Generator().manual_seed(seed)
+    matrices = [torch.randn(size, generator=draw).to(DEVICE) * 0.3 for size in ((2 * num_shared, width), (width, num_shared))]
+    shared = (matrices[0], matrices[1]) if num_shared else None
+    base = torch.randn((1, width), generator=draw).to(DEVICE) if has_base else None
+    expected = reference.apply_layer(x, gate, bias, gate_up, down, num_selected, shared, base)
+    tile = single.Tile(1, 4, 4, 2, 64 if is_preloaded else 4, 16, 8)
+    workspace = single.Workspace.allocate(x.device)
+    for _ in range(2):  # the counters are reset
+        out = single.apply_layer(x, gate, bias, gate_up, down, num_selected, workspace, shared, base, tile)
+        torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
+    assert not workspace.counters.any()
