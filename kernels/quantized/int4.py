@@ -29,15 +29,13 @@ MAX_BATCH = 64
 class Tile:
     """Launch parameters of `multiply_vectors`."""
 
-    rows: int = 4
+    rows: int
     """Of a step of a program."""
-    blocks: int = 128
+    blocks: int
     """Blocks of 32 columns of a step; with all of a row, the vector is prepared once."""
-    warps: int = 4
-    programs: int = 8
+    warps: int
+    programs: int
     """Of a multiprocessor; each computes several steps."""
-    is_overlapped: bool = False
-    """Whether it reads the matrix before the kernel that writes the vector has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +148,14 @@ def _load_words(words, ranges, rows, first_block, N, NUM_BLOCKS: tl.constexpr, B
 @triton.jit
 def _multiply_vectors(  # type: ignore[no-untyped-def]
     x, words, ranges, factors, out, N, NUM_BLOCKS: tl.constexpr, MINIMUM_UNIT: tl.constexpr,
-    ROWS: tl.constexpr, BLOCKS: tl.constexpr, IS_OVERLAPPED: tl.constexpr, IS_GPU: tl.constexpr,
+    ROWS: tl.constexpr, BLOCKS: tl.constexpr, IS_GPU: tl.constexpr,
 ):  # fmt: skip
     program, count = tl.program_id(0), tl.num_programs(0)
     x += tl.program_id(1) * NUM_BLOCKS * 32
     out += tl.program_id(1) * N
     rows = program * ROWS + tl.arange(0, ROWS)
     word, of_blocks = _load_words(words, ranges, rows, 0, N, NUM_BLOCKS, BLOCKS)
-    if IS_OVERLAPPED:  # the matrix is read while the kernel before, which writes the vector, ends
+    if IS_GPU:  # launched, and reading the matrix, while the kernel that writes the vector runs
         tl.extra.cuda.gdc_launch_dependents()
         tl.extra.cuda.gdc_wait()
     if BLOCKS >= NUM_BLOCKS:  # the vector stays in registers
@@ -223,7 +221,7 @@ def _count_multiprocessors(device: torch.device) -> int:
 def multiply_vectors(x_MK: torch.Tensor, matrix: Int4Matrix, tile: Tile | None = None) -> torch.Tensor:
     """Products (M, N) of vectors with the rows of the matrix, which is read for each vector."""
     num_rows, num_columns = matrix.shape
-    tile = tile or choose_tile(num_columns)
+    tile = tile or _choose_tile(num_columns)
     is_gpu = x_MK.device.type == "cuda"
     out = torch.empty((len(x_MK), num_rows), dtype=x_MK.dtype, device=x_MK.device)
     blocks = min(tile.blocks, triton.next_power_of_2(num_columns // 32))
@@ -231,15 +229,18 @@ def multiply_vectors(x_MK: torch.Tensor, matrix: Int4Matrix, tile: Tile | None =
     _multiply_vectors[(num_programs, len(x_MK))](
         x_MK, matrix.words_NBW, matrix.ranges_NB, matrix.factors_N, out, num_rows,
         NUM_BLOCKS=num_columns // 32, MINIMUM_UNIT=MINIMUM_UNIT, ROWS=tile.rows, BLOCKS=blocks,
-        IS_OVERLAPPED=tile.is_overlapped and is_gpu, IS_GPU=is_gpu, num_warps=tile.warps,
-        **({"launch_pdl": True} if tile.is_overlapped and is_gpu else {}),
+        IS_GPU=is_gpu, num_warps=tile.warps, **({"launch_pdl": True} if is_gpu else {}),
     )  # fmt: skip
     return out
 
 
-def choose_tile(num_columns: int) -> Tile:
-    """The launch parameters for a number of columns."""
-    return Tile()
+def _choose_tile(num_columns: int) -> Tile:
+    """The fastest of a sweep on an H200 (`mm.bench.serving.sweeps`), for the sizes that it had."""
+    if num_columns <= 1024:
+        return Tile(4, 32, 1, 4)
+    if num_columns <= 2048:
+        return Tile(4, 64, 2, 4)
+    return Tile(8, 128, 8, 3) if num_columns <= 4096 else Tile(4, 512, 8, 2)
 
 
 def multiply_batch(x_MK: torch.Tensor, matrix: Int4Matrix, tile: BatchTile | None = None) -> torch.Tensor:

@@ -43,9 +43,10 @@ class Int4Matrix:
 def pack(
     codes_NK: torch.Tensor, scale_codes_NB: torch.Tensor, minimum_codes_NB: torch.Tensor, factors_N: torch.Tensor
 ) -> Int4Matrix:
-    """A matrix from its codes, 0 to 15, those of its scales and minima, and the factors of its rows.
+    """A matrix from its codes, 0 to 15, those of scales and minima, and the factors of its rows.
 
-    Codes of scales are 0 to 255, of minima -128 to 127. K must be a multiple of 32. Raises `ValueError` for other shapes.
+    Codes of scales are 0 to 255, of minima -128 to 127. K must be a multiple of 32. Raises
+    `ValueError` for other shapes.
     """
     rows, columns = codes_NK.shape
     expected = (rows, columns // BLOCK)

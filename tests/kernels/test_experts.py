@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.experts import gathered, grouped, reference, select, single
+from kernels.experts import chained, gathered, grouped, reference, select
 from mm.models.language.reference import moe
 from mm.models.language.reference.router import Routing, route
 from tests.kernels.interpreted import DEVICE
@@ -98,9 +98,9 @@ def test_group_pairs_puts_each_pair_of_a_real_expert_in_one_tile_of_it(
 
 
 @settings(max_examples=12)
-@given(seed=seeds, shape=shapes, num_shared=st.integers(0, 20), has_base=st.booleans(), is_preloaded=st.booleans())
-def test_layer_in_one_launch_equals_the_reference(
-    seed: int, shape: tuple[int, int, int, int, int], num_shared: int, has_base: bool, is_preloaded: bool
+@given(seed=seeds, shape=shapes, num_shared=st.integers(0, 20), has_base=st.booleans(), is_wide=st.booleans())
+def test_layer_of_one_vector_equals_the_reference(
+    seed: int, shape: tuple[int, int, int, int, int], num_shared: int, has_base: bool, is_wide: bool
 ) -> None:
     (x, gate, bias, gate_up, down), num_selected = draw_layer(seed, (1, *shape[1:]))
     width, draw = shape[1], torch.Generator().manual_seed(seed)
@@ -108,9 +108,18 @@ def test_layer_in_one_launch_equals_the_reference(
     shared = (matrices[0], matrices[1]) if num_shared else None
     base = torch.randn((1, width), generator=draw).to(DEVICE) if has_base else None
     expected = reference.apply_layer(x, gate, bias, gate_up, down, num_selected, shared, base)
-    tile = single.Tile(1, 4, 4, 2, 64 if is_preloaded else 4, 16, 8)
-    workspace = single.Workspace.allocate(x.device)
-    for _ in range(2):  # the counters are reset
-        out = single.apply_layer(x, gate, bias, gate_up, down, num_selected, workspace, shared, base, tile)
+    columns = 64 if is_wide else 4
+    tiles = chained.Tiles(chained.Tile(4, columns, 4), 2, chained.Tile(2, columns, 4), chained.Tile(4, 8, 4))
+    counter = torch.zeros(1, dtype=torch.int32, device=x.device)
+    for _ in range(2):
+        out = chained.apply_layer(x, gate, bias, gate_up, down, num_selected, counter, shared, base, tiles)
         torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
-    assert not workspace.counters.any()
+        assert not counter.any()
+
+
+def test_layer_of_one_vector_with_many_columns_equals_the_reference() -> None:
+    (x, gate, bias, gate_up, down), _ = draw_layer(7, (1, 24, 5, 1, 100))
+    counter = torch.zeros(1, dtype=torch.int32, device=x.device)
+    tiles = chained.Tiles(chained.Tile(4, 16, 4), 2, chained.Tile(4, 16, 4), chained.Tile(4, 32, 4))
+    out = chained.apply_layer(x, gate, bias, gate_up, down, 3, counter, tiles=tiles)
+    torch.testing.assert_close(out, reference.apply_layer(x, gate, bias, gate_up, down, 3), rtol=1e-4, atol=1e-5)

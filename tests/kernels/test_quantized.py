@@ -58,7 +58,7 @@ def test_int4_products_equal_the_product_of_the_values(seed: int, num_vectors: i
     weight = int4_format.dequantize(matrix, torch.float32)
     largest = x.view(num_vectors, num_blocks, 32).abs().amax(2).repeat_interleave(32, 1)
     rounding = largest / 32767 / 2 @ weight.abs().T + 1e-5 * (x.abs() @ weight.abs().T)
-    for tile in (int4.Tile(4, 4, 4), int4.Tile(4, 8, 4)):  # in steps, and whole rows
+    for tile in (int4.Tile(4, 4, 4, 1), int4.Tile(4, 8, 4, 1)):  # in steps, and whole rows
         assert ((int4.multiply_vectors(x, matrix, tile) - x @ weight.T).abs() <= rounding).all()
     batch = int4.multiply_batch(x, matrix, int4.BatchTile(16, 4, 4))
     assert ((batch - x @ weight.T).abs() <= 1e-5 * (x.abs() @ weight.abs().T)).all()

@@ -100,12 +100,12 @@ REFERENCE_OPS = Ops(
 
 def make_kernel_ops(device: torch.device) -> Ops:
     """The Triton kernels, for one stream at a time; with `TRITON_INTERPRET=1` they run on a CPU."""
-    from kernels.experts import gathered, grouped, select, single
+    from kernels.experts import chained, gathered, grouped, select
     from kernels.fused import triton_ops
     from kernels.paged_attention.attention import attend as attend_tiles
     from kernels.quantized import int4, int8
 
-    workspace = single.Workspace.allocate(device)
+    counter = torch.zeros(1, dtype=torch.int32, device=device)
 
     def attend(queries_THD: Tensor, cache: PagedCache, step: AttentionStep) -> Tensor:
         out = torch.empty_like(queries_THD)
@@ -130,7 +130,7 @@ def make_kernel_ops(device: torch.device) -> Ops:
         shared: tuple[Tensor, Tensor] | None = None,
         base: Tensor | None = None,
     ) -> Tensor:
-        return single.apply_layer(x, gate, bias, gate_up, down, num_selected, workspace, shared, base)
+        return chained.apply_layer(x, gate, bias, gate_up, down, num_selected, counter, shared, base)
 
     def multiply_int4(x: Tensor, matrix: Int4Matrix) -> Tensor:
         if len(x) <= int4.MAX_VECTORS:
