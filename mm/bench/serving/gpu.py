@@ -59,7 +59,7 @@ class GpuServingReport:
             "",
             *format_throughputs(self.throughputs),
             "",
-            "| MoE layer, batch 1 | real experts | MB | us, step by step | us, one launch | of the bandwidth |",
+            "| MoE layer, batch 1 | real experts | MB | us, step by step | us, overlapping | of the bandwidth |",
             "| --- | --- | --- | --- | --- | --- |",
             *(
                 f"| {r.name} | {r.num_real_experts:.2f} | {r.megabytes:.2f} | {r.separate_us:.1f} | {r.us:.1f} "

@@ -50,10 +50,11 @@ class MoERow:
     megabytes: float
     """Weights that a token needs: router, shared and selected experts."""
     us: float
+    """With launches that overlap."""
     separate_us: float
     """With one launch for each step, as for several tokens."""
     bandwidth_share: float
-    """Of the one launch."""
+    """Of `us`."""
 
 
 def draw_half(*shape: int) -> Tensor:
@@ -114,7 +115,7 @@ def measure_moe_layers(bandwidth: float) -> list[MoERow]:
 
 
 def measure_moe_layer(shape: MoEShape, bandwidth: float) -> MoERow:
-    """The whole layer, in one launch and in several: router, shared and routed experts."""
+    """The whole layer, with launches that overlap and step by step."""
     ops = make_ops(DEVICE)
     expert_bytes = 2 * 3 * shape.hidden_size * shape.moe_intermediate_size
     shared_bytes = 2 * 3 * shape.hidden_size * shape.shared_intermediate_size
@@ -126,7 +127,7 @@ def measure_moe_layer(shape: MoEShape, bandwidth: float) -> MoERow:
     for layer, x in pairs:
         indices, _ = _select(ops, layer, x, shape)
         num_real += float((indices < shape.num_experts).sum()) / len(tokens)
-    seconds = measure_each([partial(_run_single, ops, layer, x, shape) for layer, x in pairs])
+    seconds = measure_each([partial(_run_overlapping, ops, layer, x, shape) for layer, x in pairs])
     separate = measure_each([partial(_run_separate, ops, layer, x, shape) for layer, x in pairs])
     num_bytes = num_real * expert_bytes + shared_bytes + router_bytes
     return MoERow(shape.name, num_real, num_bytes / 1e6, seconds * 1e6, separate * 1e6, num_bytes / seconds / bandwidth)
@@ -137,7 +138,7 @@ def _select(ops: Ops, layer: Layer, x: Tensor, shape: MoEShape) -> tuple[Tensor,
     return select(ops, layer.experts, x, shape.num_experts_per_tok)
 
 
-def _run_single(ops: Ops, layer: Layer, x: Tensor, shape: MoEShape) -> Tensor:
+def _run_overlapping(ops: Ops, layer: Layer, x: Tensor, shape: MoEShape) -> Tensor:
     experts = layer.experts
     assert experts is not None
     weights = experts.gate_RW, experts.bias_R, experts.gate_up_EIW, experts.down_EWI
