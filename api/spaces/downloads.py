@@ -126,7 +126,7 @@ class SpaceDownloads:
         self._wake.set()
 
     def cancel(self) -> None:
-        """Forget the request, and delete the partly downloaded file."""
+        """Remove the request, and delete the partly downloaded file."""
         with self._lock:
             request = self._read()
             self._path.unlink(missing_ok=True)

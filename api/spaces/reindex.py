@@ -113,7 +113,10 @@ def resume(service: Service, *, leave_out: bool) -> Move:
 
 def undo(service: Service) -> Move:
     """End an unfinished reindexing, or reindex from its target back to its source, where only the
-    items added since have to be encoded. Raises `Conflict`."""
+    items added since have to be encoded. An unfinished download is cancelled. Raises `Conflict`."""
+    if (download := service.downloads.get()) is not None:
+        service.downloads.cancel()
+        return _serialize_download(service, download).model_copy(update={"state": "undone"})
     catalog = service.store.catalog
     move = catalog.get_latest_reindex()
     if move is None or move.state != "done":

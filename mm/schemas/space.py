@@ -110,8 +110,8 @@ class SpaceMachine(Model):
     memory_bytes: int
     gpus: list[str]
     free_disk_bytes: int = Field(description="On the disk of the files of models.")
-    network: str | None = Field(None, description="Why the hub of models cannot be reached; null if it can, or was not asked.")
-    is_network_known: bool = Field(description="Whether the hub was asked.")
+    network: str | None = Field(None, description="Why the hub of models cannot be reached; null if it can, or is not known.")
+    is_network_known: bool = Field(description="Whether a request was sent to the hub.")
     workers: int
 
 

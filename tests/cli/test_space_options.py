@@ -39,14 +39,14 @@ def test_download_of_another_space_is_refused_with_the_known_names(shell: Shell)
 
 
 def test_download_is_only_confirmed_for_missing_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(click, "confirm", lambda text, **options: asked.append(text))
+    questions: list[str] = []
+    monkeypatch.setattr(click, "confirm", lambda text, **options: questions.append(text))
     found = SpaceOptions.model_validate(documents.SPACE_OPTIONS)
     confirm_download(found, "openclip:a/b")
     confirm_download(found, "openclip:c/d")
     here = found.options[0].model_copy(update={"on_disk": True})
     confirm_download(found.model_copy(update={"options": [here]}), "openclip:a/b")
-    assert asked == ["Download about 1 bytes from https://hub/a (licence: MIT)?"]
+    assert questions == ["Download about 1 bytes from https://hub/a (licence: MIT)?"]
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ def list_options(measure: str | None, url: str | None, as_json: bool) -> None:
     """List larger spaces that the machine of the service could run.
 
     With their published recall at 1 on Flickr30k and COCO (text to image), what they need, and how
-    long the reindexing of this library takes. Nothing is downloaded; the hub of models is asked
-    whether it responds.
+    long the reindexing of this library takes. Nothing is downloaded; one request checks whether the
+    hub of models responds.
     """
     from mm.cli.space_options import print_space_options
     from mm.embedded.connect import connect
