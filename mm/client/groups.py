@@ -125,6 +125,7 @@ class EvaluationVerbs:
     items = Verb(evaluation_flows.items)
     examples = Verb(evaluation_flows.examples)
     image = Verb(evaluation_flows.image)
+    file = Verb(evaluation_flows.file)
     report = Verb(evaluation_flows.report)
     compare = Verb(evaluation_flows.compare)
     delete_run = Verb(evaluation_flows.delete_run)

@@ -198,9 +198,10 @@ class EvaluationList(Model):
 
 
 class RunList(Model):
-    """Runs without their items, newest first."""
+    """A page of runs without their items, newest first."""
 
     data: list[Run]
+    next: str | None = Field(None, description="`cursor` of the next page; null on the last.")
 
 
 class RunItemPage(Model):

@@ -180,6 +180,7 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/evaluations/runs/{run_id}",
         "/v1/evaluations/runs/{run_id}/comparison",
         "/v1/evaluations/runs/{run_id}/examples",
+        "/v1/evaluations/runs/{run_id}/file",
         "/v1/evaluations/runs/{run_id}/image",
         "/v1/evaluations/runs/{run_id}/items",
         "/v1/evaluations/runs/{run_id}/report",
