@@ -19,6 +19,7 @@ import { Help } from "./shell/help.js";
 import { installShortcuts } from "./shell/shortcuts.js";
 import { installUrlState } from "./shell/url-state.js";
 import { useViewName } from "./shell/views.js";
+import { SpaceDialog } from "./space/space-dialog.js";
 import { showToast } from "./ui/notifications.js";
 import { Toasts } from "./ui/toasts.js";
 import { DropZone } from "./upload/drop-zone.js";
@@ -43,6 +44,7 @@ function Page() {
     <${EditDialog} />
     <${AddToAlbum} />
     <${TrashDialog} />
+    <${SpaceDialog} />
     <${Help} />
     <${DropZone} />
     <${Toasts} />`;

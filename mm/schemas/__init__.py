@@ -205,7 +205,20 @@ from mm.schemas.search import (
     SearchResponse,
     Weights,
 )
-from mm.schemas.space import LibrarySpace, Move, MoveRequest, MoveState, ResumeRequest, SpaceHeld, SpaceRole
+from mm.schemas.space import (
+    LibrarySpace,
+    MeasureRequest,
+    Move,
+    MoveRequest,
+    MoveState,
+    Recall,
+    ResumeRequest,
+    SpaceHeld,
+    SpaceMachine,
+    SpaceOption,
+    SpaceOptions,
+    SpaceRole,
+)
 
 __all__ = [
     "FINAL_STATES",
@@ -356,6 +369,7 @@ __all__ = [
     "LineSource",
     "LineWebhook",
     "Match",
+    "MeasureRequest",
     "MeasureUnit",
     "MeasuredValue",
     "MediaPart",
@@ -374,6 +388,7 @@ __all__ = [
     "Problem",
     "PromptTokensDetails",
     "Readiness",
+    "Recall",
     "Recovery",
     "RegionRecord",
     "RegionSizes",
@@ -403,6 +418,9 @@ __all__ = [
     "SignedIn",
     "SignedInList",
     "SpaceHeld",
+    "SpaceMachine",
+    "SpaceOption",
+    "SpaceOptions",
     "SpaceRole",
     "SpokenLanguage",
     "StartedInspection",
