@@ -22,7 +22,9 @@ from api.lines.supervisor import LineSupervisor
 from api.metrics import Metrics
 from api.readiness import ReadinessChecks
 from api.search.scratch import scratch_folder
+from api.spaces.downloads import SpaceDownloads
 from api.spaces.manager import SpaceManager
+from api.spaces.reindex import begin_after_download
 from api.thumbnails import Thumbnails
 from api.uploads.ingest import Ingest
 from api.voice.recognizer import SpeechRecognizer
@@ -58,6 +60,7 @@ class Service:
     metrics: Metrics
     store: Store
     spaces: SpaceManager
+    downloads: SpaceDownloads
     query_reader: MediaReader
     """Reads the files of queries, in child processes other than those of `reader`."""
     reader: MediaReader
@@ -104,6 +107,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
         speech = SpeechOptions.from_settings(settings)
         find_recognizer(speech)  # named now, not at the first spoken question
         spaces = stack.enter_context(SpaceManager(store, settings))
+        downloads = stack.enter_context(SpaceDownloads(settings, partial(begin_after_download, store, settings, spaces)))
         chat_models = stack.enter_context(ChatModels(settings))
         memory = MemoryBudget(settings.sandbox_total_memory)
         reader = stack.enter_context(MediaReader.from_settings(settings, memory))
@@ -121,6 +125,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             metrics=metrics,
             store=store,
             spaces=spaces,
+            downloads=downloads,
             query_reader=query_reader,
             reader=reader,
             dispatcher=dispatcher,

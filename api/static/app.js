@@ -20,6 +20,7 @@ import { Help } from "./shell/help.js";
 import { installShortcuts } from "./shell/shortcuts.js";
 import { installUrlState } from "./shell/url-state.js";
 import { useViewName } from "./shell/views.js";
+import { SpaceDialog } from "./space/space-dialog.js";
 import { showToast } from "./ui/notifications.js";
 import { Toasts } from "./ui/toasts.js";
 import { DropZone } from "./upload/drop-zone.js";
@@ -45,6 +46,7 @@ function Page() {
     <${AddToAlbum} />
     <${RunningExports} />
     <${TrashDialog} />
+    <${SpaceDialog} />
     <${Help} />
     <${DropZone} />
     <${Toasts} />`;

@@ -206,7 +206,20 @@ from mm.schemas.search import (
     SearchResponse,
     Weights,
 )
-from mm.schemas.space import LibrarySpace, Move, MoveRequest, MoveState, ResumeRequest, SpaceHeld, SpaceRole
+from mm.schemas.space import (
+    LibrarySpace,
+    MeasureRequest,
+    Move,
+    MoveRequest,
+    MoveState,
+    Recall,
+    ResumeRequest,
+    SpaceHeld,
+    SpaceMachine,
+    SpaceOption,
+    SpaceOptions,
+    SpaceRole,
+)
 
 __all__ = [
     "FINAL_STATES",
@@ -362,6 +375,7 @@ __all__ = [
     "LineSource",
     "LineWebhook",
     "Match",
+    "MeasureRequest",
     "MeasureUnit",
     "MeasuredValue",
     "MediaPart",
@@ -380,6 +394,7 @@ __all__ = [
     "Problem",
     "PromptTokensDetails",
     "Readiness",
+    "Recall",
     "Recovery",
     "RegionRecord",
     "RegionSizes",
@@ -409,6 +424,9 @@ __all__ = [
     "SignedIn",
     "SignedInList",
     "SpaceHeld",
+    "SpaceMachine",
+    "SpaceOption",
+    "SpaceOptions",
     "SpaceRole",
     "SpokenLanguage",
     "StartedInspection",
