@@ -6,7 +6,6 @@ from pathlib import Path
 
 from mm.spaces.registry import WEIGHTS
 
-
 OF_OTHER_LANGUAGES = ("languages.safetensors", "languages.json")
 """Of a shipped space, what only queries depend on."""
 
