@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +67,8 @@ def sweep_layers() -> list[str]:
         layers = [make_moe_layer(shape) for _ in range(count_copies(per_layer))]
         best = chained.Tiles(LAYER_TILES[2], 2, LAYER_TILES[2], LAYER_TILES[2])
         for launch in ("gate_up", "down", "route"):
-            candidates = [replace(best, **{launch: tile}) for tile in LAYER_TILES]
+            changes: list[dict[str, Any]] = [{launch: tile} for tile in LAYER_TILES]  # a field of another type exists, too
+            candidates = [replace(best, **change) for change in changes]
             seconds = [_measure_layers(layers, shape, tiles) for tiles in candidates]
             best = candidates[seconds.index(min(seconds))]
         lines.append(f"{shape.name} {best}: {_measure_layers(layers, shape, best) * 1e6:.1f} us")
