@@ -196,16 +196,18 @@ def _text_component(space: Space, words: str, weight: float, notes: list[str]) -
 def _find_head_words(space: Space, words: str) -> tuple[str, bool]:
     """The words of a text whose heads are used, and whether it is English.
 
-    A text that is English without typing errors is English. Of a text in another language they are
-    English words of the same meaning, if any are known.
+    Of a text in another language they are English words of the same meaning, if any are known.
+    Without them, a text that is English after typing errors are corrected is English.
     """
     is_english = not space.query_text.is_non_english(words)
     if space.word_heads is None or space.glosses is None:
         return words if is_english else "", is_english
+    if not is_english and (glosses := space.glosses.find(words, space.query_text)):
+        return " ".join(glosses), False
     corrected = correct_typing_errors(words, space.word_heads.vocabulary)
     if is_english or (corrected != words and not space.query_text.is_non_english(corrected)):
         return corrected, True
-    return " ".join(space.glosses.find(words, space.query_text)), False
+    return "", False
 
 
 def _describe_weak_language(language: WeakLanguage) -> str:

@@ -76,10 +76,14 @@ def test_a_word_in_another_language_uses_the_head_of_the_english_word(space: Spa
     assert query.text.head_scale is not None
 
 
-def test_a_misspelled_english_word_is_judged_as_english(space: Space) -> None:
-    query = build_query(space, text="bicycel")
+@pytest.mark.parametrize(("text", "is_english"), [("moutain", True), ("girafe", True), ("plage", False)])
+def test_a_misspelled_english_word_is_judged_as_english_unless_it_means_one_in_another_language(
+    space: Space, text: str, is_english: bool
+) -> None:
+    query = build_query(space, text=text)
     assert query.text is not None
-    assert query.text.is_english
+    assert query.text.is_english == is_english
+    assert any("is searched as" in note for note in query.notes) == is_english
 
 
 def _without_heads(space: Space) -> Space:
