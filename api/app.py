@@ -25,6 +25,7 @@ from api.middleware.same_origin import SameOrigin
 from api.middleware.security_headers import SecurityHeaders
 from api.openapi import document
 from api.routes import (
+    albums,
     answers,
     audit,
     captions,
@@ -111,6 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (
         media,
         curation,
+        albums,
         uploads,
         segments,
         tags,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from api.curation.albums import Albums
 from api.curation.edits import ItemEditor
 from api.curation.renaming import NameUpdater
 from api.forecasts import Forecasts
@@ -68,6 +69,7 @@ class Service:
     library: Library
     editor: ItemEditor
     """Changes items by hand."""
+    albums: Albums
     lines: Lines
     recognizer: SpeechRecognizer
     """Recognizes spoken questions."""
@@ -126,6 +128,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             ingest=Ingest(store, dispatcher, reader, metrics),
             library=library,
             editor=ItemEditor(store, library, dispatcher, thumbnails, names.update_now),
+            albums=Albums(store),
             lines=Lines(settings, store, stack.enter_context(LineSupervisor(settings))),
             recognizer=stack.enter_context(SpeechRecognizer(partial(SpeechTower, speech))),
             readiness=stack.enter_context(closing(CoalescedCall(checks.run))),

@@ -136,6 +136,7 @@ class SearchLibrary:
             favourite=filters.favourite,
             uploaded_after=filters.uploaded_after,
             uploaded_before=filters.uploaded_before,
+            album=filters.album or "",
         )
         allowed = self._intersect(())
         catalog = self._service.store.catalog

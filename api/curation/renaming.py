@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import structlog
 
+from indexes.catalog.changes.commit_thread import CommitThread
 from indexes.catalog.records import NewEvidence
 from mm.errors import MMError
 from mm.spaces.encode.file_name import encode_file_name
@@ -36,21 +36,14 @@ class NameUpdater:
         self._store = store
         self._spaces = spaces
         self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._committed = threading.Event()
-        self._stack = ExitStack()
-        self._thread = threading.Thread(target=self._run, name="names", daemon=True)
+        self._thread = CommitThread(store.watch, "names", self._update_at_commit, "names not encoded", RETRY_SECONDS)
 
     def __enter__(self) -> Self:
-        self._committed = self._stack.enter_context(self._store.watch.subscribe())
-        self._thread.start()
+        self._thread.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stopped.set()
-        self._committed.set()
-        self._thread.join()
-        self._stack.close()
+        self._thread.__exit__(*error)
 
     def update(self) -> int:
         """Replace the evidence of all changed names. Returns how many. Raises `MMError`.
@@ -82,16 +75,7 @@ class NameUpdater:
         shard_id = self._store.shards.write(space.id, {"name": evidence.vector[None].astype(np.float16)}, [record])
         return [NewEvidence("name", 0.0, 0.0, evidence.text, shard_id, 0)]
 
-    def _run(self) -> None:
-        error = ""
-        while not self._stopped.is_set():
-            self._committed.clear()
-            try:
-                self.update()
-                error = ""
-            except MMError as raised:
-                if str(raised) != error:
-                    structlog.get_logger().warning("names not encoded", detail=str(raised))
-                error = str(raised)
-            is_waiting = bool(error) or not self._spaces.current.towers.check().ok
-            self._store.watch.wait(self._committed, RETRY_SECONDS if is_waiting else None)
+    def _update_at_commit(self) -> float | None:
+        """Update, and again soon while the towers are not loaded."""
+        self.update()
+        return None if self._spaces.current.towers.check().ok else RETRY_SECONDS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import mimetypes
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +12,7 @@ from mm.evaluation.report.examples import choose_examples
 from mm.evaluation.runs.compare import compare_runs
 from mm.evaluation.runs.comparison_record import describe_comparison
 from mm.evaluation.runs.store import RunStore
-from mm.schemas import ItemRecord, Run, RunComparison, RunExamples, RunItemPage
+from mm.schemas import ItemRecord, Run, RunComparison, RunExamples, RunItemPage, RunList
 
 if TYPE_CHECKING:
     import threading
@@ -39,6 +41,12 @@ def page_items(store: RunStore, run_id: str, after: int, limit: int) -> RunItemP
     return RunItemPage(data=[hide_path(item) for item in items[after:end]], next=end if end < len(items) else None)
 
 
+def page_runs(store: RunStore, set_name: str | None, limit: int, cursor: str | None) -> RunList:
+    """A page of runs without items, newest first. Raises `InvalidInput` for a malformed cursor."""
+    found, following = store.page_runs(set_name, limit, cursor)
+    return RunList(data=[hide_folder(run) for run in found], next=following)
+
+
 def get_examples(store: RunStore, run_id: str, limit: int) -> RunExamples:
     """Items with the worst and the best values. Raises `NotFound` and `Corrupt`."""
     found = choose_examples(store.get(run_id), limit)
@@ -63,6 +71,34 @@ def compare(store: RunStore, first: str, second: str) -> RunComparison:
 
 def render_image(service: Service, run_id: str, item_id: str, shown: Shown, size: int, cancelled: threading.Event) -> bytes:
     """A WebP of the file of an item. Raises `NotFound` for a file that is gone, `MediaError`."""
+    _, file, item = _find_file(service, run_id, item_id, shown)
+    start = item.start if shown == "item" else None
+    return service.thumbnails.render_file(file, start or 0.0, size, cancelled)
+
+
+def find_playable(service: Service, run_id: str, item_id: str, shown: Shown) -> tuple[Path, str, str]:
+    """The video or sound of an item: path, entity tag, content type.
+
+    Raises `NotFound` for a file that is gone, that is neither, or that is outside of the folder of
+    the set, and `MediaError`. A table of the set names the file: without this check a
+    table could name any file of the server.
+    """
+    root, file, _ = _find_file(service, run_id, item_id, shown)
+    resolved = file.resolve()
+    if not resolved.is_relative_to(root.resolve()):
+        raise NotFound(f"{file.name} is not in the folder of the set.")
+    info = service.reader.probe(resolved, resolved.name)
+    if info.kind == "image":
+        raise NotFound(f"{file.name} is an image; `image` has it.")
+    status = resolved.stat()
+    guessed = mimetypes.guess_type(resolved.name)[0] or ""
+    content_type = guessed if guessed.startswith(("video/", "audio/")) else f"{info.kind}/mp4"
+    etag = hashlib.sha256(f"{resolved} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()
+    return resolved, etag, content_type
+
+
+def _find_file(service: Service, run_id: str, item_id: str, shown: Shown) -> tuple[Path, Path, ItemRecord]:
+    """The folder of the set, the file and the item. Raises `NotFound` and `Corrupt`."""
     store = RunStore(service.settings.root)
     root = Path(store.get(run_id, with_items=False).root)
     item = store.get_item(run_id, item_id)
@@ -72,5 +108,4 @@ def render_image(service: Service, run_id: str, item_id: str, shown: Shown, size
     file = root / path
     if not file.is_file():
         raise NotFound(f"{file.name} is no longer in the folder of the set.")
-    start = item.start if shown == "item" else None
-    return service.thumbnails.render_file(file, start or 0.0, size, cancelled)
+    return root, file, item

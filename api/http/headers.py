@@ -16,7 +16,8 @@ SECURITY_HEADERS = {
 }
 
 
-def content_disposition(name: str) -> str:
-    """Return `inline` with a file name in ASCII for old clients and in UTF-8 (RFC 6266)."""
+def content_disposition(name: str, disposition: str = "inline") -> str:
+    """Return `inline` or `attachment` with a file name in ASCII for old clients and in UTF-8 (RFC
+    6266)."""
     ascii_name = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
-    return f"inline; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return f"{disposition}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"

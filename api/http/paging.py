@@ -30,6 +30,7 @@ class BrowseParameters:
     camera: Annotated[str | None, Query(max_length=100, description="Substring of make and model of the camera.")] = None
     has_place: Annotated[bool | None, Query(description="Whether the place where it was taken is known.")] = None
     language: Annotated[str | None, Query(max_length=8, description="Code of a language that is spoken in it.")] = None
+    album: Annotated[str | None, Query(max_length=64, description="Id of an album that has it, or a time range of it.")] = None
 
     def are_used(self) -> bool:
         """Whether any of them is given."""
@@ -50,6 +51,7 @@ class BrowseParameters:
             camera=self.camera or "",
             has_place=self.has_place,
             language=self.language or "",
+            album=self.album or "",
         )
 
 

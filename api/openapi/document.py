@@ -12,6 +12,8 @@ from api.http import problems
 from api.openapi.operations import JSON, REF, problem_response
 from mm.errors import Forbidden, MMError, StorageFull, TooMany, Unauthorized, Unavailable
 from mm.schemas import (
+    AddEntries,
+    AlbumPatch,
     AskRequest,
     BulkRequest,
     CaptionRequest,
@@ -27,8 +29,11 @@ from mm.schemas import (
     ItemPatch,
     LesionRequest,
     LineRequest,
+    MoveEntries,
     MoveRequest,
+    NewAlbum,
     Problem,
+    RemoveEntries,
     ResumeRequest,
     ScaleRequest,
     SearchRequest,
@@ -41,7 +46,12 @@ if TYPE_CHECKING:
 
 BODIES = (
     AskRequest,
+    AddEntries,
+    AlbumPatch,
     BulkRequest,
+    MoveEntries,
+    NewAlbum,
+    RemoveEntries,
     CaptionRequest,
     ChatCompletionRequest,
     CurrentRequest,

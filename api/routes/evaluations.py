@@ -9,14 +9,16 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.evaluations import jobs, runs
 from api.http.bodies import read_json
+from api.http.headers import content_disposition
+from api.http.ranges import serve_file
 from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
 from api.openapi.operations import JSON, json_body, links, responses
 from api.request_context import get_client_id
-from api.routes.media import UNTRUSTED_HEADERS, WEBP
+from api.routes.media import BYTES, UNTRUSTED_HEADERS, WEBP
 from api.service import ServiceDep
 from api.uploads.folder import list_folders
-from mm.errors import Conflict, Corrupt, Forbidden, MediaError, NotFound, TooLarge, TooMany, Unavailable
+from mm.errors import Conflict, Corrupt, Forbidden, MediaError, NotFound, TooLarge, TooMany, Unavailable, UnsupportedMedia
 from mm.evaluation.report.write import write_report
 from mm.evaluation.runs.store import RunStore
 from mm.schemas import (
@@ -41,7 +43,7 @@ LINKS: JSON = {"links": links("evaluation_id", "$response.body#/id", "get_evalua
 HTML: JSON = {"content": {"text/html": {}}}
 REPORT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'",
+    "Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'",
 }
 
 
@@ -100,9 +102,11 @@ async def list_evaluation_folders(
 def list_runs(
     service: ServiceDep,
     set_name: Annotated[str | None, Query(alias="set", max_length=64, description="Only runs of this data set.")] = None,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> RunList:
     """Newest first, without items; also those of `mm eval` in the same home folder."""
-    return RunList(data=[runs.hide_folder(run) for run in RunStore(service.settings.root).list_runs(set_name)])
+    return runs.page_runs(RunStore(service.settings.root), set_name, limit, cursor)
 
 
 @router.get(
@@ -160,6 +164,34 @@ async def get_run_image(
     rendering = limits.thumbnails.run_cancellable(get_client_id(request.scope), render)
     data = await cancel_on_disconnect(request, rendering)
     return Response(data, media_type="image/webp", headers={"Cache-Control": "private, max-age=3600", **UNTRUSTED_HEADERS})
+
+
+@router.head("/runs/{run_id}/file", include_in_schema=False, dependencies=[hold_while_processing("catalog")])
+@router.get(
+    "/runs/{run_id}/file",
+    summary="Get the video or the sound of an item of a run",
+    response_class=Response,
+    responses={
+        200: BYTES,
+        206: {"description": "The requested range", **BYTES},
+        304: {"description": "The client has the file"},
+        416: {"description": "The range starts after the end of the file"},
+        **responses(NotFound, Corrupt, MediaError, UnsupportedMedia, Unavailable),
+    },
+    dependencies=[hold_while_sending("downloads"), hold_while_processing("catalog")],
+)
+def get_run_file(
+    run_id: str,
+    request: Request,
+    service: ServiceDep,
+    item: Annotated[str, Query(max_length=1024, description="Id of the item.")],
+    of: Annotated[runs.Shown, Query(description="The file of the item, or of what was returned first for it.")] = "item",
+) -> Response:
+    """As stored, for a player. Supports one byte range, `If-Range` and `If-None-Match`. Only videos
+    and sounds in the folder of the set."""
+    path, etag, content_type = runs.find_playable(service, run_id, item, of)
+    headers = {"Content-Type": content_type, "Content-Disposition": content_disposition(path.name), **UNTRUSTED_HEADERS}
+    return serve_file(request, path, etag, headers)
 
 
 @router.get(

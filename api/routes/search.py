@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.export.files import MEDIA_TYPES, SHEET_HEADERS, write_hits
 from api.http.forms import is_form
 from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep
@@ -18,7 +19,6 @@ from api.openapi.operations import HIT_LINKS, responses, search_body
 from api.request_context import get_client_id
 from api.search.decode import DecodedFiles, decode_files
 from api.search.execute import run_search, validate
-from api.search.export import MEDIA_TYPES, write_hits
 from api.search.request import read_search_input
 from api.service import Service, ServiceDep
 from mm.errors import Corrupt, MediaError, MissingData, NotFound, TooLarge, Unavailable, UnsupportedMedia
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
     from api.search.request import SearchInput
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
-
-SHEET_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'",
-}
-"""A contact sheet has names and texts of files: it runs nothing and loads nothing."""
 
 
 @router.post(

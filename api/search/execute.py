@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from api.metadata import check_conditions, shows_metadata
+from api.search.album_ranges import search_album
 from api.search.bands import assign_bands
 from api.search.like import find_like_segment
 from api.search.match import EXTRA_HITS as EXTRA_MATCHES
@@ -107,11 +108,15 @@ def _run(
             filters, verdicts = restrict(service, request.filters)
             k *= EXTRA_HITS
         is_possible = bool(verdicts) or request.filters.inspection is None
-        hits = (
-            served.searcher.search(query, k, filters, floor, likely=likely, merge_near_duplicates=request.fold)
-            if is_possible
-            else []
-        )
+
+        def search_index(count: int) -> Sequence[SearchHit]:
+            return served.searcher.search(query, count, filters, floor, likely=likely, merge_near_duplicates=request.fold)
+
+        hits: Sequence[SearchHit] = []
+        if is_possible and filters.album:
+            hits = search_album(search_index, k, service.store.catalog.get_album_ranges(filters.album))
+        elif is_possible:
+            hits = search_index(k)
         if like is not None:
             hits = [rest for hit in hits if (rest := like.remove_from(hit)) is not None][: request.k]
     results = _serialize_hits(service, hits, query.floor)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from api.metadata import shows_metadata
+from api.search.album_ranges import overlaps
 from api.serializers import serialize_item
 from indexes.catalog.records import ResultFilters
 from mm.inspection.words import read_filter
@@ -90,10 +91,12 @@ def iterate_results(service: Service, filters: Filters) -> Iterator[ResultRow]:
     values = chosen.model_dump(exclude={"inspection"})
     conditions = ResultFilters(run_id=chosen.inspection, **values)
     item_pks = service.store.catalog.select_items(filters)
+    album = service.store.catalog.get_album_ranges(filters.album) if filters.album else None
     cursor: str | None = None
     while True:
         rows, _, cursor = service.store.catalog.list_results(conditions, PAGE, cursor)
-        yield from (row for row in rows if item_pks is None or row.item_pk in item_pks)
+        allowed = (row for row in rows if item_pks is None or row.item_pk in item_pks)
+        yield from (row for row in allowed if album is None or overlaps(album, row))
         if cursor is None:
             return
 

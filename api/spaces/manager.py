@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from api.spaces.tower_loader import TowerLoader
+from indexes.catalog.changes.commit_thread import CommitThread
 from indexes.search.searcher import Searcher
 from mm.errors import MMError
 from mm.spaces import load_space
@@ -61,21 +62,16 @@ class SpaceManager:
         self._retired: list[ServedSpace] = []
         self.failure: str | None = None
         """Why the target of a reindexing cannot be used in this process."""
-        self._stopped = threading.Event()
-        self._committed = threading.Event()
-        self._stack = ExitStack()
-        self._thread = threading.Thread(target=self._run, name="spaces", daemon=True)
+        self._thread = CommitThread(
+            store.watch, "spaces", self._update_at_commit, "library space not updated", settings.refresh_seconds
+        )
 
     def __enter__(self) -> Self:
-        self._committed = self._stack.enter_context(self._store.watch.subscribe())
-        self._thread.start()
+        self._thread.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stopped.set()
-        self._committed.set()
-        self._thread.join()
-        self._stack.close()
+        self._thread.__exit__(*error)
         for served in [self._current, *([self._prepared] if self._prepared else []), *self._retired]:
             served.close()
 
@@ -152,7 +148,7 @@ class SpaceManager:
                 return
             self._retired.append(self._current)
             self._current, self._prepared = prepared, None
-        self._committed.set()  # so that the retired space is closed soon
+        self._thread.wake()  # so that the retired space is closed soon
         structlog.get_logger().info("search space switched", space=str(prepared.space.id))
 
     def _read_library_space(self) -> str:
@@ -176,17 +172,8 @@ class SpaceManager:
             towers = stack.enter_context(TowerLoader(space))
             return ServedSpace(name, space, searcher, towers, stack.pop_all())
 
-    def _run(self) -> None:
-        watch = self._store.watch
-        is_settled = False
-        while True:
-            # Loading, use and failure change without a commit: poll until nothing is pending.
-            watch.wait(self._committed, None if is_settled else self._settings.refresh_seconds)
-            if self._stopped.is_set():
-                return
-            try:
-                self.update()
-                is_settled = self._prepared is None and not self._retired and self.failure is None
-            except MMError as error:
-                is_settled = False
-                structlog.get_logger().warning("library space not updated", detail=str(error))
+    def _update_at_commit(self) -> float | None:
+        """Update, and again soon: loading, use and failure change without a commit."""
+        self.update()
+        is_settled = self._prepared is None and not self._retired and self.failure is None
+        return None if is_settled else self._settings.refresh_seconds

@@ -1,5 +1,7 @@
 // Entry point: render the page and install its listeners.
 
+import { AddToAlbum } from "./albums/add-to-album.js";
+import { AlbumsView } from "./albums/albums-view.js";
 import { Conversation } from "./conversation/drawer.js";
 import { EvaluateView } from "./evaluate/evaluate-view.js";
 import { InspectView } from "./inspect/inspect-view.js";
@@ -27,7 +29,7 @@ import { html, render } from "./vendor/preact.js";
 function Page() {
   const isSearch = query.use((state) => state.isOpen);
   const name = useViewName();
-  const View = isSearch ? null : { inspect: InspectView, evaluate: EvaluateView }[name];
+  const View = isSearch ? null : { inspect: InspectView, evaluate: EvaluateView, albums: AlbumsView }[name];
   return html`
     <${Header} />
     <main>
@@ -39,6 +41,7 @@ function Page() {
     <${Tray} />
     <${Player} />
     <${EditDialog} />
+    <${AddToAlbum} />
     <${TrashDialog} />
     <${Help} />
     <${DropZone} />

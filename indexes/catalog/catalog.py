@@ -5,6 +5,7 @@ from __future__ import annotations
 from indexes.catalog.audit import AuditRows
 from indexes.catalog.captions import CaptionRows
 from indexes.catalog.captures import CaptureRows
+from indexes.catalog.curation.albums import AlbumRows
 from indexes.catalog.curation.edits import EditRows
 from indexes.catalog.curation.names import NameRows
 from indexes.catalog.curation.trash import TrashRows
@@ -39,6 +40,7 @@ class Catalog(
     EditRows,
     TrashRows,
     NameRows,
+    AlbumRows,
     ListingRows,
     SegmentRows,
     EvidenceRows,

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, literal, select
 from indexes.catalog.base import CatalogMixin
 from indexes.catalog.captions import select_caption_of_segment
 from indexes.catalog.captures import TAKEN_OR_UPLOADED, day_of, parse_day, select_captured
+from indexes.catalog.curation.albums import select_in_album
 from indexes.catalog.evidence import select_spoken
 from indexes.catalog.items import item_rows, select_tagged
 from indexes.catalog.records import BrowseFilters, ItemRow, NewEvidence, NewSegment
@@ -19,6 +20,8 @@ from mm.schemas import EvidenceKind, ItemSort
 
 if TYPE_CHECKING:
     from datetime import date
+
+    from sqlalchemy.orm import Session
 
     from mm.spaces.types import SpaceId
 
@@ -41,11 +44,11 @@ class ListingRows(CatalogMixin):
     def browse_items(self, filters: BrowseFilters, sort: ItemSort, offset: int, limit: int) -> tuple[list[ItemRow], int]:
         """Return up to `limit` items after the first `offset`, and the number of all matches.
 
-        Raises `InvalidInput` for too many tags.
+        Raises `InvalidInput` for too many tags, `NotFound` for an unknown album.
         """
-        query = _apply_filters(select(Item), filters)
         with self._database.read() as session:
-            total = session.execute(_apply_filters(select(func.count()).select_from(Item), filters)).scalar_one()
+            query = _apply_filters(session, select(Item), filters)
+            total = session.execute(_apply_filters(session, select(func.count()).select_from(Item), filters)).scalar_one()
             items = session.scalars(query.order_by(*ORDERS[sort]).offset(offset).limit(limit)).all()
             return item_rows(session, items), total
 
@@ -53,11 +56,12 @@ class ListingRows(CatalogMixin):
         """Return the days on which items were taken, latest first, with their number of items.
 
         Of an item whose time is unknown, the day of its upload (UTC). In the order of the sort
-        `taken`. Raises `InvalidInput` for too many tags.
+        `taken`. Raises as `browse_items`.
         """
         with self._database.read() as session:
             day = day_of(session).label("day")
-            query = _apply_filters(select(day, func.count()).select_from(Item), filters).group_by(day).order_by(day.desc())
+            counted = _apply_filters(session, select(day, func.count()).select_from(Item), filters)
+            query = counted.group_by(day).order_by(day.desc())
             return [(parse_day(value), items) for value, items in session.execute(query)]
 
     def find_items_named_in(self, text: str, limit: int) -> list[ItemRow]:
@@ -129,10 +133,10 @@ class ListingRows(CatalogMixin):
             ]
 
 
-def _apply_filters(query: Select[Any], filters: BrowseFilters) -> Select[Any]:
+def _apply_filters(session: Session, query: Select[Any], filters: BrowseFilters) -> Select[Any]:
     for condition in _conditions(filters):
         query = query.where(condition)
-    return query
+    return query.where(Item.pk.in_(select_in_album(session, filters.album))) if filters.album else query
 
 
 def _conditions(filters: BrowseFilters) -> Sequence[ColumnElement[bool]]:

@@ -18,6 +18,7 @@ from indexes.catalog.base import (
     shards_of_segments,
 )
 from indexes.catalog.captures import select_captured
+from indexes.catalog.curation.albums import select_in_album
 from indexes.catalog.evidence import batches, insert_evidence, record_languages, select_spoken
 from indexes.catalog.items import ITEM_ID, select_tagged
 from indexes.catalog.queue.chunks import mark_chunk_done
@@ -116,7 +117,7 @@ class SegmentRows(CatalogMixin):
     def select_items(self, filters: Filters) -> set[int] | None:
         """Return the keys of the items that match the filters; None, for all, without a filter.
 
-        Raises `InvalidInput` for too many tags.
+        Raises `InvalidInput` for too many tags, `NotFound` for an unknown album.
         """
         query = select(Item.pk)
         if filters.kinds:
@@ -135,6 +136,8 @@ class SegmentRows(CatalogMixin):
         if filters.language:
             query = query.where(select_spoken(filters.language))
         with self._database.read() as session:
+            if filters.album:
+                query = query.where(Item.pk.in_(select_in_album(session, filters.album)))
             if not filters.items:
                 return set(session.scalars(query)) if captured is not None or _has_condition(filters) else None
             ids = sorted({item_id for item_id in filters.items if ITEM_ID.fullmatch(item_id)})
@@ -186,4 +189,4 @@ def _insert_segments(session: Session, item_pk: int, space: str, segments: Seque
 
 def _has_condition(filters: Filters) -> bool:
     has_time = filters.uploaded_after is not None or filters.uploaded_before is not None
-    return bool(filters.kinds or filters.tags or filters.language or has_time or filters.favourite is not None)
+    return bool(filters.kinds or filters.tags or filters.language or filters.album or has_time or filters.favourite is not None)

@@ -49,6 +49,11 @@ def service(command: F) -> F:
     return url(as_json(command))
 
 
+def album(command: F) -> F:
+    """Add the filter by album: parameter `album`, a name or an id."""
+    return click.option("--album", metavar="ALBUM", help="Only what is in this album, given by name or id.")(command)
+
+
 def captured(command: F) -> F:
     """Add filters by metadata: `taken_after`, `taken_before`, `camera`, `has_place`, `language`."""
     after = click.option(

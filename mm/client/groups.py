@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from mm.client.flows import albums as album_flows
 from mm.client.flows import evaluations as evaluation_flows
 from mm.client.flows import inspections as inspection_flows
 from mm.client.flows import inspectors as inspector_flows
@@ -124,6 +125,7 @@ class EvaluationVerbs:
     items = Verb(evaluation_flows.items)
     examples = Verb(evaluation_flows.examples)
     image = Verb(evaluation_flows.image)
+    file = Verb(evaluation_flows.file)
     report = Verb(evaluation_flows.report)
     compare = Verb(evaluation_flows.compare)
     delete_run = Verb(evaluation_flows.delete_run)
@@ -153,3 +155,26 @@ class Scales(ScaleVerbs, ClientGroup):
 
 class AsyncScales(ScaleVerbs, AsyncClientGroup):
     """Scales of an asyncio client."""
+
+
+class AlbumVerbs:
+    """Albums, as `client.albums`."""
+
+    create = Verb(album_flows.create)
+    list = Verb(album_flows.list_all)
+    get = Verb(album_flows.get)
+    edit = Verb(album_flows.edit)
+    delete = Verb(album_flows.delete)
+    entries = Verb(album_flows.entries)
+    add = Verb(album_flows.add)
+    remove = Verb(album_flows.remove)
+    move = Verb(album_flows.move)
+    export = Verb(album_flows.export)
+
+
+class Albums(AlbumVerbs, ClientGroup):
+    """Albums of a blocking client."""
+
+
+class AsyncAlbums(AlbumVerbs, AsyncClientGroup):
+    """Albums of an asyncio client."""

@@ -47,8 +47,33 @@ def read_multi30k(folder: Path, split: str, left_out: set[str], task: int = 1) -
 
     Images in `left_out` are skipped. Raises `InvalidInput`.
     """
-    rows = read_json_lines(folder / f"task{task}_{split}.jsonl")
-    return [row for row in rows if row["image"].removesuffix(".jpg") not in left_out]
+    return leave_out(read_json_lines(folder / f"task{task}_{split}.jsonl"), left_out)
+
+
+def leave_out(rows: Iterable[dict[str, Any]], images: set[str]) -> list[dict[str, Any]]:
+    """The rows of other images than these."""
+    return [row for row in rows if row["image"].removesuffix(".jpg") not in images]
+
+
+def add_translations(rows: Sequence[dict[str, Any]], folder: Path, split: str) -> list[str]:
+    """Add to the rows of task 1 their translations from `SPLIT.LANG`, which has a line for each.
+
+    `rows` are all of the split, in the order of the data set. Returns the languages, sorted. Raises
+    `InvalidInput` for a folder without such a file, and for one of another number of lines.
+    """
+    paths = sorted(folder.glob(f"{split}.*"))
+    if not paths:
+        raise InvalidInput(f"{folder} has no file {split}.LANG with translations of Multi30k.")
+    for path in paths:
+        try:
+            lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"The translations {path} cannot be read: {error}.") from error
+        if len(lines) != len(rows):
+            raise InvalidInput(f"{path} has {len(lines):,} lines; Multi30k's {split} has {len(rows):,} sentences.")
+        for row, line in zip(rows, lines, strict=True):
+            row[path.name.removeprefix(f"{split}.")] = line.strip()
+    return [path.name.removeprefix(f"{split}.") for path in paths]
 
 
 def find_largest_languages(rows: Iterable[dict[str, str]], count: int) -> list[str]:
@@ -84,14 +109,16 @@ def build_training_pairs(
     languages: Sequence[str],
     english: Sequence[str] = (),
     lexicon: Sequence[Entry] = (),
+    more: Sequence[str] = (),
 ) -> Pairs:
     """Build the pairs. English is paired with itself too, for English that the router misroutes.
 
-    `english` are texts without translations.
+    `english` are texts without translations, `more` the languages of `sentences` beside
+    `TRANSLATED`.
     """
     triples: list[tuple[str, str, str]] = [("en", text, text) for text in english]
     for row in sentences:
-        triples += [(language, row[language], row["en"]) for language in ("en", *TRANSLATED)]
+        triples += [(language, row[language], row["en"]) for language in ("en", *TRANSLATED, *more) if row[language]]
     for row in descriptions:
         triples += [(language, row[language], row["en"]) for language in ("en", *languages) if row.get(language)]
     for language in TRANSLATED:

@@ -68,7 +68,7 @@ def evaluate_set(
     started, clock = datetime.now(UTC), time.monotonic()
     described, task = request.described, _find_task(request)
     hashes = hash_weights(weights)
-    with closing(FeatureCache(settings.root / CACHE)) as cache:
+    with closing(open_cache(settings)) as cache:
         data, train, encoded = _encode(
             request, SetEncoder(space, reader, settings, request.kinds), hashes, cache, on_progress, on_tick
         )
@@ -99,6 +99,14 @@ def evaluate_set(
     )  # fmt: skip
 
 
+def open_cache(settings: Settings) -> FeatureCache:
+    """The cache of the home folder; machines that share a catalog share it.
+
+    Raises as `FeatureCache`.
+    """
+    return FeatureCache(settings.root / CACHE, has_other_hosts=settings.database_url.startswith("postgresql"))
+
+
 def encode_request(
     request: SetRequest,
     space: Space,
@@ -114,7 +122,7 @@ def encode_request(
     """
     if not _find_task(request).needs_features:
         return
-    with closing(FeatureCache(settings.root / CACHE)) as cache:
+    with closing(open_cache(settings)) as cache:
         _encode(request, SetEncoder(space, reader, settings, request.kinds), hash_weights(weights), cache, on_progress, on_tick)
 
 

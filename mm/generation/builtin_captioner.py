@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mm.generation.caption_search import make_search
+from mm.generation.caption_search import make_search, make_tree_search
 from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS, Captioner, clean_caption
 from mm.generation.request import Request, SamplingParams
 from mm.generation.runners.onnx_runner import OnnxRunner
@@ -28,21 +28,27 @@ if TYPE_CHECKING:
     from mm.generation.caption_ranking import CaptionRanking
     from mm.settings import Settings
 
-MAX_NUM_PROMPTS = 8
+MAX_NUM_PROMPTS = 16
 
 
 def load_captioner(
-    settings: Settings, additions: Path = SHIPPED, width: int = BEAM_WIDTH, ranking: CaptionRanking | None = None
+    settings: Settings,
+    additions: Path = SHIPPED,
+    width: int = BEAM_WIDTH,
+    ranking: CaptionRanking | None = None,
+    *,
+    is_over_trees: bool = True,
 ) -> Captioner:
     """Load the model with the trained weights of a file; its graphs are built at first use.
 
     Without `ranking`, a caption is the most probable of the last candidates of the search.
+    Hypotheses of a prompt are a tree, or else sequences in blocks, the reference of the tree.
 
     Raises `Unavailable` when the package of SmolLM2 is not installed, `Corrupt` when a file cannot
     be read or the weights belong to another version of the package.
     """
     tokenizer = _read_tokenizer()
-    search = _make_search(settings, additions, tokenizer, width)
+    search = _make_search(settings, additions, tokenizer, width, is_over_trees=is_over_trees)
     prefix = load_prefix(settings.root / "cache" / "graphs", load_additions(additions))
     return Captioner(search, tokenizer, prefix, ranking=ranking)
 
@@ -63,7 +69,9 @@ def _read_tokenizer() -> LanguageTokenizer:
     return LanguageTokenizer(read_vocabulary(read_gguf(find_smollm2())))
 
 
-def _make_search(settings: Settings, additions: Path | None, tokenizer: LanguageTokenizer, width: int) -> BeamSearch:
+def _make_search(
+    settings: Settings, additions: Path | None, tokenizer: LanguageTokenizer, width: int, *, is_over_trees: bool = True
+) -> BeamSearch:
     # A step has the tokens of several hypotheses, so that products by row are faster.
     precision = settings.language_precision
     is_by_row = WeightFormat(precision).is_quantized and has_dot_products(read_cpu_flags())
@@ -71,4 +79,7 @@ def _make_search(settings: Settings, additions: Path | None, tokenizer: Language
     # Nothing else is to be done while captions are written, but searches go on: they keep half of
     # the cores.
     threads = settings.threads or max(1, count_usable_cores() // 2)
-    return make_search(partial(OnnxRunner, model.load(threads)), make_vocabulary(tokenizer), width, MAX_NUM_PROMPTS)
+    decoder, vocabulary = model.load(threads, is_over_trees=is_over_trees), make_vocabulary(tokenizer)
+    if is_over_trees:
+        return make_tree_search(decoder, vocabulary, width, MAX_NUM_PROMPTS)
+    return make_search(partial(OnnxRunner, decoder), vocabulary, width, MAX_NUM_PROMPTS)

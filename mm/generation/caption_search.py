@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mm.generation.beam.paged import PagedHypotheses
 from mm.generation.beam.search import BeamSearch
+from mm.generation.beam.tree import TreeHypotheses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mm.generation.runner import Runner
     from mm.generation.vocabulary import Vocabulary
+    from mm.models.language.graph.session import OnnxDecoder
 
 BLOCK_SIZE = 1
 """A hypothesis that branches off computes no token again, so that all have one token in a step."""
@@ -34,4 +37,11 @@ def make_search(
     num_blocks = num_prompts * BLOCKS_PER_PROMPT
     lane_tokens = max((num_prompts * width + NUM_STARTING) * ROW_TOKENS, 2 * num_blocks * BLOCK_SIZE)
     runner = make_runner(num_blocks, BLOCK_SIZE, lane_tokens, ROW_TOKENS)
-    return BeamSearch(runner, vocabulary, num_blocks, BLOCK_SIZE, width=width, max_num_prompts=num_prompts)
+    hypotheses = PagedHypotheses(runner, num_blocks, BLOCK_SIZE, width)
+    return BeamSearch(hypotheses, vocabulary, width=width, max_num_prompts=num_prompts)
+
+
+def make_tree_search(decoder: OnnxDecoder, vocabulary: Vocabulary, width: int, num_prompts: int) -> BeamSearch:
+    """A search over `num_prompts` at once by a decoder over trees; a longer prompt is refused."""
+    hypotheses = TreeHypotheses(decoder, num_prompts, BLOCKS_PER_PROMPT, width)
+    return BeamSearch(hypotheses, vocabulary, width=width, max_num_prompts=num_prompts)

@@ -24,8 +24,9 @@ from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.fine import FineBackbone
 from mm.inspection.features.framing import count_patches, extract_patches, extract_tiles
 from mm.inspection.head.head import SegmentationHead
-from mm.inspection.head.inputs import build_inputs
+from mm.inspection.head.inputs import build_inputs, count_inputs
 from mm.inspection.head.name_kinds import name_kinds
+from mm.inspection.head.network import Inputs
 from mm.inspection.scoring.regions import find_regions
 from mm.inspection.scoring.score import mean_of_largest
 from mm.inspection.settings import FitSettings
@@ -129,21 +130,26 @@ class FittedInspector:
         """Scores (F,) of an image from the anomaly of its patches, without each fold in turn."""
         if self.head is None:
             return mean_of_largest(anomaly_NF, self.settings.share)
-        columns = zip(anomaly_NF.T, self.head.share_F, strict=True)
-        return np.array([mean_of_largest(each_N[:, None], float(share))[0] for each_N, share in columns])
+        return np.array([rule.score(each_N) for each_N, rule in zip(anomaly_NF.T, self.head.rules_F, strict=True)])
 
-    def measure_patches(self, vectors_NC: Float32, inputs_ND: Float32) -> Float32:
-        """Anomaly (N, F) of patches without each fold in turn; the inputs are those of the head."""
+    def measure_patches(self, vectors_NC: Float32, inputs_ND: Inputs) -> Float32:
+        """Anomaly (N, F) of patches without each fold in turn.
+
+        The inputs begin with those of the head: one of an earlier version takes fewer.
+        """
         distances_NF = self._search(vectors_NC)
-        return distances_NF if self.head is None else self.head.combine(distances_NF, self.head.predict(inputs_ND))
+        if self.head is None:
+            return distances_NF
+        return self.head.combine(distances_NF, self.head.predict(inputs_ND[:, : self.head.num_inputs]))
 
-    def _measure_anomaly(self, scaled_HWC: RGB) -> tuple[Float32, Float32 | None]:
+    def _measure_anomaly(self, scaled_HWC: RGB) -> tuple[Float32, Inputs | None]:
         """Anomaly (h, w, F) of the patches of a scaled image, and inputs (h, w, D) of a head."""
         if self.head is None:
             return self.measure_distances(scaled_HWC), None
         vectors_hwC = extract_patches(self.patch_backbone, scaled_HWC)
-        inputs_hwD = build_inputs(scaled_HWC, vectors_hwC)
-        height, width, _ = vectors_hwC.shape
+        height, width, num_channels = vectors_hwC.shape
+        has_fine = self.head.num_inputs > count_inputs(num_channels)
+        inputs_hwD = build_inputs(scaled_HWC, vectors_hwC, self.backbone if has_fine else None)
         anomaly_NF = self.measure_patches(vectors_hwC.reshape(height * width, -1), inputs_hwD.reshape(height * width, -1))
         return anomaly_NF.reshape(height, width, -1), inputs_hwD
 

@@ -38,11 +38,13 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.generic]
 
 SUFFIX = ".inspector"
-FORMAT, LATER_FORMAT = 1, 2
-"""Versions of the format: of an inspector of patches that was fitted, and of every other one.
+FORMAT, LATER_FORMAT, HEAD_FORMAT = 1, 2, 3
+"""Versions of the format: of an inspector of patches that was fitted, of one with a segmentation
+head, which is the last, and of every other one.
 
-Both are read. Versions of the service that know format 1 only must refuse the other: they have no
-templates and named regions, and without its head the scores of a taught inspector mean nothing.
+All are read, and heads in files of format 2. Versions of the service that know only lower ones must
+refuse a higher one: they have no templates and named regions, and without its head, or with other
+inputs of it, the scores of a taught inspector mean nothing.
 """
 TYPE = "type"
 """Entry with the mode of the inspector; files without it are of patches."""
@@ -97,6 +99,7 @@ def _store(inspector: FittedInspector) -> tuple[dict[str, object], dict[str, Arr
     if is_taught:
         stored |= {"marked_folds": dict(inspector.marked_folds), "comparison": inspector.comparison, "head": None}
     if inspector.head is not None:
+        stored["format"] = HEAD_FORMAT
         head_tensors, stored["head"] = pack_head(inspector.head)
         tensors |= head_tensors
     if inspector.reference_HWC is not None:
@@ -115,9 +118,9 @@ def read_inspector(path: Path, load_backbone: Callable[[str], Backbone]) -> AnyI
         with safe_open(path, "np") as file:
             stored = json.loads((file.metadata() or {})[METADATA])
             number = int(stored["format"])
-            if number not in (FORMAT, LATER_FORMAT):
+            if not FORMAT <= number <= HEAD_FORMAT:
                 raise UnsupportedVersion(
-                    f"{path.name} has the inspector format {number}; this version reads formats {FORMAT} and {LATER_FORMAT}."
+                    f"{path.name} has the inspector format {number}; this version reads formats {FORMAT} to {HEAD_FORMAT}."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         mode = stored.get(TYPE, FittedInspector.mode)

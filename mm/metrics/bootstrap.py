@@ -83,7 +83,8 @@ def bootstrap_sums(
     units = _find_units(len(values_QK), groups_Q, strata_Q)
     columns = [np.bincount(units.unit_Q, column, minlength=units.count) for column in values_QK.T]
     sums_UK = np.stack(columns, axis=1)
-    samples = [compute(times_BU @ sums_UK) for times_BU in stack_blocks(_draw(units, seed), units.count)]
+    blocks = stack_blocks(_draw(units, seed), max(units.count, values_QK.shape[1]))
+    samples = [compute(times_BU @ sums_UK) for times_BU in blocks]
     return _to_intervals(compute(sums_UK.sum(0)[None])[0], np.concatenate(samples))
 
 

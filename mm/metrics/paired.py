@@ -2,9 +2,10 @@
 
 Both resample groups, because items of one group are not independent: the interval by the paired
 bootstrap (Efron & Tibshirani 1993, chapter 16), the p-value by exchanging the two methods within
-groups (Fisher 1935; Good 2005, chapter 3). Means are compared by the sums of the groups; the same
-samples and exchanges of the values themselves are the reference implementation, and serve all other
-statistics. Names of arrays end in their axes: Q items, G groups, E exchanges.
+groups (Fisher 1935; Good 2005, chapter 3). Means, and statistics of sums such as BLEU and pixel
+AUROC, are compared by the sums of the groups; the same samples and exchanges of the values
+themselves are the reference implementation, and serve all other statistics. Names of arrays end in
+their axes: Q items, G groups, E exchanges, B samples of a block, K columns.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.errors import InvalidInput
-from mm.metrics.bootstrap import Interval, bootstrap_means, bootstrap_rows, stack_blocks
+from mm.metrics.bootstrap import Interval, bootstrap_means, bootstrap_rows, bootstrap_sums, stack_blocks
 from mm.numerics import Float64
 
 NUM_PERMUTATIONS = 2000
@@ -26,6 +27,8 @@ MAX_EXACT_GROUPS = 10
 
 Statistic = Callable[[Float64], float]
 """From the values of some items, with repetitions, to a number."""
+StatisticOfSums = Callable[[Float64], Float64]
+"""From sums over some items (B, K), a row a sample, to a number of each sample (B,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,42 @@ def compare_paired(
         len(first_Q), groups_Q, lambda rows: np.array([statistic(second_Q[rows]) - statistic(first_Q[rows])]), seed, strata_Q
     )[0]
     return Paired(interval, _p_value(first_Q, second_Q, groups_Q, statistic, seed))
+
+
+def compare_sums(
+    first_QK: Float64, second_QK: Float64, groups_Q: npt.NDArray[np.integer], statistic: StatisticOfSums, seed: int = 0,
+    strata_Q: npt.NDArray[np.integer] | None = None,
+) -> Paired:  # fmt: skip
+    """Compare a statistic of the sums of rows of two methods on the same items.
+
+    The samples and exchanges are those of `compare_paired` with the statistic of the sum of the
+    rows, its reference implementation. Raises `InvalidInput` as that.
+    """
+    if first_QK.ndim != 2 or not len(first_QK) or first_QK.shape != second_QK.shape or first_QK.shape[:1] != groups_Q.shape:
+        raise InvalidInput(f"Rows {first_QK.shape} and {second_QK.shape} with groups {groups_Q.shape} cannot be paired.")
+    num_columns = first_QK.shape[1]
+
+    def subtract(sums_BK: Float64) -> Float64:
+        return (statistic(sums_BK[:, num_columns:]) - statistic(sums_BK[:, :num_columns]))[:, None]
+
+    (interval,) = bootstrap_sums(np.concatenate([first_QK, second_QK], axis=1), subtract, groups_Q, seed, strata_Q)
+    return Paired(interval, _p_value_of_sums(first_QK, second_QK, groups_Q, statistic, seed))
+
+
+def _p_value_of_sums(
+    first_QK: Float64, second_QK: Float64, groups_Q: npt.NDArray[np.integer], statistic: StatisticOfSums, seed: int
+) -> float:
+    """As `_p_value`: an exchange moves the difference of a group from one sum to the other."""
+    unique, group_Q = np.unique(groups_Q, return_inverse=True)
+    columns = [np.bincount(group_Q, column, minlength=len(unique)) for column in (second_QK - first_QK).T]
+    changes_GK = np.stack(columns, axis=1)
+    first_K, second_K = first_QK.sum(0), second_QK.sum(0)
+    differences = []
+    for exchanged_EG in stack_blocks(_draw_exchanges(len(unique), seed), max(len(unique), len(first_K))):
+        moved_EK = exchanged_EG @ changes_GK
+        differences.append(statistic(second_K - moved_EK) - statistic(first_K + moved_EK))
+    observed = float((statistic(second_K[None]) - statistic(first_K[None]))[0])
+    return _share_as_large(observed, np.concatenate(differences), len(unique))
 
 
 def _p_value_of_means(difference_Q: Float64, groups_Q: npt.NDArray[np.integer], seed: int) -> float:

@@ -11,9 +11,13 @@ from pydantic import Field
 from mm.schemas.base import Model
 from mm.schemas.jobs import JobState
 
-Statistic = Literal["mean", "median", "recall@1", "recall@5", "recall@10", "class-map", "auroc", "detection-map", "corpus"]
-"""How a measure follows from the values of items (`mm.evaluation.runs.statistics`); `corpus` does
-not: it is computed over all items at once, and compared by intervals only."""
+Statistic = Literal[
+    "mean", "median", "recall@1", "recall@5", "recall@10", "auroc", "bleu-1", "bleu-2", "bleu-3", "bleu-4", "object-share",
+    "pixel-auroc", "pixel-pro", "corpus",
+]  # fmt: skip
+"""How a measure follows from the items: from one value each (`mm.evaluation.runs.statistics`), or
+from sums of their evidence (`mm.evaluation.runs.sums`). `corpus` does neither: it is computed over
+all items at once, and compared by intervals only."""
 
 
 class RunMeasure(Model):
@@ -79,7 +83,7 @@ class ItemRecord(Model):
     """Items of one group are sampled together."""
     values: dict[str, float] = Field({})
     evidence: dict[str, list[list[float]]] = Field({})
-    """Rows of numbers of statistics that are not of one value an item, such as detections."""
+    """Rows of numbers of statistics that are not of one value an item: counts of words, pixels."""
     stratum: str = ""
     """Class or language, for the breakdown."""
     path: str = ""
@@ -194,9 +198,10 @@ class EvaluationList(Model):
 
 
 class RunList(Model):
-    """Runs without their items, newest first."""
+    """A page of runs without their items, newest first."""
 
     data: list[Run]
+    next: str | None = Field(None, description="`cursor` of the next page; null on the last.")
 
 
 class RunItemPage(Model):

@@ -101,6 +101,11 @@ class Filters(Model):
         None, max_length=8, description="Code of a language that is spoken in the item, such as `de`; see `languages` of an item."
     )
     favourite: bool | None = Field(None, description="Whether it is a favourite; unset means either.")
+    album: str | None = Field(
+        None,
+        max_length=64,
+        description="Id of an album: only its items, and of an entry with a time range only hits that overlap it.",
+    )
     inspection: InspectionFilter | None = Field(
         None, description="Only what a result of an inspection matches. Without a query, hits are sorted by p-value."
     )

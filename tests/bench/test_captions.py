@@ -10,12 +10,13 @@ from click.testing import CliRunner
 
 from mm.bench.language import captions
 from mm.cli.main import main
+from mm.generation.builtin_captioner import MAX_NUM_PROMPTS
 from mm.generation.caption_ranking import GeneratedCaption
 from mm.generation.captioner import BEAM_WIDTH, ImageLike
 
 
 class StubCaptioner:
-    def __init__(self, *_: object) -> None: ...
+    def __init__(self, *_: object, is_over_trees: bool) -> None: ...
 
     def caption(self, images: Iterable[ImageLike]) -> Iterator[tuple[int, GeneratedCaption]]:
         for number, _ in enumerate(images):
@@ -34,11 +35,13 @@ def test_bench_captions_counts_the_photos_that_were_captioned(
     arguments = ["bench", "captions", "--photos", "3", "--alone", "2", "--beam", "2", "--weights", str(weights)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    *_, alone_ranked, queued_ranked, alone, queued = result.stdout.splitlines()
+    *_, alone_ranked, queued_ranked, alone_blocks, queued_blocks, alone, queued = result.stdout.splitlines()
     assert alone_ranked.startswith(f"| beam {BEAM_WIDTH} ranked, one at a time | 2 of 2 |")
-    assert queued_ranked.startswith(f"| beam {BEAM_WIDTH} ranked, 8 at once | 2 of 3 |")
+    assert queued_ranked.startswith(f"| beam {BEAM_WIDTH} ranked, {MAX_NUM_PROMPTS} at once | 2 of 3 |")
+    assert alone_blocks.startswith(f"| beam {BEAM_WIDTH} ranked in blocks, one at a time | 2 of 2 |")
+    assert queued_blocks.startswith(f"| beam {BEAM_WIDTH} ranked in blocks, {MAX_NUM_PROMPTS} at once | 2 of 3 |")
     assert alone.startswith("| beam 2, one at a time | 2 of 2 |")
-    assert queued.startswith("| beam 2, 8 at once | 2 of 3 |")
+    assert queued.startswith(f"| beam 2, {MAX_NUM_PROMPTS} at once | 2 of 3 |")
 
 
 def test_bench_captions_without_weights_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

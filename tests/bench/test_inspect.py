@@ -91,7 +91,10 @@ def test_run_of_sizes_that_are_too_small_raises_invalid_input(sizes: Sequence[in
 
 
 def test_run_memory_measures_a_process_of_its_own() -> None:
-    report = run_memory(64, 3, 1)
+    lines: list[str] = []
+    report = run_memory(64, 3, 1, on_progress=lines.append)
+    assert lines[-1].startswith("held-out scores of 3 of 3 images: ")
+    assert lines[-1].endswith(" MB at the peak")
     assert 20 < report.start_megabytes <= report.peak_megabytes < 2000
     assert report.lines()[0].startswith("3 good images of 64 x 64 pixels")
     with pytest.raises(InvalidInput, match="process that fits"):

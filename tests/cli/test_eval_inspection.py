@@ -48,6 +48,21 @@ def test_eval_mvtec_transistor_prints_a_report_for_each_number_of_good_images(tm
     assert len(store.list_runs()) == 2
 
 
+def test_eval_of_a_name_with_its_own_command_runs_the_tasks_of_the_set_when_one_is_named(tmp_path: Path) -> None:
+    make_set(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["eval", *arguments, "--root", str(tmp_path)])
+        return result.exit_code, result.output
+
+    assert call("magnetic_tile", "--check")[1].startswith(f"{tmp_path} can be evaluated as magnetic_tile, split dev: 12 files.")
+    assert "no option depth" in call("magnetic_tile", "--task=defects", "--option", "depth=1", "--no-keep")[1]
+    assert "--seeds" in CliRunner().invoke(main, ["eval", "magnetic_tile", "--help"]).output
+    code, output = call("bus_bra", "--check")  # has no tasks of the set
+    assert (code, "cannot be evaluated as bus_bra" in output) == (1, True)
+    assert "No such command 'absent'" in call("absent", "--check")[1]
+
+
 def test_eval_deep_pcb_prints_a_table(tmp_path: Path) -> None:
     item: dict[str, object] = {"group": "1", "board": "b", "template": "1_temp.png", "annotation": "1.txt"}
     write_split(tmp_path, "board", {"dev": ["1_test.png"]}, {"1_test.png": item})

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,28 @@ def test_read_emoji_names_of_another_form_raises_invalid_input(tmp_path: Path) -
     (tmp_path / "en" / "annotations.json").write_text("[]")
     with pytest.raises(InvalidInput, match="annotations of the CLDR"):
         read_emoji_names(tmp_path)
+
+
+def test_read_wordnets_gives_the_same_for_another_order_of_files_and_of_hashes(wordnets: Path, tmp_path: Path) -> None:
+    """Sets of strings have another order in each process, folders another on each file system."""
+    copy = tmp_path / "copy"
+    for path in sorted(wordnets.rglob("*.tab"), reverse=True):
+        (copy / path.relative_to(wordnets)).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path.relative_to(wordnets)).write_bytes(path.read_bytes())
+    program = f"""
+import sys
+from pathlib import Path
+from mm.data.lexicons import read_wordnets
+print(read_wordnets(Path(sys.argv[1]), {RANKS}, 10))
+"""
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", program, str(folder)],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for folder, seed in ((wordnets / "wikt", "1"), (copy / "wikt", "2"))
+    ]
+    assert printed[0] == printed[1] != "[]\n"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mm.generation import BeamSearch, MediaSpan, Request, SamplingParams, Vocabulary
+from mm.generation.beam.paged import PagedHypotheses
 from mm.generation.caption_ranking import CaptionRanking, GeneratedCaption
 from mm.generation.captioner import MAX_CHARACTERS, Captioner, clean_caption
 from mm.generation.runners.reference_runner import ReferenceRunner
@@ -36,7 +37,7 @@ NUM_BLOCKS, BLOCK_SIZE, MAX_TOKENS = 200, 8, 4
 def make_search(max_num_prompts: int = 8) -> BeamSearch:
     vocabulary = Vocabulary(tuple(TOKENIZER.get_bytes(token) for token in range(len(TOKENS))), (257,), frozenset({256}))
     runner = ReferenceRunner(CONFIG, WEIGHTS, NUM_BLOCKS, BLOCK_SIZE)
-    return BeamSearch(runner, vocabulary, NUM_BLOCKS, BLOCK_SIZE, width=3, max_num_prompts=max_num_prompts)
+    return BeamSearch(PagedHypotheses(runner, NUM_BLOCKS, BLOCK_SIZE, 3), vocabulary, width=3, max_num_prompts=max_num_prompts)
 
 
 def random_images(count: int) -> list[AnImage]:

@@ -13,6 +13,7 @@ from mm.answers.evidence import Evidence, EvidenceMoment
 from mm.answers.prompt import estimate_tokens
 from mm.cli.demo.dataset import PHOTOS
 from mm.evaluation.language.answers import ExampleLibrary, answer_with
+from mm.generation.beam.paged import PagedHypotheses
 from mm.generation.beam.search import BeamSearch
 from mm.generation.builtin_captioner import load_captioner
 from mm.generation.captioner import Captioner
@@ -43,7 +44,9 @@ def test_caption_of_a_photo_by_the_graph_equals_that_of_the_reference(settings: 
         images = load_space("lite", settings).image_maps.encode([np.asarray(photo.convert("RGB"))])
     model = load_merged_model(find_smollm2(), SHIPPED)
     tokenizer = LanguageTokenizer(read_vocabulary(model.base))
-    search = BeamSearch(ReferenceRunner(model.config, model.weights, 16, 8), make_vocabulary(tokenizer), 16, 8, width=1)
+    search = BeamSearch(
+        PagedHypotheses(ReferenceRunner(model.config, model.weights, 16, 8), 16, 8, 1), make_vocabulary(tokenizer), width=1
+    )
     reference = Captioner(search, tokenizer, load_additions(SHIPPED).prefix)
     (number, caption), *_ = load_captioner(settings, SHIPPED, width=1).caption(images)
     assert caption.text == dict(reference.caption(images))[number].text

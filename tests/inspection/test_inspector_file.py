@@ -61,8 +61,8 @@ def test_read_inspector_of_one_image_keeps_an_infinite_threshold(tmp_path: Path)
 
 
 def test_read_inspector_of_another_format_is_refused(file: Path) -> None:
-    rewrite(file, {"format": 3})
-    with pytest.raises(UnsupportedVersion, match="format 3"):
+    rewrite(file, {"format": 4})
+    with pytest.raises(UnsupportedVersion, match="format 4"):
         read_inspector(file, load_cells)
 
 

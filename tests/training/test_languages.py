@@ -15,19 +15,21 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import load_file
 
 from mm.cli.commands.eval import command as evaluation
 from mm.cli.commands.train import command
-from mm.data.translations import build_dictionary, build_training_pairs, read_flickr_ids
+from mm.data.translations import add_translations, build_dictionary, build_training_pairs, read_flickr_ids
 from mm.errors import InvalidInput
 from mm.models.text.e5.file import E5File, find_e5_file
 from mm.models.text.multilingual import MultilingualTower, read_router
 from mm.models.text.weights_file import dequantize
-from mm.training.languages.prepare import PAIRS, READER, VECTORS, read_pairs
+from mm.training.languages.prepare import PAIRS, READER, VECTORS, prepare, read_images, read_pairs
 from mm.training.languages.recipe import LanguagesConfig
-from mm.training.languages.run import Distillation, TokenizedTexts
+from mm.training.languages.run import Distillation, TokenizedTexts, TokenLists, compare_rankings
 from mm.training.languages.train import CARD, train_languages
 from mm.training.languages.words import build_word_lists
 
@@ -114,7 +116,7 @@ def test_multilingual_tower_equals_the_trained_network(finished: LanguagesConfig
     ours = MultilingualTower(path, finished.out / "graphs", threads=1).embed([text])[0]
     run = Distillation(finished, E5File(find_e5_file()), *read_pairs(finished), torch.device("cpu"))
     run.restore(torch.load(finished.out / "languages.pt", weights_only=True))
-    tokens = TokenizedTexts(run._tokenizer.encode([text]), run._words, run.device).pad([0])
+    tokens = TokenizedTexts(TokenLists.join(run._tokenizer.encode([text])), run._words, run.device).pad(np.array([0]))
     run.network.eval()
     with torch.inference_mode():
         assert ours @ run.network(*tokens)[0].numpy() > 0.99  # in 8 bits
@@ -184,6 +186,104 @@ def test_build_training_pairs_includes_english_and_stores_each_english_text_once
     assert len(pairs.english) == len(set(pairs.english))
     assert ("pl", "Pies.", pairs.english.index("A dog.")) in pairs.pairs
     assert all(pairs.english[row] == text for language, text, row in pairs.pairs if language == "en")
+
+
+@pytest.fixture
+def translations(tmp_path: Path) -> Path:
+    """A folder with two languages of three sentences."""
+    folder = tmp_path / "translations"
+    folder.mkdir()
+    (folder / "train.es").write_text("uno\ndos \ntres\n", encoding="utf-8")
+    (folder / "train.ar").write_text("a\n\nc", encoding="utf-8")
+    (folder / "val.es").write_text("cuatro\n", encoding="utf-8")
+    return folder
+
+
+def test_add_translations_adds_the_line_of_each_row(translations: Path) -> None:
+    rows = sentences()[:3]
+    assert add_translations(rows, translations, "train") == ["ar", "es"]
+    assert [(row["ar"], row["es"]) for row in rows] == [("a", "uno"), ("", "dos"), ("c", "tres")]
+    pairs = build_training_pairs(rows, [], [], more=["ar", "es"])
+    assert [(language, text) for language, text, row in pairs.pairs if language in ("ar", "es")] == [
+        ("ar", "a"),
+        ("es", "uno"),
+        ("es", "dos"),
+        ("ar", "c"),
+        ("es", "tres"),
+    ]
+
+
+def test_add_translations_that_do_not_fit_raises_invalid_input(translations: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"train\.ar has 3 lines; Multi30k's train has 6 sentences"):
+        add_translations(sentences(), translations, "train")
+    with pytest.raises(InvalidInput, match=r"no file test\.LANG"):
+        add_translations(sentences(), translations, "test")
+    (translations / "val.es").write_bytes(b"\xff\n")
+    with pytest.raises(InvalidInput, match=r"val\.es cannot be read"):
+        add_translations(sentences()[:1], translations, "val")
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=5), min_size=1, max_size=6), st.data())
+def test_token_lists_take_gives_the_tokens_of_those_texts(tokens: list[list[int]], data: st.DataObject) -> None:
+    lists, texts = TokenLists.join(tokens), data.draw(st.lists(st.integers(0, len(tokens) - 1), max_size=8))
+    taken = lists.take(np.array(texts, np.int64)) + lists
+    expected = TokenLists.join([*(tokens[text] for text in texts), *tokens])
+    np.testing.assert_array_equal(taken.flat, expected.flat)
+    np.testing.assert_array_equal(taken.lengths, expected.lengths)
+
+
+def test_tokenized_texts_pads_each_text_with_the_embeddings_of_its_tokens() -> None:
+    file = E5File(find_e5_file())
+    words = file.matrix("emb.word", file.width)
+    lists = [[5, 6, 7], [8], [9, 10]]
+    padded, mask = TokenizedTexts(TokenLists.join(lists), words, torch.device("cpu")).pad(np.array([2, 0]))
+    assert mask.sum(1).tolist() == [2, 3]
+    assert padded.shape[1] % 8 == 0
+    for row, tokens in enumerate((lists[2], lists[0])):
+        np.testing.assert_array_equal(padded[row, : len(tokens)], words.dequantize(np.array(tokens)))
+
+
+def test_compare_rankings_equals_the_divergence_by_definition() -> None:
+    draw = np.random.default_rng(0)
+    ours, theirs, images = (draw.standard_normal((rows, 6)) for rows in (3, 3, 20))
+    scores = [10 * vectors @ images.T for vectors in (ours, theirs)]
+    p, q = (np.exp(of) / np.exp(of).sum(1, keepdims=True) for of in scores)
+    expected = (q * np.log(q / p)).sum(1).mean()
+    left, right, items = (torch.from_numpy(array) for array in (ours, theirs, images))
+    assert float(compare_rankings(left, right, items, 10)) == pytest.approx(expected)
+    assert float(compare_rankings(right, right, items, 10)) == pytest.approx(0)
+
+
+def test_distillation_with_images_adds_the_weighted_divergence_to_the_loss(finished: LanguagesConfig) -> None:
+    """All texts are in one step, so that the weights are still the same."""
+    images = np.random.default_rng(0).standard_normal((20, 384)).astype(np.float32)
+    images /= np.linalg.norm(images, axis=1, keepdims=True)
+    losses = []
+    for ranking in (0.0, 1.0, 3.0):
+        config = replace(finished, ranking=ranking, epochs=1, batch=4096)
+        run = Distillation(config, E5File(find_e5_file()), *read_pairs(finished), torch.device("cpu"), images)
+        losses.append(float(run.advance()))
+    assert losses[1] > losses[0]
+    assert losses[2] - losses[0] == pytest.approx(3 * (losses[1] - losses[0]), rel=1e-3)
+
+
+def test_train_languages_with_images_embeds_those_of_train(finished: LanguagesConfig, texts: Path, tmp_path: Path) -> None:
+    images = tmp_path / "pictures"
+    (images / "images").mkdir(parents=True)
+    rows: list[dict[str, object]] = [
+        {"image": f"{n}_a.png", "captions": ["x"], "split": split} for n, split in enumerate(("train", "dev", "train"))
+    ]
+    write(images / "captions.jsonl", rows)
+    for number in range(3):
+        shutil.copy(texts / "images" / f"{number}_a.png", images / "images")
+    config = replace(finished, out=tmp_path, images=images)
+    for name in (PAIRS, READER, VECTORS):
+        shutil.copy(finished.out / name, tmp_path)
+    prepare(config)
+    vectors = read_images(config)
+    assert vectors is not None
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 1], rtol=1e-5)
+    assert read_images(finished) is None
 
 
 def test_build_word_lists_assigns_words_to_english_by_frequency_and_vocabulary() -> None:

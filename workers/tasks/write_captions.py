@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mm.spaces.types import Vector
     from workers.context import WorkerContext
 
-MAX_ITEMS = 8
+MAX_ITEMS = 32
 """Items that are leased together, so that their images are computed together."""
 BATCH = 16
 """Scenes of one item whose captions are committed at once."""

@@ -31,6 +31,10 @@ export function FilterBar() {
       <${TagFilter} />
       <${UploadPeriod} />
       <${CaptureFilter} change=${change} />
+      ${state.album && html`
+        <span class="chip active" id="in-album">in <b title=${state.album.name}>${state.album.name}</b>
+          <${IconButton} name="close" label=${`Remove the filter on the album ${state.album.name}`} onClick=${() => change({ album: null })} />
+        </span>`}
       ${state.item && html`
         <span class="chip active">in <b title=${state.item.name}>${state.item.name}</b>
           <${IconButton} name="close" label=${`Remove the filter on ${state.item.name}`} onClick=${() => change({ item: null })} />

@@ -3,7 +3,7 @@
 import { createStore } from "../ui/store.js";
 
 const NO_CAPTURE_FILTERS = { takenFrom: "", takenTo: "", camera: "", hasPlace: false };
-export const NO_FILTERS = { kinds: [], tags: [], since: "any", from: "", to: "", item: null, name: "", isFavourite: false, ...NO_CAPTURE_FILTERS };
+export const NO_FILTERS = { kinds: [], tags: [], since: "any", from: "", to: "", item: null, album: null, name: "", isFavourite: false, ...NO_CAPTURE_FILTERS };
 export const filters = createStore({ ...NO_FILTERS, sort: "newest" });
 /** `all` are the tags of the library, `newTags` is the text of the tags for added files. */
 export const tags = createStore({ all: [], newTags: "" });
@@ -38,13 +38,13 @@ export function createCaptureFilters({ takenFrom, takenTo, camera, hasPlace }) {
 export function createSearchFilters(state = filters.get()) {
   const { after, before } = resolveUploadPeriod(state);
   const items = state.item ? [state.item.id] : [];
-  return { kinds: state.kinds, tags: state.tags, items, favourite: state.isFavourite || null, uploaded_after: after, uploaded_before: before, ...createCaptureFilters(state) };
+  return { kinds: state.kinds, tags: state.tags, items, album: state.album?.id ?? null, favourite: state.isFavourite || null, uploaded_after: after, uploaded_before: before, ...createCaptureFilters(state) };
 }
 
 export const hasCaptureFilters = (state) => Object.keys(NO_CAPTURE_FILTERS).some((key) => state[key]);
 export const hasFilters = (state) => {
-  const { kinds, tags, since, name, isFavourite } = state;
-  return isFavourite || kinds.length > 0 || tags.length > 0 || since !== "any" || name !== "" || hasCaptureFilters(state);
+  const { kinds, tags, since, name, isFavourite, album } = state;
+  return isFavourite || album !== null || kinds.length > 0 || tags.length > 0 || since !== "any" || name !== "" || hasCaptureFilters(state);
 };
 
 export const parseNewTags = () => tags.get().newTags.split(",").map((tag) => tag.trim()).filter(Boolean);

@@ -22,8 +22,8 @@ let reloadTimer = null;
 let daysRequest = null;
 
 function createConditions() {
-  const { kinds, tags: selected, name, isFavourite, ...rest } = filters.get();
-  return { kinds, tags: selected, name, isFavourite, ...resolveUploadPeriod(rest), capture: createCaptureFilters(rest) };
+  const { kinds, tags: selected, name, isFavourite, album, ...rest } = filters.get();
+  return { kinds, tags: selected, name, isFavourite, album: album?.id, ...resolveUploadPeriod(rest), capture: createCaptureFilters(rest) };
 }
 
 /** Load the days of the items if they are sorted by them. */

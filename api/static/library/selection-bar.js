@@ -1,5 +1,6 @@
-// The bar of the selected items: tag them, make them favourites, delete them.
+// The bar of the selected items: tag them, make them favourites, add them to an album, delete them.
 
+import { addItems } from "../albums/add-to-album.js";
 import { formatCount } from "../ui/format.js";
 import { Icon, IconButton } from "../ui/icon.js";
 import { html, useState } from "../vendor/preact.js";
@@ -30,6 +31,7 @@ export function SelectionBar() {
         <button type="submit" value="remove" disabled=${isBusy || !text.trim()}>Remove tags</button>
       </form>
       <button type="button" id="bulk-favourite" disabled=${isBusy} onClick=${favouriteSelected}><${Icon} name="star" />${areFavourites ? "No favourites" : "Favourites"}</button>
+      <button type="button" id="bulk-album" disabled=${isBusy} onClick=${() => addItems([...items.values()])}><${Icon} name="album" />Add to album</button>
       <button type="button" id="bulk-delete" disabled=${isBusy} onClick=${deleteSelected}><${Icon} name="trash" />Delete</button>
       <${IconButton} name="close" label="Clear the selection (Esc)" onClick=${clearSelection} />
     </section>`;

@@ -1,5 +1,6 @@
 // The player dialog: the media element, the timeline, the match details and the transcript.
 
+import { addItems, addMoment } from "../albums/add-to-album.js";
 import { filters } from "../library/filter-store.js";
 import { ItemStatus } from "../library/item-status.js";
 import { library } from "../library/library-store.js";
@@ -65,6 +66,7 @@ function PlayerDialog() {
               <button type="button" id="select-region" aria-pressed=${String(isSelecting)} onClick=${toggleRegion}>
                 <${Icon} name="region" />Select a region</button>`}
             ${isTimed && html`<button type="button" onClick=${searchInItem}><${Icon} name="search" />Search in this item</button>`}
+            <button type="button" id="player-album" onClick=${() => (hit ? addMoment(hit) : addItems([item]))}><${Icon} name="album" />Add to album</button>
             <a class="button" href=${contentUrl(item)} download=${item.name}><${Icon} name="save" />Save</a>
           </div>
         </div>

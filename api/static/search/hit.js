@@ -1,5 +1,6 @@
 // One hit: its thumbnail, time range, score and evidence.
 
+import { addMoment } from "../albums/add-to-album.js";
 import { Thumbnail } from "../library/thumbnail.js";
 import { openHit } from "../player/player-store.js";
 import { formatLanguage, formatProbability, formatRange, formatTime } from "../ui/format.js";
@@ -28,6 +29,7 @@ export function Hit({ hit }) {
         <${NearDuplicates} hit=${hit} />
       </div>
       <div class="actions">
+        <${IconButton} name="album" label=${`Add ${moment} to an album`} onClick=${() => addMoment(hit)} />
         <${IconButton} name="similar" label=${`More like ${moment}`} onClick=${() => searchSimilar(item, hit.best_start)} />
       </div>
     </article>`;

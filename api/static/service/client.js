@@ -67,11 +67,12 @@ export const listDays = (conditions, signal) =>
   request(`/v1/timeline?${createConditions(conditions)}`, { signal }).then((timeline) => timeline.days);
 export const listCameras = () => request("/v1/cameras").then((list) => list.data);
 
-function createConditions({ kinds, tags, name, after, before, isFavourite = false, capture = {} }) {
+function createConditions({ kinds, tags, name, after, before, album, isFavourite = false, capture = {} }) {
   const parameters = new URLSearchParams();
   kinds.forEach((kind) => parameters.append("kind", kind));
   tags.forEach((tag) => parameters.append("tag", tag));
   if (name) parameters.set("name", name);
+  if (album) parameters.set("album", album);
   if (isFavourite) parameters.set("favourite", true);
   if (after) parameters.set("uploaded_after", after);
   if (before) parameters.set("uploaded_before", before);

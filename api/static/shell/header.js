@@ -35,6 +35,7 @@ function Views() {
   return html`
     <nav class="views" aria-label="Views">
       <a href="/" aria-current=${mark("library")} onClick=${showLibrary}>Library</a>
+      <a href="#view=albums" id="open-albums" aria-current=${mark("albums")} onClick=${(event) => show(event, "albums")}>Albums</a>
       <a href="#view=inspect" id="open-inspect" aria-current=${mark("inspect")} onClick=${(event) => show(event, "inspect")}>Inspect</a>
       <a href="#view=evaluate" id="open-evaluate" aria-current=${mark("evaluate")} onClick=${(event) => show(event, "evaluate")}>Evaluate</a>
     </nav>`;

@@ -1,7 +1,9 @@
 // Keep the state in the URL, so that Back, reload and links restore it: #q=…&not=…&kind=…&tag=…&in=…&like=…&item=…&at=…, of
-// the view of inspectors view=inspect&section=…&inspector=…&inspection=…&result=…&analysis=…, and of that of evaluations
-// view=evaluate&set=…&run=…&baseline=….
+// the view of inspectors view=inspect&section=…&inspector=…&inspection=…&result=…&analysis=…, of that of evaluations
+// view=evaluate&set=…&run=…&baseline=…, and of albums view=albums&album=….
 
+import { getAlbum } from "../albums/album-client.js";
+import { albumView } from "../albums/album-store.js";
 import { evaluate } from "../evaluate/evaluate-store.js";
 import { view } from "../inspect/inspect-store.js";
 import { NO_FILTERS, filters } from "../library/filter-store.js";
@@ -34,6 +36,7 @@ export function installUrlState() {
   player.subscribe(() => writeUrl(false));
   view.subscribe(() => writeUrl(false));
   evaluate.subscribe(() => writeUrl(false));
+  albumView.subscribe(() => writeUrl(false));
   trash.subscribe(() => writeUrl(false));
   addEventListener("popstate", restoreState);
   return restoreState();
@@ -42,7 +45,7 @@ export function installUrlState() {
 function createHash() {
   const parameters = new URLSearchParams();
   const { text, without, like, isOpen, file } = query.get();
-  const { kinds, tags, item: searchedItem, sort, ...values } = filters.get();
+  const { kinds, tags, item: searchedItem, album, sort, ...values } = filters.get();
   const { item, time } = player.get();
   if (isOpen && !file && text.trim()) parameters.set("q", text.trim());
   if (isOpen && !file && without.trim()) parameters.set("not", without.trim());
@@ -50,6 +53,7 @@ function createHash() {
   kinds.forEach((kind) => parameters.append("kind", kind));
   tags.forEach((tag) => parameters.append("tag", tag));
   if (searchedItem) parameters.set("in", searchedItem.id);
+  if (album) parameters.set("in-album", album.id);
   if (sort !== "newest") parameters.set("sort", sort);
   Object.entries(FILTER_PARAMETERS).forEach(([key, name]) => values[key] !== NO_FILTERS[key] && parameters.set(name, values[key]));
   if (trash.get().isOpen) parameters.set("trash", "open");
@@ -61,6 +65,7 @@ function createHash() {
 
 function createViewParameters() {
   if (getViewName() === "library") return {};
+  if (getViewName() === "albums") return { view: "albums", album: albumView.get().id };
   if (getViewName() === "evaluate") {
     const { set, runId, baselineId } = evaluate.get();
     return { view: "evaluate", set, run: runId, baseline: baselineId };
@@ -74,8 +79,12 @@ function createViewParameters() {
 let lastQuery = "";
 let lastPlace = "library"; // view of the last entry, with the run that is open
 
-/** Of evaluations, Back leads from an open run to the list. */
-const describePlace = () => (getViewName() === "evaluate" ? `evaluate ${evaluate.get().runId} ${evaluate.get().baselineId}` : getViewName());
+/** Of evaluations, Back leads from an open run to the list, and from an open album to all. */
+function describePlace() {
+  const name = getViewName();
+  if (name === "evaluate") return `evaluate ${evaluate.get().runId} ${evaluate.get().baselineId}`;
+  return name === "albums" ? `albums ${albumView.get().id}` : name;
+}
 
 /** A new query, another view and an opened run add a history entry; filters, the player and other selections replace the current one. */
 function writeUrl(isQueryChange) {
@@ -99,10 +108,11 @@ async function restoreState() {
   try {
     const [likeId, likeTime] = (parameters.get("like") ?? "").split("@");
     const ids = [likeId, parameters.get("in"), parameters.get("item")];
-    const [likeItem, searchedItem, item] = await Promise.all(ids.map((id) => (id ? client.getItem(id) : null)));
+    const albumId = parameters.get("in-album");
+    const [album, likeItem, searchedItem, item] = await Promise.all([albumId ? getAlbum(albumId) : null, ...ids.map((id) => (id ? client.getItem(id) : null))]);
     const { sort } = filters.get();
     filters.set({
-      ...NO_FILTERS, ...readFilters(parameters), kinds: parameters.getAll("kind"), tags: parameters.getAll("tag"), item: searchedItem, sort: parameters.get("sort") ?? sort,
+      ...NO_FILTERS, ...readFilters(parameters), kinds: parameters.getAll("kind"), tags: parameters.getAll("tag"), item: searchedItem, album: album && { id: album.id, name: album.name }, sort: parameters.get("sort") ?? sort,
     });
     const text = parameters.get("q") ?? "";
     const without = parameters.get("not") ?? "";
@@ -121,7 +131,7 @@ async function restoreState() {
     showView(parameters.get("view"), {
       section: parameters.get("section") ?? "parts", name: parameters.get("inspector"), inspectionId: parameters.get("inspection"),
       resultId: parameters.get("result"), analysisId: parameters.get("analysis"),
-      set: parameters.get("set"), runId: parameters.get("run"), baselineId: parameters.get("baseline"),
+      albumId: parameters.get("album"), set: parameters.get("set"), runId: parameters.get("run"), baselineId: parameters.get("baseline"),
     });
     lastPlace = describePlace();
     trash.set({ isOpen: parameters.get("trash") === "open" });

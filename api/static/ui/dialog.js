@@ -10,7 +10,8 @@ export function Dialog({ id, label, onClose, onCancel = () => true, onKeyDown, c
     const previousFocus = document.activeElement;
     const element = dialog.current;
     element.showModal();
-    const handleKey = (event) => listener.current(event); // on the document, because no element may have the focus
+    // On the document, because no element may have the focus; of dialogs over each other, only the top one.
+    const handleKey = (event) => { if ([...document.querySelectorAll("dialog[open]")].at(-1) === element) listener.current(event); };
     document.addEventListener("keydown", handleKey);
     return () => {
       document.removeEventListener("keydown", handleKey);

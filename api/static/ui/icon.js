@@ -5,6 +5,7 @@ import { html } from "../vendor/preact.js";
 const PATHS = {
   attach: "M20 11.5l-8 8a5 5 0 0 1-7-7l8.5-8.5a3.4 3.4 0 0 1 4.8 4.8L9.8 17.3a1.7 1.7 0 0 1-2.4-2.4l7.4-7.4",
   close: "M6 6l12 12M18 6L6 18",
+  album: "M7 4h13v13H7zM4 7v13h13M10 14l3-3.5 2 2 1.5-1.5L20 14",
   trash: "M5 7h14M10 7V5h4v2M7 7l1 12h8l1-12",
   search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.5 15.5L20 20",
   similar: "M4 9c3-3 5 2 8 0s5-3 8 0M4 15c3-3 5 2 8 0s5-3 8 0",

@@ -3,6 +3,7 @@
 Media times are seconds from the start of the item.
 """
 
+from indexes.catalog.records.albums import AddedEntry, AlbumRanges, AlbumRow, EntryRow, EntrySpec
 from indexes.catalog.records.inspection import ExampleRow, InspectorRow, NewResult, ResultFilters, ResultRow, RunRow, VersionRow
 from indexes.catalog.records.items import (
     BrowseFilters,
@@ -42,12 +43,17 @@ from indexes.catalog.records.tasks import NewTask, TaskRow
 from indexes.catalog.records.text import FailedImage, LeasedText, TextProgress, UnreadImage
 
 __all__ = [
+    "AddedEntry",
+    "AlbumRanges",
+    "AlbumRow",
     "BrowseFilters",
     "CaptionRow",
     "CaptionScene",
     "CatalogChanges",
     "ChunkRow",
     "Counts",
+    "EntryRow",
+    "EntrySpec",
     "EvidenceRow",
     "ExampleRow",
     "FailedImage",

@@ -166,6 +166,8 @@ class BrowseFilters(ItemFilters):
     has_place: bool | None = None
     language: str = ""
     """Code of a language that is spoken."""
+    album: str = ""
+    """Id of an album that contains it."""
 
 
 @dataclass(frozen=True, slots=True)

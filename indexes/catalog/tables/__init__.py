@@ -5,6 +5,7 @@ than its column, `mapped_column` names the column.
 """
 
 from indexes.catalog.tables.access import Audit, Session
+from indexes.catalog.tables.albums import Album, AlbumEntry
 from indexes.catalog.tables.base import Table
 from indexes.catalog.tables.inspection import (
     Example,
@@ -45,6 +46,8 @@ from indexes.catalog.tables.queue import (
 )
 
 __all__ = [
+    "Album",
+    "AlbumEntry",
     "Audit",
     "Caption",
     "Capture",

@@ -20,8 +20,7 @@ from mm.bench.meter import Meter
 from mm.data.activitynet.simulation.build import SimulationRequest, build_simulated_set
 from mm.data.sets.catalog import describe_set, read_set
 from mm.errors import InvalidInput
-from mm.evaluation.evaluate_set import CACHE, SetRequest, evaluate_set
-from mm.evaluation.features.cache import FeatureCache
+from mm.evaluation.evaluate_set import SetRequest, evaluate_set, open_cache
 from mm.settings import Settings
 
 if TYPE_CHECKING:
@@ -152,6 +151,6 @@ def _warm_up(request: SetRequest, space: Space, reader: MediaReader, settings: S
     from mm.evaluation.features.encode import SetEncoder
 
     item = read_set(request.described, request.root, request.split).present[0]
-    with closing(FeatureCache(settings.root / CACHE)):
+    with closing(open_cache(settings)):
         SetEncoder(space, reader, settings).encode([item.path] if item.path else [])
     space.text.embed(["A circle moves."])

@@ -1,6 +1,7 @@
 """Peak memory of a fit on many large images and of their inspection, in a process of its own.
 
-Run as a module it is that process: it prints a JSON object.
+Run as a module it is that process: it prints a JSON object, and on the standard error output the
+progress with the peak so far.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mm.bench.inspect.rendered_parts import render_part
 from mm.errors import InvalidInput
 from mm.inspection.features.backbone import LiteBackbone
 from mm.inspection.features.framing import Framing
-from mm.inspection.fit import fit_inspector
+from mm.inspection.fit import OnProgress, fit_inspector
 from mm.inspection.settings import BANK_TILES, FitSettings
 from mm.inspection.types import GoodImage
 from mm.media.types import RGB
@@ -64,10 +65,12 @@ class MemoryReport:
         ]
 
 
-def run_memory(side: int, num_good: int, threads: int, tiles: int = BANK_TILES) -> MemoryReport:
+def run_memory(
+    side: int, num_good: int, threads: int, tiles: int = BANK_TILES, on_progress: OnProgress = lambda line: None
+) -> MemoryReport:
     """Fit and inspect in a new process, on JPEG files of rendered parts.
 
-    `tiles` is the setting `bank_tiles`, 0 for all.
+    `tiles` is the setting `bank_tiles`, 0 for all. `on_progress` receives the peak as it grows.
 
     Raises `InvalidInput` when that process fails, with its last line.
     """
@@ -79,11 +82,17 @@ def run_memory(side: int, num_good: int, threads: int, tiles: int = BANK_TILES) 
                 part = render_part(side, NUM_FILES + 2 * number + is_scratched, is_scratched)
                 _save(part, Path(folder) / f"new-{number}-{is_scratched:d}.jpg")
         arguments = [sys.executable, "-m", __name__, folder, str(num_good), str(threads), str(tiles)]
-        result = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    if result.returncode:
-        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-        raise InvalidInput(f"The process that fits an inspector ended with {result.returncode}: {last}")
-    return MemoryReport(side, num_good, threads, tiles, **json.loads(result.stdout))
+        last = "no message"
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            assert process.stdout is not None
+            for line in process.stderr:
+                last = line.strip() or last
+                on_progress(last)
+            printed = process.stdout.read()
+    if process.returncode:
+        raise InvalidInput(f"The process that fits an inspector ended with {process.returncode}: {last}")
+    return MemoryReport(side, num_good, threads, tiles, **json.loads(printed))
 
 
 def measure(folder: Path, num_good: int, threads: int, tiles: int) -> dict[str, float]:
@@ -95,7 +104,7 @@ def measure(folder: Path, num_good: int, threads: int, tiles: int) -> dict[str, 
         start_megabytes = _read_megabytes("VmRSS")
         good = [GoodImage(files[number % len(files)], str(number)) for number in range(num_good)]
         started = time.perf_counter()
-        inspector = fit_inspector(good, "bench", backbone, settings, _read)
+        inspector = fit_inspector(good, "bench", backbone, settings, _read, _print_peak)
         fit_seconds = time.perf_counter() - started
         scores = np.array([inspector.inspect(_read(path)).score for path in inspected])
         inspect_seconds = (time.perf_counter() - started - fit_seconds) / len(inspected)
@@ -115,6 +124,10 @@ def _save(image: RGB, path: Path) -> None:
 def _read(path: Path) -> RGB:
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def _print_peak(line: str) -> None:
+    print(f"{line}: {_read_megabytes('VmHWM'):.0f} MB at the peak", file=sys.stderr, flush=True)
 
 
 def _read_megabytes(field: str) -> float:

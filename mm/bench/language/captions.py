@@ -67,8 +67,9 @@ HEAD = ("| method | captioned | photos/s | CPU ms a photo | median s | peak MB |
 def measure(settings: Settings, additions: Path, num_photos: int, num_alone: int, widths: Sequence[int]) -> list[Row]:
     """Caption decoded photos: `num_photos` queued ones, and `num_alone` one at a time.
 
-    First as the library captions them, with the candidates of the search ranked by the image, then
-    without ranking for each width of the search. The photos are crops of those of scikit-image,
+    First as the library captions them, with the candidates of the search ranked by the image, and
+    the same with hypotheses in blocks in place of trees; then without ranking for each width of the
+    search. The photos are crops of those of scikit-image,
     each another one: the keys and values of an equal image would be in the cache. The shipped
     weights also caption by the engine process, as the service does for one request, greedily and
     with beams. Raises as `load_captioner`.
@@ -76,10 +77,18 @@ def measure(settings: Settings, additions: Path, num_photos: int, num_alone: int
     photos, space = load_sample_photos(), load_space("lite", settings)
     tower, ranking = space.image_maps, CaptionRanking(space.text, space.caption_heads)
     rows = []
-    for width, is_ranked in [(BEAM_WIDTH, True), *((width, False) for width in widths)]:
-        captioner = load_captioner(settings, additions, width, ranking if is_ranked else None)
+    for width, is_ranked, is_over_trees in [
+        (BEAM_WIDTH, True, True),
+        (BEAM_WIDTH, True, False),
+        *((width, False, True) for width in widths),
+    ]:
+        captioner = load_captioner(settings, additions, width, ranking if is_ranked else None, is_over_trees=is_over_trees)
         _caption_alone(captioner, tower, photos[0])  # the first call of a session is slower
-        search = ("greedy" if width == 1 else f"beam {width}") + (" ranked" if is_ranked else "")
+        search = (
+            ("greedy" if width == 1 else f"beam {width}")
+            + (" ranked" if is_ranked else "")
+            + ("" if is_over_trees else " in blocks")
+        )
         rows += [
             _measure_alone(f"{search}, one at a time", captioner, tower, photos, num_alone),
             _measure_queued(f"{search}, {MAX_NUM_PROMPTS} at once", captioner, tower, photos, num_photos),

@@ -91,6 +91,9 @@ class CameraServer:
     is_silent: bool = False
     requests: list[str] = field(default_factory=list)
     position: int = 0
+    permits: threading.Semaphore | None = None
+    """Acquired before each frame, so that a client that releases them is never sent more than it
+    can take."""
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
     def __enter__(self) -> CameraServer:
@@ -99,6 +102,8 @@ class CameraServer:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self.permits is not None:
+            self.permits.release(len(self.frames))
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self._thread.join()
@@ -159,6 +164,8 @@ class CameraServer:
             if self.is_silent:
                 connection.recv(1)
                 return
+            if self.permits is not None:
+                self.permits.acquire()
             units = self.frames[self.position % len(self.frames)]
             for packet in packetize(units, sequence, 90_000 + self.frame_ticks * self.position):
                 sequence += 1

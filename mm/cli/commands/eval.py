@@ -28,6 +28,7 @@ from mm.cli.commands import (
     eval_speech,
 )
 from mm.cli.commands.eval_language import split
+from mm.cli.evaluation.kept_reports import keeps_runs, print_reports
 
 if TYPE_CHECKING:
     from mm.evaluation.languages import Tables
@@ -36,8 +37,15 @@ if TYPE_CHECKING:
     from mm.spaces import Space
 
 
+OF_SETS = ("--task", "--check", "--url", "--record", "--option")
+"""Options that only the command of a data set has."""
+
+
 class EvalGroup(click.Group):
-    """Commands of this module, and one for each data set of `datasets/` that has no other."""
+    """Commands of this module, and one for each data set of `datasets/`.
+
+    Where both have a name, an option of `OF_SETS` selects that of the data set.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         from mm.data.sets.catalog import list_sets
@@ -45,13 +53,24 @@ class EvalGroup(click.Group):
         return sorted({*super().list_commands(ctx), *(described.name for described in list_sets())})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if (found := super().get_command(ctx, cmd_name)) is not None:
-            return found
-        from mm.cli.evaluation.set_command import make_set_command
+        return super().get_command(ctx, cmd_name) or self._make_set_command(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:  # as of the base class
+        if any(arg.partition("=")[0] in OF_SETS for arg in args[1:]) and (found := self._make_set_command(args[0])):
+            return args[0], found, args[1:]
+        return super().resolve_command(ctx, args)
+
+    @staticmethod
+    def _make_set_command(cmd_name: str) -> click.Command | None:
+        from mm.cli.evaluation.set_command import make_check_command, make_set_command
         from mm.data.sets.catalog import list_sets
 
-        described = next((described for described in list_sets() if described.name == cmd_name), None)
-        return None if described is None else make_set_command(described)
+        described = next((described for described in list_sets(with_tasks=False) if described.name == cmd_name), None)
+        if described is None:
+            return None
+        return make_set_command(described) if described.tasks else make_check_command(described)
 
 
 @click.group(cls=EvalGroup)
@@ -63,6 +82,7 @@ command.add_command(eval_runs.runs)
 command.add_command(eval_runs.show)
 command.add_command(eval_runs.compare)
 command.add_command(eval_runs.report)
+command.add_command(eval_runs.record)
 command.add_command(eval_runs.remove)
 command.add_command(eval_language.captions)
 command.add_command(eval_language.caption_confidence)
@@ -184,6 +204,7 @@ def languages(
 @root
 @split
 @larger_space
+@keeps_runs
 @options.as_json
 def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
     """Classify sounds by class name, compared with YAMNet itself; root: manifest.jsonl, audio/."""
@@ -191,13 +212,14 @@ def esc10(root: Path, split: str, space: str | None, as_json: bool) -> None:
 
     with shipped_space(space) as (loaded, reader):
         report = evaluate(loaded, reader, root, split)
-    print_report(report, as_json)
+    print_reports(report, as_json, set_name="esc10", task="beside-yamnet", root=root, split=split, weights=_weights(space))
 
 
 @command.command()
 @root
 @split
 @larger_space
+@keeps_runs
 @options.as_json
 def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
     """Retrieve images by sound, sounds by image, and speech; root: manifest.jsonl, files/."""
@@ -205,7 +227,7 @@ def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
 
     with shipped_space(space) as (loaded, reader):
         report = evaluate(loaded, reader, root, split)
-    print_report(report, as_json)
+    print_reports(report, as_json, set_name="tuxpaint", task="sounds-and-images", root=root, split=split, weights=_weights(space))
 
 
 @command.command()
@@ -220,6 +242,7 @@ def tuxpaint(root: Path, split: str, space: str | None, as_json: bool) -> None:
     "--in-turn", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="Share of image scenes that show two images."
 )
 @click.option("--event-cuts/--no-event-cuts", default=True, help="Whether segments are cut at events of a still camera, too.")
+@keeps_runs
 @options.as_json
 def moments(
     root: Path, split: str, clips: tuple[Path, ...], weights: Path | None, count: int, images: int, seconds: float,
@@ -235,12 +258,14 @@ def moments(
         tower = TemporalTower(weights or WEIGHTS / "lite" / "temporal.safetensors")
         footage = read_footage(root, clips, split, images, reader, lambda _: None)
         report = evaluate(space, tower, reader, footage, count, seconds, in_turn, print_progress, event_cuts=event_cuts)
-    print_report(report, as_json)
+    files = [*_weights(None), *([weights] if weights else [])]
+    print_reports(report, as_json, set_name="moments", task="moments", root=root, split=split, weights=files)
 
 
 @command.command()
 @root
 @split
+@keeps_runs
 @options.as_json
 def fight_clips(root: Path, split: str, as_json: bool) -> None:
     """Detect fights in clips by motion, action names and trained heads; root: manifest.jsonl."""
@@ -248,7 +273,14 @@ def fight_clips(root: Path, split: str, as_json: bool) -> None:
 
     with shipped_space() as (space, reader):
         report = evaluate(space, reader, root, split, print_progress)
-    print_report(report, as_json)
+    print_reports(report, as_json, set_name="fight_clips", task="fights", root=root, split=split, weights=_weights(None))
+
+
+def _weights(space: str | None) -> tuple[Path, ...]:
+    """Files of the weights of the shipped space or of a larger one."""
+    from mm.evaluation.space_weights import list_space_weights
+
+    return list_space_weights(space or "lite")
 
 
 @contextmanager

@@ -42,12 +42,11 @@ def everyday(
     from mm.data.everyday.questions import read_questions, read_translations
     from mm.data.sets.catalog import DATASETS
     from mm.errors import InvalidInput
-    from mm.evaluation.evaluate_set import CACHE
+    from mm.evaluation.evaluate_set import open_cache
     from mm.evaluation.everyday.diagram import draw_reliability
     from mm.evaluation.everyday.fit import LIKELY, cross_fit, fit_bands
     from mm.evaluation.everyday.libraries import load_libraries, rank_questions
     from mm.evaluation.everyday.measures import measure, measure_languages
-    from mm.evaluation.features.cache import FeatureCache
     from mm.evaluation.runs.signature import hash_weights
     from mm.files import write_atomic
     from mm.spaces.text_queries.bands import compute_confidences
@@ -58,7 +57,7 @@ def everyday(
     translations = read_translations(DATASETS / "everyday", questions)
     with open_space("lite") as opened:
         space = opened.space
-        with closing(FeatureCache(opened.settings.root / CACHE)) as cache:
+        with closing(open_cache(opened.settings)) as cache:
             hashes = hash_weights(opened.weights)
             libraries = load_libraries(roots, questions, space, opened.reader, opened.settings, hashes, cache)
         space = replace(space, has_word_heads=False) if plain else space

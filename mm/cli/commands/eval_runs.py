@@ -17,10 +17,11 @@ from mm.files import write_atomic
 if TYPE_CHECKING:
     from mm.client import Client
     from mm.evaluation.runs.store import RunStore
-    from mm.schemas import RunComparison
+    from mm.schemas import Run, RunComparison
 
 T = TypeVar("T")
 
+RUNS_PER_PAGE = 500
 WORSE = 3
 """Exit code of `--fail-worse` when a measure is significantly worse."""
 
@@ -33,7 +34,7 @@ def runs(set_name: str | None, url: str | None, as_json: bool) -> None:
     from mm.cli.evaluation.printing import format_value
     from mm.cli.render import print_rows
 
-    found = _open_store().list_runs(set_name) if url is None else _ask(url, lambda client: client.evaluations.runs(set_name))
+    found = _open_store().list_runs(set_name) if url is None else _ask(url, lambda client: _list_all(client, set_name))
     if as_json:
         click.echo(json.dumps([run.model_dump() for run in found]))
         return
@@ -110,6 +111,26 @@ def report(run_id: str, output: Path | None, baseline: str | None, num_examples:
     click.echo(path)
 
 
+@click.command("record")
+@click.argument("run_id", metavar="RUN")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def record(run_id: str, file: Path) -> None:
+    """Write measures and signature of a kept run, without items, into FILE for a card to quote.
+
+    Prints the rows of the card's table.
+    """
+    from mm.evaluation.runs.record import quote_run, record_run, write_record
+
+    run = _open_store().get(run_id, with_items=False)
+    try:
+        write_record(run, file)
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}.") from error
+    click.echo("| measure | value | 95 % interval |\n| --- | --- | --- |")
+    for row in quote_run(record_run(run)):
+        click.echo(row)
+
+
 @click.command("rm")
 @click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
 @click.option("--url", metavar="URL", help="Address of a running service; default: the runs of MM_HOME.")
@@ -121,6 +142,16 @@ def remove(run_ids: tuple[str, ...], url: str | None) -> None:
         else:
             delete_remotely(url, run_id)
         click.echo(f"deleted {run_id}")
+
+
+def _list_all(client: Client, set_name: str | None) -> list[Run]:
+    """The runs of a service, page by page."""
+    page = client.evaluations.runs(set_name, limit=RUNS_PER_PAGE)
+    found = page.data
+    while page.next is not None:
+        page = client.evaluations.runs(set_name, limit=RUNS_PER_PAGE, cursor=page.next)
+        found += page.data
+    return found
 
 
 def _open_store() -> RunStore:

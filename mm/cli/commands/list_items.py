@@ -27,6 +27,7 @@ PAGE_SIZE = 500
 @click.option("--status", type=click.Choice(STATUSES), help="Only items in this state.")
 @click.option("--favourite/--no-favourite", default=None, help="Only favourites, or only others.")
 @click.option("--name", metavar="TEXT", help="Only items whose name contains TEXT.")
+@options.album
 @options.captured
 @click.option("--by-day", is_flag=True, help="Print the number of items of each day instead.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Largest number of items or days.")
@@ -38,6 +39,7 @@ def command(
     status: ItemStatus | None,
     favourite: bool | None,
     name: str | None,
+    album: str | None,
     taken_after: datetime | None,
     taken_before: datetime | None,
     camera: str | None,
@@ -53,6 +55,7 @@ def command(
     The order "taken" is the latest first; an item whose time is unknown has the time of its upload
     (UTC) instead. With --json one object per line.
     """
+    from mm.cli.albums import find_album
     from mm.cli.render import print_days, print_items
     from mm.embedded.connect import connect
 
@@ -69,6 +72,7 @@ def command(
         "language": language,
     }
     with connect(url) as client:
+        filters["album"] = find_album(client, album).id if album else None
         days = client.timeline(**filters)[:limit] if by_day else []  # type: ignore[arg-type]
         items = [] if by_day else list(_iterate_items(client, sort, limit, filters))
     if as_json:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from mm.cli import options
-
-if TYPE_CHECKING:
-    from mm.schemas import HitExportFormat
+from mm.cli.export_file import EXPORT, EXPORT_SUFFIXES
 
 COMPONENTS = ("text", "picture", "sound", "clip", "like", "without")
 MAX_WEIGHT = 4
-EXPORT_SUFFIXES: dict[str, HitExportFormat] = {".csv": "csv", ".json": "json", ".html": "html"}
 
 
 def parse_moment(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, float] | None:
@@ -48,15 +44,6 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
     return weights
 
 
-def parse_export(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
-    """Check the suffix of a file that hits are exported to, and that it does not exist."""
-    if value is not None and value.suffix.lower() not in EXPORT_SUFFIXES:
-        raise click.BadParameter(f"the name ends in {' , '.join(EXPORT_SUFFIXES)}, which is the format.")
-    if value is not None and value.exists():
-        raise click.BadParameter(f"{value} exists already.")
-    return value
-
-
 @click.command()
 @click.argument("text", required=False)
 @click.option("--picture", type=options.FILE, help="An image to search with.")
@@ -86,14 +73,14 @@ def parse_export(context: click.Context, parameter: click.Parameter, value: Path
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
 @click.option("--item", "items", multiple=True, metavar="ID", help="Only this item; repeatable.")
 @click.option("--favourite/--no-favourite", default=None, help="Only favourites, or only others.")
+@options.album
 @options.captured
 @click.option("--floor", type=click.FloatRange(0, 1), help="Lowest score of a hit; 0 lists the best hits whatever their score.")
 @click.option("--all", "everything", is_flag=True, help="List less likely hits too; --floor implies it.")
 @click.option(
     "--export",
     "export",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=parse_export,
+    type=EXPORT,
     metavar="FILE",
     help="Write the hits to FILE instead: .csv, .json, or .html, a contact sheet. Existing files are not replaced.",
 )
@@ -114,6 +101,7 @@ def command(
     tags: tuple[str, ...],
     items: tuple[str, ...],
     favourite: bool | None,
+    album: str | None,
     taken_after: datetime | None,
     taken_before: datetime | None,
     camera: str | None,
@@ -133,46 +121,44 @@ def command(
     """
     if text is None and picture is None and sound is None and clip is None and like is None and not also:
         raise click.UsageError("Search with TEXT, --picture, --sound, --clip, --like or --also.")
+    from mm.cli.albums import find_album
     from mm.cli.render import print_results
     from mm.embedded.connect import connect
     from mm.files import write_atomic
     from mm.schemas import Filters, Like, SearchRequest, Weights
 
-    like_query = None if like is None else Like(item=like[0], time=like[1])
     captured = {"taken_after": taken_after, "taken_before": taken_before, "camera": camera, "has_place": has_place}
     values = {"kinds": kinds, "tags": tags, "items": items, "favourite": favourite, "language": language, **captured}
-    filters = Filters.model_validate(values)
-    if export is not None:
+    with connect(url) as client:
         request = SearchRequest(
             text=text,
-            like=like_query,
+            like=None if like is None else Like(item=like[0], time=like[1]),
             also=list(also),
             without=list(without),
             parse=parse,
             weights=Weights.model_validate(weights),
             k=k,
-            filters=filters,
+            filters=Filters.model_validate(values | {"album": find_album(client, album).id if album else None}),
             floor=floor,
             fold=fold,
         )
-        with connect(url) as client:
-            data = client.export_hits(request, EXPORT_SUFFIXES[export.suffix.lower()], picture=picture, sound=sound, clip=clip)
-        write_atomic(export, data)
-        click.echo(f"hits written to {export}", err=True)
-        return
-    with connect(url) as client:
+        if export is not None:
+            export_format = EXPORT_SUFFIXES[export.suffix.lower()]
+            write_atomic(export, client.export_hits(request, export_format, picture=picture, sound=sound, clip=clip))
+            click.echo(f"hits written to {export}", err=True)
+            return
         response = client.search(
             text,
             picture=picture,
             sound=sound,
             clip=clip,
-            like=like_query,
+            like=request.like,
             also=also,
             without=without,
             parse=parse,
-            weights=Weights.model_validate(weights),
+            weights=request.weights,
             k=k,
-            filters=filters,
+            filters=request.filters,
             floor=floor,
             fold=fold,
         )

@@ -77,6 +77,19 @@ def make_set_command(described: Described) -> click.Command:
     return command
 
 
+def make_check_command(described: Described) -> click.Command:
+    """The command with `--check` of a set whose tasks have a command of their own."""
+
+    @click.command(described.name, help=f"Check the folder of {described.title}.")
+    @click.option("--root", type=click.Path(path_type=Path), required=True, help="Folder of the data set; see `mm data show`.")
+    @click.option("--split", default=default_split(described), show_default=True)
+    @click.option("--check", is_flag=True, required=True, expose_value=False)
+    def command(root: Path, split: str) -> None:
+        print_check(described, root, split, None)
+
+    return command
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What a run is made with, and what happens to it."""

@@ -85,10 +85,15 @@ def wait(evaluation_id: str, *, on_progress: OnProgress | None = None) -> Flow[E
     return (yield from get(evaluation_id))
 
 
-def runs(set_name: str | None = None) -> Flow[list[Run]]:
-    """List the runs without their items, newest first; of one set with `set_name`."""
-    params: Params = {} if set_name is None else {"set": set_name}
-    return parse_body((yield from Send("GET", "/v1/evaluations/runs", params=params)), RunList).data
+def runs(set_name: str | None = None, *, limit: int = 50, cursor: str | None = None) -> Flow[RunList]:
+    """List one page of runs without their items, newest first; of one set with `set_name`.
+
+    Pass `next` of a page as `cursor` to get the following one. Raises `InvalidInput` for a
+    malformed cursor.
+    """
+    params: dict[str, str | int] = {"limit": limit}
+    params |= {name: value for name, value in (("set", set_name), ("cursor", cursor)) if value is not None}
+    return parse_body((yield from Send("GET", "/v1/evaluations/runs", params=params)), RunList)
 
 
 def get_run(run_id: str) -> Flow[Run]:
@@ -121,6 +126,15 @@ def image(run_id: str, item_id: str, *, of: Literal["item", "answer"] = "item", 
     """
     params: Params = {"item": item_id, "of": of, "size": size}
     return read_body((yield from Send("GET", f"{run_path(run_id)}/image", params=params)))
+
+
+def file(run_id: str, item_id: str, *, of: Literal["item", "answer"] = "item") -> Flow[bytes]:
+    """Get the video or sound of an item of a run, or of what was returned first for it, as stored.
+
+    Raises `NotFound` for an item without such a file and for a file that is gone.
+    """
+    params: Params = {"item": item_id, "of": of}
+    return read_body((yield from Send("GET", f"{run_path(run_id)}/file", params=params)))
 
 
 def report(run_id: str, *, baseline: str | None = None) -> Flow[bytes]:

@@ -103,6 +103,7 @@ def items(
     camera: str | None = None,
     has_place: bool | None = None,
     language: str | None = None,
+    album: str | None = None,
 ) -> Flow[ItemPage]:
     """List one page of items, newest first, that have any of `kinds` and all of `tags`.
 
@@ -111,10 +112,11 @@ def items(
     Pass `next` of a page as `cursor` to get the following one. With `offset`, the page starts after
     that many items and has a `total`, and `sort`, a substring of the `name`, and filters by
     metadata are allowed: the time on the clock where an item was taken, without an offset, a
-    substring of the `camera`, whether the place is known, and a `language` that is spoken.
+    substring of the `camera`, whether the place is known, a `language` that is spoken, and the id
+    of an `album`.
     """
     params: Params = {"kind": list(kinds), "tag": list(tags), "limit": limit}
-    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place, language)
+    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place, language, album)
     if cursor is not None:
         params["cursor"] = cursor
     if offset is not None:
@@ -134,6 +136,7 @@ def timeline(
     camera: str | None = None,
     has_place: bool | None = None,
     language: str | None = None,
+    album: str | None = None,
 ) -> Flow[list[DayCount]]:
     """List the days on which items were taken, latest first, with their number of items.
 
@@ -141,7 +144,7 @@ def timeline(
     order `taken` is the same.
     """
     params: Params = {"kind": list(kinds), "tag": list(tags)}
-    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place, language)
+    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place, language, album)
     return parse_body((yield from Send("GET", "/v1/timeline", params=params)), Timeline).days
 
 
@@ -213,6 +216,7 @@ def _captured_params(
     camera: str | None,
     has_place: bool | None,
     language: str | None,
+    album: str | None,
 ) -> Params:
     """The query parameters of these filters, without those that are unset."""
     values = {
@@ -224,5 +228,6 @@ def _captured_params(
         "camera": camera,
         "has_place": None if has_place is None else str(has_place).lower(),
         "language": language,
+        "album": album,
     }
     return {key: value for key, value in values.items() if value is not None}

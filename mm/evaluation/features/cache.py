@@ -57,15 +57,21 @@ class _HashedFile(NamedTuple):
 class FeatureCache:
     """Used by several threads and processes at once."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises `StorageFull`, `Corrupt`."""
+    def __init__(self, path: Path, *, has_other_hosts: bool = False) -> None:
+        """Open or create the file. Raises `StorageFull`, `Corrupt`.
+
+        With `has_other_hosts` processes of several machines may share it over a network file system
+        with locks. All processes then open it so: the write-ahead log, which is faster, needs the
+        shared memory of one machine (https://sqlite.org/wal.html).
+        """
         self._path = path
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._mapped_errors():
             self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")  # a loss of power may cost the last rows
+            self._database.execute(f"PRAGMA journal_mode={'DELETE' if has_other_hosts else 'WAL'}")
+            # With the log a loss of power may cost the last rows, without it a damaged file.
+            self._database.execute(f"PRAGMA synchronous={'FULL' if has_other_hosts else 'NORMAL'}")
             self._database.executescript(_SCHEMA)
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NUM_READERS = 2
 """Files that are probed and decoded at the same time."""
 IMAGES_PER_BATCH = 8
-"""That the tower encodes at once, while later ones are decoded."""
+"""That the tower encodes at once, at most."""
 KINDS = ("picture", "sound", "speech", "text")
 Tick = Callable[[], None]
 
@@ -59,7 +59,8 @@ class SetEncoder:
     def encode(self, paths: Sequence[Path], on_tick: Tick = lambda: None) -> list[Features | MMError]:
         """Encode files in order; an error in place of a file that failed.
 
-        Images are decoded in threads while those before them are encoded. `on_tick` is called
+        Images are decoded in threads while those before them are encoded: a batch is what is
+        decoded when the tower is free, so that neither waits for a full one. `on_tick` is called
         often, and may raise to stop the work.
         """
         outcomes: list[Features | MMError | None] = []
@@ -74,12 +75,13 @@ class SetEncoder:
 
         pool = ThreadPoolExecutor(NUM_READERS, thread_name_prefix="image")
         try:
-            for index, content in enumerate(pool.map(self._read, paths)):
+            for index, reading in enumerate([pool.submit(self._read, path) for path in paths]):
+                if len(waiting) == IMAGES_PER_BATCH or not reading.done():
+                    encode_waiting()
+                content = reading.result()
                 outcomes.append(content if isinstance(content, MMError) else None)
                 if isinstance(content, np.ndarray):
                     waiting.append((index, content))
-                    if len(waiting) == IMAGES_PER_BATCH:
-                        encode_waiting()
                 elif isinstance(content, MediaFile):
                     outcomes[index] = self._encode_timed(content, on_tick)
                 on_tick()

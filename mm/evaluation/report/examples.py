@@ -1,4 +1,4 @@
-"""The worst and the best items of a run, with their images, or players for videos and sounds."""
+"""The worst and the best items of a run, with images, frames of videos and clips of sounds."""
 
 from __future__ import annotations
 
@@ -15,9 +15,27 @@ from mm.media.types import RGB
 LONGEST = 480
 """Pixels of the longer side of an image, so that a report has a bounded size."""
 
-OpenShown = Callable[[Path, float, int], tuple[str, RGB | None]]
-"""From a file, a time in seconds and the longest side: `image`, `video` or `audio`, and an image of
-it; None of a sound. Raises `MMError`."""
+NUM_FRAMES = 4
+"""Of a video, side by side, each of `LONGEST` / 2 pixels."""
+CLIP_SECONDS = 4.0
+"""Of a sound: 128 kB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What a report shows of a file."""
+
+    images: Sequence[RGB] = ()
+    """The image, or frames of a video in order."""
+    sound: bytes = b""
+    """The start of a sound, a WAV file."""
+    note: str = ""
+    """What the images or the sound are of the file."""
+
+
+OpenShown = Callable[[Path, float, float | None], Shown]
+"""From a file and the seconds of the item in it, an end of None being that of the file. Raises
+`MMError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +112,13 @@ def _show(path: str, item: ItemRecord, root: Path, open_shown: OpenShown) -> str
         return ""
     file = root / path
     try:
-        kind, image = open_shown(file, item.start or 0.0, LONGEST)
+        shown = open_shown(file, item.start or 0.0, item.end)
     except MMError as error:
         return f"<p class='missing'>{escape(str(error))}</p>"
     alternative = escape(path, quote=True)
-    source = escape(
-        file.resolve().as_uri() + (f"#t={item.start:.2f},{item.end or item.start:.2f}" if item.start else ""), quote=True
-    )
-    if kind == "image" and image is not None:
-        return f'<img src="{make_data_url(image)}" alt="{alternative}">'
-    if kind == "video" and image is not None:
-        return (
-            f'<video controls preload="none" poster="{make_data_url(image)}" src="{source}" aria-label="{alternative}"></video>'
-        )
-    return f'<audio controls preload="none" src="{source}" aria-label="{alternative}"></audio>'
+    if shown.sound:
+        content = f'<audio controls src="{make_data_url(shown.sound, "audio/wav")}" aria-label="{alternative}"></audio>'
+    else:
+        content = "".join(f'<img src="{make_data_url(image)}" alt="{alternative}">' for image in shown.images)
+        content = f"<div class='frames'>{content}</div>" if len(shown.images) > 1 else content
+    return f"<div>{content}<p class='soft'>{escape(shown.note)}</p></div>" if shown.note else content

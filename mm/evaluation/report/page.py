@@ -34,7 +34,7 @@ class Report:
 
 
 def build_report(report: Report, open_shown: OpenShown, num_examples: int = NUM_EXAMPLES) -> str:
-    """The HTML document. Videos and sounds play from their files where these are still there."""
+    """The HTML document, with all that it shows of files in itself."""
     run = report.run
     signature = run.signature
     subtitle = f"{run.outcome.title}. {signature.method}, {run.started[:16].replace('T', ' ')} UTC, {run.seconds:.0f} s."
@@ -56,7 +56,7 @@ def build_report(report: Report, open_shown: OpenShown, num_examples: int = NUM_
         _format_signature(run),
     ]
     title = f"{signature.set_name}, {signature.split}: {signature.task}"
-    return format_document(title, subtitle, sections, style=STYLE, policy=f"{POLICY}; media-src file:")
+    return format_document(title, subtitle, sections, style=STYLE, policy=f"{POLICY}; media-src data:")
 
 
 def _format_measures(run: Run) -> str:

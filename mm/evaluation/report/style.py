@@ -21,7 +21,7 @@ polyline.line-3 { stroke: var(--line-3) }
 .plot text.name.line-2 { fill: var(--line-2) }
 .plot text.name.line-3 { fill: var(--line-3) }
 .examples { grid-template-columns: repeat(auto-fill, minmax(min(16rem, 100%), 1fr)) }
-figure video { display: block; width: 100%; border-radius: 8px; background: var(--line) }
+figure .frames { display: grid; grid-template-columns: 1fr 1fr; gap: 2px }
 figure audio { width: 100% }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: .4rem }
 .soft { color: var(--soft) }

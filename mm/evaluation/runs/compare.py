@@ -11,6 +11,7 @@ import numpy as np
 from mm.errors import InvalidInput
 from mm.evaluation.runs.scores import AUROC, mean_auroc, read_evidence
 from mm.evaluation.runs.statistics import compare_values, group_indexes, is_of_values
+from mm.evaluation.runs.sums import compare_evidence, evidence_key
 from mm.evaluation.runs.types import ItemRecord, Run, RunMeasure
 from mm.metrics.bootstrap import Interval
 from mm.metrics.paired import compare_paired
@@ -27,7 +28,7 @@ class Difference:
     """Of the first run."""
     second: RunMeasure
     difference: Interval | None
-    """None for a measure that is computed over all items at once, or is not in both runs' items."""
+    """None for a measure of neither values nor sums of items, and where items lack these."""
     p_value: float | None
     num_items: int
     """Items that both runs have."""
@@ -120,6 +121,12 @@ def _compare(measure: RunMeasure, second: RunMeasure, shared: Sequence[tuple[Ite
     having = [(a, b) for a, b in shared if measure.of in a.values and measure.of in b.values]
     if measure.statistic == second.statistic == AUROC:
         return _compare_areas(measure, second, having)
+    if measure.statistic == second.statistic and (key := evidence_key(measure.statistic)):
+        kept = [(a, b) for a, b in shared if key in a.evidence and key in b.evidence]
+        of_sums = compare_evidence(measure.statistic, kept, group_indexes([a for a, _ in kept])) if kept else None
+        if of_sums is None:
+            return Difference(measure, second, None, None, len(kept))
+        return Difference(measure, second, of_sums.difference, of_sums.p_value, len(kept))
     if not having or not is_of_values(measure.statistic) or measure.statistic != second.statistic:
         return Difference(measure, second, None, None, len(having))
     values = [np.array([item.values[measure.of] for item in side]) for side in zip(*having, strict=True)]

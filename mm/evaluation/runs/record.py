@@ -7,11 +7,14 @@ prints the rows. Shipped weights that differ from those of the run make the card
 from __future__ import annotations
 
 import re
+import shlex
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from mm.errors import Corrupt
+from mm.data.sets.catalog import describe_set
+from mm.errors import Corrupt, NotFound
 from mm.evaluation.runs.types import Run, RunMeasure, Signature
 from mm.files import write_atomic
 from mm.schemas.base import Model
@@ -32,10 +35,23 @@ class RecordedRun(Model):
 
 def record_run(run: Run) -> RecordedRun:
     """What is recorded of a run."""
+    return RecordedRun(
+        command=_describe_command(run), title=run.outcome.title, signature=run.signature, measures=run.outcome.measures
+    )
+
+
+def _describe_command(run: Run) -> str:
+    """Of a task with a command of its own, that command with FOLDER in place of the folder."""
+    try:
+        is_own = run.signature.task not in describe_set(run.signature.set_name).tasks
+    except NotFound:
+        is_own = True
+    if is_own:
+        words = shlex.split(run.command)
+        return shlex.join("FOLDER" if before == "--root" else word for before, word in pairwise(["", *words]))
     options = run.signature.method.partition(",")[2]
     parts = ["mm eval", run.signature.set_name, "--root FOLDER", f"--split {run.signature.split}", f"--task {run.signature.task}"]
-    command = " ".join([*parts, *(f"--option {option}" for option in options.split(",") if option)])
-    return RecordedRun(command=command, title=run.outcome.title, signature=run.signature, measures=run.outcome.measures)
+    return " ".join([*parts, *(f"--option {option}" for option in options.split(",") if option)])
 
 
 def write_record(run: Run, path: Path) -> None:

@@ -16,6 +16,8 @@ from mm.evaluation.runs.types import ItemRecord, Run
 from mm.files import write_atomic
 
 RUN, ITEMS = "run.json", "items.jsonl"
+_IN_CURSOR = "~"
+"""Between the start and the id of a run; neither has one."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -90,7 +92,22 @@ class RunStore:
                 continue  # a newer version, or deleted meanwhile
             if set_name in (None, run.signature.set_name):
                 runs.append(run)
-        return sorted(runs, key=lambda run: run.started, reverse=True)
+        return sorted(runs, key=lambda run: (run.started, run.id), reverse=True)
+
+    def page_runs(self, set_name: str | None, limit: int, cursor: str | None = None) -> tuple[list[Run], str | None]:
+        """Up to `limit` runs as in `list_runs`, and the cursor of the next page; None at the end.
+
+        A run that is added or deleted meanwhile changes no other page. Raises `InvalidInput` for a
+        malformed cursor.
+        """
+        runs = self.list_runs(set_name)
+        if cursor is not None:
+            started, separator, run_id = cursor.partition(_IN_CURSOR)
+            if not separator or not _ID.fullmatch(run_id):
+                raise InvalidInput("The cursor is malformed; pass `next` of a page.")
+            runs = [run for run in runs if (run.started, run.id) < (started, run_id)]
+        page = runs[:limit]
+        return page, f"{page[-1].started}{_IN_CURSOR}{page[-1].id}" if len(runs) > limit else None
 
     def remove(self, run_id: str) -> None:
         """Delete a run. Raises `NotFound`."""

@@ -70,13 +70,8 @@ class Prompt:
         ended = all(hypothesis.sequence is None for hypothesis in self.hypotheses)
         return ended or max(hypothesis.length for hypothesis in self.hypotheses) >= self.request.params.max_tokens
 
-    def start_sequence(self, token_ids: tuple[int, ...], parent: Sequence | None = None) -> Sequence:
-        """A sequence without blocks of the prompt and these tokens after it, the last one new.
-
-        `parent` has the same tokens but the last: digests of its blocks are used again.
-        """
+    def start_sequence(self, token_ids: tuple[int, ...]) -> Sequence:
+        """A sequence of the prompt and these tokens after it, of which nothing is computed."""
         sequence = Sequence(self.request, 0, 0, TextStream(self.vocabulary), None)
         sequence.token_ids += token_ids
-        if parent is not None:
-            sequence.block_digests = list(parent.block_digests)
         return sequence

@@ -5,9 +5,8 @@ ended one keeps its place and its total. The result is the hypothesis of the hig
 by length ** `length_penalty` (Wu et al. 2016, arXiv:1609.08144, without its constant 5). A width of
 1 is greedy decoding.
 
-Prompts begin and end independently of each other, as in the engine. Hypotheses of a prompt share
-the full blocks of their common tokens; a hypothesis that branches off computes its last block, at
-most `block_size` tokens, again.
+Prompts begin and end independently of each other, as in the engine. Their keys and values are in a
+`HypothesisCache`: in blocks (`paged`), or in a tree for each prompt (`tree`).
 """
 
 from __future__ import annotations
@@ -18,49 +17,40 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mm.errors import Corrupt, InvalidInput, TooLarge
+from mm.errors import Corrupt, InvalidInput
 from mm.generation.beam.hypotheses import BeamCandidate, BeamOutput, Hypothesis, Prompt
-from mm.generation.blocks import BlockManager
-from mm.generation.runner import build_batch
-from mm.generation.scheduler import Chunk
 from mm.numerics import select_top
 
 if TYPE_CHECKING:
+    from mm.generation.beam.cache import HypothesisCache
     from mm.generation.request import Request
-    from mm.generation.runner import Runner
     from mm.generation.vocabulary import Vocabulary
     from mm.numerics import Float32, Float64
 
 
 class BeamSearch:
-    """Runs requests on a runner that it alone uses. Belongs to one thread."""
+    """Runs requests over a cache that it alone uses. Belongs to one thread."""
 
     def __init__(
         self,
-        runner: Runner,
+        cache: HypothesisCache,
         vocabulary: Vocabulary,
-        num_blocks: int,
-        block_size: int,
         *,
         width: int = 3,
         max_num_prompts: int = 8,
         length_penalty: float = 1.0,
     ) -> None:
-        """`num_blocks` and `block_size` are those of the runner's cache.
+        """At most `max_num_prompts` are computed at once, fewer if the cache is too small.
 
-        At most `max_num_prompts` are computed at once, fewer if the cache is too small. Raises
-        `InvalidInput` for sizes below 1.
+        Raises `InvalidInput` for sizes below 1.
         """
-        if min(num_blocks, block_size, width, max_num_prompts) < 1:
+        if min(width, max_num_prompts) < 1:
             raise InvalidInput("The sizes of a beam search must be at least 1.")
-        self._runner = runner
+        self._cache = cache
         self._vocabulary = vocabulary
-        self._num_blocks = num_blocks
-        self._block_size = block_size
         self._width = width
         self._max_num_prompts = max_num_prompts
         self._length_penalty = length_penalty
-        self._blocks = BlockManager(num_blocks, block_size)
         self._running: list[Prompt] = []
         self._waiting: deque[Prompt] = deque()
 
@@ -98,9 +88,10 @@ class BeamSearch:
     def add(self, request: Request) -> None:
         """Queue a request, of whose sampling parameters only `max_tokens` is used.
 
-        Raises `TooLarge` for a request that does not fit in the cache.
+        Raises `TooLarge` for a request that does not fit in the cache, `InvalidInput` for one that
+        it does not compute.
         """
-        self._check(request)
+        self._cache.check(request)
         self._waiting.append(Prompt(request, self._vocabulary))
 
     def remove(self, request_id: str) -> Request | None:
@@ -109,7 +100,8 @@ class BeamSearch:
             for prompt in prompts:
                 if prompt.request.request_id == request_id:
                     prompts.remove(prompt)
-                    self._release(prompt)
+                    if prompts is self._running:
+                        self._release(prompt)
                     return prompt.request
         return None
 
@@ -135,42 +127,19 @@ class BeamSearch:
             self._release(prompt)
         return [self._sort_candidates(prompt) for prompt in ended]
 
-    @property
-    def num_free_blocks(self) -> int:
-        """Blocks that no hypothesis uses."""
-        return self._blocks.num_free_blocks
-
-    def _check(self, request: Request) -> None:
-        if (needed := self._max_blocks(request)) > self._num_blocks:
-            raise TooLarge(f"The request needs {needed} blocks of the cache for its hypotheses; it has {self._num_blocks}.")
-
-    def _max_blocks(self, request: Request) -> int:
-        """Blocks of `width` hypotheses of the greatest length, which share those of the prompt."""
-        num_prompt = len(request.prompt_token_ids)
-        num_shared = (num_prompt - 1) // self._block_size
-        num_each = self._blocks.num_needed_blocks(num_prompt + request.params.max_tokens) - num_shared
-        return num_shared + self._width * num_each
-
     def _admit(self) -> None:
         """Take the first requests that wait, as many as there is room for."""
         while self._waiting and len(self._running) < self._max_num_prompts and self._try_admit(self._waiting[0], self._running):
             self._running.append(self._waiting.popleft())
 
     def _try_admit(self, prompt: Prompt, prompts: list[Prompt]) -> bool:
-        """Allocate the blocks of a prompt, unless its hypotheses might lack some later."""
+        """Take a prompt, unless its hypotheses might lack room later."""
         (sequence,) = [hypothesis.sequence for hypothesis in prompt.hypotheses]
-        promised = sum(self._max_blocks(other.request) for other in (*prompts, prompt))
-        if sequence is None or promised > self._num_blocks or self._blocks.is_prefix_in_progress(sequence):
-            return False
-        return self._blocks.try_allocate(sequence, reserve=0)
+        return sequence is not None and self._cache.try_start(sequence, [other.request for other in prompts])
 
     def _compute(self, prompts: list[Prompt]) -> None:
         """Compute all hypotheses that have not ended, and extend them by a token."""
-        running = [h.sequence for prompt in prompts for h in prompt.hypotheses if h.sequence is not None]
-        chunks = [Chunk(sequence, sequence.num_uncomputed_tokens, is_last=True) for sequence in running]
-        logits_BV = self._runner.run(build_batch(chunks, self._block_size))
-        for chunk in chunks:
-            self._blocks.register_computed(chunk.sequence, chunk.num_tokens)
+        logits_BV = self._cache.compute([h.sequence for prompt in prompts for h in prompt.hypotheses if h.sequence is not None])
         row = 0
         for prompt in prompts:
             num_rows = sum(hypothesis.sequence is not None for hypothesis in prompt.hypotheses)
@@ -184,7 +153,7 @@ class BeamSearch:
         last_use = {index: place for place, (_, index, token) in enumerate(selected) if token not in (None, *eos_token_ids)}
         for index, parent in enumerate(parents):
             if parent.sequence is not None and index not in last_use:
-                self._blocks.release(parent.sequence)
+                self._cache.drop(parent.sequence)
         hypotheses: list[Hypothesis] = []
         for place, (total, index, token) in enumerate(selected):
             parent = parents[index]
@@ -194,21 +163,22 @@ class BeamSearch:
                 hypotheses.append(Hypothesis(parent.token_ids, total, parent.length + 1, None))
             else:
                 token_ids = (*parent.token_ids, token)
-                if place == last_use[index]:  # after the branches, which share its blocks
+                if place == last_use[index]:  # after the branches, which share what is computed
                     sequence = parent.sequence
                     sequence.token_ids.append(token)
-                    is_allocated = self._blocks.try_append(sequence)
+                    self._cache.extend(sequence)
                 else:
-                    sequence = prompt.start_sequence(token_ids, parent.sequence)
-                    is_allocated = self._blocks.try_allocate(sequence, reserve=0)
-                assert is_allocated, "admission promised the blocks"
+                    sequence = prompt.start_sequence(token_ids)
+                    self._cache.branch(parent.sequence, sequence)
                 hypotheses.append(Hypothesis(token_ids, total, parent.length + 1, sequence))
         prompt.hypotheses = hypotheses
 
     def _release(self, prompt: Prompt) -> None:
+        """End a prompt in progress."""
         for hypothesis in prompt.hypotheses:
             if hypothesis.sequence is not None:
-                self._blocks.release(hypothesis.sequence)
+                self._cache.drop(hypothesis.sequence)
+        self._cache.end(prompt.request)
 
     def _sort_candidates(self, prompt: Prompt) -> BeamOutput:
         """The hypotheses of a prompt; of equal scores, the earlier first."""

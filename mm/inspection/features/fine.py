@@ -8,6 +8,7 @@ mean and contrast. Names of arrays end in their axes: N images, H height, W widt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 
 import cv2
@@ -49,23 +50,33 @@ class FineBackbone:
 
     def _extract_fine(self, pixels_HWC: RGB) -> Float32:
         """Vectors (H / 8, W / 8, C): means over 2 x 2 patches of the enlarged image."""
-        flat_HW = flatten_contrast(pixels_HWC)
-        large_HW = cv2.resize(flat_HW, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-        height, width = large_HW.shape
-        padded_HW = cv2.copyMakeBorder(large_HW, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REFLECT_101)
         fine_hwC: Float32 | None = None
-        first = MARGIN // STRIDE
-        for top, left in product(range(0, height, SIDE), range(0, width, SIDE)):
-            tile_HW = padded_HW[top : top + SIDE + 2 * MARGIN, left : left + SIDE + 2 * MARGIN]
-            vectors_hwC = self._backbone.extract(np.repeat(tile_HW[None, ..., None], 3, -1))[0]
-            inside_hwC = vectors_hwC[first:-first, first:-first][: (height - top) // STRIDE, : (width - left) // STRIDE]
+        for rows, columns, quads_h2w2C in extract_quads(self._backbone, pixels_HWC):
             if fine_hwC is None:
-                fine_hwC = np.empty((height // STRIDE, width // STRIDE, inside_hwC.shape[-1]), np.float32)
-            rows, columns = inside_hwC.shape[:2]
-            fine_hwC[top // STRIDE : top // STRIDE + rows, left // STRIDE : left // STRIDE + columns] = inside_hwC
+                size = (pixels_HWC.shape[0] // STRIDE, pixels_HWC.shape[1] // STRIDE)
+                fine_hwC = np.empty((*size, quads_h2w2C.shape[-1]), np.float32)
+            fine_hwC[rows, columns] = quads_h2w2C.mean((1, 3))
         assert fine_hwC is not None  # an image has at least one tile
-        pairs = fine_hwC.reshape(height // STRIDE // 2, 2, width // STRIDE // 2, 2, -1)
-        return np.asarray(pairs.mean((1, 3)), np.float32)
+        return fine_hwC
+
+
+def extract_quads(backbone: Backbone, pixels_HWC: RGB) -> Iterator[tuple[slice, slice, Float32]]:
+    """Rows, columns and vectors (h, 2, w, 2, C) of each tile of the enlarged flat image.
+
+    A patch of the image is four of the enlarged one. The sides of the pixels are multiples of
+    `STRIDE`.
+    """
+    large_HW = cv2.resize(flatten_contrast(pixels_HWC), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    height, width = large_HW.shape
+    padded_HW = cv2.copyMakeBorder(large_HW, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REFLECT_101)
+    first = MARGIN // STRIDE
+    for top, left in product(range(0, height, SIDE), range(0, width, SIDE)):
+        tile_HW = padded_HW[top : top + SIDE + 2 * MARGIN, left : left + SIDE + 2 * MARGIN]
+        vectors_hwC = backbone.extract(np.repeat(tile_HW[None, ..., None], 3, -1))[0][first:-first, first:-first]
+        rows, columns = vectors_hwC.shape[0] // 2, vectors_hwC.shape[1] // 2
+        top_h, left_w = top // STRIDE // 2, left // STRIDE // 2
+        quads_h2w2C = vectors_hwC.reshape(rows, 2, columns, 2, vectors_hwC.shape[-1])
+        yield slice(top_h, top_h + rows), slice(left_w, left_w + columns), quads_h2w2C
 
 
 def flatten_contrast(pixels_HWC: RGB) -> RGB:

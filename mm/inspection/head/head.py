@@ -15,7 +15,8 @@ import numpy as np
 
 from mm.errors import InvalidInput
 from mm.inspection.head.kinds import KindClassifier
-from mm.inspection.head.network import PatchNetwork
+from mm.inspection.head.network import Inputs, PatchNetwork
+from mm.inspection.scoring.score import ScoreRule
 from mm.numerics import Float32, sigmoid
 
 
@@ -33,28 +34,29 @@ class SegmentationHead:
     logit_unit: float
     weight_F: Float32
     """Share of the head in the anomaly of a patch, 0 to 1, for each fold that is left out."""
-    share_F: Float32
-    """Share of the patches, those with the largest anomalies, whose mean is the score."""
+    rules_F: tuple[ScoreRule, ...]
+    """How the score follows from the anomalies, for each fold that is left out."""
     kinds: KindClassifier | None = None
 
     def __post_init__(self) -> None:
         """Raises `InvalidInput` for parts that do not fit together or are not finite."""
-        if len({member.hidden_DK.shape[0] for member in self.members}) != 1 or self.weight_F.shape != self.share_F.shape:
+        if len({member.hidden_DK.shape[0] for member in self.members}) != 1 or self.weight_F.shape != (len(self.rules_F),):
             raise InvalidInput("The members of a segmentation head need inputs of one number.")
         if self.kinds is not None and self.kinds.weights_DQ.shape != (self.num_inputs, len(self.kinds.names)):
             raise InvalidInput("The kinds of a segmentation head do not fit its inputs.")
-        arrays = [self.weight_F, self.share_F, *(member.hidden_DK for member in self.members)]
+        arrays = [self.weight_F, *(member.hidden_DK for member in self.members)]
         scales = [self.distance_zero, self.distance_unit, self.logit_zero, self.logit_unit]
+        scales += [value for rule in self.rules_F for value in (rule.share, rule.wide_share, *rule.zeros, *rule.units)]
         if not all(np.isfinite(each).all() for each in [*arrays, np.array(scales)]):
             raise InvalidInput("A segmentation head holds numbers that are not finite.")
-        if min(self.distance_unit, self.logit_unit) <= 0:
+        if min(self.distance_unit, self.logit_unit, *(unit for rule in self.rules_F for unit in rule.units)) <= 0:
             raise InvalidInput("The units of a segmentation head are above 0.")
 
     @property
     def num_inputs(self) -> int:
         return int(self.members[0].hidden_DK.shape[0])
 
-    def predict(self, inputs_ND: Float32) -> Float32:
+    def predict(self, inputs_ND: Inputs) -> Float32:
         """Log odds (N, F) of a marked defect, without each fold in turn."""
         self._check(inputs_ND)
         outputs_NM = np.stack([member.predict(inputs_ND) for member in self.members], -1)
@@ -66,7 +68,7 @@ class SegmentationHead:
         logits_NF = (logits_NF - np.float32(self.logit_zero)) / np.float32(self.logit_unit)
         return combine(distances_NF, logits_NF, self.weight_F)
 
-    def predict_kinds(self, inputs_ND: Float32) -> Float32:
+    def predict_kinds(self, inputs_ND: Inputs) -> Float32:
         """Probabilities (N, Q) that a patch is marked, and with each kind.
 
         Raises `InvalidInput` without kinds.
@@ -77,7 +79,7 @@ class SegmentationHead:
         logits_N: Float32 = np.stack([member.predict(inputs_ND) for member in self.members]).mean(0, dtype=np.float32)
         return sigmoid(logits_N)[:, None] * self.kinds.predict(inputs_ND)
 
-    def _check(self, inputs_ND: Float32) -> None:
+    def _check(self, inputs_ND: Inputs) -> None:
         if inputs_ND.shape[1:] != (self.num_inputs,):
             raise InvalidInput(f"The segmentation head takes {self.num_inputs} inputs, not {inputs_ND.shape[1:]}.")
 

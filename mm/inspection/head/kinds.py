@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
-from mm.inspection.head.network import measure_scales
+from mm.inspection.head.network import Inputs, measure_scales, widen_in_parts
 from mm.numerics import Float32, Float64
 
 PENALTY = 1.0
@@ -27,18 +27,19 @@ class KindClassifier:
     weights_DQ: Float32
     bias_Q: Float32
 
-    def predict(self, inputs_ND: Float32) -> Float32:
+    def predict(self, inputs_ND: Inputs) -> Float32:
         """Probabilities (N, Q) of the kinds of patches that are defective."""
-        logits_NQ = inputs_ND @ self.weights_DQ + self.bias_Q
+        logits_NQ = np.concatenate([part_ND @ self.weights_DQ + self.bias_Q for part_ND in widen_in_parts(inputs_ND)])
         odds_NQ = np.exp(logits_NQ - logits_NQ.max(1, keepdims=True))
         return np.asarray(odds_NQ / odds_NQ.sum(1, keepdims=True), np.float32)
 
 
-def fit_kinds(inputs_ND: Float32, kinds: list[str]) -> KindClassifier:
+def fit_kinds(inputs_ND: Inputs, kinds: list[str]) -> KindClassifier:
     """Train on inputs of marked patches; every kind weighs the same.
 
     As in `fit_network`, the weights of the result take the inputs as they are.
     """
+    inputs_ND = inputs_ND.astype(np.float32, copy=False)
     mean_D, scale_D = measure_scales(inputs_ND)
     names, number_N, count_Q = np.unique(np.array(kinds, dtype=object).astype(str), return_inverse=True, return_counts=True)
     num_inputs, num_kinds = inputs_ND.shape[1], len(names)

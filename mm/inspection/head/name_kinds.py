@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from mm.inspection.head.head import SegmentationHead
+from mm.inspection.head.network import Inputs
 from mm.inspection.types import Region
 from mm.inspection.view import View
 from mm.numerics import Float32
@@ -21,7 +22,7 @@ MIN_PROBABILITY = 0.5
 """Mean probability of a region that it shows a marked defect, from which its kind is named."""
 
 
-def name_kinds(regions: Sequence[Region], view: View, inputs_hwD: Float32, head: SegmentationHead) -> tuple[Region, ...]:
+def name_kinds(regions: Sequence[Region], view: View, inputs_hwD: Inputs, head: SegmentationHead) -> tuple[Region, ...]:
     """The regions with the kind of most of their pixels, or None where no mark is like it."""
     if not regions or head.kinds is None:
         return tuple(regions)

@@ -6,7 +6,7 @@ of arrays end in their axes: N patches, D inputs, K hidden units.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,11 @@ import numpy.typing as npt
 from mm.numerics import Float32, sigmoid
 
 Labels = npt.NDArray[np.bool_]
+Inputs = npt.NDArray[np.float32] | npt.NDArray[np.float16]
+"""Inputs of patches; those of whole images are kept in float16."""
 
+ROWS = 1 << 14
+"""Patches whose inputs are brought to float32 at once."""
 MIN_DEVIATION = 1e-3
 """Smallest scale of an input, so that one that hardly varies in training is not enlarged."""
 
@@ -31,6 +35,8 @@ class NetworkSettings:
     batch: int = 512
     rate: float = 2e-3
     """Step at the start of the cosine schedule."""
+    dropout: float = 0.0
+    """Share of the inputs that are left out at random in each step."""
     decay: float = 1e-3
     """Share of the weights that a step of size 1 would remove."""
 
@@ -44,11 +50,21 @@ class PatchNetwork:
     output_K: Float32
     output_bias: float
 
-    def predict(self, inputs_ND: Float32) -> Float32:
+    def predict(self, inputs_ND: Inputs) -> Float32:
         """Log odds (N,) of inputs."""
+        return np.concatenate([self._predict(part_ND) for part_ND in widen_in_parts(inputs_ND)])
+
+    def _predict(self, inputs_ND: Float32) -> Float32:
         hidden_NK = np.maximum(inputs_ND @ self.hidden_DK + self.hidden_bias_K, 0)
         logits_N: Float32 = hidden_NK @ self.output_K + np.float32(self.output_bias)
         return logits_N
+
+
+def widen_in_parts(inputs_ND: Inputs) -> Iterator[Float32]:
+    """Parts of the inputs in float32 or wider, each of up to `ROWS` patches, and at least one."""
+    precision = np.result_type(inputs_ND.dtype, np.float32)
+    for start in range(0, max(len(inputs_ND), 1), ROWS):
+        yield inputs_ND[start : start + ROWS].astype(precision, copy=False)
 
 
 def measure_loss(network: PatchNetwork, inputs_ND: Float32, is_marked_N: Labels, weight_N: Float32) -> float:
@@ -100,7 +116,8 @@ def fit_network(
         order_N = random.permutation(len(inputs_ND))
         for start in range(0, len(order_N), settings.batch):
             rows = order_N[start : start + settings.batch]
-            gradients = compute_gradients(parameters, inputs_ND[rows], is_marked_N[rows], weight_N[rows])
+            batch_ND = _drop(inputs_ND[rows], settings.dropout, random)
+            gradients = compute_gradients(parameters, batch_ND, is_marked_N[rows], weight_N[rows])
             step += 1
             rate = settings.rate * (1 + np.cos(np.pi * step / num_steps)) / 2
             for index, gradient in enumerate(gradients):
@@ -112,6 +129,14 @@ def fit_network(
     hidden_DK, hidden_bias_K, output_K, output_bias_1 = parameters
     raw_DK: Float32 = hidden_DK / scale_D[:, None]
     return PatchNetwork(raw_DK, hidden_bias_K - mean_D @ raw_DK, output_K, float(output_bias_1[0]))
+
+
+def _drop(inputs_ND: Float32, share: float, random: np.random.Generator) -> Float32:
+    """The inputs, of which a share is 0 and the others are larger, so that sums stay equal."""
+    if not share:
+        return inputs_ND
+    is_kept_ND = random.random(inputs_ND.shape, dtype=np.float32) >= share
+    return np.where(is_kept_ND, inputs_ND / np.float32(1 - share), np.float32(0))
 
 
 def measure_scales(inputs_ND: Float32) -> tuple[Float32, Float32]:

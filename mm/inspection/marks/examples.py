@@ -16,6 +16,8 @@ import numpy.typing as npt
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.framing import extract_patches
 from mm.inspection.head.inputs import build_inputs
+from mm.inspection.head.network import Inputs
+from mm.inspection.inspector import choose_patches
 from mm.inspection.settings import FitSettings
 from mm.inspection.types import Mask
 from mm.inspection.view import create_view
@@ -48,7 +50,7 @@ class Patches:
     """The patches of an image that an inspector judges, as rows."""
 
     vectors_NC: Float32
-    inputs_ND: Float32
+    inputs_ND: Inputs
     share_N: Float32
     """Share of each patch that is marked."""
     kind_N: npt.NDArray[np.object_]
@@ -60,6 +62,7 @@ def read_patches(
 ) -> Patches:
     """The patches of an image, or of one of its copies of `GAINS`.
 
+    `backbone` is the network of whole patches; with the settings it becomes that of the bank.
     Raises `InvalidInput` for an image that cannot be read as one or does not fit its marks.
     """
     image_HWC = example.open_image()
@@ -67,8 +70,8 @@ def read_patches(
     flip = (slice(None, None, -1 if copy & 2 else 1), slice(None, None, -1 if copy & 1 else 1))
     lit_HWC = image_HWC if copy == 0 else np.clip(np.rint(image_HWC[flip] * np.float32(GAINS[copy])), 0, 255).astype(np.uint8)
     view = create_view(np.ascontiguousarray(lit_HWC), settings, reference_HWC)
-    vectors_hwC = extract_patches(backbone, view.pixels_HWC)
-    inputs_hwD = build_inputs(view.pixels_HWC, vectors_hwC)
+    vectors_hwC = extract_patches(choose_patches(backbone, settings), view.pixels_HWC)
+    inputs_hwD = build_inputs(view.pixels_HWC, vectors_hwC, backbone)
     inside_hw = view.select_patches(None)
     share_hw = np.zeros(inside_hw.shape, np.float32)
     kind_hw = np.full(inside_hw.shape, NO_KIND, object)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.inspection.head.head import combine
-from mm.inspection.scoring.score import mean_of_largest
+from mm.inspection.scoring.score import ScoreRule, mean_of_largest
 from mm.metrics.auc import auc, partial_auc
 from mm.numerics import Float32, Float64
 
@@ -23,6 +23,9 @@ WEIGHTS = (0.0, 0.25, 0.5, 0.75, 0.9)
 """Shares of the head that are compared. The bank always counts, for defects that nobody marked."""
 SHARES = (0.003, 0.01)
 """Shares of the patches of a score that are compared, beside that of the settings."""
+PAIRS = ((0.001, 0.1), (0.003, 0.03))
+"""Pairs of shares that are compared: `mm.inspection.scoring.score.ScoreRule`."""
+MIN_SPREAD = 1e-6
 HOT = 0.998
 """Quantile of the patches of good parts that is 1 in the unit of the head."""
 MAX_SAMPLES = 2000
@@ -53,14 +56,14 @@ class Units:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """How much the head counts, and the share of the score, for each fold that is left out."""
+    """How much the head counts, and the rule of the score, for each fold that is left out."""
 
     weight_F: Float32
-    share_F: Float32
+    rules_F: tuple[ScoreRule, ...]
 
-    def get(self, fold: int) -> tuple[float, float]:
-        """Weight and share without this fold."""
-        return float(self.weight_F[fold]), float(self.share_F[fold])
+    def get(self, fold: int) -> tuple[float, ScoreRule]:
+        """Weight and rule without this fold."""
+        return float(self.weight_F[fold]), self.rules_F[fold]
 
 
 def measure_units(images: Sequence[HeldOutImage], seed: int) -> Units:
@@ -75,10 +78,9 @@ def measure_units(images: Sequence[HeldOutImage], seed: int) -> Units:
     return Units(*_zero_and_unit(np.concatenate(distances)), *_zero_and_unit(np.concatenate(logits)))
 
 
-def score(image: HeldOutImage, units: Units, weight: float, share: float) -> float:
+def score(image: HeldOutImage, units: Units, weight: float, rule: ScoreRule) -> float:
     """The score of an image, as an inspector with this head computes it."""
-    anomaly_N = measure_anomaly(image, units, weight)
-    return float(mean_of_largest(anomaly_N[:, None], share)[0])
+    return rule.score(measure_anomaly(image, units, weight))
 
 
 def measure_anomaly(image: HeldOutImage, units: Units, weight: float) -> Float32:
@@ -93,15 +95,47 @@ def choose(images: Sequence[HeldOutImage], units: Units, num_folds: int, share: 
     """For each fold, the choice that separates good from defective images of the other folds best.
 
     Measured by the mean of the area under the ROC curve and of its part up to the requested rate.
-    The smallest weight wins a tie.
+    The first of equal ones wins: the smallest weight, and one share rather than two.
     """
-    grid = [(weight, each) for weight in WEIGHTS for each in dict.fromkeys((share, *SHARES))]
+    shares = [(each, 0.0) for each in dict.fromkeys((share, *SHARES))]
+    grid = [(weight, pair) for weight in WEIGHTS for pair in (*shares, *PAIRS)]
     fold_E = np.array([image.fold for image in images])
     is_used_E = np.array([image.is_of_fit or image.is_defective for image in images])
+    is_good_E = np.array([image.is_of_fit for image in images])
     is_defective_E = np.array([image.is_defective for image in images])
-    scores_GE = np.array([[score(image, units, *option) for image in images] for option in grid])
-    best = [_choose(scores_GE, is_defective_E, is_used_E & (fold_E != fold), rate) for fold in range(num_folds)]
-    return Choice(*(np.array([grid[option][part] for option in best], np.float32) for part in (0, 1)))
+    means_GE2 = _measure_means(images, units, grid)
+    weights, rules = [], []
+    for fold in range(num_folds):
+        is_other_E = fold_E != fold
+        own = [_fit_rule(pair, means_E2[is_good_E & is_other_E]) for (_, pair), means_E2 in zip(grid, means_GE2, strict=True)]
+        scores_GE = np.array([rule.join(*means_E2.T) for rule, means_E2 in zip(own, means_GE2, strict=True)])
+        best = _choose(scores_GE, is_defective_E, is_used_E & is_other_E, rate)
+        weights.append(grid[best][0])
+        rules.append(own[best])
+    return Choice(np.array(weights, np.float32), tuple(rules))
+
+
+def _measure_means(images: Sequence[HeldOutImage], units: Units, grid: Sequence[tuple[float, tuple[float, float]]]) -> Float64:
+    """Both means (G, E, 2) of the largest anomalies of each image, for each row of the grid."""
+    shares = sorted({share for _, pair in grid for share in pair if share})
+    means_GE2 = np.zeros((len(grid), len(images), 2))
+    for column, image in enumerate(images):
+        for weight in WEIGHTS:
+            anomaly_N1 = measure_anomaly(image, units, weight)[:, None]
+            found = {share: float(mean_of_largest(anomaly_N1, share)[0]) for share in shares}
+            for row, (own_weight, pair) in enumerate(grid):
+                if own_weight == weight:
+                    means_GE2[row, column] = [found.get(share, 0.0) for share in pair]
+    return means_GE2
+
+
+def _fit_rule(pair: tuple[float, float], good_E2: Float64) -> ScoreRule:
+    """The rule of a pair of shares from both means of good images."""
+    share, wide_share = pair
+    if not wide_share or not len(good_E2):
+        return ScoreRule(share)
+    zeros, units = np.median(good_E2, 0), np.maximum(good_E2.std(0), MIN_SPREAD)
+    return ScoreRule(share, wide_share, (float(zeros[0]), float(zeros[1])), (float(units[0]), float(units[1])))
 
 
 def _choose(scores_GE: Float64, is_defective_E: npt.NDArray[np.bool_], is_used_E: npt.NDArray[np.bool_], rate: float) -> int:

@@ -42,6 +42,9 @@ from mm.numerics import Float32
 
 FEW_MARKED = 80
 """Marked images up to which mirrored, darker and lighter copies of them are trained on too."""
+DROPOUT = 0.3
+"""Share of the inputs that are left out at random in training: few groups are marked, and no single
+input should decide."""
 CACHE_BYTES = 1 << 29
 """Patches of images that are kept in memory between the passes."""
 
@@ -50,7 +53,7 @@ CACHE_BYTES = 1 << 29
 class TeachSettings:
     """Options of `teach`."""
 
-    network: NetworkSettings = field(default_factory=NetworkSettings)
+    network: NetworkSettings = field(default_factory=lambda: NetworkSettings(dropout=DROPOUT))
     has_copies: bool = True
     """Whether few marked images are trained on with mirrored copies; not with registration."""
     seed: int = 0
@@ -145,7 +148,7 @@ class _Lesson:
             maps = [measure_anomaly(image, units, choice.get(image.fold)[0]) for image in held_out if image.is_of_fit]
             head = SegmentationHead(
                 trained.members, units.distance_zero, units.distance_unit,
-                units.logit_zero, units.logit_unit, choice.weight_F, choice.share_F, trained.kinds,
+                units.logit_zero, units.logit_unit, choice.weight_F, choice.rules_F, trained.kinds,
             )  # fmt: skip
             candidate = replace(candidate, head=head)
         candidate = self._calibrate(candidate, scores[: len(self._good)], maps)
@@ -228,7 +231,7 @@ class _Lesson:
         if copy == 0 and id(example) in self._cache:
             return self._cache[id(example)]
         try:
-            patches = read_patches(example, self._before.patch_backbone, self._before.settings, self._before.reference_HWC, copy)
+            patches = read_patches(example, self._before.backbone, self._before.settings, self._before.reference_HWC, copy)
         except InvalidInput as error:
             raise InvalidInput(f"{example.image}: {error}") from error
         size = patches.vectors_NC.nbytes + patches.inputs_ND.nbytes

@@ -35,13 +35,24 @@ class BleuCounts:
 
     def score(self, rows: npt.NDArray[np.integer] | None = None) -> Float:
         """BLEU-1 to BLEU-4 (N,) of these candidates, which may repeat; by default of all."""
-        rows = np.arange(len(self.length_C)) if rows is None else rows
-        precision_N = (self.matches_CN[rows].sum(0) + _TINY) / (self.totals_CN[rows].sum(0) + _SMALL)
-        ratio = (self.length_C[rows].sum() + _TINY) / (self.reference_length_C[rows].sum() + _SMALL)
-        brevity_penalty = np.exp(1 - 1 / ratio) if ratio < 1 else 1.0
-        order_N = np.arange(1, len(precision_N) + 1)
-        score_N: Float = np.exp(np.cumsum(np.log(precision_N)) / order_N) * brevity_penalty
+        counts_CK = self.stack() if rows is None else self.stack()[rows]
+        score_N: Float = score_bleu_sums(counts_CK.sum(0, keepdims=True))[0]
         return score_N
+
+    def stack(self) -> Float:
+        """A row (K,) of each candidate: matches (N,), totals (N,), length, reference length."""
+        lengths_C2 = np.stack([self.length_C, self.reference_length_C], axis=1)
+        return np.concatenate([self.matches_CN, self.totals_CN, lengths_C2], axis=1).astype(np.float64)
+
+
+def score_bleu_sums(sums_BK: Float) -> Float:
+    """BLEU-1 to BLEU-4 (B, N) of sums of rows of `BleuCounts.stack`."""
+    matches_BN, totals_BN, (length_B, reference_B) = sums_BK[:, :MAX_N], sums_BK[:, MAX_N : 2 * MAX_N], sums_BK[:, 2 * MAX_N :].T
+    precision_BN = (matches_BN + _TINY) / (totals_BN + _SMALL)
+    ratio_B = (length_B + _TINY) / (reference_B + _SMALL)
+    brevity_penalty_B = np.exp(np.minimum(1 - 1 / ratio_B, 0.0))
+    score_BN: Float = np.exp(np.cumsum(np.log(precision_BN), axis=1) / np.arange(1, MAX_N + 1)) * brevity_penalty_B[:, None]
+    return score_BN
 
 
 def count_bleu(candidates: Sequence[Tokens], references: Sequence[References]) -> BleuCounts:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mm.metrics.bootstrap import bootstrap, bootstrap_rows
-from mm.metrics.language.bleu import count_bleu
+from mm.metrics.bootstrap import bootstrap, bootstrap_sums
+from mm.metrics.language.bleu import count_bleu, score_bleu_sums
 from mm.metrics.language.cider import CiderD, DocumentFrequencies
 from mm.metrics.language.ngrams import References, Tokens, check_captions
-from mm.metrics.language.objects import ObjectWords, count_objects
+from mm.metrics.language.objects import ObjectWords, count_objects, score_object_sums
 from mm.metrics.language.ptb_tokenizer import tokenize
 from mm.metrics.language.rouge import rouge_l
 from mm.metrics.report import Measure, Report
@@ -54,8 +54,8 @@ def measure_captions(
 ) -> list[Measure]:
     """Measures of tokenized captions, as in `caption_report`."""
     bleu_counts, objects = count_bleu(candidates, references), count_objects(candidates, references, words)
-    bleus = bootstrap_rows(len(candidates), groups, bleu_counts.score)
-    unsupported = bootstrap_rows(len(candidates), groups, lambda rows: np.array([objects.unsupported_share(rows)]))
+    bleus = bootstrap_sums(bleu_counts.stack(), score_bleu_sums, groups)
+    unsupported = bootstrap_sums(objects.stack(), score_object_sums, groups)
     return [
         *(Measure(f"BLEU-{number}", interval) for number, interval in enumerate(bleus, start=1)),
         Measure("ROUGE-L", bootstrap(rouge_l(candidates, references), groups)),

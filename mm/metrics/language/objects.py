@@ -115,6 +115,15 @@ class ObjectCounts:
         rows = np.arange(len(self.mentioned_C)) if rows is None else rows
         return float(self.unsupported_C[rows].sum() / max(1, self.mentioned_C[rows].sum()))
 
+    def stack(self) -> npt.NDArray[np.float64]:
+        """A row (2,) of each candidate: unsupported mentions and all."""
+        return np.stack([self.unsupported_C, self.mentioned_C], axis=1).astype(np.float64)
+
+
+def score_object_sums(sums_B2: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """`ObjectCounts.unsupported_share` (B, 1) of sums of rows of `ObjectCounts.stack`."""
+    return sums_B2[:, :1] / np.maximum(1.0, sums_B2[:, 1:])
+
 
 def count_objects(
     candidates: Sequence[Tokens], references: Sequence[References], words: ObjectWords | None = None

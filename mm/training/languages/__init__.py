@@ -1,4 +1,4 @@
-"""In: translated sentences and descriptions.
+"""In: translated sentences and descriptions, images to rank.
 Out: weights of the multilingual text tower with its router, and their card.
-Must not know: images, calibration, the other recipes.
+Must not know: calibration, the other recipes.
 """

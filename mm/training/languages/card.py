@@ -32,7 +32,7 @@ def format_card(config: LanguagesConfig, results: Tables) -> str:
 
     The description of the data and its licence is added by hand.
     """
-    paths = ("data", "out", "tuxpaint", "left_out", "wordnets", "emoji")
+    paths = ("data", "out", "tuxpaint", "left_out", "wordnets", "emoji", "translations", "images")
     return _TEMPLATE.format(
         numbers=results.table(),
         recipe="\n".join(f"- {name}: {value}" for name, value in asdict(config).items() if name not in paths),

@@ -7,6 +7,8 @@ tokens, D dimensions, R rank.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -44,9 +46,16 @@ class AdaptedLinear(nn.Module):
         outputs, inputs = weight_DC.shape
         self.down = nn.Parameter(torch.randn(rank, inputs) / math.sqrt(inputs))
         self.up = nn.Parameter(torch.zeros(outputs, rank))
+        self.merged: tuple[Tensor, Tensor] | None = None
+        """Matrix and bias of the forward passes of a step; see `AdaptedEncoder.merge`."""
+
+    def merge(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """The matrix with its update, and the bias."""
+        weight = self.weight + self.up @ self.down if len(self.down) else self.weight
+        return weight.to(dtype), self.bias.to(dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.weight + self.up @ self.down if len(self.down) else self.weight, self.bias)
+        return functional.linear(x, *(self.merged or self.merge(x.dtype)))
 
 
 class _Norm(nn.Module):
@@ -61,7 +70,7 @@ class _Norm(nn.Module):
         self.register_buffer("bias", bias_D)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, NORM_EPSILON)
+        return functional.layer_norm(x, self.weight.shape, self.weight.to(x.dtype), self.bias.to(x.dtype), NORM_EPSILON)
 
 
 class _Layer(nn.Module):
@@ -80,12 +89,12 @@ class _Layer(nn.Module):
         self.expand, self.contract = dense("expand"), dense("contract")
         self.attention_norm, self.output_norm = norm("attention.output.LayerNorm"), norm("output.LayerNorm")
 
-    def forward(self, x_NLD: Tensor, mask_NL: Tensor) -> Tensor:
+    def forward(self, x_NLD: Tensor, mask_bias_N11L: Tensor) -> Tensor:
         count, length, _ = x_NLD.shape
         query, key, value = (
             project(x_NLD).view(count, length, self._heads, -1).transpose(1, 2) for project in (self.query, self.key, self.value)
         )
-        heads = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask_NL[:, None, None, :])
+        heads = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask_bias_N11L)
         x_NLD = self.attention_norm(x_NLD + self.projection(heads.transpose(1, 2).reshape(count, length, -1)))
         out: Tensor = self.output_norm(x_NLD + self.contract(functional.gelu(self.expand(x_NLD))))
         return out
@@ -105,11 +114,24 @@ class AdaptedEncoder(nn.Module):
         layers = range(file.num_layers)
         self.layers = nn.ModuleList(_Layer(tensors, f"encoder.layer.{number}", file.num_heads, rank) for number in layers)
 
+    @contextmanager
+    def merge(self, dtype: torch.dtype) -> Iterator[None]:
+        """Add the updates to the matrices once for all forward passes within."""
+        layers = [module for module in self.modules() if isinstance(module, AdaptedLinear)]
+        for layer in layers:
+            layer.merged = layer.merge(dtype)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.merged = None
+
     def forward(self, words_NLD: Tensor, mask_NL: Tensor) -> Tensor:
-        """Unit rows (N, D) from the embeddings of words."""
-        x_NLD = self.norm(words_NLD + self.positions[: words_NLD.shape[1]])
+        """Unit rows (N, D) in float32 from the embeddings of words, whose type the layers have."""
+        x_NLD = self.norm(words_NLD + self.positions[: words_NLD.shape[1]].to(words_NLD.dtype))
+        mask_bias_N11L = torch.zeros_like(mask_NL, dtype=x_NLD.dtype).masked_fill(~mask_NL, -math.inf)[:, None, None, :]
         for layer in self.layers:
-            x_NLD = layer(x_NLD, mask_NL)
+            x_NLD = layer(x_NLD, mask_bias_N11L)
         return functional.normalize((x_NLD.float() * mask_NL[:, :, None]).sum(1), dim=-1)
 
     def updates(self) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from mm.models.text.e5.file import E5File, find_e5_file
 from mm.models.text.weights_file import BASE, quantize
 from mm.spaces.lite_space import LANGUAGE_QUALITY, LANGUAGES
 from mm.training.languages.card import format_card
-from mm.training.languages.prepare import READER, prepare, read_pairs
+from mm.training.languages.prepare import READER, prepare, read_images, read_pairs
 from mm.training.languages.recipe import LanguagesConfig, fingerprint
 from mm.training.languages.run import Distillation
 from mm.training.loop import TrainingLoop
@@ -41,7 +41,7 @@ def train_languages(config: LanguagesConfig, on_progress: OnProgress) -> Path:
     base = find_e5_file()
     prepare(config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run = Distillation(config, E5File(base), *read_pairs(config), device)
+    run = Distillation(config, E5File(base), *read_pairs(config), device, read_images(config))
     loop = TrainingLoop(config.out / _STATE, fingerprint(config), config.epochs)
     for epoch, loss in loop.train(run):
         on_progress(epoch, config.epochs, f"loss {float(loss):.4f}")

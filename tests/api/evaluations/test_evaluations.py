@@ -17,7 +17,7 @@ from PIL import Image
 
 import mm
 from mm.cli.main import main
-from mm.errors import Forbidden, InvalidInput, NotFound
+from mm.errors import Forbidden, InvalidInput, NotFound, UnsupportedMedia
 from mm.evaluation.runs.store import RunStore
 from mm.schemas import ItemRecord
 from mm.settings import Settings
@@ -150,6 +150,78 @@ def test_image_of_audio_is_its_waveform(served: ApiServer, run_ids: list[str]) -
         assert image.size == (160, 90)
         client.evaluations.delete_run("sounds")
     (root / "photos" / "beep.wav").unlink()
+
+
+def test_runs_are_paged_newest_first_while_others_are_added_and_deleted(served: ApiServer, run_ids: list[str]) -> None:
+    store = RunStore(served.service.settings.root)
+    run = store.get(run_ids[0], with_items=False)
+    names = [f"paged-{number}" for number in range(5)]
+
+    def add(name: str, started: str) -> None:
+        signature = run.signature.model_copy(update={"set_name": "paged"})
+        store.add(run.model_copy(update={"id": name, "started": started, "signature": signature}))
+
+    for number, name in enumerate(names):
+        add(name, f"2025-01-0{1 + number // 2}T00:00:00+00:00")  # two at a time
+    with mm.Client(served.url) as client:
+        first = client.evaluations.runs("paged", limit=2)
+        add("paged-new", "2025-02-01T00:00:00+00:00")
+        store.remove(first.data[1].id)
+        second = client.evaluations.runs("paged", limit=2, cursor=first.next)
+        last = client.evaluations.runs("paged", limit=2, cursor=second.next)
+        listed = [[found.id for found in page.data] for page in (first, second, last)]
+        assert listed == [["paged-4", "paged-3"], ["paged-2", "paged-1"], ["paged-0"]]
+        assert last.next is None
+        with pytest.raises(InvalidInput, match="cursor is malformed"):
+            client.evaluations.runs(cursor="paged-1")
+        for name in ("paged-new", *names):
+            if name != "paged-3":
+                client.evaluations.delete_run(name)
+    assert_problem(served.client.get("/v1/evaluations/runs", params={"limit": 0}), 400, "invalid-input")
+
+
+def test_file_of_an_item_plays_by_ranges_and_only_from_the_folder_of_the_set(
+    served: ApiServer, run_ids: list[str], tmp_path: Path
+) -> None:
+    root = served.service.settings.import_root
+    assert root is not None
+    path = root / "photos" / "tone.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(np.int16(8000 * np.sin(np.arange(16000) / 9)).tobytes())
+    (tmp_path / "secret.wav").write_bytes(path.read_bytes())
+    (root / "photos" / "link.wav").symlink_to(tmp_path / "secret.wav")
+    (root / "photos" / "text.wav").write_text("no sound")
+    paths = {
+        "tone": "tone.wav",
+        "link": "link.wav",
+        "out": str(tmp_path / "secret.wav"),
+        "text": "text.wav",
+        "image": "images/0.png",
+    }
+    store = RunStore(served.service.settings.root)
+    run = store.get(run_ids[0], with_items=False)
+    key = run.outcome.measures[0].of
+    items = [ItemRecord(id=name, group=name, path=path, values={key: 1.0}) for name, path in paths.items()]
+    store.add(run.model_copy(update={"id": "played", "outcome": run.outcome.model_copy(update={"items": items})}))
+    with mm.Client(served.url) as client:
+        assert client.evaluations.file("played", "tone") == path.read_bytes()
+        for name, reason in (("link", "not in the folder"), ("out", "not in the folder"), ("image", "is an image")):
+            with pytest.raises(NotFound, match=reason):
+                client.evaluations.file("played", name)
+        with pytest.raises(UnsupportedMedia):
+            client.evaluations.file("played", "text")
+    url = "/v1/evaluations/runs/played/file?item=tone"
+    part = served.client.get(url, headers={"Range": "bytes=4-11"})
+    assert (part.status_code, part.content) == (206, path.read_bytes()[4:12])
+    assert part.headers["content-type"].startswith("audio/")
+    assert served.client.get(url, headers={"If-None-Match": part.headers["etag"]}).status_code == 304
+    report = served.client.get("/v1/evaluations/runs/played/report").text
+    assert '<audio controls src="data:audio/wav;base64,' in report
+    assert "file:" not in report
+    store.remove("played")
+    for name in ("tone.wav", "link.wav", "text.wav"):
+        (root / "photos" / name).unlink()
 
 
 def test_folders_are_listed_below_the_import_root_only(served: ApiServer) -> None:

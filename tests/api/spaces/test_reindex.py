@@ -136,8 +136,7 @@ def prepared(api: ApiServer, model: str) -> ApiServer:
     the test calls `update`."""
     spaces = api.service.spaces
     add_searchable(api, media.image(1), "a.png", "x", make_segments(api.service.space, "a dog"))
-    spaces._stopped.set()
-    join_thread(spaces._thread)
+    spaces._thread.stop()
     api.client.post("/v1/space/move", json={"to": model}).raise_for_status()
     (job,) = api.service.store.catalog.create_reindex_jobs(10)
     process_job(api, load_space(model, api.service.settings), job)

@@ -39,6 +39,17 @@ def test_set_of_an_empty_folder_is_an_error_that_says_how_to_get_it(name: str, t
         read_set(described, tmp_path, split)
 
 
+def test_moments_are_made_from_captioned_photos_in_a_layout_of_flickr8k(tmp_path: Path) -> None:
+    add_images(tmp_path / "images", "a.png", "b.png")
+    rows = [{"image": f"{name}.png", "captions": ["a dog"], "split": "dev"} for name in "ab"]
+    (tmp_path / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    described = describe_set("moments")
+    assert [item.id for item in read_set(described, tmp_path, "dev").items] == ["a.png", "b.png"]
+    assert described.own_tasks == ("moments",)
+    (tmp_path / "images" / "b.png").unlink()
+    assert "b.png" in find_faults("moments", tmp_path, "dev")
+
+
 def write_esc50(root: Path) -> None:
     rows = [("1-7-A-0.wav", 1, "dog", True, 7), ("4-8-A-0.wav", 4, "dog", True, 8), ("4-9-A-1.wav", 4, "sea_waves", False, 9)]
     (root / "meta").mkdir()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -17,12 +18,14 @@ from hypothesis import strategies as st
 
 from mm.data.sets.types import SetItem
 from mm.errors import Cancelled, Corrupt, InvalidInput, MMError, StorageFull, UnsupportedMedia
+from mm.evaluation.evaluate_set import CACHE, open_cache
 from mm.evaluation.features import slices
 from mm.evaluation.features.cache import FeatureCache, pack, unpack
 from mm.evaluation.features.encode import SetEncoder
 from mm.evaluation.features.owners import describe_owner, is_gone
 from mm.evaluation.features.slices import IMAGES_PER_SLICE, EncodedSet, Progress, cut_slices, encode_set
 from mm.evaluation.features.types import Features
+from mm.settings import Settings
 
 
 class CountingEncoder:
@@ -124,8 +127,9 @@ def test_encode_set_stopped_by_a_tick_keeps_the_slices_that_are_done(items: list
     assert "d.mp4" not in again.encoded
 
 
+@pytest.mark.parametrize("has_other_hosts", [False, True])
 def test_encode_set_of_two_processes_encodes_each_file_once(
-    items: list[SetItem], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    items: list[SetItem], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_other_hosts: bool
 ) -> None:
     """Both hold the same set; the second finds the lease of the first and waits for its result."""
     monkeypatch.setattr(slices, "POLL_SECONDS", 0.01)
@@ -139,10 +143,14 @@ def test_encode_set_of_two_processes_encodes_each_file_once(
 
     first.before = wait
     results: list[EncodedSet] = []
-    threads = [threading.Thread(target=lambda: results.append(run(items, first, FeatureCache(path))))]
+
+    def encode(encoder: CountingEncoder) -> None:
+        results.append(run(items, encoder, FeatureCache(path, has_other_hosts=has_other_hosts)))
+
+    threads = [threading.Thread(target=encode, args=(first,))]
     threads[0].start()
     assert is_encoding.wait(60)
-    threads.append(threading.Thread(target=lambda: results.append(run(items, second, FeatureCache(path)))))
+    threads.append(threading.Thread(target=encode, args=(second,)))
     threads[1].start()
     may_continue.set()
     for thread in threads:
@@ -150,6 +158,14 @@ def test_encode_set_of_two_processes_encodes_each_file_once(
     assert [set(result.features) for result in results] == [{"a.jpg", "c.jpg", "d.mp4"}] * 2
     encoded = [name for name in first.encoded + second.encoded if name != "b.jpg"]
     assert sorted(encoded) == ["a.jpg", "c.jpg", "d.mp4"]
+
+
+@pytest.mark.parametrize(("url", "mode"), [("", "wal"), ("postgresql+psycopg://mm@catalog/mm", "delete")])
+def test_open_cache_uses_shared_memory_only_where_one_machine_has_the_catalog(url: str, mode: str, tmp_path: Path) -> None:
+    with closing(open_cache(Settings(home=tmp_path, database_url=url))):
+        with closing(sqlite3.connect(tmp_path / CACHE)) as database:
+            assert database.execute("PRAGMA journal_mode").fetchone() == (mode,)
+        assert (tmp_path / f"{CACHE}-shm").exists() == (mode == "wal")
 
 
 def test_feature_cache_lease_of_a_lost_owner_passes_to_another(cache: FeatureCache) -> None:

@@ -11,23 +11,22 @@ import pytest
 
 from mm.data.sets.published import Published
 from mm.errors import InvalidInput
-from mm.evaluation.report.examples import rank_items, spread_groups
+from mm.evaluation.report.examples import Shown, rank_items, spread_groups
 from mm.evaluation.report.page import Report, build_report
 from mm.evaluation.report.plots import draw_curves
 from mm.evaluation.runs.compare import compare_runs
 from mm.evaluation.runs.statistics import measure
 from mm.evaluation.runs.types import Breakdown, BreakdownRow, Curve, FailedItem, ItemRecord, Run
-from mm.media.types import RGB
 from tests.evaluation.runs.test_runs import make_run
 
-KINDS = {".jpg": "image", ".mp4": "video", ".wav": "audio"}
+BLACK = np.zeros((4, 4, 3), np.uint8)
+SHOWN = {".jpg": Shown([BLACK]), ".mp4": Shown([BLACK] * 4, note="at 2.0 s"), ".wav": Shown(sound=b"RIFF")}
 
 
-def open_shown(path: Path, _time: float, _longest: int) -> tuple[str, RGB | None]:
+def open_shown(path: Path, _start: float, _end: float | None) -> Shown:
     if path.name == "gone.jpg":
         raise InvalidInput("gone.jpg is no longer in the folder.")
-    kind = KINDS[path.suffix]
-    return kind, None if kind == "audio" else np.zeros((4, 4, 3), np.uint8)
+    return SHOWN[path.suffix]
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_build_report_has_every_part_of_the_run(run: Run) -> None:
         "photos, dev: retrieval", "25.0 %", "Compared item by item", "By language", "Runs over time", "76.5 %",
         "a paper", "no (1)", "(1) The number is of the split &#x27;test&#x27;, this run of &#x27;dev&#x27;. The same protocol.",
         "Worst items", "Best items", "no longer in the folder", "broken.jpg", "absent.jpg", run.signature.line(),
-        "<video controls", "<audio controls", "#t=2.00,3.00",
+        "<div class='frames'><img", "at 2.0 s", '<audio controls src="data:audio/wav;base64,UklGRg=="',
     ):  # fmt: skip
         assert text in page
 
@@ -99,7 +98,7 @@ def test_build_report_of_simulated_files_says_so_above_the_numbers(run: Run) -> 
 
 
 def test_build_report_without_examples_opens_no_file(run: Run) -> None:
-    def refuse(path: Path, *_: object) -> tuple[str, RGB | None]:
+    def refuse(path: Path, *_: object) -> Shown:
         raise AssertionError(path)
 
     assert "Worst items" not in build_report(Report(run), refuse, num_examples=0)

@@ -17,11 +17,13 @@ from PIL import Image
 from mm.data.sets.types import EvaluationSet, SetItem
 from mm.errors import InvalidInput, StorageFull, Unavailable
 from mm.evaluation.features.cache import FeatureCache
+from mm.evaluation.runs.compare import compare_runs
 from mm.evaluation.runs.types import Outcome
 from mm.evaluation.tasks.captions.task import BASELINE, Captions, choose_sample
 from mm.evaluation.tasks.types import TaskInput
 from mm.generation.caption_model import CaptionModel
 from mm.generation.caption_ranking import GeneratedCaption
+from tests.evaluation.tasks.test_defects import make_run
 
 COLOURS = {"red": (200, 20, 20), "green": (20, 180, 20), "blue": (30, 30, 210), "white": (250, 250, 250)}
 
@@ -90,6 +92,24 @@ def test_captions_are_measured_beside_those_of_the_next_image_and_written_once(
         assert len(captioner.written) == 8
         with pytest.raises(InvalidInput, match="Without `--strict`"):
             task.measure(replace(given, strict=True))
+
+
+def test_captions_of_two_runs_are_compared_item_by_item_by_every_measure(tmp_path: Path, captioner: ColourCaptioner) -> None:
+    class ShortCaptioner(ColourCaptioner):
+        def caption(self, images: Iterable[Any]) -> Iterator[tuple[int, GeneratedCaption]]:
+            yield from ((number, GeneratedCaption("A dog by a wall.", 0.0)) for number, _ in enumerate(images))
+
+    with closing(FeatureCache(tmp_path / "features.db")) as cache:
+        given = build_input(tmp_path, cache)
+        outcomes = [make_task(each, f"m@{number}").measure(given) for number, each in enumerate((captioner, ShortCaptioner()))]
+    rows = compare_runs(make_run("first", outcomes[0]), make_run("second", outcomes[1])).differences
+    assert [row.measure.name for row in rows if row.difference is None] == []
+    for row in rows:
+        assert row.difference is not None
+        assert row.difference.value == pytest.approx(row.second.value - row.measure.value)
+    unsupported = next(row for row in rows if row.measure.name == "object words that no reference has")
+    assert unsupported.difference is not None
+    assert unsupported.difference.value > 0
 
 
 def test_captions_of_an_interrupted_run_are_not_written_again(tmp_path: Path, captioner: ColourCaptioner) -> None:

@@ -96,7 +96,7 @@ def test_defects_of_categories_are_measured_with_their_mean_and_named_faults(tmp
         "The good images of bolt, nut have too few groups for the promised rate: none fails, and no defect is found at it.",
     ]
     assert (progress[-1].done, progress[-1].total, progress[-1].verb) == (12, 18, "inspected")
-    assert list((home / "cache").iterdir()) == []
+    assert list((home / "cache" / "defects").iterdir()) == []
     with pytest.raises(InvalidInput, match="Without `--strict`"):
         TASK.measure(replace(given, strict=True))
 
@@ -117,9 +117,12 @@ def test_defects_of_one_category_are_broken_down_by_kind_and_compared_item_by_it
     assert images.difference is not None
     assert images.difference.value == pytest.approx(few.measures[0].value - outcome.measures[0].value)
     assert images.num_items == 8
-    assert {row.measure.name for row in comparison.differences if row.difference is None} == {
-        "pixel AUROC", "PRO up to a false positive rate of 0.3", "image AUROC of mean brightness (baseline)"
-    }  # fmt: skip
+    unpaired = [row.measure.name for row in comparison.differences if row.difference is None]
+    assert unpaired == ["image AUROC of mean brightness (baseline)"]
+    for before, after, row in zip(outcome.measures[1:3], few.measures[1:3], comparison.differences[1:3], strict=True):
+        assert row.difference is not None
+        assert row.difference.value == pytest.approx(after.value - before.value, abs=0.005)
+        assert row.num_items == 6  # the two dark ones have no marked pixel
 
 
 def make_run(name: str, outcome: Outcome) -> Run:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mm.errors import InvalidInput, NotFound, TooLarge, TooMany
 from mm.generation import BeamSearch, Engine, EngineConfig, Request, RequestOutput, SamplingParams
 from mm.generation.beam.engine import BeamEngine
+from mm.generation.beam.paged import PagedHypotheses
 from tests.generation.hash_model import SMALL, HashRunner
 from tests.generation.requests import generate, joined, prompts
 
@@ -20,7 +21,7 @@ CONFIG = EngineConfig(60, 4, max_num_seqs=4, max_num_batched_tokens=16, max_num_
 
 
 def make_search() -> BeamSearch:
-    return BeamSearch(HashRunner(len(SMALL), BLOCKS, 1), SMALL, BLOCKS, 1, width=WIDTH, max_num_prompts=2)
+    return BeamSearch(PagedHypotheses(HashRunner(len(SMALL), BLOCKS, 1), BLOCKS, 1, WIDTH), SMALL, width=WIDTH, max_num_prompts=2)
 
 
 def make_engine(config: EngineConfig = CONFIG) -> BeamEngine:
@@ -113,7 +114,7 @@ def test_engine_whose_search_computes_no_numbers_ends_its_requests_with_the_erro
             return np.full_like(super().run(batch), np.nan)
 
     def make_broken_search() -> BeamSearch:
-        return BeamSearch(BrokenRunner(len(SMALL), BLOCKS, 1), SMALL, BLOCKS, 1, width=WIDTH)
+        return BeamSearch(PagedHypotheses(BrokenRunner(len(SMALL), BLOCKS, 1), BLOCKS, 1, WIDTH), SMALL, width=WIDTH)
 
     engine = BeamEngine(HashRunner(len(SMALL), 60, 4), SMALL, CONFIG, WIDTH, make_broken_search)
     outputs = generate(engine, [make_request("a"), make_request("b"), make_request("c", 1)])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mm.errors import Corrupt, InvalidInput, TooLarge
 from mm.generation import BeamOutput, BeamSearch, Engine, EngineConfig, Request, SamplingParams, StepBatch
+from mm.generation.beam.paged import PagedHypotheses
 from mm.numerics import Float32
 from tests.generation.hash_model import SMALL, HashRunner, logits_of
 from tests.generation.requests import generate, joined, prompts
@@ -19,9 +20,12 @@ BLOCK_SIZE = 4
 END = SMALL.eos_token_ids[0]
 
 
-def make_search(num_blocks: int = 200, block_size: int = BLOCK_SIZE, **options: float) -> BeamSearch:
-    runner = HashRunner(len(SMALL), num_blocks, block_size)
-    return BeamSearch(runner, SMALL, num_blocks, block_size, **options)  # type: ignore[arg-type]
+def make_hypotheses(num_blocks: int = 200, block_size: int = BLOCK_SIZE, width: int = 3) -> PagedHypotheses:
+    return PagedHypotheses(HashRunner(len(SMALL), num_blocks, block_size), num_blocks, block_size, width)
+
+
+def make_search(num_blocks: int = 200, block_size: int = BLOCK_SIZE, width: int = 3, **options: float) -> BeamSearch:
+    return BeamSearch(make_hypotheses(num_blocks, block_size, width), SMALL, width=width, **options)  # type: ignore[arg-type]
 
 
 def search_alone(request: Request, width: int, length_penalty: float) -> list[tuple[tuple[int, ...], bool, float]]:
@@ -62,7 +66,8 @@ def beam_requests(draw: st.DrawFn) -> list[Request]:
 def test_beam_search_of_many_prompts_finds_what_its_definition_finds(
     requests: list[Request], width: int, block_size: int, max_num_prompts: int, length_penalty: float
 ) -> None:
-    search = make_search(200, block_size, width=width, max_num_prompts=max_num_prompts, length_penalty=length_penalty)
+    hypotheses = make_hypotheses(200, block_size, width)
+    search = BeamSearch(hypotheses, SMALL, width=width, max_num_prompts=max_num_prompts, length_penalty=length_penalty)
     outputs = {output.request_id: output for output in search.generate(requests)}
     for request in requests:
         output = outputs[request.request_id]
@@ -71,7 +76,7 @@ def test_beam_search_of_many_prompts_finds_what_its_definition_finds(
         assert found == [(tokens, is_complete) for tokens, is_complete, _ in expected]
         logprobs = [candidate.mean_logprob for candidate in output.candidates]
         assert logprobs == pytest.approx([mean_logprob for *_, mean_logprob in expected], abs=1e-6)
-    assert search.num_free_blocks == 200
+    assert hypotheses.num_free_blocks == 200
 
 
 def test_beam_search_of_width_one_equals_greedy_decoding_of_the_engine() -> None:
@@ -94,7 +99,7 @@ def test_beam_search_with_little_room_computes_fewer_prompts_at_once() -> None:
 
 def test_beam_search_computes_a_common_prefix_once() -> None:
     runner = HashRunner(len(SMALL), 100, BLOCK_SIZE)
-    search = BeamSearch(runner, SMALL, 100, BLOCK_SIZE, width=1)
+    search = BeamSearch(PagedHypotheses(runner, 100, BLOCK_SIZE, 1), SMALL, width=1)
     prefix = (3,) * 40
     requests = [Request(str(number), (*prefix, number), SamplingParams(max_tokens=1)) for number in range(4)]
     assert len(list(search.generate(requests))) == 4
@@ -102,12 +107,13 @@ def test_beam_search_computes_a_common_prefix_once() -> None:
 
 
 def test_beam_search_that_is_not_read_to_its_end_releases_its_blocks() -> None:
-    search = make_search()
+    hypotheses = make_hypotheses()
+    search = BeamSearch(hypotheses, SMALL)
     requests = [Request(str(number), (1, number), SamplingParams(max_tokens=4 + 2 * number)) for number in range(4)]
     outputs = search.generate(requests)
     assert isinstance(next(outputs), BeamOutput)
     outputs.close()  # type: ignore[attr-defined]
-    assert search.num_free_blocks == 200
+    assert hypotheses.num_free_blocks == 200
 
 
 def test_beam_search_with_logits_that_are_not_numbers_names_the_cause() -> None:
@@ -115,10 +121,11 @@ def test_beam_search_with_logits_that_are_not_numbers_names_the_cause() -> None:
         def run(self, batch: StepBatch) -> Float32:
             return np.full_like(super().run(batch), np.nan)
 
-    search = BeamSearch(Broken(len(SMALL), 100, BLOCK_SIZE), SMALL, 100, BLOCK_SIZE)
+    hypotheses = PagedHypotheses(Broken(len(SMALL), 100, BLOCK_SIZE), 100, BLOCK_SIZE, 3)
+    search = BeamSearch(hypotheses, SMALL)
     with pytest.raises(Corrupt, match="not finite"):
         list(search.generate([Request("one", (1, 2), SamplingParams(max_tokens=4))]))
-    assert search.num_free_blocks == 100
+    assert hypotheses.num_free_blocks == 100
 
 
 def test_beam_search_without_hypotheses_is_rejected() -> None:

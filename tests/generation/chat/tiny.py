@@ -10,6 +10,7 @@ import numpy as np
 
 from mm.generation import BeamSearch, Engine, EngineConfig
 from mm.generation.beam.engine import BeamEngine
+from mm.generation.beam.paged import PagedHypotheses
 from mm.generation.chat.local_model import LocalModel
 from mm.generation.chat.types import ImageMedia, Scene
 from mm.generation.runners.reference_runner import ReferenceRunner
@@ -42,7 +43,7 @@ def make_engine() -> Engine:
 
 def make_search() -> BeamSearch:
     runner = ReferenceRunner(CONFIG, random_weights(CONFIG), NUM_BEAM_BLOCKS, 1)
-    return BeamSearch(runner, make_vocabulary(make_tokenizer()), NUM_BEAM_BLOCKS, 1, width=NUM_BEAMS)
+    return BeamSearch(PagedHypotheses(runner, NUM_BEAM_BLOCKS, 1, NUM_BEAMS), make_vocabulary(make_tokenizer()), width=NUM_BEAMS)
 
 
 def make_beam_engine() -> Engine:

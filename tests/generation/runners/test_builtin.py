@@ -47,7 +47,7 @@ def test_builtin_engine_answers_and_keeps_its_graphs(tmp_path: Path) -> None:
     model = BuiltinModel(tmp_path)
     engine = pickle.loads(pickle.dumps(partial(make_engine, model, 1, 64 << 20)))()
     files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert len(files) == 3
+    assert len(files) == 4
     tokenizer = LanguageTokenizer(read_vocabulary(read_gguf(find_smollm2())))
     (prompt,) = encode_chat(tokenizer, [Message("user", "Hello! What is 2 + 2?")])
     outputs = generate(engine, [Request("hello", tuple(prompt), SamplingParams(max_tokens=24, temperature=0))])

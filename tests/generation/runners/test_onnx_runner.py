@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mm.errors import Corrupt, InvalidInput
 from mm.generation import Engine, EngineConfig, Request, SamplingParams, Vocabulary
+from mm.generation.beam.paged import PagedHypotheses
 from mm.generation.beam.search import BeamSearch
 from mm.generation.runners.onnx_runner import OnnxRunner
 from mm.generation.runners.paged_cache import PagedCache
@@ -58,7 +59,7 @@ def test_runner_in_a_beam_search_equals_the_reference(model, seed: int) -> None:
     random = np.random.default_rng(seed)
     reference = ReferenceRunner(decoder.config, weights, 64, 4)
     runner = ComparingRunner(reference, OnnxRunner(decoder, 64, 4, 1024, 16), 2e-3)
-    search = BeamSearch(runner, VOCABULARY, 64, 4, width=3, max_num_prompts=3)
+    search = BeamSearch(PagedHypotheses(runner, 64, 4, 3), VOCABULARY, width=3, max_num_prompts=3)
     params = SamplingParams(max_tokens=10)
     requests = [Request(str(i), tuple(random.integers(0, 60, 5 + i % 2).tolist()), params) for i in range(4)]
     assert len(list(search.generate(requests))) == 4
@@ -75,7 +76,7 @@ def test_runner_in_a_beam_search_copies_few_tokens_for_a_branch(model, monkeypat
         copied.append(last - first)
         return list_slots(pages, table, first, last)
 
-    search = BeamSearch(OnnxRunner(decoder, 256, 1, 1024, 24), VOCABULARY, 256, 1, width=4, max_num_prompts=2)
+    search = BeamSearch(PagedHypotheses(OnnxRunner(decoder, 256, 1, 1024, 24), 256, 1, 4), VOCABULARY, width=4, max_num_prompts=2)
     random = np.random.default_rng(0)
     requests = [Request(str(i), tuple(random.integers(0, 60, 12).tolist()), SamplingParams(max_tokens=10)) for i in range(2)]
     monkeypatch.setattr(PagedCache, "list_slots", record)

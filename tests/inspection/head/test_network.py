@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from sklearn.linear_model import LogisticRegression
 
+from mm.inspection.head import network as network_module
 from mm.inspection.head.kinds import fit_kinds
 from mm.inspection.head.network import NetworkSettings, PatchNetwork, compute_gradients, fit_network, measure_loss
 
@@ -57,3 +59,24 @@ def test_fit_kinds_equals_scikit_learn_with_balanced_kinds() -> None:
     expected = LogisticRegression(class_weight="balanced", max_iter=1000, tol=1e-8).fit(standardised, names)
     assert kinds.names == ("break", "crack", "hole")
     np.testing.assert_allclose(kinds.predict(inputs), expected.predict_proba(standardised), atol=5e-3)
+
+
+def test_predict_of_float16_in_parts_equals_one_pass_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = make_ring(300)[0].astype(np.float16)
+    network = fit_network(inputs.astype(np.float32), make_ring(300)[1], np.ones(300, np.float32), NetworkSettings(), seed=0)
+    whole = network.predict(inputs.astype(np.float32))
+    monkeypatch.setattr(network_module, "ROWS", 64)
+    np.testing.assert_allclose(network.predict(inputs), whole, atol=1e-5)
+    assert network.predict(inputs[:0]).shape == (0,)
+
+
+def test_fit_network_with_dropout_does_not_rest_on_one_of_two_equal_inputs() -> None:
+    random = np.random.default_rng(5)
+    marked = random.random(2000) < 0.5
+    inputs = np.repeat((marked * 2.0 - 1)[:, None], 2, 1) + random.normal(0, 0.3, (2000, 2))
+    inputs = inputs.astype(np.float32)
+    network = fit_network(inputs, marked, np.ones(2000, np.float32), NetworkSettings(dropout=0.5), seed=0)
+    for column in range(2):
+        alone = inputs.copy()
+        alone[:, column] = 0
+        assert ((network.predict(alone) > 0) == marked).mean() > 0.95

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from mm.errors import InvalidInput, UnsupportedVersion
 from mm.inspection.fit import fit_inspector
+from mm.inspection.head.inputs import count_inputs
 from mm.inspection.head.network import NetworkSettings
 from mm.inspection.inspector import FittedInspector
-from mm.inspection.inspector_file import read_inspector, write_inspector
+from mm.inspection.inspector_file import METADATA, read_inspector, write_inspector
 from mm.inspection.marks.folds import count_good_folds
 from mm.inspection.marks.promote import promote
 from mm.inspection.marks.teach import Candidate, TeachSettings, teach
 from mm.inspection.marks.types import Mark
+from mm.inspection.scoring.score import ScoreRule
 from mm.inspection.store import InspectorStore
 from mm.inspection.types import GoodImage
 from mm.media.types import RGB
@@ -138,8 +143,32 @@ def test_write_inspector_without_marks_keeps_format_1(inspector: FittedInspector
     assert read_inspector(path, load_cells).head is None
     write_inspector(taught.inspector, path)
     rewrite(path, {"format": 9})
-    with pytest.raises(UnsupportedVersion, match="reads formats 1 and 2"):
+    with pytest.raises(UnsupportedVersion, match="reads formats 1 to 3"):
         read_inspector(path, load_cells)
+
+
+def test_read_inspector_head_of_format_2_takes_the_first_inputs(taught: Candidate, tmp_path: Path) -> None:
+    """Heads of earlier versions have no inputs of the enlarged image and one share."""
+    head = taught.inspector.head
+    assert head is not None
+    count = count_inputs(6)
+    members = tuple(replace(each, hidden_DK=each.hidden_DK[:count]) for each in head.members)
+    rules = tuple(ScoreRule(0.03) for _ in head.rules_F)
+    earlier = replace(taught.inspector, head=replace(head, members=members, rules_F=rules, kinds=None))
+    path = tmp_path / "disc.inspector"
+    write_inspector(earlier, path)
+    wide = load_file(path)
+    del wide["head.wide"]
+    with safe_open(path, "np") as opened:
+        stored = json.loads(opened.metadata()[METADATA])
+    save_file(wide, path, {METADATA: json.dumps({**stored, "format": 2})})
+    again = read_inspector(path, load_cells)
+    image, _ = render_dull_part(500)
+    assert isinstance(again, FittedInspector)
+    assert again.inspect(image).score == earlier.inspect(image).score
+    taught_again = teach_disc(again, *(render_dull_part(100 + number) for number in range(4)))
+    assert taught_again.inspector.head is not None
+    assert taught_again.inspector.head.num_inputs == count_inputs(6, 6)
 
 
 def test_promote_of_a_better_candidate_makes_it_current_and_undo_brings_the_earlier_one_back(

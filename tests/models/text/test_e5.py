@@ -8,11 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
 
 from mm.errors import Corrupt
 from mm.models.text.e5.encoder import MAX_TOKENS, E5Encoder
 from mm.models.text.e5.file import BlockMatrix, E5File, find_e5_file
 from mm.models.text.e5.tokenizer import PREFIX, E5Tokenizer
+from mm.models.text.e5.unigram import UnigramModel
+from mm.training.languages.tokenizer import BatchTokenizer
 
 TEXTS = [
     "a dog runs on the beach",
@@ -48,6 +53,25 @@ def test_e5_file_of_one_block_reads_vocabulary_and_numbers(tmp_path: Path) -> No
     np.testing.assert_array_equal(file.matrix("emb.word", 32).dequantize(), [[-4.0] * 16 + [0.5] * 16])
     with pytest.raises(Corrupt, match=r"no tensor l0\.q\.w"):
         file.vector("l0.q.w")
+
+
+PIECE_LISTS = st.lists(st.text("abcd\u2581", min_size=1, max_size=4), min_size=1, max_size=12, unique=True)
+
+
+@given(PIECE_LISTS, st.data(), st.text("abcdef\u2581", max_size=16))
+def test_unigram_model_splits_as_the_library(pieces: list[str], data: st.DataObject, text: str) -> None:
+    """Ties of scores and unknown characters included."""
+    scores = [float(data.draw(st.integers(-6, 0))) for _ in pieces]
+    library = Tokenizer(models.Unigram(list(zip(["<unk>", *pieces], [0.0, *scores], strict=True)), 0, byte_fallback=False))
+    assert UnigramModel(["<unk>", *pieces], [0.0, *scores], 0).split(text) == library.encode(text).ids
+
+
+def test_e5_tokenizer_equals_the_library_on_the_vocabulary_of_the_package() -> None:
+    vocabulary = E5File(find_e5_file()).vocabulary
+    ours, theirs = E5Tokenizer(vocabulary, 24), BatchTokenizer(vocabulary, 24)
+    texts = [*TEXTS, "<s> a </s> <unk>", "\U00012000\U00012001 abc", "\U0001f600" * 3, "word " * 60, "  two  spaces"]
+    assert ours.encode(texts) == theirs.encode(texts)
+    assert [ours.is_truncated(text) for text in texts] == [text.startswith("word") for text in texts]
 
 
 @pytest.mark.parametrize("keep", [0, 3, 40, 60, 150, -1])

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from mm.evaluation.runs.statistics import measure
 from mm.evaluation.runs.store import RunStore
+from mm.schemas import ItemRecord
 from mm.settings import Settings
 from tests.api.evaluations.photos import write_set
 from tests.api.inspection.conftest import InspectionServer, run_inspection_server
 from tests.graphs import with_graphs
+from tests.media_files import Clicks, Track, steady, write
 from tests.page.evaluate.runs import make_run
 from tests.page.page_driver import PageDriver, open_page, reuse_page, use_layout
 from tests.page.test_layout import assert_accessible
@@ -125,7 +128,7 @@ def test_folder_is_checked_evaluated_cancelled_and_evaluated_again(page: Page, e
     page.click("#left-out summary")
     expect(page.locator("#left-out li")).to_have_text([re.compile("^4.png"), "5.png The file is missing."])
     expect(page.locator("#signature")).to_contain_text("set:flickr8k-1|split:dev|task:retrieval|method:lite")
-    for run in evaluations.client.evaluations.runs():
+    for run in evaluations.client.evaluations.runs().data:
         evaluations.client.evaluations.delete_run(run.id)
 
 
@@ -192,6 +195,33 @@ def test_open_run_shows_items_with_images_and_is_deleted_after_confirmation(page
     assert not runs.has("after")
     go(page, "#view=evaluate&run=after")
     expect(page.locator("#run .error")).to_contain_text("There is no run 'after'. Latest runs: before.")
+
+
+def test_videos_and_sounds_of_items_play_where_the_item_starts(
+    page: Page, evaluations: InspectionServer, measured: list[Run]
+) -> None:
+    root = evaluations.api.service.settings.import_root
+    assert root is not None
+    write(root / "photos" / "clip.webm", Track(steady(10, 60), codec="libvpx"))
+    write(root / "photos" / "sound.wav", audio=Clicks([0.5], 3.0, codec="pcm_s16le"))
+    items = [
+        ItemRecord(id="clip", group="clip", values={"loss": 1.0}, path="clip.webm", start=2.0, end=5.0),
+        ItemRecord(id="sound", group="sound", values={"loss": 0.5}, path="sound.wav", answer_path="clip.webm"),
+    ]
+    outcome = measured[0].outcome.model_copy(update={"items": items, "measures": [measure("loss", "mean", "loss", items)]})
+    store = RunStore(evaluations.api.service.settings.root)
+    store.add(measured[0].model_copy(update={"id": "played", "outcome": outcome}))
+    go(page, "#view=evaluate&run=played")
+    video, sound = page.get_by_label("clip.webm").first, page.get_by_label("sound.wav")
+    expect(video).to_have_attribute("preload", "none")
+    for player, seconds in ((sound, 3.0), (page.locator("video[src*='item=clip']"), 6.0)):
+        player.evaluate("(player) => { player.muted = true; player.play(); }")
+        page.wait_for_function(f"(player) => Math.abs(player.duration - {seconds}) < 0.2", arg=player.element_handle())
+    page.wait_for_function("(player) => player.currentTime >= 2", arg=page.locator("video[src*='item=clip']").element_handle())
+    expect(page.locator("video[src*='of=answer']")).to_have_attribute("poster", re.compile("of=answer"))
+    store.remove("played")
+    for name in ("clip.webm", "sound.wav"):
+        (root / "photos" / name).unlink()
 
 
 def test_options_of_the_task_are_sent_by_name(page: Page, evaluations: InspectionServer) -> None:

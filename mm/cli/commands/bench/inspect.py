@@ -25,7 +25,7 @@ def command(side: int, num_good: int, bank_size: int, threads: int, rounds: int,
     if memory:
         from mm.bench.inspect.memory import run_memory
 
-        print_report(run_memory(side, num_good, threads, tiles), as_json)
+        print_report(run_memory(side, num_good, threads, tiles, lambda line: click.echo(line, err=True)), as_json)
         return
     from mm.bench.inspect.run import run
 

@@ -21,15 +21,18 @@ from mm.errors import InvalidInput, Unavailable
 from mm.evaluation.features.captions import CaptionWriter
 from mm.evaluation.runs.signature import combine_hashes
 from mm.evaluation.runs.statistics import group_indexes, measure
-from mm.evaluation.runs.types import ItemRecord, Outcome, RunMeasure
+from mm.evaluation.runs.sums import BLEU, BLEU_STATISTICS, OBJECTS
+from mm.evaluation.runs.types import ItemRecord, Outcome, RunMeasure, Statistic
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.types import Method, TaskInput, parse_count, refuse_options
 from mm.generation.caption_model import CaptionModel, find_caption_model
 from mm.generation.caption_ranking import CaptionRanking
 from mm.generation.captioner import BEAM_WIDTH, MAX_TOKENS
+from mm.metrics.language.bleu import count_bleu
 from mm.metrics.language.captions import ABSENT, measure_captions, tokenize_references
 from mm.metrics.language.cider import CiderD
+from mm.metrics.language.objects import count_objects
 from mm.metrics.language.ptb_tokenizer import tokenize
 from mm.metrics.language.rouge import rouge_l
 
@@ -40,8 +43,15 @@ LANGUAGE = "en"
 """Of the captions that the model writes."""
 CIDER, ROUGE = "CIDEr-D", "ROUGE-L"
 BASELINE = f"caption of the next image: {CIDER}"
-OF_OBJECTS = ("object words that no reference has", "captions with such a word")
+UNSUPPORTED, WRONG = "object words that no reference has", "captions with such a word"
+MENTIONED, TOKENS = "object words per caption", "tokens per caption"
+OF_OBJECTS = (UNSUPPORTED, WRONG)
 """Of the measures, those of which less is better."""
+STATISTICS: dict[str, Statistic] = {
+    **{f"BLEU-{order}": name for order, name in enumerate(BLEU_STATISTICS, 1)},
+    UNSUPPORTED: "object-share",
+}
+"""Of the measures, those of sums over the images; others are means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +126,34 @@ def choose_sample(items: Sequence[SetItem], count: int) -> list[SetItem]:
 
 
 def measure_items(given: TaskInput, items: Sequence[SetItem], texts: Sequence[str]) -> tuple[list[RunMeasure], list[ItemRecord]]:
-    """Measures and records; CIDEr-D and ROUGE-L are means of values of the images."""
+    """Measures and records; a measure is a mean of values of the images, or of sums over them."""
     sentences = [make_sentences(item.texts) for item in items]
     candidates, references = [tokenize(text) for text in texts], tokenize_references(sentences)
-    cider = CiderD(references)
-    values_N3 = np.stack(
-        [cider.score(candidates), rouge_l(candidates, references), cider.score([*candidates[1:], candidates[0]])], axis=1
-    )
+    cider, objects = CiderD(references), count_objects(candidates, references)
+    bleu_NK, objects_N2 = count_bleu(candidates, references).stack(), objects.stack()
+    values_by_name = {
+        CIDER: cider.score(candidates),
+        ROUGE: rouge_l(candidates, references),
+        BASELINE: cider.score([*candidates[1:], candidates[0]]),
+        WRONG: objects.unsupported_C > 0,
+        MENTIONED: objects.mentioned_C,
+        TOKENS: np.array([len(tokens) for tokens in candidates]),
+    }
     records = [
         ItemRecord(
             id=item.id, group=item.group, path=relative_path(item.path, given.root),
-            values=dict(zip((CIDER, ROUGE, BASELINE), row.tolist(), strict=True)), expected=" / ".join(expected), answer=text,
+            values={name: float(values_N[number]) for name, values_N in values_by_name.items()},
+            evidence={BLEU: [bleu_NK[number].tolist()], OBJECTS: [objects_N2[number].tolist()]},
+            expected=" / ".join(expected), answer=text,
         )
-        for item, row, expected, text in zip(items, values_N3, sentences, texts, strict=True)
+        for number, (item, expected, text) in enumerate(zip(items, sentences, texts, strict=True))
     ]  # fmt: skip
     means = [measure(name, "mean", name, records) for name in (CIDER, ROUGE)]
     others = [
         RunMeasure(
             name=found.name, value=found.interval.value, low=found.interval.low, high=found.interval.high,
-            is_share=found.is_share, is_higher_better=found.name not in OF_OBJECTS, statistic="corpus",
+            is_share=found.is_share, is_higher_better=found.name not in OF_OBJECTS, statistic=STATISTICS.get(found.name, "mean"),
+            of="" if found.name in STATISTICS else found.name,
         )
         for found in measure_captions(candidates, references, group_indexes(records))
         if found.name not in (CIDER, ROUGE)

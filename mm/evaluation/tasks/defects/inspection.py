@@ -1,37 +1,40 @@
 """Fits an inspector on a category and inspects its images; what cannot be read is left out.
 
-Heat maps and masks are kept in a temporary folder until they are counted, so that memory does not
-depend on the number of images. Names of arrays end in their axes: N images, M marked ones.
+Heat maps and masks are kept in files until they are counted, so that memory does not depend on the
+number of images, and a killed run continues (`progress`). Names of arrays end in their axes: N
+images, M marked ones.
 """
 
 from __future__ import annotations
 
-import errno
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mm.data.inspection.types import choose_images, read_item_mask
 from mm.data.sets.types import SetItem
-from mm.errors import InvalidInput, MMError, StorageFull
+from mm.errors import InvalidInput, MMError
 from mm.evaluation.runs.types import FailedItem
 from mm.evaluation.tasks.defects.categories import GOOD, Category, find_kind, to_marked_image
 from mm.evaluation.tasks.defects.options import DefectOptions
+from mm.evaluation.tasks.defects.progress import Keeper, KeptImage
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.fit import fit_inspector
 from mm.inspection.types import GoodImage, Inspector
 from mm.media.types import RGB
 from mm.metrics.inspection.pixel_counts import PixelCounts, count_pixels
-from mm.metrics.inspection.regions import Heat, Mask
+from mm.metrics.inspection.regions import Mask
 from mm.numerics import Float64
 
-Array = TypeVar("Array", bound="npt.NDArray[Any]")
 ReadImage = Callable[[SetItem], RGB]
+_ARRAYS = ("score_N", "p_value_N", "unusual_N", "marked_M")
+_PIXEL_ARRAYS = ("normal_NL", "defective_NL", "overlap_NL", "num_regions_N")
+"""Of an inspected category, what is kept of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,25 +75,30 @@ class Failures:
 
 
 def inspect_category(
-    category: Category, options: DefectOptions, backbone: Backbone, read: ReadImage, folder: Path, failures: Failures,
-    on_item: Callable[[], None], on_tick: Callable[[], None],
+    category: Category, options: DefectOptions, backbone: Backbone, read: ReadImage, keeper: Keeper, failures: Failures,
+    on_item: Callable[[bool], None], on_tick: Callable[[], None],
 ) -> InspectedCategory | None:  # fmt: skip
     """Fit and inspect; None if nothing can be fitted, or good and defective images are not left.
 
-    `on_item` is called after each inspected image, `on_tick` often; it may raise to stop the work.
-    Temporary files are written below `folder`. Raises `InvalidInput` for fewer good images than
-    the options demand, `StorageFull`, and as `Failures.add`.
+    `on_item` is called after each inspected image, with whether an interrupted run had inspected
+    it, and `on_tick` often; it may raise to stop the work. Raises `InvalidInput` for fewer good
+    images than the options demand, `StorageFull`, and as `Failures.add`.
     """
-    fitted = _fit(category, options, backbone, read, failures, on_tick)
+    chosen = _choose(category, options)
+    results = keeper.open(chosen, category.inspected)
+    if (finished := results.read_finished()) is not None:
+        return _restore(category, finished, failures, on_item)
+    earlier = len(failures.items)
+    fitted = _fit(category, chosen, options, backbone, read, failures, on_tick)
     if fitted is None:
         return None
     inspector, brightness, num_good = fitted
     items: list[SetItem] = []
-    scores, p_values, unusual, marked = [], [], [], []
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="heat-maps-", dir=folder) as name:
-        heats, masks = StoredArrays[Heat](Path(name), "heat"), StoredArrays[Mask](Path(name), "mask")
-        for item in category.inspected:
+    images: list[KeptImage] = []
+    for item in category.inspected:
+        kept = results.get(item)
+        was_kept = kept is not None
+        if kept is None:
             try:
                 pixels = read(item)
                 mask = read_mask(item, pixels.shape[:2])
@@ -98,36 +106,67 @@ def inspect_category(
             except MMError as error:
                 failures.add([item], str(error))
             else:
-                if mask is not None:
-                    marked.append(len(items))
-                    heats.append(result.heat_HW)
-                    masks.append(mask)
-                items.append(item)
-                scores.append(result.score)
-                p_values.append(result.p_value)
-                unusual.append(abs(float(pixels.mean()) - brightness))
-            on_item()
-        kinds = {find_kind(item) == GOOD for item in items}
-        if len(kinds) < 2:
-            lacking = "defective" if True in kinds else "good"
-            failures.add(items, f"The category '{category.label}' has no {lacking} image that can be inspected.")
-            return None
-        has_marks = any(find_kind(items[index]) != GOOD for index in marked)
-        pixel_counts = count_pixels(heats, masks) if has_marks else None
+                kept = KeptImage(result.score, result.p_value, float(pixels.mean()), mask is not None)
+                results.add(item, kept, result.heat_HW, mask)
+        if kept is not None:
+            items.append(item)
+            images.append(kept)
+        on_item(was_kept)
+    kinds = {find_kind(item) == GOOD for item in items}
+    if len(kinds) < 2:
+        lacking = "defective" if True in kinds else "good"
+        failures.add(items, f"The category '{category.label}' has no {lacking} image that can be inspected.")
+        return None
+    marked = [index for index, kept in enumerate(images) if kept.is_marked]
+    has_marks = any(find_kind(items[index]) != GOOD for index in marked)
+    inspected = InspectedCategory(
+        category.name, num_good, tuple(items), np.array([kept.score for kept in images]),
+        np.array([kept.p_value for kept in images]), np.array([abs(kept.brightness - brightness) for kept in images]),
+        np.array(marked, np.int64), count_pixels(*results.maps([items[index] for index in marked])) if has_marks else None,
+        inspector.threshold.is_reachable,
+    )  # fmt: skip
+    results.finish(_pack(inspected, failures.items[earlier:]))
+    return inspected
+
+
+def _pack(inspected: InspectedCategory, failed: Sequence[FailedItem]) -> dict[str, npt.NDArray[Any]]:
+    """An inspected category, and what was left out of it, as arrays."""
+    described = {
+        "num_good": inspected.num_good, "is_rate_reachable": inspected.is_rate_reachable,
+        "items": [item.id for item in inspected.items], "failed": [[item.id, item.reason] for item in failed],
+    }  # fmt: skip
+    arrays: dict[str, npt.NDArray[Any]] = {name: getattr(inspected, name) for name in _ARRAYS}
+    if inspected.pixels is not None:
+        arrays |= {name: getattr(inspected.pixels, name) for name in _PIXEL_ARRAYS}
+    return {**arrays, "described": np.frombuffer(json.dumps(described).encode(), np.uint8)}
+
+
+def _restore(
+    category: Category, arrays: dict[str, npt.NDArray[Any]], failures: Failures, on_item: Callable[[bool], None]
+) -> InspectedCategory:
+    """The inverse of `_pack`."""
+    described = json.loads(arrays["described"].tobytes())
+    of_id = {item.id: item for item in category.inspected}
+    named = {item.id: item for item in (*category.good, *category.inspected)}
+    for item_id, reason in described["failed"]:
+        failures.add([named[item_id]], reason)
+    for _ in category.inspected:
+        on_item(True)
+    pixels = PixelCounts(*(arrays[name] for name in _PIXEL_ARRAYS)) if "normal_NL" in arrays else None
     return InspectedCategory(
-        category.name, num_good, tuple(items), np.array(scores), np.array(p_values), np.array(unusual),
-        np.array(marked, np.int64), pixel_counts, inspector.threshold.is_reachable,
+        category.name, described["num_good"], tuple(of_id[item_id] for item_id in described["items"]),
+        arrays["score_N"], arrays["p_value_N"], arrays["unusual_N"], arrays["marked_M"], pixels, described["is_rate_reachable"],
     )  # fmt: skip
 
 
 def _fit(
-    category: Category, options: DefectOptions, backbone: Backbone, read: ReadImage, failures: Failures,
-    on_tick: Callable[[], None],
+    category: Category, chosen: Sequence[SetItem], options: DefectOptions, backbone: Backbone, read: ReadImage,
+    failures: Failures, on_tick: Callable[[], None],
 ) -> tuple[Inspector, float, int] | None:  # fmt: skip
     """The inspector, the median brightness of its good images, and their number."""
     readable: dict[Path, SetItem] = {}
     brightness = []
-    for item in _choose(category, options):
+    for item in chosen:
         try:
             brightness.append(float(read(item).mean()))
         except MMError as error:
@@ -172,49 +211,6 @@ def read_mask(item: SetItem, shape: tuple[int, ...]) -> Mask | None:
             raise InvalidInput(f"The mask {path.name} has {sizes[0]}, its image {sizes[1]}; both must be of one size.")
         union |= mask
     return union if union.any() or find_kind(item) == GOOD else None
-
-
-class StoredArrays(Sequence[Array], Generic[Array]):
-    """Arrays in files of a folder, mapped to memory at each access."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name, self._count = folder, name, 0
-
-    def append(self, array: Array) -> None:
-        """Raises `StorageFull`."""
-        try:
-            np.save(self._path(self._count), array, allow_pickle=False)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise StorageFull(
-                f"Heat maps cannot be written to {self._folder}: {error}. Free space, then run it again."
-            ) from error
-        self._count += 1
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, index: int) -> Array: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Array]: ...
-    def __getitem__(self, index: int | slice) -> Array | list[Array]:
-        if isinstance(index, slice):
-            return [self._load(number) for number in range(*index.indices(self._count))]
-        return self._load(index)
-
-    def __iter__(self) -> Iterator[Array]:
-        return (self._load(number) for number in range(self._count))
-
-    def _load(self, number: int) -> Array:
-        if not 0 <= number < self._count:
-            raise IndexError(number)
-        array: Array = np.load(self._path(number), mmap_mode="r", allow_pickle=False)
-        return array
-
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{self._name}-{number}.npy"
 
 
 def make_reader(read_file: Callable[[Path], RGB]) -> ReadImage:

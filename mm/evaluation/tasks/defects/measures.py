@@ -16,17 +16,25 @@ import numpy.typing as npt
 from mm.evaluation.inspection.parts import ALARM, CAUGHT, IN_ORDER, PROMISED_RATE, estimate_share
 from mm.evaluation.runs.scores import AUROC, make_evidence
 from mm.evaluation.runs.statistics import group_indexes
+from mm.evaluation.runs.sums import PIXEL_LEVELS
 from mm.evaluation.runs.types import Breakdown, BreakdownRow, ItemRecord, RunMeasure
 from mm.evaluation.tasks.defects.categories import GOOD, find_kind
 from mm.evaluation.tasks.defects.inspection import InspectedCategory
 from mm.evaluation.tasks.paths import relative_path
 from mm.metrics.auc import auc, share_in_order
 from mm.metrics.bootstrap import Interval, bootstrap_rows
+from mm.metrics.inspection.pixel_rows import make_pixel_rows
 from mm.numerics import Float64
 
 IMAGES, PIXELS, REGIONS = "image AUROC", "pixel AUROC", "PRO up to a false positive rate of 0.3"
 BASELINE = "image AUROC of mean brightness (baseline)"
 NAMES = (IMAGES, PIXELS, REGIONS, BASELINE)
+PAIRED: dict[str, dict[str, str]] = {
+    IMAGES: {"statistic": AUROC, "of": IN_ORDER},
+    PIXELS: {"statistic": "pixel-auroc"},
+    REGIONS: {"statistic": "pixel-pro"},
+}
+"""How a measure is compared with that of another run."""
 Rows = npt.NDArray[np.int64]
 
 
@@ -71,6 +79,8 @@ def list_records(category: InspectedCategory, root: Path) -> list[ItemRecord]:
     is_defective_N, score_N = category.is_defective_N, category.score_N
     in_order_N = share_in_order(score_N, is_defective_N)
     evidence = make_evidence(score_N, is_defective_N)
+    pixel_rows = make_pixel_rows(category.pixels) if category.pixels is not None else []
+    rows_of = dict(zip(category.marked_M.tolist(), pixel_rows, strict=False))
     records = []
     for number, item in enumerate(category.items):
         p_value = float(category.p_value_N[number])
@@ -79,7 +89,8 @@ def list_records(category: InspectedCategory, root: Path) -> list[ItemRecord]:
         records.append(
             ItemRecord(
                 id=item.id, group=item.group, stratum=category.name, path=relative_path(item.path, root), values=values,
-                evidence={AUROC: [evidence[number]]}, expected=find_kind(item),
+                evidence={AUROC: [evidence[number]], **({PIXEL_LEVELS: rows_of[number]} if number in rows_of else {})},
+                expected=find_kind(item),
                 answer=f"score {score_N[number]:.4g}, p-value {p_value:.3g}",
             )
         )  # fmt: skip
@@ -107,7 +118,7 @@ def _measure_one(category: InspectedCategory, rows_N: Rows) -> Float64:
 
 
 def _describe(name: str, interval: Interval, kind: str) -> RunMeasure:
-    paired = {"statistic": AUROC, "of": IN_ORDER} if kind == IMAGES else {"statistic": "corpus"}
+    paired = PAIRED.get(kind, {"statistic": "corpus"})
     return RunMeasure.model_validate(
         {"name": name, "value": interval.value, "low": interval.low, "high": interval.high, **paired}
     )

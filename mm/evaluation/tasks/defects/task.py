@@ -14,18 +14,19 @@ from mm.data.captioned_images import read_image
 from mm.data.sets.types import EvaluationSet
 from mm.errors import InvalidInput
 from mm.evaluation.features.slices import Progress
+from mm.evaluation.runs.signature import describe_code
 from mm.evaluation.runs.types import Outcome
-from mm.evaluation.tasks.defects.categories import GOOD, find_kind, list_categories
-from mm.evaluation.tasks.defects.inspection import Failures, InspectedCategory, inspect_category, make_reader
+from mm.evaluation.tasks.defects.categories import GOOD, Category, find_kind, list_categories
+from mm.evaluation.tasks.defects.inspection import Failures, InspectedCategory, ReadImage, inspect_category, make_reader
 from mm.evaluation.tasks.defects.measures import measure_categories
 from mm.evaluation.tasks.defects.options import DefectOptions
+from mm.evaluation.tasks.defects.progress import Keeper
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.types import Method, TaskInput
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.load import load_backbone
 
 GRAPHS = Path("cache") / "graphs"
-HEAT_MAPS = Path("cache")
 """Below the home folder."""
 
 
@@ -62,19 +63,33 @@ class Defects:
         backbone = self.load(options.settings.backbone, given.settings.root / GRAPHS)
         read = make_reader(lambda path: given.reader.image(path, path.name) if given.reader else read_image(path))
         failures = Failures(given.strict)
-        total, done = sum(len(category.inspected) for category in categories), 0
+        keeper = Keeper(
+            given.settings.root, given.cache, f"{describe_code()}|{options.describe()}|{backbone.digest}|{given.data.name}"
+        )
+        is_measured = False
+        try:
+            outcome = self._measure(given, categories, options, backbone, read, keeper, failures)
+            is_measured = True
+        finally:
+            keeper.close(is_measured=is_measured)
+        return outcome
+
+    def _measure(
+        self, given: TaskInput, categories: list[Category], options: DefectOptions, backbone: Backbone, read: ReadImage,
+        keeper: Keeper, failures: Failures,
+    ) -> Outcome:  # fmt: skip
+        total, done, reused = sum(len(category.inspected) for category in categories), 0, 0
         inspected: list[InspectedCategory] = []
 
-        def count_item() -> None:
-            nonlocal done
-            done += 1
+        def count_item(was_kept: bool) -> None:
+            nonlocal done, reused
+            done, reused = done + 1, reused + was_kept
+            keeper.extend()
             given.on_tick()
-            given.on_progress(Progress(done, total, 0, len(failures.items), "inspected"))
+            given.on_progress(Progress(done, total, reused, len(failures.items), "inspected"))
 
         for category in categories:
-            found = inspect_category(
-                category, options, backbone, read, given.settings.root / HEAT_MAPS, failures, count_item, given.on_tick
-            )
+            found = inspect_category(category, options, backbone, read, keeper, failures, count_item, given.on_tick)
             if found is not None:
                 inspected.append(found)
         if not inspected:

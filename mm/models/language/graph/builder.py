@@ -88,7 +88,7 @@ class GraphBuilder(OnnxBuilder):
     def linear(self, x_BSK: str, weight_NK: Float, *, is_precise: bool = False) -> str:
         """x @ weight.T in the format of the layers; a precise matrix has at least 8 bits."""
         if self.format.is_by_row:
-            return self._multiply_rows(x_BSK, quantize_rows(self._round(weight_NK, is_precise)))
+            return self.multiply_rows(x_BSK, quantize_rows(self._round(weight_NK, is_precise)))
         if self.format.precision == "int4" and not is_precise:
             return self.multiply(self._extend(x_BSK, weight_NK.shape[1]), quantize_with_offsets(weight_NK).extended)
         if self.format.is_quantized:
@@ -124,7 +124,7 @@ class GraphBuilder(OnnxBuilder):
             return quantize_with_offsets(weight_NK).dequantize()
         return quantize_blocks(weight_NK, 8).dequantize()
 
-    def _multiply_rows(self, x_BSK: str, weight: RowQuantized) -> str:
+    def multiply_rows(self, x_BSK: str, weight: RowQuantized) -> str:
         """x @ weight.T as `quantization.rows.multiply_rows`."""
         values, magnitudes_BS1 = self._round_tokens(x_BSK)
         matrix, one = self.constant(np.ascontiguousarray(weight.values.T)), self.constant(np.float32(1))

@@ -40,13 +40,13 @@ class BuiltinModel:
     is_by_row: bool = False
     """See `WeightFormat`: the same weights for steps of many tokens."""
 
-    def load(self, threads: int) -> OnnxDecoder:
+    def load(self, threads: int, *, is_over_trees: bool = False) -> OnnxDecoder:
         """The decoder, whose graphs are built at first use.
 
         Raises `Unavailable` when the package of SmolLM2 is not installed or the graphs cannot be
         built, `Corrupt` for files that cannot be read or do not fit together.
         """
-        return OnnxDecoder(self.cache, self._ensure_graphs(), threads)
+        return OnnxDecoder(self.cache, self._ensure_graphs(), threads, is_over_trees=is_over_trees)
 
     def load_mapped(self, threads: int) -> OnnxDecoder | None:
         """The decoder with mapped experts, which is loaded faster; None without quantized experts.

@@ -42,11 +42,14 @@ from mm.models.language.graph.names import (
     TOKENS,
     locate_files,
     locate_mapped,
+    locate_tree,
     name_past,
     name_present,
 )
+from mm.models.language.graph.token_trees import write_over_trees
 from mm.models.language.graph.weight_format import WeightFormat
 from mm.models.language.quantization.blocks import BlockQuantized, Float, UInt8, quantize_blocks
+from mm.models.language.quantization.rows import quantize_rows
 from mm.models.language.reference.rotary import compute_rotations
 from mm.models.language.weights import EMBEDDING, FINAL_NORM, Weights, check_weights, name_layer
 
@@ -63,7 +66,8 @@ def write_graphs(
     experts: QuantizedExperts | None = None,
     precise: Collection[str] = (),
 ) -> None:
-    """Write the files of `locate_files`, and of `locate_mapped` for quantized experts.
+    """Write the files of `locate_files` and `locate_tree`, and of `locate_mapped` for quantized
+    experts.
 
     That of the decoder is the last: where it is, the others are.
 
@@ -84,6 +88,7 @@ def write_graphs(
     write_atomic(embedding, lookup)
     if (mapped := turn_experts_into_inputs(graph)) is not None:
         write_atomic(locate_mapped(folder, key), mapped)
+    write_atomic(locate_tree(folder, key), write_over_trees(graph))
     write_atomic(decoder, graph)
 
 
@@ -112,6 +117,8 @@ class _Embeddings:
 
     def add_head(self, graph: GraphBuilder, x_RD: str) -> str:
         """Logits (R, V)."""
+        if self.quantized is not None and graph.format.is_by_row:
+            return graph.multiply_rows(x_RD, quantize_rows(self.quantized.dequantize()))
         if self.quantized is not None:
             return graph.multiply(x_RD, self.quantized)
         matrix = graph.constant(self.matrix)

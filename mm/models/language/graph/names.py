@@ -11,12 +11,14 @@ from pathlib import Path
 TOKENS, EMBEDDINGS = "input_ids", "inputs_embeds"
 LAST_POSITIONS, CHUNK_LENGTHS, MAX_LENGTH = "seqlens_k", "query_seqlens", "total_sequence_length"
 EXPERT_BIAS = "expert_bias"
+POSITIONS, ATTENTION_BIAS = "position_ids", "attention_bias"
+QUERY_TOKENS, TOKEN_QUERIES = "query_tokens", "token_queries"
 LOGIT_ROWS, LOGITS = "logit_rows", "logits"
 
 CONFIG = "language_config"
 """Key of the metadata of the decoder: its `LanguageConfig` as JSON."""
 
-BUILDER_VERSION = 6
+BUILDER_VERSION = 7
 """Part of the names of cached graphs; increased when the builder gives other bytes."""
 
 
@@ -33,6 +35,11 @@ def name_present(layer: int) -> tuple[str, str]:
 def locate_mapped(folder: Path, key: str) -> Path:
     """The graph of the decoder with experts as inputs, see `mapped_experts`."""
     return folder / f"{key}.mapped.onnx"
+
+
+def locate_tree(folder: Path, key: str) -> Path:
+    """The graph of the decoder over trees of tokens, see `token_trees`."""
+    return folder / f"{key}.tree.onnx"
 
 
 def locate_files(folder: Path, key: str) -> tuple[Path, Path, Path]:

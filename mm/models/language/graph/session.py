@@ -18,6 +18,7 @@ from mm.errors import Corrupt, InvalidInput
 from mm.models.language.config import LanguageConfig
 from mm.models.language.graph.mapped_experts import Array, map_experts
 from mm.models.language.graph.names import (
+    ATTENTION_BIAS,
     CHUNK_LENGTHS,
     CONFIG,
     EMBEDDINGS,
@@ -26,9 +27,13 @@ from mm.models.language.graph.names import (
     LOGIT_ROWS,
     LOGITS,
     MAX_LENGTH,
+    POSITIONS,
+    QUERY_TOKENS,
+    TOKEN_QUERIES,
     TOKENS,
     locate_files,
     locate_mapped,
+    locate_tree,
     name_past,
     name_present,
 )
@@ -49,15 +54,20 @@ _BAD_GRAPH = (
 class OnnxDecoder:
     """The sessions of a decoder and of its token embeddings. Safe to use from several threads."""
 
-    def __init__(self, folder: Path, key: str, threads: int = 1, *, are_experts_mapped: bool = False) -> None:
+    def __init__(
+        self, folder: Path, key: str, threads: int = 1, *, are_experts_mapped: bool = False, is_over_trees: bool = False
+    ) -> None:
         """Load the files that `decoder.write_graphs` wrote.
 
         Weights are copied to the layout of this processor. Mapped experts are used where they are
-        in the file: loading is faster, steps are slower. Idle threads do not spin. Raises `Corrupt`
-        when a file is missing or ONNX Runtime refuses it.
+        in the file: loading is faster, steps are slower. A decoder over trees has `bind_rows` in
+        place of `bind`. Idle threads do not spin. Raises `Corrupt` when a file is missing or ONNX
+        Runtime refuses it.
         """
+        assert not (are_experts_mapped and is_over_trees)
         decoder, embedding, data = locate_files(folder, key)
         decoder = locate_mapped(folder, key) if are_experts_mapped else decoder
+        decoder = locate_tree(folder, key) if is_over_trees else decoder
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 4  # errors are raised
@@ -76,6 +86,10 @@ class OnnxDecoder:
         """The decoder over a cache, which another session may continue; see `BoundDecoder`."""
         return BoundDecoder(self._decoder, self.config, cache, self._experts)
 
+    def bind_rows(self, cache: Float) -> BoundTreeDecoder:
+        """The decoder over trees, for the rows of a cache; see `BoundTreeDecoder`."""
+        return BoundTreeDecoder(self._decoder, self.config, cache)
+
 
 class BoundDecoder:
     """A decoder whose session reads and writes the memory of a cache. Not safe to share.
@@ -88,15 +102,9 @@ class BoundDecoder:
         self, session: onnxruntime.InferenceSession, config: LanguageConfig, cache: Float, experts: Mapping[str, Array]
     ) -> None:
         self._session, self._config, self._cache, self._experts = session, config, cache, experts
-        self._binding = session.io_binding()
+        self._binding = bind_cache(session, cache)
         for name, array in experts.items():
             self._binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
-        for layer, keys_values in enumerate(cache):
-            for past, present, memory in zip(name_past(layer), name_present(layer), keys_values, strict=True):
-                assert memory.flags.c_contiguous
-                place = ("cpu", 0, np.float32, memory.shape, memory.ctypes.data)
-                self._binding.bind_input(past, *place)
-                self._binding.bind_output(present, *place)
 
     def forward(
         self, embeddings_BSD: Float, lengths_B: Int, logit_rows_R: Int | None = None, expert_bias_BMA: Float | None = None
@@ -120,12 +128,7 @@ class BoundDecoder:
         if size := self._config.num_moe_layers * self._config.num_routed:
             bias = np.zeros(num_sequences * size, np.float32) if expert_bias_BMA is None else expert_bias_BMA
             inputs[EXPERT_BIAS] = np.ascontiguousarray(bias, np.float32).reshape(num_sequences, 1, size)
-        for name, array in inputs.items():
-            self._binding.bind_cpu_input(name, array)
-        self._binding.bind_output(LOGITS, "cpu")
-        self._session.run_with_iobinding(self._binding)
-        logits: Float = self._binding.get_outputs()[-1].numpy()
-        return logits
+        return run_bound(self._session, self._binding, inputs)
 
     def _check(self, embeddings_BSD: Float, lengths_B: Int) -> tuple[int, int]:
         num_sequences, capacity = self._cache.shape[2], self._cache.shape[4]
@@ -139,6 +142,58 @@ class BoundDecoder:
         return num_sequences, shape[1]
 
 
+class BoundTreeDecoder:
+    """A decoder over trees whose session reads and writes the memory of a cache, see `token_trees`.
+
+    Not safe to share. The cache is that of `BoundDecoder`, with P rows; T tokens of a step are the
+    first queries of their rows.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, config: LanguageConfig, cache: Float) -> None:
+        self._session, self._config, self._cache = session, config, cache
+        self._binding = bind_cache(session, cache)
+
+    def forward(
+        self,
+        embeddings_TD: Float,
+        counts_P: Int,
+        lengths_P: Int,
+        positions_T: Int,
+        is_seen_TL: npt.NDArray[np.bool_],
+        logit_rows_R: Int,
+    ) -> Float:
+        """Append `counts_P[p]` tokens to each row p after its `lengths_P[p]`; logits (R, V).
+
+        The embeddings are in the order of the rows. `is_seen_TL` says which places of its row a
+        token attends to; L is at least the largest count more than the largest length, and at most
+        the capacity. Places after the last token of a row are overwritten.
+        """
+        num_queries, length = int(counts_P.max()), is_seen_TL.shape[1]
+        number_T = np.arange(len(embeddings_TD)) - np.repeat(np.cumsum(counts_P) - counts_P, counts_P)
+        row_T = np.repeat(np.arange(len(counts_P)), counts_P)
+        assert int(lengths_P.max()) + num_queries <= length <= self._cache.shape[4]
+        query_tokens = np.zeros((len(counts_P), num_queries), np.int64)
+        positions = np.zeros_like(query_tokens)
+        bias = np.zeros((len(counts_P), num_queries, length), np.float32)  # of padding: any finite numbers
+        query_tokens[row_T, number_T] = np.arange(len(embeddings_TD))
+        positions[row_T, number_T] = positions_T
+        bias[row_T, number_T] = np.where(is_seen_TL, np.float32(0), np.float32(-np.inf))
+        inputs: dict[str, npt.NDArray[np.generic]] = {
+            EMBEDDINGS: np.ascontiguousarray(embeddings_TD[None], np.float32),
+            CHUNK_LENGTHS: np.full(len(counts_P), num_queries, np.int32),
+            LAST_POSITIONS: (lengths_P + num_queries - 1).astype(np.int32),
+            MAX_LENGTH: np.array(length, np.int32),
+            LOGIT_ROWS: logit_rows_R.astype(np.int64),
+            QUERY_TOKENS: query_tokens,
+            TOKEN_QUERIES: (row_T * num_queries + number_T).astype(np.int64),
+            POSITIONS: positions,
+            ATTENTION_BIAS: bias[:, None],
+        }
+        if size := self._config.num_moe_layers * self._config.num_routed:
+            inputs[EXPERT_BIAS] = np.zeros((1, 1, size), np.float32)
+        return run_bound(self._session, self._binding, inputs)
+
+
 def allocate_cache(config: LanguageConfig, num_sequences: int, capacity: int) -> Float:
     """Zeros in the shape that `BoundDecoder` takes; the system commits pages when they are used.
 
@@ -148,6 +203,30 @@ def allocate_cache(config: LanguageConfig, num_sequences: int, capacity: int) ->
         raise InvalidInput(f"The cache holds 1 to {config.max_position_embeddings} tokens, not {capacity}.")
     shape = (config.num_hidden_layers, 2, num_sequences, config.num_key_value_heads, capacity, config.head_dim)
     return np.zeros(shape, np.float32)
+
+
+def bind_cache(session: onnxruntime.InferenceSession, cache: Float) -> onnxruntime.IOBinding:
+    """Let a session read and write keys and values in place."""
+    binding = session.io_binding()
+    for layer, keys_values in enumerate(cache):
+        for past, present, memory in zip(name_past(layer), name_present(layer), keys_values, strict=True):
+            assert memory.flags.c_contiguous
+            place = ("cpu", 0, np.float32, memory.shape, memory.ctypes.data)
+            binding.bind_input(past, *place)
+            binding.bind_output(present, *place)
+    return binding
+
+
+def run_bound(
+    session: onnxruntime.InferenceSession, binding: onnxruntime.IOBinding, inputs: Mapping[str, npt.NDArray[np.generic]]
+) -> Float:
+    """The logits (R, V) of a step."""
+    for name, array in inputs.items():
+        binding.bind_cpu_input(name, array)
+    binding.bind_output(LOGITS, "cpu")
+    session.run_with_iobinding(binding)
+    logits: Float = binding.get_outputs()[-1].numpy()
+    return logits
 
 
 def _read_config(path: Path, metadata: Mapping[str, str]) -> LanguageConfig:

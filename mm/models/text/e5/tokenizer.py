@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tokenizers import Tokenizer, models, processors
-
 from mm.models.inputs import replace_surrogates
 from mm.models.text.e5.file import Vocabulary
+from mm.models.text.e5.unigram import UnigramModel
 
 PREFIX = "query: "
 """What the encoder was trained to read before a text that is compared with others like it."""
@@ -22,21 +21,21 @@ class E5Tokenizer:
     def __init__(self, vocabulary: Vocabulary, max_tokens: int) -> None:
         """Longer texts are truncated to `max_tokens`, the two special tokens included."""
         self._replacements = vocabulary.replacements
-        scored = list(zip(vocabulary.pieces, vocabulary.scores, strict=True))
-        self._tokenizer = Tokenizer(models.Unigram(scored, vocabulary.unknown, byte_fallback=False))
-        first, last = vocabulary.pieces[vocabulary.bos], vocabulary.pieces[vocabulary.eos]
-        self._tokenizer.post_processor = processors.TemplateProcessing(
-            single=f"{first} $A {last}", special_tokens=[(first, vocabulary.bos), (last, vocabulary.eos)]
-        )
-        self._tokenizer.enable_truncation(max_tokens)
+        self._model = UnigramModel(vocabulary.pieces, vocabulary.scores, vocabulary.unknown)
+        self._first, self._last, self._num_pieces = vocabulary.bos, vocabulary.eos, max_tokens - 2
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each text."""
-        return [encoding.ids for encoding in self._tokenizer.encode_batch([self._normalize(text) for text in texts])]
+        pieces = self._split([self._normalize(text) for text in texts])
+        return [[self._first, *ids[: self._num_pieces], self._last] for ids in pieces]
 
     def is_truncated(self, text: str) -> bool:
         """Whether the end of a text is cut off."""
-        return bool(self._tokenizer.encode(self._normalize(text)).overflowing)
+        return len(self._model.split(self._normalize(text))) > self._num_pieces
+
+    def _split(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of the pieces of normalized texts."""
+        return [self._model.split(text) for text in texts]
 
     def _normalize(self, text: str) -> str:
         (text,) = replace_surrogates([PREFIX + text])

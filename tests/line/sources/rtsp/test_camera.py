@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,12 +14,15 @@ from mm.line.config import LineConfig
 from mm.line.line import Line
 from mm.line.records.ledger import Ledger
 from mm.line.sources.rtsp.address import CameraAddress, authorize, parse_address
-from mm.line.sources.rtsp.camera import RtspCamera, UnitQueue
+from mm.line.sources.rtsp.camera import MAX_WAITING, RtspCamera, UnitQueue
 from mm.line.sources.rtsp.packets import AccessUnit
 from mm.line.types import Gap, PartRecord, SourceFrame, SourceItem
 from mm.media.live import LiveDecoder
 from tests.line.conveyor import SpotInspector, num_frames, render
 from tests.media_files import number_of, numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def read(server: CameraServer, count: int, camera: RtspCamera | None = None) -> list[SourceItem]:
@@ -110,19 +114,36 @@ def _revive(server: CameraServer, stop: threading.Event) -> threading.Event:
     return stop
 
 
+class PermittingCamera(RtspCamera):
+    """Permits a further frame for each one that was decoded.
+
+    The child that decodes may start later than more frames than the queue holds have arrived.
+    """
+
+    def __init__(self, server: CameraServer, permits: threading.Semaphore) -> None:
+        super().__init__(server.url(), LiveDecoder)
+        self._permits = permits
+
+    def items(self, start: float, stop: threading.Event, is_decided: Callable[[str], bool]) -> Iterator[SourceItem]:
+        for item in super().items(start, stop, is_decided):
+            self._permits.release()
+            yield item
+
+
 def test_line_over_a_camera_decides_each_part(tmp_path: Path) -> None:
     defects = (False, True)
     units = encode([render(index, defects) for index in range(num_frames(2))], key_interval=20)
     records: list[PartRecord] = []
-    with CameraServer(units, frame_seconds=0.02) as server, Ledger(tmp_path, []) as ledger:
-        config = LineConfig("press", deadline_seconds=5.0)
+    permits = threading.Semaphore(MAX_WAITING // 2)
+    with CameraServer(units, frame_seconds=0.02, permits=permits) as server, Ledger(tmp_path, []) as ledger:
+        config = LineConfig("press", deadline_seconds=None)
 
         def add(record: PartRecord) -> None:
             records.append(record)
             if len(records) == 2:
                 line.stop()
 
-        line = Line(config, RtspCamera(server.url(), LiveDecoder), SpotInspector(), ledger, tmp_path, on_verdict=add)
+        line = Line(config, PermittingCamera(server, permits), SpotInspector(), ledger, tmp_path, on_verdict=add)
         line.run()
     assert [record.verdict for record in records] == ["PASS", "FAIL"]
     assert "se" + "cret" not in str(records)
