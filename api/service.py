@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from api.curation.albums import Albums
 from api.curation.edits import ItemEditor
 from api.curation.renaming import NameUpdater
+from api.export.clips import Exports
 from api.forecasts import Forecasts
 from api.library import Library
 from api.limits.coalesced_call import CoalescedCall
@@ -21,7 +22,9 @@ from api.lines.supervisor import LineSupervisor
 from api.metrics import Metrics
 from api.readiness import ReadinessChecks
 from api.search.scratch import scratch_folder
+from api.spaces.downloads import SpaceDownloads
 from api.spaces.manager import SpaceManager
+from api.spaces.reindex import begin_after_download
 from api.thumbnails import Thumbnails
 from api.uploads.ingest import Ingest
 from api.voice.recognizer import SpeechRecognizer
@@ -57,6 +60,7 @@ class Service:
     metrics: Metrics
     store: Store
     spaces: SpaceManager
+    downloads: SpaceDownloads
     query_reader: MediaReader
     """Reads the files of queries, in child processes other than those of `reader`."""
     reader: MediaReader
@@ -70,6 +74,7 @@ class Service:
     editor: ItemEditor
     """Changes items by hand."""
     albums: Albums
+    exports: Exports
     lines: Lines
     recognizer: SpeechRecognizer
     """Recognizes spoken questions."""
@@ -102,6 +107,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
         speech = SpeechOptions.from_settings(settings)
         find_recognizer(speech)  # named now, not at the first spoken question
         spaces = stack.enter_context(SpaceManager(store, settings))
+        downloads = stack.enter_context(SpaceDownloads(settings, partial(begin_after_download, store, settings, spaces)))
         chat_models = stack.enter_context(ChatModels(settings))
         memory = MemoryBudget(settings.sandbox_total_memory)
         reader = stack.enter_context(MediaReader.from_settings(settings, memory))
@@ -119,6 +125,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             metrics=metrics,
             store=store,
             spaces=spaces,
+            downloads=downloads,
             query_reader=query_reader,
             reader=reader,
             dispatcher=dispatcher,
@@ -129,6 +136,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             library=library,
             editor=ItemEditor(store, library, dispatcher, thumbnails, names.update_now),
             albums=Albums(store),
+            exports=Exports(store, library, dispatcher),
             lines=Lines(settings, store, stack.enter_context(LineSupervisor(settings))),
             recognizer=stack.enter_context(SpeechRecognizer(partial(SpeechTower, speech))),
             readiness=stack.enter_context(closing(CoalescedCall(checks.run))),

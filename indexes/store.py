@@ -45,6 +45,7 @@ from indexes.integrity.stale_files import (
 )
 from indexes.storage.blobs import BlobStore
 from indexes.storage.descriptions import DescriptionStore, EncodedItem
+from indexes.storage.exports import ExportStore
 from indexes.storage.files import hold_lock, translate_disk_errors
 from indexes.storage.heat_maps import HeatMapStore
 from indexes.storage.resumable import ResumableUploads
@@ -92,6 +93,11 @@ class Store:
     def close(self) -> None:
         """Close the connections to the database."""
         self.database.close()
+
+    @property
+    def exports(self) -> ExportStore:
+        """Files of exported clips."""
+        return ExportStore(self.settings.root)
 
     @property
     def deletions(self) -> Deletions:
@@ -151,7 +157,7 @@ class Store:
         if emptied:
             new = NewAudit(action="garbage.delete", subject="trash", detail={"files": emptied})
             self.catalog.record_audit(WORKER, new)
-        removed += emptied + self.deletions.expire(self.settings.trash_days)
+        removed += emptied + self.deletions.expire(self.settings.trash_days) + self.exports.expire(self.settings.export_days)
         self.write_missing_descriptions()
         self.describe_items()
         return removed + self.collect_garbage(older_than)

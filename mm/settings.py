@@ -249,6 +249,9 @@ class Settings(BaseSettings):
         description="Days for which a deleted item, and a file that garbage collection moved, are kept in the trash and can be "
         "restored; 0 keeps them until the trash is emptied.",
     )
+    export_days: float = Field(
+        7.0, ge=0, description="Days for which the files of an export of clips are kept; 0 keeps them until they are deleted."
+    )
     sweep_share: float = Field(
         0.05,
         ge=0,

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CHILD_KIBIBYTES = 1_300_000
 """Resident size at which a worker process is replaced between two tasks, against memory leaks. Only
 with `lite` on a CPU: a larger space, or torch with a GPU, exceeds it from the start."""
+START_SECONDS = 300.0
+"""Time for a process to start, after which it is killed: for a larger space it imports torch and
+hashes a checkpoint of gigabytes. The default of Celery is 4 s."""
 GPU_PROCESSES = 4
 """Maximum worker processes with a GPU unless MM_PROCESSES is set: each holds torch, 2 GB, and
 decodes on its own cores."""
@@ -38,6 +41,7 @@ def create_app(settings: Settings, context_owner: ContextOwner | None = None, *,
     limit = None if larger or on_gpu or settings.space != "lite" else CHILD_KIBIBYTES
     processes = settings.processes or (max(1, min(count_usable_cores() // 2, GPU_PROCESSES)) if on_gpu else 1)
     app.conf.update(worker_pool="prefork", worker_concurrency=processes, worker_max_memory_per_child=limit)
+    app.conf.worker_proc_alive_timeout = START_SECONDS
     owner = context_owner or ContextOwner(settings)
 
     def run_work() -> None:

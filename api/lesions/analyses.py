@@ -134,6 +134,8 @@ def _get_job(service: Service, analysis_id: str) -> JobRow:
     job = service.store.catalog.get_job(analysis_id)
     if job is None or job.kind != "lesions":
         raise NotFound(f"There is no analysis {analysis_id!r:.80}.")
+    if service.store.catalog.is_item_of_lesion_job_trashed(job.id):
+        raise NotFound(f"The item of the analysis {job.id} is in the trash; restore it first (POST /v1/media/ID/restore).")
     return job
 
 

@@ -2,6 +2,7 @@
 
 import { AddToAlbum } from "./albums/add-to-album.js";
 import { AlbumsView } from "./albums/albums-view.js";
+import { RunningExports } from "./albums/clips.js";
 import { Conversation } from "./conversation/drawer.js";
 import { EvaluateView } from "./evaluate/evaluate-view.js";
 import { InspectView } from "./inspect/inspect-view.js";
@@ -19,6 +20,7 @@ import { Help } from "./shell/help.js";
 import { installShortcuts } from "./shell/shortcuts.js";
 import { installUrlState } from "./shell/url-state.js";
 import { useViewName } from "./shell/views.js";
+import { SpaceDialog } from "./space/space-dialog.js";
 import { showToast } from "./ui/notifications.js";
 import { Toasts } from "./ui/toasts.js";
 import { DropZone } from "./upload/drop-zone.js";
@@ -42,7 +44,9 @@ function Page() {
     <${Player} />
     <${EditDialog} />
     <${AddToAlbum} />
+    <${RunningExports} />
     <${TrashDialog} />
+    <${SpaceDialog} />
     <${Help} />
     <${DropZone} />
     <${Toasts} />`;

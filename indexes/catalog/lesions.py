@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, exists, select
 
 from indexes.catalog.audit import LOCAL, Actor, add_audit
 from indexes.catalog.base import CatalogMixin
@@ -49,12 +49,20 @@ class LesionRows(CatalogMixin):
             return job_row(job)
 
     def list_lesion_jobs(self, before: int | None, limit: int) -> list[tuple[int, JobRow]]:
-        """Return the key and the job of up to `limit` analyses before a key, newest first."""
-        jobs = select(Job).where(Job.kind == KIND).order_by(Job.pk.desc()).limit(limit)
+        """Return the key and the job of up to `limit` analyses before a key, newest first.
+
+        Without those of items in the trash.
+        """
+        jobs = select(Job).where(Job.kind == KIND, ~_has_trashed_item()).order_by(Job.pk.desc()).limit(limit)
         if before is not None:
             jobs = jobs.where(Job.pk < before)
         with self._database.read() as session:
             return [(job.pk, job_row(job)) for job in session.scalars(jobs)]
+
+    def is_item_of_lesion_job_trashed(self, job_id: str) -> bool:
+        """Return whether the analysis is of an item in the trash."""
+        with self._database.read() as session:
+            return session.scalar(select(Job.pk).where(Job.id == job_id, _has_trashed_item())) is not None
 
     def find_unreferenced_lesion_folders(self, folders: Sequence[str]) -> set[str]:
         """Return those of the folders that no analysis names."""
@@ -77,3 +85,9 @@ class LesionRows(CatalogMixin):
             if job is not None:
                 add_audit(session, self._now(), by, "lesions.delete", job_id, {})
                 session.execute(delete(Job).where(Job.pk == job.pk))
+
+
+def _has_trashed_item() -> ColumnElement[bool]:
+    """Condition on `Job`: its task reads an item in the trash; the session filters no table."""
+    items = Item.__table__
+    return exists(select(items.c.pk).where(items.c.pk == Task.item_pk, Task.job_pk == Job.pk, items.c.trashed_at.is_not(None)))

@@ -6,6 +6,7 @@ from sqlalchemy import and_, delete, func, select, union_all, update
 
 from indexes.catalog.audit import LOCAL, Actor, add_audit
 from indexes.catalog.base import CatalogMixin, add_tombstones, mark_released, shards_of_jobs, shards_of_segments
+from indexes.catalog.queue.forecast import WORKER_SECONDS
 from indexes.catalog.queue.reindex import UNFINISHED_STATES, select_latest_reindex
 from indexes.catalog.records import NamedSpace
 from indexes.catalog.tables import (
@@ -16,13 +17,16 @@ from indexes.catalog.tables import (
     Library,
     Publication,
     Segment,
+    Speed,
     Uncaptioned,
     UnreadText,
     WithdrawnPublication,
+    Worker,
 )
 from indexes.catalog.tables.visibility import WITH_TRASH
 from mm.errors import Conflict
 from mm.schemas import FINAL_STATES
+from mm.spaces.larger.estimate import Content
 from mm.spaces.types import SpaceId
 
 
@@ -38,6 +42,22 @@ class SpaceRows(CatalogMixin):
         with self._database.read() as session:
             counts = session.execute(select(Publication.space, func.count()).group_by(Publication.space)).tuples().all()
             return {SpaceId.parse(space): count for space, count in sorted(counts)}
+
+    def measure_content(self, space: SpaceId) -> Content:
+        """Return what a reindexing encodes, and how fast the library is encoded in `space`."""
+        alive = self._clock() - WORKER_SECONDS
+        with self._database.read() as session:
+            of_kind = select(Item.kind, func.count(), func.sum(Item.duration)).where(Item.status == "ready").group_by(Item.kind)
+            amounts = {kind: (count, seconds) for kind, count, seconds in session.execute(of_kind).tuples()}
+            evidence = select(func.coalesce(func.sum(Publication.num_evidence), 0)).where(Publication.space == str(space))
+            return Content(
+                num_images=amounts.get("image", (0, 0.0))[0],
+                video_seconds=amounts.get("video", (0, 0.0))[1],
+                audio_seconds=amounts.get("audio", (0, 0.0))[1],
+                num_evidence=session.execute(evidence).scalar_one(),
+                seconds_of_kind={speed.kind: speed.seconds for speed in session.scalars(select(Speed))},
+                num_workers=session.execute(select(func.count()).where(Worker.heartbeat_at > alive)).scalar_one(),
+            )
 
     def drop_space(self, space: SpaceId, limit: int, by: Actor = LOCAL) -> int:
         """Withdraw up to `limit` items, with their segments, from a space that is not in use.

@@ -45,3 +45,27 @@ def apply_experts(
             hidden = functional.silu(gate) * up * weights_TK[tokens, places, None]
             out[tokens] += functional.linear(hidden.to(x_TW.dtype), down_EWI[expert]).float()
     return out
+
+
+def apply_layer(
+    x_1W: torch.Tensor,
+    gate_RW: torch.Tensor,
+    bias_R: torch.Tensor,
+    gate_up_EIW: torch.Tensor,
+    down_EWI: torch.Tensor,
+    num_selected: int,
+    shared: tuple[torch.Tensor, torch.Tensor] | None = None,
+    base_1W: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The whole MoE layer of a vector (1, W), in float32: router, routed and shared experts.
+
+    `shared` are the matrices (2 S, W) and (W, S) of the shared expert; `base_1W` is added.
+    """
+    indices, weights = select_experts(score_experts(x_1W, gate_RW), bias_R, num_selected)
+    out = apply_experts(x_1W, indices, weights, gate_up_EIW, down_EWI)
+    if base_1W is not None:
+        out += base_1W
+    if shared is None:
+        return out
+    gate, up = functional.linear(x_1W, shared[0]).float().chunk(2, dim=-1)
+    return out + functional.linear((functional.silu(gate) * up).to(x_1W.dtype), shared[1]).float()

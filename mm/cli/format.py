@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MIN_SHARE = 0.1  # of the highest evidence score; evidence below it is not shown
 HOUR = 3600
 MATCH_LABELS = {"exact": "same words", "near": "similar words", "meaning": "by meaning"}
+RANGE_UNITS = ((24 * 3600, "days"), (3600, "h"), (60, "min"))
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -30,6 +31,14 @@ def format_clock(seconds: float, duration: float = 0.0) -> str:
 def format_span(start: float, end: float, duration: float = 0.0) -> str:
     """Format a time range of media of `duration` seconds; empty for an image, which has no time."""
     return f"{format_clock(start, duration)}-{format_clock(end, duration)}" if end > start else ""
+
+
+def format_seconds_range(low: float, high: float) -> str:
+    """Format a range of times in one unit: `2 to 5 min`."""
+    if high < 60:
+        return "less than a minute"
+    seconds, unit = next(((size, name) for size, name in RANGE_UNITS if high >= 2 * size), RANGE_UNITS[-1])
+    return f"{max(low / seconds, 1):.0f} to {max(high / seconds, 1):.0f} {unit}"
 
 
 def format_bytes(count: float) -> str:

@@ -17,6 +17,7 @@ COMMANDS = {
     "edit": ("mm.cli.commands.edit", "Change name, tags or favourite of items."),
     "delete": ("mm.cli.commands.delete", "Move items to the trash."),
     "restore": ("mm.cli.commands.restore", "Restore items from the trash."),
+    "export": ("mm.cli.commands.export", "Export clips, or lists of hits or of an album."),
     "albums": ("mm.cli.commands.albums", "Create, fill, order and export albums."),
     "trash": ("mm.cli.commands.trash", "List the trash, and delete items in it for good."),
     "retry": ("mm.cli.commands.retry", "Process failed, quarantined or cancelled items again."),

@@ -10,7 +10,15 @@ import httpx2
 
 from mm.client.events import EventStream, PartStream
 from mm.client.flows.chat import Media, TextStream, build_prompt_body, complete
-from mm.client.groups import AsyncAlbums, AsyncEvaluations, AsyncInspections, AsyncInspectors, AsyncLesions, AsyncScales
+from mm.client.groups import (
+    AsyncAlbums,
+    AsyncEvaluations,
+    AsyncExports,
+    AsyncInspections,
+    AsyncInspectors,
+    AsyncLesions,
+    AsyncScales,
+)
 from mm.client.steps import AsyncDriver, Close, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
     DEFAULT_SECONDS,
@@ -131,6 +139,7 @@ class AsyncClient(Verbs, AsyncHTTPDriver):
         self.evaluations = AsyncEvaluations(self)
         self.lesions = AsyncLesions(self)
         self.albums = AsyncAlbums(self)
+        self.exports = AsyncExports(self)
 
     async def __aenter__(self) -> Self:
         return self

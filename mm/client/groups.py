@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from mm.client.flows import albums as album_flows
 from mm.client.flows import evaluations as evaluation_flows
+from mm.client.flows import exports as export_flows
 from mm.client.flows import inspections as inspection_flows
 from mm.client.flows import inspectors as inspector_flows
 from mm.client.flows import lesions as lesion_flows
@@ -178,3 +179,22 @@ class Albums(AlbumVerbs, ClientGroup):
 
 class AsyncAlbums(AlbumVerbs, AsyncClientGroup):
     """Albums of an asyncio client."""
+
+
+class ExportVerbs:
+    """Exports of clips, as `client.exports`."""
+
+    create = Verb(export_flows.create)
+    list = Verb(export_flows.list_all)
+    get = Verb(export_flows.get)
+    wait = Verb(export_flows.wait)
+    content = Verb(export_flows.content)
+    delete = Verb(export_flows.delete)
+
+
+class Exports(ExportVerbs, ClientGroup):
+    """Exports of a blocking client."""
+
+
+class AsyncExports(ExportVerbs, AsyncClientGroup):
+    """Exports of an asyncio client."""

@@ -92,6 +92,8 @@ class Verbs:
     delete_line = Verb(line_flows.delete_line)
     line_parts = Verb(line_flows.line_parts)
     space = Verb(space_flows.space)
+    space_options = Verb(space_flows.space_options)
+    measure_space = Verb(space_flows.measure_space)
     move_space = Verb(space_flows.move_space)
     stop_move = Verb(space_flows.stop_move)
     resume_move = Verb(space_flows.resume_move)

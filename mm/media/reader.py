@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from contextlib import closing, contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from mm.media.children.requests import Request, request_many, request_one
 from mm.media.children.wire import parse_image
 from mm.media.limits import read_limits
 from mm.media.sandbox.layers import Sandbox
-from mm.media.types import RGB, SPEECH_RATE, Frame, Limits, MediaFile, MediaInfo, Span, Waveform
+from mm.media.types import RGB, SPEECH_RATE, Clip, Frame, Limits, MediaFile, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
     import threading
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 DecoderChoice = Literal["auto", "pyav", "decord"]
 """Values of MM_DECODER. `auto` never selects decord: see `OpenedFile`."""
 RATES = range(1000, 192_001)
+CLIP_SUFFIXES = frozenset({"mp4", "mkv", "m4a", "mp3", "ogg", "wav"})
+MAX_WAV_BYTES = 0xFFFFFFFF - 36
 MAX_TIME = 1e9  # seconds; times beyond it are invalid input
 
 
@@ -185,6 +189,45 @@ class MediaReader:
                 filled += len(block)
         return samples
 
+    def clip(
+        self,
+        path: Path,
+        name: str,
+        span: Span,
+        out: BinaryIO,
+        *,
+        exact: bool,
+        cancelled: threading.Event | None = None,
+    ) -> Clip:
+        """Write a clip of [start, end) to `out` and return what it contains.
+
+        Without `exact`, the packets of the file are copied from the last key frame at or before the
+        start on. With it, frames and sound are encoded again and cut exactly; a sound becomes a WAV
+        file. Raises `UnsupportedMedia` for what cannot be cut so, `Cancelled` soon after
+        `cancelled` is set, and `OSError` of `out`, which then has a part of the clip.
+        """
+        _check_span(span)
+        if span.length <= 0:
+            raise InvalidInput(f"{span.start} s to {span.end} s is an empty time range.")
+        arguments: Head = {"span": [span.start, span.end], "exact": exact}
+        request = Request("clip", path, name, arguments, Deadline(None, cancelled))
+        with closing(request_many(self._pool, request)) as messages, _untrusted_response(name):
+            suffix, begin, num_bytes = str(next(messages)[0]["suffix"]), out.tell(), 0
+            if suffix not in CLIP_SUFFIXES:
+                raise ValueError("an unknown suffix")
+            out.write(wav_header(0, SPEECH_RATE, 1) if suffix == "wav" else b"")
+            for head, body in messages:
+                if head["what"] == "clip":
+                    clip = Clip(suffix, float(head["start"]), float(head["end"]))  # type: ignore[arg-type]
+                    if suffix == "wav":
+                        rate, channels = (int(value) for value in head["samples"])  # type: ignore[attr-defined]
+                        out.seek(begin)
+                        out.write(wav_header(num_bytes, rate, channels))
+                        out.seek(0, os.SEEK_END)
+                out.write(body)
+                num_bytes += len(body)
+        return clip
+
     def _request_frames(self, request: Request) -> Iterator[Frame]:
         with closing(request_many(self._pool, request)) as messages:
             for head, body in messages:
@@ -201,6 +244,15 @@ class MediaReader:
     def _request_one(self, request: Request) -> tuple[Head, bytearray]:
         with _untrusted_response(request.name):
             return request_one(self._pool, request)
+
+
+def wav_header(num_bytes: int, rate: int, channels: int) -> bytes:
+    """Header of a WAV file with so many bytes of samples of 16 bits (RIFF, format 1)."""
+    frame = 2 * channels
+    data = min(num_bytes, MAX_WAV_BYTES)
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + data, b"WAVE", b"fmt ", 16, 1, channels, rate, rate * frame, frame, 16, b"data", data
+    )
 
 
 @contextmanager

@@ -103,6 +103,15 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Clip:
+    """What a clip contains."""
+
+    suffix: str  # of its container, such as `mp4`
+    start: float  # seconds of the file at which its first frame or sample is shown
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Limits of decoding children."""
 

@@ -105,6 +105,7 @@ from mm.schemas.evaluations import (
     RunMeasure,
     Signature,
 )
+from mm.schemas.exports import MAX_CLIPS, Export, ExportFailure, ExportList, ExportRequest
 from mm.schemas.health import Check, Health, Problem, Readiness, Recovery
 from mm.schemas.inspections import (
     ExportFormat,
@@ -205,12 +206,26 @@ from mm.schemas.search import (
     SearchResponse,
     Weights,
 )
-from mm.schemas.space import LibrarySpace, Move, MoveRequest, MoveState, ResumeRequest, SpaceHeld, SpaceRole
+from mm.schemas.space import (
+    LibrarySpace,
+    MeasureRequest,
+    Move,
+    MoveRequest,
+    MoveState,
+    Recall,
+    ResumeRequest,
+    SpaceHeld,
+    SpaceMachine,
+    SpaceOption,
+    SpaceOptions,
+    SpaceRole,
+)
 
 __all__ = [
     "FINAL_STATES",
     "MAX_ALBUM_CHANGE",
     "MAX_BULK",
+    "MAX_CLIPS",
     "AddEntries",
     "AddOutcome",
     "AddedEntries",
@@ -281,7 +296,11 @@ __all__ = [
     "Example",
     "ExamplePage",
     "ExampleRequest",
+    "Export",
+    "ExportFailure",
     "ExportFormat",
+    "ExportList",
+    "ExportRequest",
     "FailedItem",
     "Filters",
     "FitJob",
@@ -356,6 +375,7 @@ __all__ = [
     "LineSource",
     "LineWebhook",
     "Match",
+    "MeasureRequest",
     "MeasureUnit",
     "MeasuredValue",
     "MediaPart",
@@ -374,6 +394,7 @@ __all__ = [
     "Problem",
     "PromptTokensDetails",
     "Readiness",
+    "Recall",
     "Recovery",
     "RegionRecord",
     "RegionSizes",
@@ -403,6 +424,9 @@ __all__ = [
     "SignedIn",
     "SignedInList",
     "SpaceHeld",
+    "SpaceMachine",
+    "SpaceOption",
+    "SpaceOptions",
     "SpaceRole",
     "SpokenLanguage",
     "StartedInspection",

@@ -10,7 +10,7 @@ from pydantic import Field
 from mm.schemas.base import Model
 
 JobState = Literal["queued", "running", "done", "failed", "quarantined", "cancelled"]
-JobKind = Literal["ingest", "fit", "teach", "inspect", "lesions", "evaluate"]
+JobKind = Literal["ingest", "fit", "teach", "inspect", "lesions", "evaluate", "export"]
 """Work of a job: `ingest` encodes an uploaded item; the others have tasks."""
 
 FINAL_STATES: frozenset[str] = frozenset({"done", "failed", "quarantined", "cancelled"})
@@ -20,7 +20,9 @@ class Job(Model):
     """Processing of one item, or other work in the background."""
 
     id: str
-    kind: JobKind = Field("ingest", description="`ingest` processes an upload; the others belong to an inspector or a run.")
+    kind: JobKind = Field(
+        "ingest", description="`ingest` processes an upload, `export` cuts clips; the others belong to an inspector or a run."
+    )
     item_id: str = Field(description="Empty for a job of another kind than `ingest`.")
     state: JobState
     progress: float = Field(ge=0, le=1)

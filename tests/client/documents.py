@@ -35,6 +35,24 @@ def move(state: str, moved: int) -> dict[str, Any]:
     return {**values, "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
 
 
+SPACE_OPTIONS = {
+    "current": "lite",
+    "machine": {"memory_bytes": 1, "gpus": [], "free_disk_bytes": 1, "network": None, "is_network_known": True, "workers": 1},
+    "images": 3,
+    "options": [
+        {
+            "name": "openclip:a/b", "repository": "https://hub/a", "licence": "MIT", "download_bytes": 1, "on_disk": False,
+            "flickr30k": {"text_to_image": 1.0, "image_to_text": 2.0}, "coco": {"text_to_image": 1.0, "image_to_text": 2.0},
+            "memory_bytes": 1, "gpu_memory_bytes": None, "vector_bytes": 1, "seconds": [1.0, 2.0], "is_measured": False,
+            "recommended": True, "can_start": True, "obstacle": None,
+        }
+    ],
+    "notes": [],
+    "comparison": "lite",
+    "source": "a file",
+}  # fmt: skip
+
+
 def upload(**changes: object) -> dict[str, Any]:
     return {"item": item(), "job": job(), "created": True, **changes}
 

@@ -59,6 +59,8 @@ VERBS = [
     "line_parts",
     "line_frame",
     "space",
+    "space_options",
+    "measure_space",
     "move_space",
     "stop_move",
     "resume_move",
@@ -284,6 +286,14 @@ def test_reindex_methods_send_requests_and_wait(service: ScriptedService, kind: 
     service.on("/v1/space/move", reply_with(202, documents.move("running", 1)))
     assert kind.call(service.url, "space").spaces[0].items == 4
     assert kind.call(service.url, "move_space", "openclip:a/b").moved == 1
+    assert json.loads(service.requests[-1].body) == {"to": "openclip:a/b", "download": False}
+    kind.call(service.url, "move_space", "openclip:a/b", download=True)
+    assert json.loads(service.requests[-1].body) == {"to": "openclip:a/b", "download": True}
+    service.on("/v1/space/options", reply_with(200, documents.SPACE_OPTIONS))
+    assert kind.call(service.url, "space_options", network=True).options[0].name == "openclip:a/b"
+    assert service.requests[-1].query == {"network": ["true"]}
+    service.on("/v1/space/measure", reply_with(200, documents.SPACE_OPTIONS))
+    assert kind.call(service.url, "measure_space", "openclip:a/b").images == 3
     assert json.loads(service.requests[-1].body) == {"to": "openclip:a/b"}
     reported: list[tuple[float, str]] = []
     moved = kind.call(service.url, "move_space", "lite", wait=True, on_progress=lambda *args: reported.append(args))
@@ -296,6 +306,19 @@ def test_reindex_methods_send_requests_and_wait(service: ScriptedService, kind: 
     assert json.loads(service.requests[-1].body) == {"leave_out": True}
     service.on("/v1/space/lite%401", reply_with(204))
     assert kind.call(service.url, "drop_space", "lite@1") is None
+
+
+def test_wait_for_move_reports_the_download_first(service: ScriptedService, kind: ClientKind) -> None:
+    library = {"id": "lite@1", "name": "lite", "spaces": []}
+    downloading = {**documents.move("downloading", 0), "downloaded_bytes": 3_000_000, "download_bytes": 6_000_000}
+    service.on(
+        "/v1/space",
+        reply_with(200, {**library, "move": downloading}),
+        reply_with(200, {**library, "move": documents.move("done", 4)}),
+    )
+    reported: list[tuple[float, str]] = []
+    assert kind.call(service.url, "wait_for_move", on_progress=lambda *args: reported.append(args)).state == "done"
+    assert reported == [(0.0, "downloaded 3 of 6 MB (50%)"), (1.0, "4 of 4 items")]
 
 
 def test_wait_for_move_without_move_raises_not_found(service: ScriptedService, kind: ClientKind) -> None:

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.experts import gathered, grouped, reference, select
+from kernels.experts import chained, gathered, grouped, reference, select
 from mm.models.language.reference import moe
 from mm.models.language.reference.router import Routing, route
 from tests.kernels.interpreted import DEVICE
@@ -95,3 +95,31 @@ def test_group_pairs_puts_each_pair_of_a_real_expert_in_one_tile_of_it(
             assert (indices[pairs.long(), 0] == expert).all()
             assigned += pairs.tolist()
     assert sorted(assigned) == (indices[:, 0] < num_experts).nonzero()[:, 0].tolist()
+
+
+@settings(max_examples=12)
+@given(seed=seeds, shape=shapes, num_shared=st.integers(0, 20), has_base=st.booleans(), is_wide=st.booleans())
+def test_layer_of_one_vector_equals_the_reference(
+    seed: int, shape: tuple[int, int, int, int, int], num_shared: int, has_base: bool, is_wide: bool
+) -> None:
+    (x, gate, bias, gate_up, down), num_selected = draw_layer(seed, (1, *shape[1:]))
+    width, draw = shape[1], torch.Generator().manual_seed(seed)
+    matrices = [torch.randn(size, generator=draw).to(DEVICE) * 0.3 for size in ((2 * num_shared, width), (width, num_shared))]
+    shared = (matrices[0], matrices[1]) if num_shared else None
+    base = torch.randn((1, width), generator=draw).to(DEVICE) if has_base else None
+    expected = reference.apply_layer(x, gate, bias, gate_up, down, num_selected, shared, base)
+    columns = 64 if is_wide else 4
+    tiles = chained.Tiles(chained.Tile(4, columns, 4), 2, chained.Tile(2, columns, 4), chained.Tile(4, 8, 4))
+    counter = torch.zeros(1, dtype=torch.int32, device=x.device)
+    for _ in range(2):
+        out = chained.apply_layer(x, gate, bias, gate_up, down, num_selected, counter, shared, base, tiles)
+        torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
+        assert not counter.any()
+
+
+def test_layer_of_one_vector_with_many_columns_equals_the_reference() -> None:
+    (x, gate, bias, gate_up, down), _ = draw_layer(7, (1, 24, 5, 1, 100))
+    counter = torch.zeros(1, dtype=torch.int32, device=x.device)
+    tiles = chained.Tiles(chained.Tile(4, 16, 4), 2, chained.Tile(4, 16, 4), chained.Tile(4, 32, 4))
+    out = chained.apply_layer(x, gate, bias, gate_up, down, 3, counter, tiles=tiles)
+    torch.testing.assert_close(out, reference.apply_layer(x, gate, bias, gate_up, down, 3), rtol=1e-4, atol=1e-5)

@@ -142,3 +142,20 @@ def test_albums_fit_their_width_and_are_accessible(library: ApiServer, browser: 
         page.click("#player-album")
         expect(page.locator("#album-options")).to_contain_text("Evening")
         assert_accessible(driver, "add-to-album", width, theme)
+
+
+def test_clip_of_a_result_and_of_an_album_is_saved(driver: PageDriver, library: ApiServer) -> None:
+    page = driver.page
+    album = make_album(library)
+    driver.search("fail better")
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("Save a clip of beckett")).first.click(force=True)
+    assert download.value.suggested_filename.startswith("0001 beckett")
+    page.goto(f"{library.url}/#view=albums&album={album}")
+    page.click("#export-album summary")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Clips", exact=True).click()
+        expect(page.locator("#exports")).to_contain_text("Cutting clips: Evening")
+        driver.screenshot("exports-running")
+    assert download.value.suggested_filename == "clips.zip"
+    expect(page.locator("#exports")).to_be_hidden()

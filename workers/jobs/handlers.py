@@ -52,10 +52,17 @@ def _evaluate(context: WorkerContext, job: JobRow, task: TaskRow, check: CheckLe
     return evaluate_data_set(context, job, task, check)
 
 
+def _export(context: WorkerContext, job: JobRow, task: TaskRow, check: CheckLease) -> bool:
+    from workers.tasks.cut_clip import cut_clip
+
+    return cut_clip(context, job, task, check)
+
+
 HANDLERS: Mapping[JobKind, TaskHandler] = {
     "fit": _fit,
     "teach": _teach,
     "inspect": _inspect,
     "lesions": _analyse_lesions,
     "evaluate": _evaluate,
+    "export": _export,
 }

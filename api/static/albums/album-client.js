@@ -16,4 +16,8 @@ export const listEntries = (id, offset, limit) => request(`/v1/albums/${id}/entr
 export const addEntries = (id, entries, before = null) => sendJson(`/v1/albums/${id}/entries`, "POST", { entries, before });
 export const removeEntries = (id, entries) => sendJson(`/v1/albums/${id}/entries/remove`, "POST", { entries });
 export const moveEntries = (id, entries, before) => sendJson(`/v1/albums/${id}/entries/move`, "POST", { entries, before });
+/** The export of clips of time ranges [{item, start, end}], or of an album: `body` is {clips, album, exact}. */
+export const createExport = (body) => sendJson("/v1/exports", "POST", body);
+export const getExport = (id) => request(`/v1/exports/${id}`);
+export const deleteExport = (id) => request(`/v1/exports/${id}`, { method: "DELETE" });
 export const exportUrl = (id, format) => `/v1/albums/${id}/export?format=${format}`;

@@ -1,12 +1,14 @@
 // The search results: hits grouped by item, with a timeline for each video and audio item.
 
 import { AnswerPanel } from "../answer/answer-panel.js";
+import { saveClips } from "../albums/clips.js";
 import { filters, hasFilters } from "../library/filter-store.js";
 import { openHit, openItem } from "../player/player-store.js";
 import { RequestError } from "../service/request-error.js";
 import { KIND_LABELS, formatCount, formatProbability, formatTime } from "../ui/format.js";
 import { Icon } from "../ui/icon.js";
 import { Menu } from "../ui/menu.js";
+import { showToast } from "../ui/notifications.js";
 import { html } from "../vendor/preact.js";
 import { moveFocus } from "./arrow-navigation.js";
 import { Hit } from "./hit.js";
@@ -43,12 +45,19 @@ export function Results() {
 }
 
 function ExportHits() {
+  const saveHits = (event) => {
+    event.currentTarget.closest("details").open = false;
+    const hits = query.get().response.hits.filter(({ start, end }) => end > start);
+    if (hits.length === 0) return showToast("No hit is a video or a sound.");
+    saveClips({ clips: hits.map(({ item, start, end }) => ({ item: item.id, start, end })) }, formatCount(hits.length, "hit"));
+  };
   const run = (format) => (event) => { event.currentTarget.closest("details").open = false; exportHits(format); };
   return html`
     <${Menu} label="Export hits" id="export-hits">
       <button type="button" onClick=${run("csv")}>CSV</button>
       <button type="button" onClick=${run("json")}>JSON</button>
       <button type="button" onClick=${run("html")}>Contact sheet (HTML)</button>
+      <button type="button" onClick=${saveHits}>Clips</button>
     <//>`;
 }
 

@@ -34,6 +34,13 @@ export const getReadiness = () => fetch("/readyz").then((response) => response.j
 export const getSession = () => request("/v1/session");
 export const signOut = () => request("/session", { method: "DELETE" });
 export const getSpace = () => request("/v1/space");
+/** The service asks the hub of models whether it responds. */
+export const getSpaceOptions = () => request("/v1/space/options?network=true");
+export const measureSpace = (to) => sendJson("/v1/space/measure", "POST", { to });
+export const moveSpace = (to) => sendJson("/v1/space/move", "POST", { to, download: true });
+export const stopMove = () => request("/v1/space/move/stop", { method: "POST" });
+export const resumeMove = () => sendJson("/v1/space/move/resume", "POST", {});
+export const undoMove = () => request("/v1/space/move/undo", { method: "POST" });
 export const listJobs = (limit) => request(`/v1/jobs?limit=${limit}`).then((list) => list.data);
 export const getJob = (id) => request(`/v1/jobs/${id}`);
 export const cancelJob = (id) => request(`/v1/jobs/${id}/cancel`, { method: "POST" });

@@ -1,6 +1,7 @@
 // The status of the service: a coloured dot and a short label; a click shows all readiness checks.
 
-import { formatCount, formatProgress } from "../ui/format.js";
+import { openSpaces } from "../space/space-store.js";
+import { formatBytes, formatCount, formatProgress } from "../ui/format.js";
 import { Menu } from "../ui/menu.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import * as client from "./client.js";
@@ -36,7 +37,11 @@ function summarize({ ready, checks }, reindex) {
 }
 
 /** The status of a reindex that runs or has stopped; null for one that is complete. */
-function summarizeReindex({ state, moved, items, target, error }) {
+function summarizeReindex({ state, moved, items, target, error, downloaded_bytes: downloaded, download_bytes: total }) {
+  if (state === "downloading") {
+    const detail = `${formatBytes(downloaded)} of ${formatBytes(total)} of ${target} downloaded.`;
+    return { state: "ok", label: `downloading, ${formatProgress(downloaded / total)}`, check: { name: "move", ok: true, detail } };
+  }
   if (state === "running") {
     const detail = `${moved.toLocaleString("en")} of ${formatCount(items, "item")} reindexed to ${target}.`;
     return { state: "ok", label: `reindexing, ${formatProgress(items > 0 ? moved / items : 0)}`, check: { name: "move", ok: true, detail } };
@@ -60,6 +65,7 @@ export function ServiceStatus() {
       <ul class="checks">
         ${checks.map((check) => html`<li key=${check.name} class=${check.ok ? "" : "failing"}><b>${describeCheck(check.name)[0]}</b> ${check.detail}</li>`)}
       </ul>
+      ${state !== "bad" && state !== "" && html`<button type="button" id="open-spaces" onClick=${openSpaces}>Larger space…</button>`}
       ${state === "bad" && html`<button type="button" onClick=${() => { poll(); retryNow(); }}>Try again</button>`}
     <//>
     <p class="visually-hidden" role="status">${failing}</p>`;

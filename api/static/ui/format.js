@@ -36,6 +36,15 @@ export function formatTimeLeft(seconds) {
   return `about ${(seconds / 3600).toFixed(1)} h left`;
 }
 
+const RANGE_UNITS = [[24 * 3600, "days"], [3600, "h"], [60, "min"]];
+
+/** A range of times in one unit: "2 to 5 min". */
+export function formatSecondsRange(low, high) {
+  if (high < 60) return "less than a minute";
+  const [seconds, unit] = RANGE_UNITS.find(([size]) => high >= 2 * size) ?? RANGE_UNITS.at(-1);
+  return `${Math.max(1, Math.round(low / seconds))} to ${Math.max(1, Math.round(high / seconds))} ${unit}`;
+}
+
 export const formatCount = (number, singular, plural = `${singular}s`) =>
   `${number.toLocaleString("en")} ${number === 1 ? singular : plural}`;
 

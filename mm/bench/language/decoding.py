@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +28,9 @@ WINDOW = 256
 """Tokens of a text that are read together for its loss."""
 PROGRAM = "import sys; from mm.bench.language.decoding import main; main(*sys.argv[1:])"
 
+WAYS: Mapping[str, tuple[bool, bool]] = {"touched": (False, False), "packed": (False, True), "mapped": (True, True)}
+"""Ways to load a file: whether experts are mapped, and whether the file is read ahead."""
+
 Int = npt.NDArray[np.int64]
 
 
@@ -39,7 +42,9 @@ class Row:
     file_mb: float
     load_seconds: float
     first_seconds: float
-    """Load with a cold page cache, a prompt of `PROMPT` tokens and its first token."""
+    """Load with a cold page cache, a prompt of `PROMPT` tokens and its first token; the median."""
+    first_touched_seconds: float
+    """The same where the file is not read ahead, but page by page as it is used."""
     first_mapped_seconds: float | None
     """The same with mapped experts; None without quantized experts."""
     tokens_per_second: list[float]
@@ -53,7 +58,8 @@ class Row:
 
     def format_cells(self) -> list[str]:
         rates = zip(self.tokens_per_second, self.tokens_per_cpu_second, strict=True)
-        cells = [self.weights, f"{self.file_mb:.0f}", f"{self.load_seconds:.2f}", f"{self.first_seconds:.2f}"]
+        cells = [self.weights, f"{self.file_mb:.0f}", f"{self.load_seconds:.2f}", f"{self.first_touched_seconds:.2f}"]
+        cells.append(f"{self.first_seconds:.2f}")
         cells.append("-" if self.first_mapped_seconds is None else f"{self.first_mapped_seconds:.2f}")
         cells += [f"{rate:.0f} ({cpu_rate:.0f})" for rate, cpu_rate in rates]
         return [*cells, f"{self.memory_mb:.0f}", "-" if self.loss is None else f"{self.loss:.4f}"]
@@ -71,7 +77,8 @@ class DecodingReport:
     def lines(self) -> list[str]:
         """The report as a Markdown table."""
         batches = [f"tokens/s, batch {batch} (of processor time)" for batch in self.batches]
-        cells = ["weights", "file MB", "load s", "cold, to the first token, s", "with mapped experts, s", *batches, "memory MB"]
+        cells = ["weights", "file MB", "load s", "cold, to the first token, s", "read ahead, s"]
+        cells += ["with mapped experts, s", *batches, "memory MB"]
         header = [*cells, f"loss of {self.num_text_tokens} tokens"]
         table = [header, ["---"] * len(header), *(row.format_cells() for row in self.rows)]
         return [f"| {' | '.join(cells)} |" for cells in table]
@@ -86,8 +93,11 @@ def measure(
     text: Sequence[int] = (),
     formats: Sequence[str] = tuple(FORMATS),
     precise: Collection[str] = (),
+    cold_starts: int = 1,
 ) -> DecodingReport:
     """Measure each format. `text` are the tokens of the loss, `precise` as for `write_graphs`.
+
+    The ways to load a file take turns, `cold_starts` times.
 
     Raises `Unavailable` when a process fails.
     """
@@ -98,10 +108,27 @@ def measure(
         with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder:
             prepared = prepare(weights, FORMATS[name], precise)
             write_graphs(Path(folder), "decoder", prepared, config, FORMATS[name], precise=precise)
-            arguments = {"name": name, "batches": list(batches), "steps": steps, "threads": threads, "text": list(text)}
-            is_mapped = locate_mapped(Path(folder), "decoder").exists()
-            mapped = _run_process(folder, {**arguments, "is_mapped": True}) if is_mapped else None
-            rows.append(Row(**{**_run_process(folder, {**arguments, "is_mapped": False}), "first_mapped_seconds": mapped}))
+            arguments = {"batches": list(batches), "steps": steps, "threads": threads, "text": list(text)}
+            ways = [way for way in WAYS if way != "mapped" or locate_mapped(Path(folder), "decoder").exists()]
+            starts = [
+                (way, _run_process(folder, {**arguments, "way": way, "is_only_start": number > 0 or way != "packed"}))
+                for number in range(cold_starts)
+                for way in ways
+            ]
+            loads, firsts = (
+                {way: median(start[name] for of, start in starts if of == way) for way in ways} for name in ("load", "first")
+            )
+            (measured,) = (start["row"] for _, start in starts if start["row"])
+            rows.append(
+                Row(
+                    weights=name,
+                    load_seconds=loads["packed"],
+                    first_seconds=firsts["packed"],
+                    first_touched_seconds=firsts["touched"],
+                    first_mapped_seconds=firsts.get("mapped"),
+                    **measured,
+                )
+            )
     return DecodingReport(list(batches), threads, len(text), rows)
 
 
@@ -116,18 +143,22 @@ def _run_process(folder: str, arguments: Mapping[str, object]) -> Any:
 def main(folder: str) -> None:
     """Measure in this process, by the arguments on standard input, and print JSON.
 
-    With mapped experts the seconds to the first token, otherwise a row.
+    Seconds of a cold start, and the other values of a row unless only the start is measured.
     """
     options, files = json.loads(sys.stdin.read()), locate_files(Path(folder), "decoder")
+    are_mapped, is_read_ahead = WAYS[options["way"]]
     _drop_from_page_cache(Path(folder))
     start = time.perf_counter()
-    decoder = OnnxDecoder(Path(folder), "decoder", options["threads"], are_experts_mapped=options["is_mapped"])
+    decoder = OnnxDecoder(Path(folder), "decoder", options["threads"], are_experts_mapped=are_mapped, is_read_ahead=is_read_ahead)
     load = time.perf_counter() - start
     _Batch(decoder, 1)
     first = time.perf_counter() - start
-    if options["is_mapped"]:
-        sys.stdout.write(json.dumps(first))
-        return
+    row: dict[str, object] = {} if options["is_only_start"] else _measure_row(decoder, files, options)
+    sys.stdout.write(json.dumps({"load": load, "first": first, "row": row}))
+
+
+def _measure_row(decoder: OnnxDecoder, files: Sequence[Path], options: Mapping[str, Any]) -> dict[str, object]:
+    """The values of a `Row` but those of cold starts."""
     memory = next(int(line.split()[1]) / 1024 for line in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line)
     rates, cpu_rates = [], []
     for size in options["batches"]:
@@ -136,9 +167,13 @@ def main(folder: str) -> None:
         seconds = [batch.step() for _ in range(options["steps"])]
         rates.append(size / median(seconds))
         cpu_rates.append(size * len(seconds) / (time.process_time() - cpu_start))
-    megabytes = sum(path.stat().st_size for path in files) / 1e6
-    loss = compute_loss(decoder, options["text"]) if options["text"] else None
-    sys.stdout.write(json.dumps(asdict(Row(options["name"], megabytes, load, first, None, rates, cpu_rates, memory, loss))))
+    return {
+        "file_mb": sum(path.stat().st_size for path in files) / 1e6,
+        "tokens_per_second": rates,
+        "tokens_per_cpu_second": cpu_rates,
+        "memory_mb": memory,
+        "loss": compute_loss(decoder, options["text"]) if options["text"] else None,
+    }
 
 
 class _Batch:

@@ -59,10 +59,11 @@ class GpuServingReport:
             "",
             *format_throughputs(self.throughputs),
             "",
-            "| MoE layer, batch 1 | real experts | MB | us | of the bandwidth |",
-            "| --- | --- | --- | --- | --- |",
+            "| MoE layer, batch 1 | real experts | MB | us, step by step | us, overlapping | of the bandwidth |",
+            "| --- | --- | --- | --- | --- | --- |",
             *(
-                f"| {r.name} | {r.num_real_experts:.2f} | {r.megabytes:.2f} | {r.us:.1f} | {100 * r.bandwidth_share:.0f} % |"
+                f"| {r.name} | {r.num_real_experts:.2f} | {r.megabytes:.2f} | {r.separate_us:.1f} | {r.us:.1f} "
+                f"| {100 * r.bandwidth_share:.0f} % |"
                 for r in self.moe_layers
             ),
             "",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from kernels.experts import gathered, grouped, reference, select
+from kernels.experts import chained, gathered, grouped, reference, select
 from kernels.fused import reference as fused_reference
 from kernels.fused import triton_ops
 from kernels.paged_attention import reference as attention_reference
@@ -78,6 +78,7 @@ def _check_fused() -> dict[str, float]:
 
 def _check_experts() -> dict[str, float]:
     errors: dict[str, float] = {}
+    counter = torch.zeros(1, dtype=torch.int32, device=DEVICE)
     for width, inner, num_experts, num_selected in ((576, 16, 128, 3), (2048, 768, 32, 8)):
         x = _draw(300, width)
         gate = torch.randn(num_experts + 2, width, device=DEVICE) * width**-0.5
@@ -94,6 +95,11 @@ def _check_experts() -> dict[str, float]:
         expected = reference.apply_experts(x.float(), indices, weights, gate_up.float(), down.float())
         few = gathered.apply_experts(x[:20].contiguous(), indices[:20].contiguous(), weights[:20].contiguous(), gate_up, down)
         errors[f"gathered, {name}"] = compare(few, expected[:20])
+        shared = (_draw(2 * 1536, width) * width**-0.5, _draw(width, 1536) * 1536**-0.5)
+        matrices = (gate, bias, gate_up, down, num_selected, counter, shared)
+        exact = (gate, bias, gate_up.float(), down.float(), num_selected, (shared[0].float(), shared[1].float()))
+        layers = [(chained.apply_layer(row, *matrices), reference.apply_layer(row.float(), *exact)) for row in x[:20, None]]
+        errors[f"layer of one vector, {name}"] = compare(*(torch.cat(rows) for rows in zip(*layers, strict=True)))
         errors[f"grouped, {name}"] = compare(grouped.apply_experts(x, indices, weights, gate_up, down), expected)
     return errors
 
@@ -127,7 +133,7 @@ def _check_attention() -> dict[str, float]:
 def _check_products() -> dict[str, float]:
     errors = {}
     weight = _draw(3072, 4096)
-    matrix4, matrix8 = int4_format.quantize(weight, torch.float16), int8_format.quantize(weight)
+    matrix4, matrix8 = int4_format.quantize(weight), int8_format.quantize(weight)
     values4, values8 = int4_format.dequantize(matrix4, torch.float32), int8_format.dequantize(matrix8, torch.float32)
     for count in (1, 2, 9, 50):
         x = _draw(count, 4096)

@@ -12,22 +12,13 @@ from torch.nn import functional
 from kernels.quantized import int4, int4_format, int8, int8_format
 from mm.bench.serving.gpu_timing import count_copies, measure_each, report_progress
 from mm.bench.serving.shapes import MATRIX_SHAPES, MOE_SHAPES, MoEShape
-from mm.generation.runners.torch_model import Experts, Layer, apply_network
-from mm.generation.runners.torch_ops import make_ops
+from mm.generation.runners.torch_model import Experts, Layer, select
+from mm.generation.runners.torch_ops import Ops, make_ops
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 DEVICE = torch.device("cuda")
-INT4_TILES = (
-    int4.Tile(4, 128, 4),
-    int4.Tile(8, 128, 4),
-    int4.Tile(4, 64, 2),
-    int4.Tile(8, 64, 2),
-    int4.Tile(4, 128, 2),
-    int4.Tile(4, 32, 1),
-    int4.Tile(8, 32, 1),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +32,6 @@ class MatrixRow:
     half_us: float
     int8_us: float
     int4_us: float
-    int4_tile: str
     int4_bandwidth_share: float
     """Bytes of the matrix in 4 bits per second, of the measured bandwidth."""
 
@@ -60,7 +50,11 @@ class MoERow:
     megabytes: float
     """Weights that a token needs: router, shared and selected experts."""
     us: float
+    """With launches that overlap."""
+    separate_us: float
+    """With one launch for each step, as for several tokens."""
     bandwidth_share: float
+    """Of `us`."""
 
 
 def draw_half(*shape: int) -> Tensor:
@@ -74,7 +68,7 @@ def measure_matrices(bandwidth: float) -> list[MatrixRow]:
 
 
 def measure_matrix(name: str, rows: int, columns: int, batch: int, bandwidth: float) -> MatrixRow:
-    """The fastest launch parameters for 4 bits; the others use their own."""
+    """Each precision with its own launch parameters."""
     count = count_copies(rows * columns // 2)
     x = torch.randn(batch, columns, device=DEVICE, dtype=torch.float16)
     weights = [draw_half(rows, columns) for _ in range(min(count, count_copies(2 * rows * columns)))]
@@ -82,23 +76,15 @@ def measure_matrix(name: str, rows: int, columns: int, batch: int, bandwidth: fl
     matrices8 = [int8_format.quantize(weight) for weight in weights] * max(1, count // len(weights))
     eight = measure_each([partial(int8.multiply, x, matrix) for matrix in matrices8])
     del matrices8
-    first = int4_format.quantize(weights[0], torch.float16)
+    first = int4_format.quantize(weights[0])
     del weights
     matrices = [
-        int4_format.Int4Matrix(first.words_NBW.clone(), first.scales_NB.clone(), first.minima_NB.clone()) for _ in range(count)
+        int4_format.Int4Matrix(first.words_NBW.clone(), first.ranges_NB.clone(), first.factors_N.clone()) for _ in range(count)
     ]
-    if batch <= int4.MAX_VECTORS:
-        times = {
-            str(tile): measure_each([partial(int4.multiply_vectors, x, matrix, tile) for matrix in matrices])
-            for tile in INT4_TILES
-        }
-    else:
-        times = {"default": measure_each([partial(int4.multiply_batch, x, matrix) for matrix in matrices])}
-    tile, four = min(times.items(), key=lambda item: item[1])
-    report_progress(f"{name}, batch {batch}: " + ", ".join(f"{key} {value * 1e6:.1f} us" for key, value in times.items()))
-    return MatrixRow(
-        name, rows, columns, batch, half * 1e6, eight * 1e6, four * 1e6, tile, first.num_bytes / four / bandwidth
-    )  # fmt: skip
+    multiply = int4.multiply_vectors if batch <= int4.MAX_VECTORS else int4.multiply_batch
+    four = measure_each([partial(multiply, x, matrix) for matrix in matrices])
+    report_progress(f"{name}, batch {batch}: {half * 1e6:.1f}, {eight * 1e6:.1f}, {four * 1e6:.1f} us")
+    return MatrixRow(name, rows, columns, batch, half * 1e6, eight * 1e6, four * 1e6, first.num_bytes / four / bandwidth)
 
 
 def make_moe_layer(shape: MoEShape) -> Layer:
@@ -114,9 +100,9 @@ def make_moe_layer(shape: MoEShape) -> Layer:
         all_down_WI=None,
     )
     norm = torch.ones(width, device=DEVICE, dtype=torch.float16)
-    return Layer(
-        norm, _none, _none, norm, partial(functional.linear, weight=gate_up), partial(functional.linear, weight=down), experts
-    )  # fmt: skip
+    linears = partial(functional.linear, weight=gate_up), partial(functional.linear, weight=down)
+    matrices = (gate_up, down) if shape.shared_intermediate_size else None
+    return Layer(norm, _none, _none, norm, *linears, experts, matrices)
 
 
 def _none(x: Tensor) -> Tensor:
@@ -124,35 +110,44 @@ def _none(x: Tensor) -> Tensor:
 
 
 def measure_moe_layers(bandwidth: float) -> list[MoERow]:
-    """Each layer with tokens that select various experts; together they exceed the cache."""
+    """Each layer of tokens that select various experts of layers that exceed the cache together."""
     return [measure_moe_layer(shape, bandwidth) for shape in MOE_SHAPES]
 
 
 def measure_moe_layer(shape: MoEShape, bandwidth: float) -> MoERow:
-    """The whole layer: router, selection, shared and routed experts."""
-    layer, ops = make_moe_layer(shape), make_ops(DEVICE)
-    assert layer.experts is not None
+    """The whole layer, with launches that overlap and step by step."""
+    ops = make_ops(DEVICE)
     expert_bytes = 2 * 3 * shape.hidden_size * shape.moe_intermediate_size
     shared_bytes = 2 * 3 * shape.hidden_size * shape.shared_intermediate_size
     router_bytes = 4 * shape.hidden_size * (shape.num_experts + shape.num_null_experts)
+    layers = [make_moe_layer(shape) for _ in range(count_copies(shape.num_experts * expert_bytes + shared_bytes))]
     tokens = [torch.randn(1, shape.hidden_size, device=DEVICE, dtype=torch.float16) for _ in range(48)]
+    pairs = [(layers[number % len(layers)], x) for number, x in enumerate(tokens)]
     num_real = 0.0
-    for x in tokens:
-        indices, _ = ops.select_experts(
-            ops.score_experts(x, layer.experts.gate_RW), layer.experts.bias_R, shape.num_experts_per_tok
-        )
+    for layer, x in pairs:
+        indices, _ = _select(ops, layer, x, shape)
         num_real += float((indices < shape.num_experts).sum()) / len(tokens)
-
-    def run(x: Tensor) -> Tensor:
-        if shape.shared_intermediate_size:
-            return apply_network(ops, layer, x, shape.num_experts_per_tok)
-        experts = layer.experts
-        assert experts is not None
-        indices, weights = ops.select_experts(ops.score_experts(x, experts.gate_RW), experts.bias_R, shape.num_experts_per_tok)
-        return ops.add_experts(
-            x, indices, weights, experts.gate_up_EIW, experts.down_EWI, torch.zeros_like(x, dtype=torch.float32)
-        )
-
-    seconds = measure_each([partial(run, x) for x in tokens])
+    seconds = measure_each([partial(_run_overlapping, ops, layer, x, shape) for layer, x in pairs])
+    separate = measure_each([partial(_run_separate, ops, layer, x, shape) for layer, x in pairs])
     num_bytes = num_real * expert_bytes + shared_bytes + router_bytes
-    return MoERow(shape.name, num_real, num_bytes / 1e6, seconds * 1e6, num_bytes / seconds / bandwidth)
+    return MoERow(shape.name, num_real, num_bytes / 1e6, seconds * 1e6, separate * 1e6, num_bytes / seconds / bandwidth)
+
+
+def _select(ops: Ops, layer: Layer, x: Tensor, shape: MoEShape) -> tuple[Tensor, Tensor]:
+    assert layer.experts is not None
+    return select(ops, layer.experts, x, shape.num_experts_per_tok)
+
+
+def _run_overlapping(ops: Ops, layer: Layer, x: Tensor, shape: MoEShape) -> Tensor:
+    experts = layer.experts
+    assert experts is not None
+    weights = experts.gate_RW, experts.bias_R, experts.gate_up_EIW, experts.down_EWI
+    return ops.apply_layer(x, *weights, shape.num_experts_per_tok, layer.matrices, None)
+
+
+def _run_separate(ops: Ops, layer: Layer, x: Tensor, shape: MoEShape) -> Tensor:
+    """As with more than one token."""
+    experts = layer.experts
+    assert experts is not None
+    base = layer.down(ops.silu_and_multiply(layer.gate_up(x))) if layer.matrices else torch.zeros_like(x, dtype=torch.float32)
+    return ops.add_experts(x, *_select(ops, layer, x, shape), experts.gate_up_EIW, experts.down_EWI, base)

@@ -5,26 +5,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
 
-from kernels.experts import gathered
+from kernels.experts import chained, gathered
 from kernels.paged_attention.attention import Tile, attend
 from kernels.paged_attention.reference import PagedCache
+from kernels.quantized import int4, int4_format
 from mm.bench.serving.gpu import CUDA, DENSE, ENGINE, make_random_weights
-from mm.bench.serving.gpu_timing import measure_each
-from mm.bench.serving.kernel_speeds import draw_half
-from mm.bench.serving.shapes import MOE_SHAPES
+from mm.bench.serving.gpu_timing import count_copies, measure_each
+from mm.bench.serving.kernel_speeds import draw_half, make_moe_layer
+from mm.bench.serving.shapes import MATRIX_SHAPES, MOE_SHAPES, MoEShape
 from mm.generation import StepBatch
 from mm.generation.request import SamplingParams
+from mm.generation.runners.torch_model import Layer
 from mm.generation.runners.torch_runner import TorchRunner
 from mm.generation.sampler import make_row_sampling
 
 EXPERT_TILES = [
     gathered.Tile(*sizes) for sizes in ((4, 512, 4), (2, 1024, 4), (2, 512, 4), (4, 256, 4), (8, 256, 4), (4, 1024, 8))
+]
+LAYER_TILES = [
+    chained.Tile(*sizes)
+    for sizes in ((1, 512, 1), (1, 512, 4), (2, 512, 4), (4, 512, 4), (4, 256, 2), (8, 512, 4), (1, 1024, 4), (4, 4096, 8))
+]
+"""For each of the three launches; more columns than a matrix has are cut."""
+INT4_TILES = [
+    int4.Tile(*sizes)
+    for sizes in ((4, 512, 1, 4), (4, 512, 2, 6), (4, 512, 4, 6), (8, 512, 4, 5), (8, 512, 8, 3), (16, 512, 8, 2), (4, 512, 8, 2))
 ]
 ATTENTION_TILES = [Tile(*sizes) for sizes in product((16, 32, 64, 128), (1, 2, 4), (2, 3))]
 
@@ -43,6 +56,49 @@ def sweep_experts() -> list[str]:
         for chosen in tiles:
             runs = [partial(gathered.apply_experts, x, pick, weights, gate_up, down, tiles=chosen) for pick in picks]
             lines.append(f"{shape.name} {chosen}: {measure_each(runs) * 1e6:.1f} us")
+    return lines
+
+
+def sweep_layers() -> list[str]:
+    """Times of a MoE layer of one vector: each launch with the best tiles so far of the others."""
+    lines = []
+    for shape in MOE_SHAPES:
+        per_layer = 6 * shape.hidden_size * (shape.num_experts * shape.moe_intermediate_size + shape.shared_intermediate_size)
+        layers = [make_moe_layer(shape) for _ in range(count_copies(per_layer))]
+        best = chained.Tiles(LAYER_TILES[2], 2, LAYER_TILES[2], LAYER_TILES[2])
+        for launch in ("gate_up", "down", "route"):
+            changes: list[dict[str, Any]] = [{launch: tile} for tile in LAYER_TILES]  # a field of another type exists, too
+            candidates = [replace(best, **change) for change in changes]
+            seconds = [_measure_layers(layers, shape, tiles) for tiles in candidates]
+            best = candidates[seconds.index(min(seconds))]
+        lines.append(f"{shape.name} {best}: {_measure_layers(layers, shape, best) * 1e6:.1f} us")
+    return lines
+
+
+def _measure_layers(layers: list[Layer], shape: MoEShape, tiles: chained.Tiles) -> float:
+    counter = torch.zeros(1, device=CUDA, dtype=torch.int32)
+    runs = []
+    for number in range(48):
+        layer, x = layers[number % len(layers)], draw_half(1, shape.hidden_size)
+        experts = layer.experts
+        assert experts is not None
+        weights = experts.gate_RW, experts.bias_R, experts.gate_up_EIW, experts.down_EWI
+        arguments = x, *weights, shape.num_experts_per_tok, counter, layer.matrices
+        runs.append(partial(chained.apply_layer, *arguments, tiles=tiles))
+    return measure_each(runs)
+
+
+def sweep_int4() -> list[str]:
+    """Times of the product of one vector and a matrix in 4 bits, for each tile."""
+    lines = []
+    for name, rows, columns in MATRIX_SHAPES:
+        count, x = count_copies(rows * columns // 2), draw_half(1, columns)
+        first = int4_format.quantize(draw_half(rows, columns))
+        parts = first.words_NBW, first.ranges_NB, first.factors_N
+        matrices = [int4_format.Int4Matrix(*(part.clone() for part in parts)) for _ in range(count)]
+        for tile in INT4_TILES:
+            seconds = measure_each([partial(int4.multiply_vectors, x, matrix, tile) for matrix in matrices])
+            lines.append(f"{name} {tile}: {seconds * 1e6:.1f} us")
     return lines
 
 
@@ -110,7 +166,7 @@ def profile_step(num_seqs: int = 1000, context: int = 300) -> list[str]:
 
 
 def main() -> None:
-    for sweep in (sweep_experts, sweep_attention, profile_step):
+    for sweep in (sweep_experts, sweep_layers, sweep_int4, sweep_attention, profile_step):
         print("\n".join(sweep()), flush=True)
 
 

@@ -44,17 +44,45 @@ def show(url: str | None, as_json: bool) -> None:
         print_status(f"note: {clean(note)}")
 
 
-@command.command()
-@click.argument("to", metavar="SPACE")
-@WAIT
+@command.command("options")
+@click.option("--measure", metavar="SPACE", help="Measure SPACE, whose files are on the disk, on items of the library first.")
 @options.service
-@click.pass_context
-def move(ctx: click.Context, to: str, wait: bool, url: str | None, as_json: bool) -> None:
-    """Reindex the library in SPACE: lite, or openclip:MODEL/PRETRAINED."""
+def list_options(measure: str | None, url: str | None, as_json: bool) -> None:
+    """List larger spaces that the machine of the service could run.
+
+    With their published recall at 1 on Flickr30k and COCO (text to image), what they need, and how
+    long the reindexing of this library takes. Nothing is downloaded; one request checks whether the
+    hub of models responds.
+    """
+    from mm.cli.space_options import print_space_options
     from mm.embedded.connect import connect
 
     with connect(url) as client:
-        _report(ctx, client, client.move_space(to), wait=wait, as_json=as_json)
+        if measure is not None:
+            client.measure_space(measure)
+        found = client.space_options(network=True)
+    if as_json:
+        click.echo(found.model_dump_json())
+    else:
+        print_space_options(found)
+
+
+@command.command()
+@click.argument("to", metavar="SPACE")
+@click.option("--download", is_flag=True, help="Download missing files of a space that `mm space options` lists, first.")
+@click.option("--yes", "confirmed", is_flag=True, help="Confirm --download without a prompt.")
+@WAIT
+@options.service
+@click.pass_context
+def move(ctx: click.Context, to: str, download: bool, confirmed: bool, wait: bool, url: str | None, as_json: bool) -> None:
+    """Reindex the library in SPACE: lite, or openclip:MODEL/PRETRAINED."""
+    from mm.cli.space_options import confirm_download
+    from mm.embedded.connect import connect
+
+    with connect(url) as client:
+        if download and not confirmed:
+            confirm_download(client.space_options(), to)
+        _report(ctx, client, client.move_space(to, download=download), wait=wait, as_json=as_json)
 
 
 @command.command()
@@ -118,7 +146,7 @@ def _report(ctx: click.Context, client: Client, started: Move, *, wait: bool, as
     from mm.embedded.terminal import clean
 
     ended = started
-    if wait and started.state == "running":
+    if wait and started.state in ("downloading", "running"):
         with open_progress() as progress, progress.task(f"reindexing in {clean(started.target)}") as report:
             ended = client.wait_for_move(on_progress=report)
     click.echo(ended.model_dump_json() if as_json else clean(_describe(ended)))
@@ -128,6 +156,8 @@ def _report(ctx: click.Context, client: Client, started: Move, *, wait: bool, as
 
 def _describe(move: Move) -> str:
     progress = f"{move.moved:,} of {move.items:,} items" + (f", {move.failed:,} failed" if move.failed else "")
+    if move.downloaded_bytes is not None and move.download_bytes is not None:
+        progress = f"{move.downloaded_bytes / 1e6:,.0f} of {move.download_bytes / 1e6:,.0f} MB downloaded"
     line = f"from {move.source} to {move.target}: {move.state}, {progress}"
     return (
         line

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mm.cli.diagnosis import connections, environment, models, sandbox, storage
 from mm.cli.diagnosis.captions import check_captions
 from mm.cli.diagnosis.language import check_language
+from mm.cli.diagnosis.larger_space import check_larger_space
 from mm.cli.diagnosis.results import failed
 from mm.cli.diagnosis.unread_text import check_unread_text
 from mm.errors import InvalidInput
@@ -36,6 +37,7 @@ def run_checks() -> list[Check]:
         connections.check_port(settings),
         *sandbox.check_worker_sandbox(settings),
         models.check_space(settings),
+        check_larger_space(settings),
         models.check_runtime(settings),
         models.check_speech(settings),
         connections.check_broker(settings),

@@ -42,8 +42,8 @@ def _describe(settings: Settings, model: ChatModel) -> str:
 
 
 def _recommend() -> str:
-    from mm.generation.recommend.machine import read_machine
     from mm.generation.recommend.table import find_largest, read_recommendations
+    from mm.machine import read_machine
 
     machine = read_machine()
     row = find_largest(read_recommendations(), machine)

@@ -7,7 +7,7 @@ from mm.client.paths import quote_id
 from mm.client.responses import parse_body, read_body
 from mm.client.steps import Flow, Send, Sleep
 from mm.errors import NotFound
-from mm.schemas import LibrarySpace, Move, MoveRequest, ResumeRequest
+from mm.schemas import LibrarySpace, MeasureRequest, Move, MoveRequest, ResumeRequest, SpaceOptions
 
 POLL_SECONDS = 1.0
 
@@ -17,13 +17,32 @@ def space() -> Flow[LibrarySpace]:
     return parse_body((yield from Send("GET", "/v1/space")), LibrarySpace)
 
 
-def move_space(to: str, *, wait: bool = False, on_progress: OnProgress | None = None) -> Flow[Move]:
+def space_options(*, network: bool = False) -> Flow[SpaceOptions]:
+    """List the larger spaces that the machine of the service could run: recall, needs and time.
+
+    With `network`, the service asks the hub of models whether it responds.
+    """
+    return parse_body((yield from Send("GET", "/v1/space/options", params={"network": str(network).lower()})), SpaceOptions)
+
+
+def measure_space(to: str) -> Flow[SpaceOptions]:
+    """Measure a space that is on the disk of the service on items of the library.
+
+    Raises `NotFound`, `Conflict` for a library without images.
+    """
+    request = MeasureRequest(to=to)
+    return parse_body((yield from Send("POST", "/v1/space/measure", json=request.model_dump())), SpaceOptions)
+
+
+def move_space(to: str, *, download: bool = False, wait: bool = False, on_progress: OnProgress | None = None) -> Flow[Move]:
     """Reindex the library into another space: `lite` or `openclip:MODEL/PRETRAINED`.
 
-    With `wait`, return when the reindexing ends or stops. Raises `NotFound` for a space that the
-    service does not have, `Conflict` while another reindexing is in progress.
+    With `download`, missing files of a space of `space_options` are downloaded first. With `wait`,
+    return when the reindexing ends or stops. Raises `NotFound` for a space that the service does
+    not have, `Conflict` while another reindexing is in progress.
     """
-    move = parse_body((yield from Send("POST", "/v1/space/move", json=MoveRequest(to=to).model_dump())), Move)
+    request = MoveRequest(to=to, download=download)
+    move = parse_body((yield from Send("POST", "/v1/space/move", json=request.model_dump())), Move)
     return (yield from wait_for_move(on_progress=on_progress)) if wait else move
 
 
@@ -57,10 +76,17 @@ def wait_for_move(*, on_progress: OnProgress | None = None) -> Flow[Move]:
         if move is None:
             raise NotFound("The library has never been reindexed.")
         if on_progress is not None:
-            on_progress(move.moved / max(move.items, 1), f"{move.moved:,} of {move.items:,} items")
-        if move.state != "running":
+            on_progress(*_describe_progress(move))
+        if move.state not in ("downloading", "running"):
             return move
         yield from Sleep(POLL_SECONDS)
+
+
+def _describe_progress(move: Move) -> tuple[float, str]:
+    if move.downloaded_bytes is not None and move.download_bytes is not None:
+        share = move.downloaded_bytes / max(move.download_bytes, 1)
+        return 0.0, f"downloaded {move.downloaded_bytes / 1e6:,.0f} of {move.download_bytes / 1e6:,.0f} MB ({share:.0%})"
+    return move.moved / max(move.items, 1), f"{move.moved:,} of {move.items:,} items"
 
 
 def drop_space(space_id: str) -> Flow[None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from mm.generation.recommend.machine import Machine
+from mm.machine import Machine
 
 TABLE = Path(__file__).with_name("recommendations.toml")
 MAX_AGE = timedelta(days=365)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -81,6 +82,8 @@ class Layer:
     """Of the dense network, or of the shared experts."""
     down: Linear
     experts: Experts | None
+    matrices: tuple[Tensor, Tensor] | None = None
+    """Those of `gate_up` and `down`, beside experts and where they are not quantized."""
 
 
 class TorchModel:
@@ -185,26 +188,30 @@ class TorchModel:
         matrix = torch.cat([self._load(name, torch.float32) for name in names])
         is_precise = any(name in self._precise for name in names)
         if self._precision == "int4" and not is_precise:
-            packed4 = int4_format.quantize(matrix, self.dtype)
+            packed4 = int4_format.quantize(matrix)
             return lambda x: self.ops.multiply_int4(x, packed4)
         if self._precision in ("int4", "int8"):
             packed8 = int8_format.quantize(matrix)
             return lambda x: self.ops.multiply_int8(x, packed8)
         weight = matrix.to(self.dtype)
-        return lambda x: functional.linear(x, weight)
+        return partial(functional.linear, weight=weight)
 
     def _load_layer(self, layer: int) -> Layer:
         name = name_layer(layer)
         is_moe = self.config.is_moe_layer(layer)
         mlp = name + ("mlp.shared_experts." if is_moe else "mlp.")
+        gate_up = self._load_linear(mlp + "gate_proj.weight", mlp + "up_proj.weight")
+        down = self._load_linear(mlp + "down_proj.weight")
+        matrices = [linear.keywords["weight"] for linear in (gate_up, down) if isinstance(linear, partial)]
         return Layer(
             input_norm_W=self._load(name + "input_layernorm.weight"),
             qkv=self._load_linear(*(f"{name}self_attn.{part}_proj.weight" for part in "qkv")),
             output=self._load_linear(name + "self_attn.o_proj.weight"),
             post_norm_W=self._load(name + "post_attention_layernorm.weight"),
-            gate_up=self._load_linear(mlp + "gate_proj.weight", mlp + "up_proj.weight"),
-            down=self._load_linear(mlp + "down_proj.weight"),
+            gate_up=gate_up,
+            down=down,
             experts=self._load_experts(name + "mlp.") if is_moe else None,
+            matrices=(matrices[0], matrices[1]) if is_moe and len(matrices) == 2 else None,
         )
 
     def _load_expert_matrix(self, name: str) -> Tensor:
@@ -235,13 +242,31 @@ def select(ops: Ops, experts: Experts, x_TW: Tensor, num_selected: int, bias_TR:
 
 def apply_network(ops: Ops, layer: Layer, x_TW: Tensor, num_selected: int = 0, bias_TR: Tensor | None = None) -> Tensor:
     """The dense or MoE network (T, W) of a layer; float32 with experts, see `select`."""
+    experts, is_single = layer.experts, len(x_TW) == 1
+    if experts is not None and is_single and layer.matrices is not None:
+        return _apply_single(ops, experts, x_TW, num_selected, bias_TR, layer.matrices, None)
     output_TW = layer.down(ops.silu_and_multiply(layer.gate_up(x_TW)))
-    if (experts := layer.experts) is None:
+    if experts is None:
         return output_TW
+    if is_single:
+        return _apply_single(ops, experts, x_TW, num_selected, bias_TR, None, output_TW)
     indices, weights = select(ops, experts, x_TW, num_selected, bias_TR)
     if experts.all_down_WI is not None and len(x_TW) > MAX_SPARSE_TOKENS:
         return output_TW.float() + _apply_all_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.all_down_WI)
     return ops.add_experts(x_TW, indices, weights, experts.gate_up_EIW, experts.down_EWI, output_TW)
+
+
+def _apply_single(
+    ops: Ops,
+    experts: Experts,
+    x_1W: Tensor,
+    num_selected: int,
+    bias_TR: Tensor | None,
+    shared: tuple[Tensor, Tensor] | None,
+    base_1W: Tensor | None,
+) -> Tensor:
+    bias_R = experts.bias_R if bias_TR is None else experts.bias_R + bias_TR[0]
+    return ops.apply_layer(x_1W, experts.gate_RW, bias_R, experts.gate_up_EIW, experts.down_EWI, num_selected, shared, base_1W)
 
 
 def _apply_all_experts(x_TW: Tensor, indices_TK: Tensor, weights_TK: Tensor, gate_up_EIW: Tensor, down_WI: Tensor) -> Tensor:

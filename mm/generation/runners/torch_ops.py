@@ -55,13 +55,15 @@ class Ops:
     select_experts: Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
     add_experts: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
     """`apply_experts`, added to the last argument; the result is float32."""
+    apply_layer: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, int, tuple[Tensor, Tensor] | None, Tensor | None], Tensor]
+    """A whole MoE layer of one vector; see `kernels.experts.reference`."""
     multiply_int4: Callable[[Tensor, Int4Matrix], Tensor]
     multiply_int8: Callable[[Tensor, Int8Matrix], Tensor]
 
 
 def make_ops(device: torch.device) -> Ops:
     """The operations for a device. Triton is imported for a GPU only."""
-    return make_kernel_ops() if device.type == "cuda" else REFERENCE_OPS
+    return make_kernel_ops(device) if device.type == "cuda" else REFERENCE_OPS
 
 
 def _attend_reference(queries_THD: Tensor, cache: PagedCache, step: AttentionStep) -> Tensor:
@@ -90,17 +92,20 @@ REFERENCE_OPS = Ops(
     experts_reference.score_experts,
     experts_reference.select_experts,
     _add_experts_reference,
+    experts_reference.apply_layer,
     multiply_unpacked_int4,
     multiply_unpacked_int8,
 )
 
 
-def make_kernel_ops() -> Ops:
-    """The Triton kernels; with `TRITON_INTERPRET=1` they run on a CPU."""
-    from kernels.experts import gathered, grouped, select
+def make_kernel_ops(device: torch.device) -> Ops:
+    """The Triton kernels, for one stream at a time; with `TRITON_INTERPRET=1` they run on a CPU."""
+    from kernels.experts import chained, gathered, grouped, select
     from kernels.fused import triton_ops
     from kernels.paged_attention.attention import attend as attend_tiles
     from kernels.quantized import int4, int8
+
+    counter = torch.zeros(1, dtype=torch.int32, device=device)
 
     def attend(queries_THD: Tensor, cache: PagedCache, step: AttentionStep) -> Tensor:
         out = torch.empty_like(queries_THD)
@@ -114,6 +119,18 @@ def make_kernel_ops() -> Ops:
         if len(x) <= MAX_GATHERED_TOKENS:
             return gathered.apply_experts(x, indices, weights, gate_up, down, base)
         return base + grouped.apply_experts(x, indices, weights, gate_up, down)
+
+    def apply_layer(
+        x: Tensor,
+        gate: Tensor,
+        bias: Tensor,
+        gate_up: Tensor,
+        down: Tensor,
+        num_selected: int,
+        shared: tuple[Tensor, Tensor] | None = None,
+        base: Tensor | None = None,
+    ) -> Tensor:
+        return chained.apply_layer(x, gate, bias, gate_up, down, num_selected, counter, shared, base)
 
     def multiply_int4(x: Tensor, matrix: Int4Matrix) -> Tensor:
         if len(x) <= int4.MAX_VECTORS:
@@ -131,6 +148,7 @@ def make_kernel_ops() -> Ops:
         select.score_experts,
         select.select_experts,
         add_experts,
+        apply_layer,
         multiply_int4,
         multiply_int8,
     )

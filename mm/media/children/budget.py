@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.errors import Unavailable
+from mm.machine import available_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 SHARE = 0.5
 """Share of the memory of the machine or container, where no total is set. The rest is for the
 process itself."""
-CGROUPS = Path("/sys/fs/cgroup")
-OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 class MemoryBudget:
@@ -107,23 +104,3 @@ class MemoryBudget:
         with self._changed:
             reclaimers = list(self._reclaimers)
         return any(reclaim() for reclaim in reclaimers)
-
-
-def available_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
-    """Bytes of the machine, or of the smallest enclosing control group, versions 1 and 2."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    with suppress(OSError):
-        for line in own.read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if controllers in {"", "memory"}:
-                limits += _read_limits(cgroups / controllers, path, "memory.limit_in_bytes" if controllers else "memory.max")
-    return min(limits)
-
-
-def _read_limits(root: Path, path: str, file: str) -> list[int]:
-    """Limits of a group and of its parents. In a container the path may not exist there."""
-    group, limits = root / path.lstrip("/"), []
-    for folder in (group, *(parent for parent in group.parents if parent == root or root in parent.parents)):
-        with suppress(OSError, ValueError):  # "max" is not a number: no limit
-            limits.append(int((folder / file).read_text()))
-    return [limit for limit in limits if limit > 0]

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from mm.media.containers.memory_estimate import Reserve
 
 HEARTBEAT_SECONDS = 1.0
+CLIP_BYTES = 1 << 20
+"""Of one message with a part of a clip."""
 
 
 class Response:
@@ -145,10 +147,22 @@ def _send_results(do: str, opened: OpenedFile, arguments: dict[str, object], res
         case "waveform":
             for block in opened.waveform(**arguments):  # type: ignore[arg-type]
                 response.send({"what": "sound"}, np.ascontiguousarray(block).data.cast("B"))
+        case "clip":
+            _send_clip(opened, arguments, response)
         case "dicom" | "dicom_identity" | "dicom_frames":
             _send_dicom(do, opened, arguments, response)
         case _:
             raise ValueError(f"unknown request: {do}")
+
+
+def _send_clip(opened: OpenedFile, arguments: dict[str, object], response: Response) -> None:
+    """Send the kind of a clip, its bytes, and what it contains."""
+    times, blocks = opened.clip(**arguments)  # type: ignore[arg-type]
+    response.send({"what": "begin", "suffix": times.suffix})
+    for block in blocks:
+        for start in range(0, len(block), CLIP_BYTES):
+            response.send({"what": "data"}, block[start : start + CLIP_BYTES])
+    response.send({"what": "clip", **asdict(times)})
 
 
 def _send_dicom(do: str, opened: OpenedFile, arguments: dict[str, object], response: Response) -> None:

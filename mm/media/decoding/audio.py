@@ -10,7 +10,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import chain
 from math import ceil, floor, gcd
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import av
 import numpy as np
@@ -31,6 +31,8 @@ MARGIN = 0.05  # seconds on either side of the span for the filter of the resamp
 PRE_ROLL = 0.5  # seconds decoded and discarded before that: MP3 and Vorbis depend on earlier frames
 BLOCK = 1 << 16  # samples
 NATIVE_RATES = range(1_000, 768_001)  # a damaged header may state any rate
+Layout = Literal["mono", "stereo"]
+CHANNELS: dict[Layout, int] = {"mono": 1, "stereo": 2}
 FULL_SCALE = {"rematrix_maxval": "1"}  # channels at full scale do not add up to more than 1
 
 
@@ -58,35 +60,59 @@ def decode_waveform(media: AvFile, origin: Fraction, span: Span, rate: int) -> I
     yield from _crop(_resample(aligned, native, rate), first - begin * step, last - first)
 
 
-class _Mixer:
-    """Mixes channels to mono at the stream's first rate, also where the format changes later."""
+def decode_channels(media: AvFile, origin: Fraction, span: Span, layout: Layout) -> tuple[int, Iterator[Waveform]]:
+    """The native rate, and blocks of all samples of `span`, shape (samples, channels of `layout`).
 
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
+    Mono blocks have the shape (samples,). Silence where there is none. Raises as `decode_waveform`.
+    """
+    frames = decode_audio_from(media, origin, span.start - PRE_ROLL)
+    head = next(frames, None)
+    if head is None or media.audio is None:
+        raise MediaError(media.name, "unreadable", "none of its audio can be decoded")
+    native = head[1].sample_rate
+    if native not in NATIVE_RATES:
+        raise MediaError(media.name, "unreadable", f"its header states a rate of {native} samples per second")
+    jitter = ceil(1.5 * native * time_base(media.audio)) + 1
+    first, last = round(span.start * native), round(span.end * native)
+    return native, _align(chain([head], frames), origin, native, jitter, first, last, layout)
+
+
+class _Mixer:
+    """Mixes channels at the stream's first rate, also where the format changes later."""
+
+    def __init__(self, rate: int, layout: Layout) -> None:
+        self._rate, self._layout = rate, layout
         self._format: tuple[str, str, int] | None = None
         self._resampler = av.AudioResampler()
 
-    def mono(self, frame: AudioFrame) -> Waveform:
+    def mix(self, frame: AudioFrame) -> Waveform:
         format_ = (frame.format.name, frame.layout.name, frame.sample_rate)
         if format_ != self._format:
-            self._format, self._resampler = format_, av.AudioResampler("fltp", "mono", self._rate, options=FULL_SCALE)
+            self._format, self._resampler = format_, av.AudioResampler("fltp", self._layout, self._rate, options=FULL_SCALE)
         frame.pts = None  # times are tracked separately, as exact fractions
-        blocks = [block.to_ndarray()[0] for block in self._resampler.resample(frame)]
-        return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+        blocks = [block.to_ndarray() for block in self._resampler.resample(frame)]
+        samples = np.concatenate(blocks, axis=1) if blocks else np.zeros((CHANNELS[self._layout], 0), np.float32)
+        return samples[0] if self._layout == "mono" else samples.T
 
 
 def _align(
-    frames: Iterator[tuple[Fraction, AudioFrame]], origin: Fraction, native: int, jitter: int, begin: int, end: int
+    frames: Iterator[tuple[Fraction, AudioFrame]],
+    origin: Fraction,
+    native: int,
+    jitter: int,
+    begin: int,
+    end: int,
+    layout: Layout = "mono",
 ) -> Iterator[Waveform]:
     """Samples `begin` to `end` at the native rate: silence in gaps, the earlier frame in overlaps.
 
     Timestamps that are off by up to `jitter` samples are rounding, not gaps.
     """
-    mixer = _Mixer(native)
+    mixer = _Mixer(native, layout)
     position: int | None = None  # where the next sample is expected
     filled = begin
     for time, frame in frames:
-        samples = mixer.mono(frame)
+        samples = mixer.mix(frame)
         timestamp = round((time - origin) * native)
         if position is None or abs(timestamp - position) > jitter:
             position = timestamp
@@ -95,19 +121,20 @@ def _align(
             continue
         if start > filled:
             gap = min(start, end) - filled
-            yield from _silence(gap)
+            yield from _silence(gap, layout)
             filled += gap
         if filled >= end:
             return
         block = samples[filled - start : end - start]
         yield block
         filled += len(block)
-    yield from _silence(end - filled)
+    yield from _silence(end - filled, layout)
 
 
-def _silence(count: int) -> Iterator[Waveform]:
+def _silence(count: int, layout: Layout = "mono") -> Iterator[Waveform]:
     for start in range(0, count, BLOCK):
-        yield np.zeros(min(BLOCK, count - start), np.float32)
+        length = min(BLOCK, count - start)
+        yield np.zeros(length if layout == "mono" else (length, CHANNELS[layout]), np.float32)
 
 
 def _resample(blocks: Iterator[Waveform], native: int, rate: int) -> Iterator[Waveform]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from math import floor
 from typing import TYPE_CHECKING, BinaryIO
 
-from mm.errors import MediaError
+from mm.errors import MediaError, UnsupportedMedia
 from mm.media.containers.av_file import AvFile
 from mm.media.containers.file_types import WEBP
 from mm.media.containers.memory_estimate import no_reserve, video_bytes
@@ -28,6 +28,7 @@ from mm.media.types import RGB, Frame, Limits, MediaInfo, Span, Waveform
 
 if TYPE_CHECKING:
     from mm.media.containers.memory_estimate import Reserve
+    from mm.media.decoding.clip import ClipTimes
     from mm.media.decoding.decoder import Decoder
 
 
@@ -147,6 +148,18 @@ class OpenedFile:
             raise MediaError(self.name, "no-streams", "it has no audio")
         with self._open() as media:
             yield from audio.decode_waveform(media, self.facts.origin, span, rate)
+
+    def clip(self, span: Span, exact: bool) -> tuple[ClipTimes, Iterator[bytes]]:
+        """The clip of a time range and its bytes in blocks; see `mm.media.decoding.clip`."""
+        from mm.media.decoding.clip import cut_clip  # it loads encoders
+
+        info = self.facts.info
+        if info.kind == "image" or self._is_webp:
+            raise UnsupportedMedia(f"{self.name}: clips are cut from videos and sounds, not from images and animated WebP.")
+        span = Span(span.start, min(span.end, info.duration))
+        if span.length <= 0:
+            raise MediaError(self.name, "no-streams", f"the time range begins after its end at {info.duration:.3f} s")
+        return cut_clip(self._open_video if info.has_video else self._open, self.facts.origin, span, is_exact=exact)
 
     @property
     def _is_webp(self) -> bool:

@@ -106,7 +106,7 @@ def test_framework_error_has_documented_slug(status: int) -> None:
     assert response.json()["status"] == response.status_code
 
 
-@pytest.mark.parametrize("path", ["/v1/space/move", "/v1/space/move/resume", "/v1/media/import"])
+@pytest.mark.parametrize("path", ["/v1/space/move", "/v1/space/measure", "/v1/space/move/resume", "/v1/media/import"])
 def test_read_json_refuses_long_body_before_reading(api: ApiServer, path: str) -> None:
     host, port = api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=300) as connection:
@@ -133,6 +133,9 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/search/export",
         "/v1/media/{item_id}/restore",
         "/v1/albums",
+        "/v1/exports",
+        "/v1/exports/{export_id}",
+        "/v1/exports/{export_id}/content",
         "/v1/albums/{album_id}",
         "/v1/albums/{album_id}/entries",
         "/v1/albums/{album_id}/entries/remove",
@@ -161,6 +164,8 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/models",
         "/v1/models/{model_id}",
         "/v1/space",
+        "/v1/space/options",
+        "/v1/space/measure",
         "/v1/space/move",
         "/v1/space/move/stop",
         "/v1/space/move/resume",

@@ -176,6 +176,25 @@ def test_command_with_a_url_analyses_by_the_service(served: ApiServer, tmp_path:
         client.lesions.delete(analysis.id)
 
 
+def test_analysis_of_an_item_in_the_trash_is_hidden_until_it_is_restored(served: ApiServer, tmp_path: Path) -> None:
+    Image.fromarray(render_lesion(5)[0]).save(tmp_path / "trashed.png")
+    item = add_item(served, (tmp_path / "trashed.png").read_bytes(), "trashed.png")
+    (analysis,) = served.client.post("/v1/lesions", json={"media": [item]}).json()["analyses"]
+    run_worker(served)
+    path = f"/v1/lesions/{analysis['id']}"
+    export = f"{path}/exports/{served.client.get(path).json()['exports'][0]}"
+    paths = (path, f"{path}/regions", export)
+    assert [served.client.get(part).status_code for part in paths] == [200] * 3
+    assert served.client.delete(f"/v1/media/{item}").status_code == 204
+    for part in paths:
+        assert "in the trash" in assert_problem(served.client.get(part), 404, "not-found")["detail"]
+    assert_problem(served.client.delete(path), 404, "not-found")
+    listed = served.client.get("/v1/lesions").json()["analyses"]
+    assert analysis["id"] not in {entry["id"] for entry in listed}
+    assert served.client.post(f"/v1/media/{item}/restore").status_code == 200
+    assert [served.client.get(part).status_code for part in paths] == [200] * 3
+
+
 def test_dicom_of_a_request_that_died_moves_to_the_trash_and_analyses_stay(
     served: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

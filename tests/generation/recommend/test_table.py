@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from mm.generation.recommend.machine import Gpu, Machine, parse_gpus, read_machine
 from mm.generation.recommend.table import find_largest, read_recommendations
+from mm.machine import Gpu, Machine, parse_gpus, read_machine
 
 
 def test_table_has_models_with_sources_and_dates() -> None:

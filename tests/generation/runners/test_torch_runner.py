@@ -37,7 +37,9 @@ def test_torch_runner_equals_the_reference_on_random_schedules(seed: int, config
 
 def test_torch_runner_with_kernels_equals_the_reference() -> None:
     weights = random_weights(MOE)
-    runner = TorchRunner(MOE, weights, SIZES.num_blocks, SIZES.block_size, precision="fp32", ops=make_kernel_ops())
+    runner = TorchRunner(
+        MOE, weights, SIZES.num_blocks, SIZES.block_size, precision="fp32", ops=make_kernel_ops(torch.device("cpu"))
+    )
     compare_on_random_schedule(int(np.random.default_rng().integers(2**31)), MOE, weights, runner, max_requests=2)
 
 

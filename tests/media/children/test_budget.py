@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mm.errors import Cancelled, MediaError, Unavailable
-from mm.media.children.budget import MemoryBudget, available_memory
+from mm.machine import available_memory
+from mm.media.children.budget import MemoryBudget
 from mm.media.children.deadline import NO_DEADLINE, Deadline
 from tests.media.children.processes import wait_until
 

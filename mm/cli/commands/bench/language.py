@@ -21,6 +21,7 @@ from mm.cli.commands.bench.common import print_report
     "--batch", "batches", type=click.IntRange(1), multiple=True, default=(1, 8, 32), show_default=True, help="Requests."
 )
 @click.option("--steps", type=click.IntRange(1, 400), default=60, show_default=True, help="Measured steps of each batch size.")
+@click.option("--cold", "cold_starts", type=click.IntRange(1), default=1, show_default=True, help="Cold starts of each way.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of a session.")
 @click.option("--layers", type=click.IntRange(2), help="Measure random weights with so many layers instead of SmolLM2.")
 @click.option("--vocabulary", type=click.IntRange(2), default=49152, show_default=True, help="Tokens of the random model.")
@@ -34,6 +35,7 @@ def command(
     formats: tuple[str, ...],
     batches: tuple[int, ...],
     steps: int,
+    cold_starts: int,
     threads: int,
     layers: int | None,
     vocabulary: int,
@@ -52,7 +54,7 @@ def command(
     else:
         config, weights = draw_small(layers, vocabulary, experts, expert_layers)
     tokens = [] if text is None else _encode(text)[:text_tokens]
-    report = measure(config, weights, batches, steps, threads, tokens, formats or tuple(FORMATS), precise)
+    report = measure(config, weights, batches, steps, threads, tokens, formats or tuple(FORMATS), precise, cold_starts)
     print_report(report, as_json)
 
 

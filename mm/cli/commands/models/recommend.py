@@ -20,8 +20,8 @@ def command(as_json: bool) -> None:
     MM_LANGUAGE_URL names. Recommendations age: each row has the date on which its source was read.
     """
     from mm.cli.render import print_rows
-    from mm.generation.recommend.machine import read_machine
     from mm.generation.recommend.table import read_recommendations
+    from mm.machine import read_machine
 
     machine, rows = read_machine(), read_recommendations()
     if as_json:

@@ -7,7 +7,9 @@ size, V vocabulary, M MoE layers, A experts and null experts.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -55,19 +57,29 @@ class OnnxDecoder:
     """The sessions of a decoder and of its token embeddings. Safe to use from several threads."""
 
     def __init__(
-        self, folder: Path, key: str, threads: int = 1, *, are_experts_mapped: bool = False, is_over_trees: bool = False
+        self,
+        folder: Path,
+        key: str,
+        threads: int = 1,
+        *,
+        are_experts_mapped: bool = False,
+        is_over_trees: bool = False,
+        is_read_ahead: bool = True,
     ) -> None:
         """Load the files that `decoder.write_graphs` wrote.
 
         Weights are copied to the layout of this processor. Mapped experts are used where they are
         in the file: loading is faster, steps are slower. A decoder over trees has `bind_rows` in
-        place of `bind`. Idle threads do not spin. Raises `Corrupt` when a file is missing or ONNX
-        Runtime refuses it.
+        place of `bind`. Idle threads do not spin. `is_read_ahead` asks the system to read the
+        weights from the disk in large pieces, before they are needed. Raises `Corrupt` when a file
+        is missing or ONNX Runtime refuses it.
         """
         assert not (are_experts_mapped and is_over_trees)
         decoder, embedding, data = locate_files(folder, key)
         decoder = locate_mapped(folder, key) if are_experts_mapped else decoder
         decoder = locate_tree(folder, key) if is_over_trees else decoder
+        if is_read_ahead:
+            _read_ahead(data)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 4  # errors are raised
@@ -227,6 +239,16 @@ def run_bound(
     session.run_with_iobinding(binding)
     logits: Float = binding.get_outputs()[-1].numpy()
     return logits
+
+
+def _read_ahead(path: Path) -> None:
+    """Start to read a file into the page cache; a file that is missing is reported by the load.
+
+    Pages that are read because the session touches its mapping come in pieces of some 100 KB.
+    """
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError), path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 def _read_config(path: Path, metadata: Mapping[str, str]) -> LanguageConfig:
