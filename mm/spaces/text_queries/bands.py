@@ -122,7 +122,7 @@ def describe_other_text(
 ) -> TextFeatures:
     """As `describe_text`, of a text that is not English, with the `glosses` of its words.
 
-    Colours, numbers and places are not told apart, and no word is unknown.
+    Colours, numbers and places are not distinguished, and no word is unknown.
     """
     num_words = count_words(text)
     is_short, is_long = num_words == 1, num_words >= NUM_LONG
