@@ -15,7 +15,7 @@ from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
 from api.openapi.operations import JSON, json_body, links, responses
 from api.request_context import get_client_id
-from api.routes.media import BYTES, UNTRUSTED_HEADERS, WEBP
+from api.routes.media import FILE_RESPONSES, UNTRUSTED_HEADERS, WEBP
 from api.service import ServiceDep
 from api.uploads.folder import list_folders
 from mm.errors import Conflict, Corrupt, Forbidden, MediaError, NotFound, TooLarge, TooMany, Unavailable, UnsupportedMedia
@@ -172,10 +172,7 @@ async def get_run_image(
     summary="Get the video or the sound of an item of a run",
     response_class=Response,
     responses={
-        200: BYTES,
-        206: {"description": "The requested range", **BYTES},
-        304: {"description": "The client has the file"},
-        416: {"description": "The range starts after the end of the file"},
+        **FILE_RESPONSES,
         **responses(NotFound, Corrupt, MediaError, UnsupportedMedia, Unavailable),
     },
     dependencies=[hold_while_sending("downloads"), hold_while_processing("catalog")],

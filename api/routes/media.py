@@ -35,7 +35,14 @@ UNTRUSTED_HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-BYTES: JSON = {"content": {f"{kind}/*": {} for kind in ("image", "video", "audio")}}
+_BYTES: JSON = {"content": {f"{kind}/*": {} for kind in ("image", "video", "audio")}}
+FILE_RESPONSES: dict[int | str, JSON] = {
+    200: _BYTES,
+    206: {"description": "The requested range", **_BYTES},
+    304: {"description": "The client has the file"},
+    416: {"description": "The range starts after the end of the file"},
+}
+"""Of a route that sends a stored file by `serve_file`."""
 WEBP: JSON = {"content": {"image/webp": {}}}
 
 
@@ -158,10 +165,7 @@ def retry_media(item_id: str, response: Response, service: ServiceDep, limits: L
     summary="Get the stored file",
     response_class=Response,
     responses={
-        200: BYTES,
-        206: {"description": "The requested range", **BYTES},
-        304: {"description": "The client has the file"},
-        416: {"description": "The range starts after the end of the file"},
+        **FILE_RESPONSES,
         **responses(NotFound, MissingData, Unavailable),
     },
     dependencies=[hold_while_sending("downloads"), hold_while_processing("catalog")],

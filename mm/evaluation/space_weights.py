@@ -6,6 +6,18 @@ from pathlib import Path
 
 from mm.spaces.registry import WEIGHTS
 
+OF_OTHER_LANGUAGES = ("languages.safetensors", "languages.json")
+"""Of a shipped space, what only queries depend on."""
+
+
+def list_evidence_weights(name: str) -> tuple[Path, ...]:
+    """As `list_space_weights`, file by file and without those of queries in other languages.
+
+    For measures that compare evidence with English texts of evidence, such as names of classes.
+    """
+    files = [file for path in list_space_weights(name) for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    return tuple(file for file in files if file.name not in OF_OTHER_LANGUAGES)
+
 
 def list_space_weights(name: str) -> tuple[Path, ...]:
     """Folder of a shipped space and its English text tower, or the checkpoint of an openclip model.

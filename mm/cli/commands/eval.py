@@ -277,10 +277,10 @@ def fight_clips(root: Path, split: str, as_json: bool) -> None:
 
 
 def _weights(space: str | None) -> tuple[Path, ...]:
-    """Files of the weights of the shipped space or of a larger one."""
-    from mm.evaluation.space_weights import list_space_weights
+    """Files that the vectors of images, sounds and English texts depend on."""
+    from mm.evaluation.space_weights import list_evidence_weights
 
-    return list_space_weights(space or "lite")
+    return list_evidence_weights(space or "lite")
 
 
 @contextmanager

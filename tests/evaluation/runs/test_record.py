@@ -14,7 +14,7 @@ from mm.errors import Corrupt
 from mm.evaluation.runs.record import find_quotes, quote_run, read_record, record_run, write_record
 from mm.evaluation.runs.signature import hash_weights
 from mm.evaluation.runs.store import RunStore
-from mm.evaluation.space_weights import list_space_weights
+from mm.evaluation.space_weights import list_evidence_weights, list_space_weights
 from mm.inspection.template.verifier import COEFFICIENTS
 from mm.lesions.segmentation.shipped import find_weights
 from mm.settings import Settings
@@ -61,7 +61,9 @@ def _list_weights(card: str, task: str) -> tuple[Path, ...]:
         return find_backbone_weights("imagenet")
     if task == "boards":
         return (COEFFICIENTS,)
-    return list_space_weights(card if (WEIGHTS / card).is_dir() else "lite")
+    if task in ("beside-yamnet", "sounds-and-images", "fights"):
+        return list_evidence_weights("lite")
+    return list_space_weights(card)
 
 
 def test_record_of_a_task_with_its_own_command_has_this_command_without_the_folder(tmp_path: Path) -> None:
