@@ -117,9 +117,6 @@ class PiecewiseFile(io.RawIOBase):
         self._position = base + offset
         return self._position
 
-    def tell(self) -> int:
-        return self._position
-
     def read(self, size: int | None = -1, /) -> bytes:
         """Read up to `size` bytes; fewer only at the end."""
         stop = self.size if size is None or size < 0 else min(self._position + size, self.size)
