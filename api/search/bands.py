@@ -80,7 +80,8 @@ def _judge_images(hits: Sequence[Hit], query: Query, space: Space, searcher: Sea
     logits = {index: log_odds_without(score, _kept(hits[index])) for index, score in images.items()}
     order = sorted(logits, key=lambda index: -logits[index])
     features = compute_features(np.array([logits[index] for index in order]), statistics, query.text)
-    found = dict(zip(order, compute_confidences(calibration, features).tolist(), strict=True))
+    fit = calibration.find_fit(is_english=query.text.is_english)
+    found = dict(zip(order, compute_confidences(fit, features).tolist(), strict=True))
     return [found.get(index, 0.0) for index in range(len(hits))]
 
 

@@ -27,10 +27,10 @@ Row = Sequence[str]
 
 
 def print_results(response: SearchResponse, *, everything: bool = True, is_parsed: bool = False) -> None:
-    """Print the likely hits, best first, and the less likely ones, or only their number.
+    """Print the likely hits, best first, and the number of the less likely ones.
 
-    `everything` prints the less likely ones; `is_parsed` means that the exclusions of the response
-    were read from the text.
+    The less likely ones are printed where none is likely, and by `everything`. `is_parsed` means
+    that the exclusions of the response were read from the text.
     """
     if response.without and is_parsed:
         excluded = ", ".join(f'"{clean(text)}"' for text in response.without)
@@ -51,14 +51,12 @@ def print_results(response: SearchResponse, *, everything: bool = True, is_parse
         click.echo("Nothing matches.", err=True)
         return
     likely = [hit for hit in response.hits if hit.band == "likely"]
-    num_others = len(response.hits) - len(likely)
     if not likely:
-        click.echo("No hit is likely.", err=True)
-    shown = response.hits if everything else likely
-    if shown:
-        print_rows(("score", "item", "time", "evidence", "id", "band"), [_hit(hit) for hit in shown])
-    if num_others and not everything:
-        click.echo(f"less likely ({num_others}): --all lists them", err=True)
+        click.echo("No hit is likely; these are less likely:", err=True)
+    shown = response.hits if everything or not likely else likely
+    print_rows(("score", "item", "time", "evidence", "id", "band"), [_hit(hit) for hit in shown])
+    if len(shown) < len(response.hits):
+        click.echo(f"less likely ({len(response.hits) - len(shown)}): --all lists them", err=True)
 
 
 def print_items(items: Sequence[Item]) -> None:

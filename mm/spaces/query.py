@@ -17,7 +17,7 @@ from mm.spaces.calibration import Component
 from mm.spaces.scoring import LinearScore, audible, combine, depictable, linearize
 from mm.spaces.space import Space
 from mm.spaces.spelling import build_spelling_query
-from mm.spaces.text_queries.bands import TextFeatures, describe_text
+from mm.spaces.text_queries.bands import TextFeatures, describe_other_text, describe_text
 from mm.spaces.text_queries.head_scores import add_word_heads
 from mm.spaces.types import EvidenceQuery, Query, Vector, Vectors
 from mm.wording.typing_errors import correct_typing_errors
@@ -54,8 +54,9 @@ class _Component:
     weight: float = 1.0
     words: str = ""
     """Text that is compared by its spelling too."""
-    corrected: str = ""
-    """The same without typing errors, whose words are compared by their heads."""
+    head_words: str = ""
+    """The same without typing errors, or English words for it: those compared by their heads."""
+    is_english: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,17 +159,20 @@ def _describe_text(space: Space, components: Sequence[_Component], *, is_negated
     scale = None
     if calibrator is not None and component.image is not None and space.word_heads is not None:
         score = linearize(calibrator, component.image, space.bank.images, component.depictable)
-        _, scale = add_word_heads(score, component.corrected, space.word_heads, space.bank.images)
-    return describe_text(component.corrected, component.depictable, space.word_heads, scale, is_negated=is_negated)
+        _, scale = add_word_heads(score, component.head_words, space.word_heads, space.bank.images)
+    if not component.is_english:
+        glosses = component.head_words.split()
+        return describe_other_text(component.words, glosses, component.depictable, scale, is_negated=is_negated)
+    return describe_text(component.head_words, component.depictable, space.word_heads, scale, is_negated=is_negated)
 
 
 def _text_component(space: Space, words: str, weight: float, notes: list[str]) -> _Component:
     (text_vector,) = space.query_text.embed([words])
     image_vector = text_vector if space.text is space.query_text else space.text.embed([words])[0]
-    corrected = words if space.word_heads is None else correct_typing_errors(words, space.word_heads.vocabulary)
-    if corrected != words:
-        image_vector = mean_direction(np.stack([image_vector, space.text.embed([corrected])[0]]))
-        notes.append(CORRECTED.format(words, corrected))
+    head_words, is_english = _find_head_words(space, words)
+    if is_english and head_words != words:
+        image_vector = mean_direction(np.stack([image_vector, space.text.embed([head_words])[0]]))
+        notes.append(CORRECTED.format(words, head_words))
     if space.query_text.is_non_english(words):
         notes.append(NON_ENGLISH)
         if (weak := space.query_text.find_weak_language(words)) is not None:
@@ -184,8 +188,26 @@ def _text_component(space: Space, words: str, weight: float, notes: list[str]) -
         audible=audible(text_vector, space.bank),
         weight=weight,
         words=words,
-        corrected=corrected,
+        head_words=head_words,
+        is_english=is_english,
     )
+
+
+def _find_head_words(space: Space, words: str) -> tuple[str, bool]:
+    """The words of a text whose heads are used, and whether it is English.
+
+    Of a text in another language they are English words of the same meaning, if any are known.
+    Without them, a text that is English after typing errors are corrected is English.
+    """
+    is_english = not space.query_text.is_non_english(words)
+    if space.word_heads is None or space.glosses is None:
+        return words if is_english else "", is_english
+    if not is_english and (glosses := space.glosses.find(words, space.query_text)):
+        return " ".join(glosses), False
+    corrected = correct_typing_errors(words, space.word_heads.vocabulary)
+    if is_english or (corrected != words and not space.query_text.is_non_english(corrected)):
+        return corrected, True
+    return "", False
 
 
 def _describe_weak_language(language: WeakLanguage) -> str:
@@ -251,8 +273,8 @@ def _evidence_query(space: Space, components: Sequence[_Component], kind: Eviden
         if calibrator is not None and vector is not None:
             log_probability = component.audible if kind == "sound" else component.depictable
             score = linearize(calibrator, vector, bank, log_probability)
-            if kind == "picture" and component.corrected and space.word_heads is not None:
-                score, _ = add_word_heads(score, component.corrected, space.word_heads, bank)
+            if kind == "picture" and component.head_words and space.word_heads is not None:
+                score, _ = add_word_heads(score, component.head_words, space.word_heads, bank)
             scores.append((score, component.weight))
     if not scores:
         return None

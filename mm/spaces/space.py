@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from mm.spaces.text_queries.calibration import BandCalibration, read_band_calibration
+from mm.spaces.text_queries.glosses import Glosses
 from mm.spaces.text_queries.word_heads import WordHeads
 
 if TYPE_CHECKING:
@@ -127,6 +128,11 @@ class Space:
     def word_heads(self) -> WordHeads | None:
         """The heads of the words of short queries; None without. Raises `Corrupt`."""
         return WordHeads(self.caption_heads) if self.has_word_heads else None
+
+    @cached_property
+    def glosses(self) -> Glosses | None:
+        """Finds the heads of words in other languages; None without heads. Raises `Corrupt`."""
+        return None if self.word_heads is None else Glosses(self.word_heads.names, self.sentences)
 
     @cached_property
     def band_calibration(self) -> BandCalibration | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ MIN_TYPED = 4
 MIN_TWO_ERRORS = 9
 """Letters from which a word can have two."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_PUNCTUATION = string.punctuation + "।¿¡«»„“”‘’…،؟、。！？"
 
 
 def split_words(text: str) -> list[str]:
@@ -21,6 +23,15 @@ def split_words(text: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
     plain = "".join(char for char in plain if not unicodedata.combining(char))
     return [word.removesuffix("'s") for word in _WORD.findall(plain)]
+
+
+def split_at_spaces(text: str) -> list[str]:
+    """The words of a text in any script that has spaces, without punctuation at their ends.
+
+    `split_words` splits words at vowel signs, as those of Devanagari.
+    """
+    words = [word.strip(_PUNCTUATION) for word in text.split()]
+    return [word for word in words if any(char.isalnum() for char in word)]
 
 
 def split_number_words(text: str) -> list[str]:

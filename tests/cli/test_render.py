@@ -68,10 +68,11 @@ def test_print_results_with_everything_lists_likely_hits_first(capsys: pytest.Ca
     assert status == ""
 
 
-def test_print_results_without_a_likely_hit_reports_it_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    rows, status = printed(capsys, 0.1, everything=False)
-    assert rows == []
-    assert status == "No hit is likely.\nless likely (1): --all lists them\n"
+@pytest.mark.parametrize("everything", [True, False])
+def test_print_results_without_a_likely_hit_lists_the_others(everything: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, status = printed(capsys, 0.1, 0.05, everything=everything)
+    assert [band for _, band in rows] == ["possible", "weak"]
+    assert status == "No hit is likely; these are less likely:\n"
 
 
 def test_print_results_without_hits_reports_that_nothing_matches(capsys: pytest.CaptureFixture[str]) -> None:

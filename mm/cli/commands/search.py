@@ -116,8 +116,8 @@ def command(
 ) -> None:
     """Search with TEXT, an image, audio, a clip, a position in the library, or several of them.
 
-    Lists likely hits, and the number of less likely ones; --all lists these too. The exit code is 0
-    also when nothing matches.
+    Lists likely hits, and the number of less likely ones; --all lists these too, and so does a
+    search without a likely hit. The exit code is 0 also when nothing matches.
     """
     if text is None and picture is None and sound is None and clip is None and like is None and not also:
         raise click.UsageError("Search with TEXT, --picture, --sound, --clip, --like or --also.")

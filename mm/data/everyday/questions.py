@@ -1,10 +1,13 @@
-"""The questions of `datasets/everyday` with the names of the pictures that answer them."""
+"""The questions of `datasets/everyday` with the names of the pictures that answer them.
+
+`read_translations` reads some of them in other languages.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mm.data.sets.catalog import describe_set, read_set
@@ -15,9 +18,12 @@ from mm.files import read_json_lines
 KINDS = (
     "one word", "two words", "typos", "colours", "counts", "places", "names", "negation", "captions", "long sentences",
 )  # fmt: skip
+TRANSLATED_KINDS = ("one word", "two words", "colours", "counts", "places")
+"""Others repeat texts of these with errors, names or exclusions in English."""
 SPLITS = {"flickr8k": "dev", "coco_captions": "all", "tuxpaint": "dev", "imagenet_samples": "dev"}
 """Sets that serve as libraries, and the split of each that is searched."""
-ANSWERS = "answers.jsonl"
+ANSWERS, TRANSLATIONS = "answers.jsonl", "translations.tsv"
+ENGLISH = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,9 @@ class Question:
     caption: tuple[str, int] | None = None
     """The picture whose caption it is, and the index of the caption. The text of captions is in the
     data set only."""
+    language: str = ENGLISH
+    translation: str = ""
+    """The text in `language`; empty in English."""
 
     @property
     def source(self) -> str:
@@ -47,7 +56,7 @@ class Question:
     def fill_in(self, items: Mapping[str, SetItem]) -> str:
         """The text, of a caption from the items by id. Raises `InvalidInput` if it is missing."""
         if self.caption is None:
-            return self.text
+            return self.translation or self.text
         name, number = self.caption
         texts = items[name].texts if name in items else ()
         if number >= len(texts):
@@ -59,6 +68,30 @@ def read_questions(folder: Path) -> list[Question]:
     """Read `answers.jsonl`. Raises `InvalidInput` with the line for a row of another form."""
     path = folder / ANSWERS
     return [_parse(row, f"{path}, line {number}") for number, row in enumerate(read_json_lines(path), 1)]
+
+
+def read_translations(folder: Path, questions: Sequence[Question]) -> list[Question]:
+    """The questions that `translations.tsv` has in other languages, by language.
+
+    Its first line names the languages after a column of English texts. Raises `InvalidInput` with
+    the line for a row of another number of columns, an empty text, or a text that is no question.
+    """
+    path = folder / TRANSLATIONS
+    head, *rows = path.read_text(encoding="utf-8").splitlines()
+    languages = head.split("\t")[1:]
+    known = {question.text for question in questions}
+    texts: dict[str, list[str]] = {}
+    for number, row in enumerate(rows, 2):
+        english, *translated = row.split("\t")
+        if len(translated) != len(languages) or not all(text.strip() for text in translated) or english not in known:
+            raise InvalidInput(f"{path}, line {number} must have a question and its {len(languages)} translations: {row[:80]!r}.")
+        texts[english] = translated
+    return [
+        replace(question, id=f"{question.id}-{language}", language=language, translation=texts[question.text][column])
+        for column, language in enumerate(languages)
+        for question in questions
+        if question.text in texts and question.kind in TRANSLATED_KINDS
+    ]
 
 
 def write_questions(path: Path, questions: Sequence[Question]) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
+from mm.data.everyday.questions import ENGLISH
 from mm.evaluation.everyday.libraries import Ranking
 from mm.numerics import Float64, sigmoid
 from mm.spaces.text_queries.bands import FEATURES, HIT_FEATURES
-from mm.spaces.text_queries.calibration import BandCalibration
+from mm.spaces.text_queries.calibration import BandCalibration, BandFit
 
 NUM_FOLDS = 5
 RIDGE = 1e-3
@@ -71,33 +72,45 @@ def number_sources(rankings: Sequence[Ranking]) -> Int:
 def cross_fit(rankings: Sequence[Ranking], num_folds: int = NUM_FOLDS, seed: int = 0) -> list[Float64]:
     """Probabilities (H,) of the hits of each ranking, by a fit without the questions of its fold.
 
-    All questions of a source are in one fold.
+    All questions of a source are in one fold. English questions that were encoded as English have a
+    fit of their own, and so have those in other languages that were not. The others, which were
+    taken for the wrong language, are in none.
     """
     sources = number_sources(rankings)
     fold = (np.random.default_rng(seed).permutation(int(sources.max()) + 1) % num_folds)[sources]
     confidences: list[Float64] = [np.zeros(0)] * len(rankings)
     for number in range(num_folds):
-        others = [each for each, own in zip(rankings, fold, strict=True) if own != number]
-        fitted = fit_coefficients(_features(others), np.concatenate([each.right_H for each in others]))
+        fits = _fit_languages([each for each, own in zip(rankings, fold, strict=True) if own != number])
         for index in np.flatnonzero(fold == number).tolist():
-            confidences[index] = fitted.predict(rankings[index].features_HF)
+            confidences[index] = fits[rankings[index].is_english].predict(rankings[index].features_HF)
     return confidences
 
 
 def fit_bands(rankings: Sequence[Ranking], image_weights: str) -> BandCalibration:
-    """Fit the calibration to all questions."""
-    fitted = fit_coefficients(_features(rankings), np.concatenate([each.right_H for each in rankings]))
+    """Fit the calibration to all questions, of which some must be in other languages."""
+    fits = _fit_languages(rankings)
     return BandCalibration(
         image_weights=image_weights,
         likely=LIKELY,
         possible=POSSIBLE,
-        bias=_round(fitted.bias),
-        coefficients={name: _round(value) for name, value in zip(FEATURES, fitted.of_features, strict=True)},
+        english=_round_fit(fits[True]),
+        other=_round_fit(fits[False]),
     )
 
 
-def _features(rankings: Sequence[Ranking]) -> Float64:
-    return np.concatenate([each.features_HF for each in rankings])
+def _fit_languages(rankings: Sequence[Ranking]) -> dict[bool, Coefficients]:
+    """The fits of English (true) and of other languages, without questions that were mistaken."""
+    fits = {}
+    for is_english in (True, False):
+        own = [each for each in rankings if is_english == each.is_english == (each.question.language == ENGLISH)]
+        features_HF = np.concatenate([each.features_HF for each in own])
+        fits[is_english] = fit_coefficients(features_HF, np.concatenate([each.right_H for each in own]))
+    return fits
+
+
+def _round_fit(fitted: Coefficients) -> BandFit:
+    coefficients = {name: _round(value) for name, value in zip(FEATURES, fitted.of_features, strict=True)}
+    return BandFit(bias=_round(fitted.bias), coefficients=coefficients)
 
 
 def _round(value: float) -> float:

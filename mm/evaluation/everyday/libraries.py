@@ -63,6 +63,8 @@ class Ranking:
     """Probabilities before bands, as of `Hit.score`."""
     first_right: int
     """Rank of the first right picture of the library, from 1; 0 where there is none."""
+    is_english: bool = True
+    """Whether the text was encoded as English."""
 
 
 def load_libraries(
@@ -139,5 +141,5 @@ def rank_question(
     return Ranking(
         question, variant, is_right_N[: len(top_H)].astype(np.float64),
         compute_features(hit_logits_H, statistics, query.text), scores_N[top_H],
-        int(np.argmax(is_right_N)) + 1 if is_right_N.any() else 0,
+        int(np.argmax(is_right_N)) + 1 if is_right_N.any() else 0, query.text.is_english,
     )  # fmt: skip

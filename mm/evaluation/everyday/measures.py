@@ -1,4 +1,4 @@
-"""Measures of everyday questions by kind: right hits, bands, calibration; with a diagram.
+"""Measures of everyday questions by kind, and of translated ones by language.
 
 Names of arrays end in their axes: H hits, Q questions.
 """
@@ -37,15 +37,17 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class EverydayReport(Report):
-    """A report whose table has a row for each kind."""
+    """A report whose table has a row for each kind, or for each language."""
+
+    rows: tuple[str, ...] = (*KINDS, ALL)
 
     def table(self) -> str:
         """Markdown table of percentages with 95 % intervals; empty where nothing is measured."""
         values = {measure.name: measure.interval for measure in self.measures}
-        head = ["questions", *COLUMNS.values()]
+        head = ["questions" if self.rows[0] in KINDS else "language", *COLUMNS.values()]
         rows = [
             [kind, *(_format(values.get(f"{kind}: {name}")) for name in COLUMNS.values())]
-            for kind in (*KINDS, ALL)
+            for kind in self.rows
             if any(name.startswith(f"{kind}: ") for name in values)
         ]
         lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
@@ -54,22 +56,40 @@ class EverydayReport(Report):
 
 def measure(rankings: Sequence[Ranking], confidences: Sequence[Float64], likely: float, title: str) -> EverydayReport:
     """Measure rankings and the probabilities (H,) of their hits, by kind and over all."""
+    return _measure(rankings, confidences, likely, title, (*KINDS, ALL), [each.question.kind for each in rankings])
+
+
+def measure_languages(rankings: Sequence[Ranking], confidences: Sequence[Float64], likely: float, title: str) -> EverydayReport:
+    """As `measure`, by language and over all."""
+    languages = [each.question.language for each in rankings]
+    return _measure(rankings, confidences, likely, title, (*dict.fromkeys(languages), ALL), languages)
+
+
+def _measure(
+    rankings: Sequence[Ranking],
+    confidences: Sequence[Float64],
+    likely: float,
+    title: str,
+    rows: tuple[str, ...],
+    row_of: Sequence[str],
+) -> EverydayReport:
+    """Measure each of `rows`; `row_of` is the row of each ranking."""
     sources = number_sources(rankings)
     measures: list[Measure] = []
-    for kind in (*KINDS, ALL):
-        own = [index for index, each in enumerate(rankings) if kind in (each.question.kind, ALL)]
+    for name in rows:
+        own = [index for index, row in enumerate(row_of) if name in (row, ALL)]
         if own:
             chosen = [rankings[index] for index in own], [confidences[index] for index in own]
-            measures += _measure_kind(kind, *chosen, sources[own], likely)
+            measures += _measure_row(name, *chosen, sources[own], likely)
     items = tuple(
         ReportItem(f"{each.question.id} {each.variant}", str(source), _list_values(each, own, likely), each.question.kind)
         for each, own, source in zip(rankings, confidences, sources, strict=True)
     )
-    return EverydayReport(title, tuple(measures), items=items)
+    return EverydayReport(title, tuple(measures), items=items, rows=rows)
 
 
-def _measure_kind(
-    kind: str, rankings: Sequence[Ranking], confidences: Sequence[Float64], sources: np.ndarray, likely: float
+def _measure_row(
+    row: str, rankings: Sequence[Ranking], confidences: Sequence[Float64], sources: np.ndarray, likely: float
 ) -> list[Measure]:
     values = [_list_values(each, own, likely) for each, own in zip(rankings, confidences, strict=True)]
     measures = []
@@ -77,13 +97,13 @@ def _measure_kind(
         rows = [index for index, own in enumerate(values) if key in own]
         if rows:
             interval = bootstrap(np.array([values[index][key] for index in rows]), sources[rows])
-            measures.append(Measure(f"{kind}: {COLUMNS[key]}", interval, is_higher_better=key in ("right", "many", "likely")))
+            measures.append(Measure(f"{row}: {COLUMNS[key]}", interval, is_higher_better=key in ("right", "many", "likely")))
     hits, is_right = np.concatenate(confidences), np.concatenate([each.right_H for each in rankings]).astype(np.bool_)
     groups = np.repeat(sources, [len(each.right_H) for each in rankings])
     if (is_likely := hits >= likely).any():
-        measures.append(Measure(f"{kind}: {COLUMNS['precision']}", bootstrap(is_right[is_likely], groups[is_likely])))
+        measures.append(Measure(f"{row}: {COLUMNS['precision']}", bootstrap(is_right[is_likely], groups[is_likely])))
     error = bootstrap_calibration_error(hits, is_right, groups, NUM_BINS)
-    return [*measures, Measure(f"{kind}: {COLUMNS['error']}", error, is_higher_better=False)]
+    return [*measures, Measure(f"{row}: {COLUMNS['error']}", error, is_higher_better=False)]
 
 
 def _list_values(ranking: Ranking, confidence_H: Float64, likely: float) -> dict[str, float]:

@@ -21,13 +21,13 @@ from mm.metrics.language.word_support import NUMBERS
 from mm.models.text.english_words import load_english_words
 from mm.numerics import Float64, log_odds, sigmoid
 from mm.spaces.text_queries.word_heads import WEIGHTS, HeadScale, split_query_words
-from mm.wording.words import split_words
+from mm.wording.words import split_at_spaces, split_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mm.schemas import Band
-    from mm.spaces.text_queries.calibration import BandCalibration
+    from mm.spaces.text_queries.calibration import BandFit
     from mm.spaces.text_queries.word_heads import WordHeads
 
 HIT_FEATURES = (
@@ -45,6 +45,9 @@ QUERY_FEATURES = (
 FEATURES = (*HIT_FEATURES, *QUERY_FEATURES)
 NUM_LONG, NUM_VERY_LONG = 7, 14
 """Words from which a text is long, and very long."""
+LETTERS_OF_WORD = 2
+"""Of Chinese, Japanese and Thai, on average and rounded."""
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 MIN_DEVIATION, MIN_PROBABILITY = 1e-3, 1e-9
 MIN_LOG_PROBABILITY = -6.0
 """Of being depictable: what a text vector says no more precisely."""
@@ -83,6 +86,7 @@ class TextFeatures:
     is_short: bool
     is_long: bool
     head_scale: HeadScale | None = None
+    is_english: bool = True
 
 
 def describe_text(
@@ -113,6 +117,28 @@ def describe_text(
     return TextFeatures(values, is_short, is_long, head_scale)
 
 
+def describe_other_text(
+    text: str, glosses: Sequence[str], log_depictable: float, head_scale: HeadScale | None, *, is_negated: bool
+) -> TextFeatures:
+    """As `describe_text`, of a text that is not English, with the `glosses` of its words.
+
+    Colours, numbers and places are not distinguished, and no word is unknown.
+    """
+    num_words = count_words(text)
+    is_short, is_long = num_words == 1, num_words >= NUM_LONG
+    values = (
+        max(log_depictable, MIN_LOG_PROBABILITY), math.log(max(1, num_words)), float(is_short), float(is_long),
+        float(num_words >= NUM_VERY_LONG), 0.0, 0.0, 0.0, 0.0, float(bool(glosses)), float(is_negated),
+    )  # fmt: skip
+    return TextFeatures(values, is_short, is_long, head_scale, is_english=False)
+
+
+def count_words(text: str) -> int:
+    """The number of words of a text; in scripts without spaces two letters count as one."""
+    letters = len(_UNSPACED.findall(text))
+    return len(split_at_spaces(_UNSPACED.sub(" ", text))) + math.ceil(letters / LETTERS_OF_WORD)
+
+
 def compute_features(logits_H: Float64, statistics: LibraryStatistics, text: TextFeatures) -> Float64:
     """Features (H, F) of the hits of a query by their log-odds, which are in descending order."""
     deviation = max(statistics.deviation, MIN_DEVIATION)
@@ -139,10 +165,10 @@ def log_odds_without(probability: float, kept: float) -> float:
     return float(log_odds(min(max(probability * kept, MIN_PROBABILITY), 1 - MIN_PROBABILITY)))
 
 
-def compute_confidences(calibration: BandCalibration, features_HF: Float64) -> Float64:
+def compute_confidences(fit: BandFit, features_HF: Float64) -> Float64:
     """Probabilities (H,) that hits are right."""
-    coefficients = np.array([calibration.coefficients[name] for name in FEATURES])
-    return sigmoid(features_HF @ coefficients + calibration.bias)
+    coefficients = np.array([fit.coefficients[name] for name in FEATURES])
+    return sigmoid(features_HF @ coefficients + fit.bias)
 
 
 def choose_band(confidence: float, likely: float, possible: float) -> Band:

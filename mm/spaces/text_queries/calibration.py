@@ -9,11 +9,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mm.errors import Corrupt
 
 
-class BandCalibration(BaseModel):
+class BandFit(BaseModel):
     """Log-odds that a hit is right = bias + sum of coefficients times features.
 
     The features are those of `mm.spaces.text_queries.bands`.
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bias: float
+    coefficients: dict[str, float]
+    """By name of the feature."""
+
+
+class BandCalibration(BaseModel):
+    """The probability that a hit is right, and the thresholds of the bands."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,9 +33,13 @@ class BandCalibration(BaseModel):
     """Probability from which a hit is likely."""
     possible: float
     """Probability from which a hit is possible; a lower one is weak."""
-    bias: float
-    coefficients: dict[str, float]
-    """By name of the feature."""
+    english: BandFit
+    other: BandFit
+    """Of texts in other languages."""
+
+    def find_fit(self, *, is_english: bool) -> BandFit:
+        """The fit of texts in English, or of those in other languages."""
+        return self.english if is_english else self.other
 
 
 def read_band_calibration(path: Path, image_weights: str) -> BandCalibration | None:

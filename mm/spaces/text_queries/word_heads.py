@@ -52,6 +52,11 @@ class WordHeads:
         words = (word for phrase in default_object_words().object_of for word in phrase)
         return frozenset(word for word in (*self._phrase_columns, *words) if word.isalpha())
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Words that have a head of their own, and names of objects."""
+        return tuple(dict.fromkeys([*self._phrase_columns, *self._object_columns]))
+
     def find(self, words: Sequence[str]) -> list[tuple[Vector, float]]:
         """Weight (D,) and bias of the head of each word that has one."""
         return [head for word in words if (head := self._find_head(word)) is not None]

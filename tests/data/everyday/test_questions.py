@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from mm.data.everyday.build import build_questions
-from mm.data.everyday.questions import KINDS, SPLITS, Question, find_libraries, read_questions, write_questions
+from mm.data.everyday.questions import (
+    KINDS,
+    SPLITS,
+    TRANSLATED_KINDS,
+    Question,
+    find_libraries,
+    read_questions,
+    read_translations,
+    write_questions,
+)
 from mm.data.everyday.rules import parse_rule
 from mm.data.sets.types import EvaluationSet, SetItem
 from mm.errors import InvalidInput
@@ -119,3 +128,22 @@ def test_imagenet_samples_are_read_with_the_name_of_their_class(tmp_path: Path) 
     (tmp_path / "split.json").write_text("{}")
     with pytest.raises(InvalidInput, match="no picture that the questions name"):
         find_libraries([tmp_path], [question])
+
+
+def test_shipped_translations_are_of_questions_of_their_kinds_in_ten_languages() -> None:
+    questions = read_questions(EVERYDAY)
+    translated = read_translations(EVERYDAY, questions)
+    assert {each.kind for each in translated} == set(TRANSLATED_KINDS)
+    assert sorted({each.language for each in translated}) == ["ar", "de", "es", "fr", "hi", "ja", "ko", "ru", "tr", "zh"]
+    by_id = {each.id: each for each in questions}
+    for each in translated:
+        english = by_id[each.id.removesuffix(f"-{each.language}")]
+        assert (each.right, each.unsure, each.text) == (english.right, english.unsure, english.text)
+        assert each.fill_in({}) == each.translation
+
+
+@pytest.mark.parametrize("row", ["dog\tHund", "dog\tHund\t ", "unicorn\tEinhorn\tlicorne", "dog\tHund\tchien\tperro"])
+def test_read_translations_of_another_form_raises_invalid_input_with_the_line(tmp_path: Path, row: str) -> None:
+    (tmp_path / "translations.tsv").write_text(f"# question\tde\tfr\ndog\tHund\tchien\n{row}\n")
+    with pytest.raises(InvalidInput, match="line 3 must have a question and its 2 translations"):
+        read_translations(tmp_path, [Question("one-word-1", "one word", "flickr8k", "dog", ("x",), ())])

@@ -50,6 +50,38 @@ def test_moments_are_made_from_captioned_photos_in_a_layout_of_flickr8k(tmp_path
     assert "b.png" in find_faults("moments", tmp_path, "dev")
 
 
+@pytest.mark.parametrize(
+    ("name", "item"),
+    [
+        ("breast_ultrasound", {"class": "benign", "group": "1", "masks": ["a_mask.png", "b_mask.png"]}),
+        ("bus_bra", {"class": "lesion", "group": "1", "mask": "a_mask.png"}),
+    ],
+)
+def test_lesions_are_read_with_their_masks_and_groups(name: str, item: dict[str, object], tmp_path: Path) -> None:
+    add_images(tmp_path, "a.png", "a_mask.png", "b_mask.png")
+    write_split(tmp_path, "supervised", {"dev": ["a.png"]}, {"a.png": item})
+    (found,) = read_set(describe_set(name), tmp_path, "dev").items
+    assert found.group == "1"
+    assert len(found.masks) == len(list(item.get("masks", [1])))  # type: ignore[call-overload]
+    (tmp_path / "a.png").unlink()
+    assert "a.png" in find_faults(name, tmp_path, "dev")
+
+
+def test_deep_pcb_and_tuxpaint_are_read_in_their_layouts(tmp_path: Path) -> None:
+    boards, stamps = tmp_path / "boards", tmp_path / "stamps"
+    add_images(boards, "1_test.png", "1_temp.png")
+    (boards / "1.txt").write_text("1 1 3 3 1\n")
+    item: dict[str, object] = {"group": "1", "board": "b", "template": "1_temp.png", "annotation": "1.txt"}
+    write_split(boards, "board", {"dev": ["1_test.png"]}, {"1_test.png": item})
+    assert [found.group for found in read_set(describe_set("deep_pcb"), boards, "dev").items] == ["1"]
+    add_images(stamps, "bee.png")
+    row = {"id": "bee", "image": "bee.png", "image_type": "png", "text": {"en": "A bee."}, "group": "bee", "split": "dev"}
+    (stamps / "manifest.jsonl").write_text(json.dumps(row) + "\n")
+    assert [(found.id, found.texts) for found in read_set(describe_set("tuxpaint"), stamps, "dev").items] == [
+        ("bee", ("A bee.",))
+    ]
+
+
 def write_esc50(root: Path) -> None:
     rows = [("1-7-A-0.wav", 1, "dog", True, 7), ("4-8-A-0.wav", 4, "dog", True, 8), ("4-9-A-1.wav", 4, "sea_waves", False, 9)]
     (root / "meta").mkdir()

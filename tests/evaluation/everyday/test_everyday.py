@@ -13,7 +13,7 @@ from mm.data.sets.types import EvaluationSet, SetItem
 from mm.evaluation.everyday.diagram import draw_reliability
 from mm.evaluation.everyday.fit import Coefficients, cross_fit, fit_bands, fit_coefficients, number_sources
 from mm.evaluation.everyday.libraries import PictureLibrary, Ranking, make_library, rank_questions
-from mm.evaluation.everyday.measures import COLUMNS, EverydayReport, measure
+from mm.evaluation.everyday.measures import COLUMNS, EverydayReport, measure, measure_languages
 from mm.numerics import Float64, sigmoid
 from mm.spaces import Space
 from mm.spaces.text_queries.bands import FEATURES, HIT_FEATURES, compute_confidences
@@ -63,7 +63,7 @@ def test_shipped_bands_call_no_hit_of_an_absent_thing_likely(space: Space, ranki
     calibration = space.band_calibration
     assert calibration is not None
     best = {
-        each.question.id: compute_confidences(calibration, each.features_HF).max()
+        each.question.id: compute_confidences(calibration.english, each.features_HF).max()
         for each in rankings
         if each.variant == "absent"
     }
@@ -79,10 +79,13 @@ def make_rankings(rankings: list[Ranking]) -> tuple[list[Ranking], list[Float64]
         features[:, len(HIT_FEATURES)] = features[0, 0]
         probability = sigmoid(features[:, 0] - 1)
         question = replace(rankings[0].question, id=str(number), right=(str(number),))
-        made.append(
-            replace(rankings[0], question=question, features_HF=features, right_H=(random.random(10) < probability) * 1.0)
-        )
-        truth.append(probability)
+        ranking = replace(rankings[0], question=question, features_HF=features, right_H=(random.random(10) < probability) * 1.0)
+        # In other languages the same features have other probabilities.
+        probability_de = sigmoid(0.5 * features[:, 0] + 1)
+        question_de = replace(question, language="de")
+        right_de = (random.random(10) < probability_de) * 1.0
+        made += [ranking, replace(ranking, question=question_de, is_english=False, right_H=right_de)]
+        truth += [probability, probability_de]
     return made, truth
 
 
@@ -91,8 +94,18 @@ def test_cross_fit_recovers_probabilities_without_the_questions_of_a_source(rank
     confidences = cross_fit(made)
     assert np.abs(np.concatenate(confidences) - np.concatenate(truth)).mean() < 0.05
     calibration = fit_bands(made, "hash")
-    assert calibration.coefficients["score"] == pytest.approx(1.0, abs=0.15)
-    assert all(calibration.coefficients[name] >= 0 for name in HIT_FEATURES)
+    for fit, slope in ((calibration.english, 1.0), (calibration.other, 0.5)):
+        assert fit.coefficients["score"] == pytest.approx(slope, abs=0.15)
+        assert all(fit.coefficients[name] >= 0 for name in HIT_FEATURES)
+
+
+def test_fit_bands_leaves_out_questions_that_were_taken_for_another_language(rankings: list[Ranking]) -> None:
+    made, _ = make_rankings(rankings)
+    mistaken = [replace(each, is_english=not each.is_english, right_H=1 - each.right_H) for each in made]
+    assert fit_bands(made + mistaken, "hash") == fit_bands(made, "hash")
+
+
+def test_number_sources_gives_a_question_and_its_library_one_number(rankings: list[Ranking]) -> None:
     assert list(number_sources(rankings)[:4]) == [0, 0, 1, 1]
 
 
@@ -122,6 +135,13 @@ def test_measure_reports_shares_by_kind_and_groups_by_source(rankings: list[Rank
     assert "| captions |" in report.table()
     assert len({item.group for item in report.items}) == 7
     assert {item.kind for item in report.items} == {"one word", "two words", "captions"}
+
+
+def test_measure_languages_has_a_row_for_each_language(rankings: list[Ranking]) -> None:
+    german = [replace(each, question=replace(each.question, language="de")) for each in rankings]
+    report = measure_languages([*german, *rankings], [np.full(10, 0.6)] * (2 * len(rankings)), 0.5, "questions")
+    rows = [line.split(" | ")[0] for line in report.table().splitlines() if line.startswith("| ")]
+    assert rows == ["| language", "| ---", "| de", "| en", "| all"]
 
 
 def test_draw_reliability_gives_equal_bytes_and_a_panel_for_each_kind(rankings: list[Ranking]) -> None:

@@ -22,6 +22,8 @@ from mm.spaces.text_queries.bands import (
     compute_confidences,
     compute_features,
     compute_statistics,
+    count_words,
+    describe_other_text,
     describe_text,
     log_odds_without,
 )
@@ -64,17 +66,20 @@ def test_compute_features_equals_the_reference_implementation_by_name() -> None:
 @given(
     logits=st.lists(st.floats(-15, 15), min_size=1, max_size=12),
     text=st.sampled_from(TEXTS),
+    is_english=st.booleans(),
     mean=st.floats(-12, 0),
     deviation=st.floats(0, 5),
     count=st.integers(1, 1_000_000),
 )
 def test_bands_of_one_query_are_monotonic_in_the_score(
-    logits: list[float], text: str, mean: float, deviation: float, count: int
+    logits: list[float], text: str, is_english: bool, mean: float, deviation: float, count: int
 ) -> None:
     descending = np.array(sorted(logits, reverse=True))
-    described = describe_text(text, -0.5, None, HeadScale(0.3, 0.0), is_negated=False)
+    scale = HeadScale(0.3, 0.0)
+    english = describe_text(text, -0.5, None, scale, is_negated=False)
+    described = english if is_english else describe_other_text(text, ["dog"], -0.5, scale, is_negated=False)
     features = compute_features(descending, LibraryStatistics(count, mean, deviation), described)
-    confidences = compute_confidences(CALIBRATION, features)
+    confidences = compute_confidences(CALIBRATION.find_fit(is_english=described.is_english), features)
     assert ((confidences >= 0) & (confidences <= 1)).all()
     assert (np.diff(confidences) <= 1e-12).all()
     order = ["likely", "possible", "weak"]
@@ -84,8 +89,9 @@ def test_bands_of_one_query_are_monotonic_in_the_score(
 
 
 def test_shipped_bands_have_all_features_and_no_negative_slope() -> None:
-    assert set(CALIBRATION.coefficients) == set(FEATURES)
-    assert all(CALIBRATION.coefficients[name] >= 0 for name in HIT_FEATURES)
+    for fit in (CALIBRATION.english, CALIBRATION.other):
+        assert set(fit.coefficients) == set(FEATURES)
+        assert all(fit.coefficients[name] >= 0 for name in HIT_FEATURES)
     assert 0 < CALIBRATION.possible < CALIBRATION.likely < 1
 
 
@@ -103,6 +109,31 @@ def test_describe_text_finds_colours_numbers_places_and_unknown_words() -> None:
     assert found("bycicle") == {"short", "unknown word"}
     assert found("a man in a red shirt climbs a mountain") == {"long"}
     assert found("") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Hund", 1),
+        ("schwarzer Hund", 2),
+        ("狗", 1),
+        ("黑狗", 1),
+        ("红色的公共汽车", 4),
+        ("赤い bus", 2),
+        ("गेंद", 1),
+        ("", 0),
+        ("?!", 0),
+    ],
+)
+def test_count_words_counts_two_letters_of_scripts_without_spaces_as_a_word(text: str, count: int) -> None:
+    assert count_words(text) == count
+
+
+def test_describe_other_text_has_the_length_and_no_english_wording() -> None:
+    described = describe_other_text("in rot", ["red"], -0.5, None, is_negated=True)
+    named = dict(zip(FEATURES[-len(described.values) :], described.values, strict=True))
+    assert {name for name, value in named.items() if value} == {"depictable", "words", "word heads", "negated"}
+    assert not described.is_english
 
 
 def test_statistics_of_a_library_include_the_bank() -> None:
