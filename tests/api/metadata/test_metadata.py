@@ -129,8 +129,9 @@ def test_hidden_metadata_is_in_no_response_and_no_filter(hidden: ApiServer) -> N
         ("/v1/media", {"offset": 0, "has_place": "true"}),
     ):
         assert "MM_METADATA" in assert_problem(hidden.client.get(path, params=params), 400, "invalid-input")["detail"]
-    searched = hidden.client.post("/v1/search", json={"text": "x", "filters": {"has_place": True}})
-    assert "MM_METADATA" in assert_problem(searched, 400, "invalid-input")["detail"]
+    for path, query in (("/v1/search", "text"), ("/v1/ask", "query")):
+        searched = hidden.client.post(path, json={query: "x", "filters": {"has_place": True}})
+        assert "MM_METADATA" in assert_problem(searched, 400, "invalid-input")["detail"]
 
 
 def test_stripped_content_has_no_metadata_and_the_stored_file_is_unchanged(stripped: ApiServer) -> None:
