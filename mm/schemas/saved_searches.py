@@ -98,4 +98,6 @@ class MatchPage(Model):
 class ReadMatches(Model):
     """Matches to be marked as read."""
 
-    until: int | None = Field(None, description="Id of the latest match that is marked, with all earlier ones; unset marks all.")
+    until: int | None = Field(
+        None, ge=0, lt=2**63, description="Id of the latest match that is marked, with all earlier ones; unset marks all."
+    )

@@ -44,7 +44,7 @@ class WebhookSender:
         check_address(url)
         self._url, self._secret, self._clock = url, secret, clock
         self._client = httpx2.Client(timeout=timeout, follow_redirects=False)
-        self._errors = (httpx2.HTTPError, httpx2.InvalidURL)
+        self._errors = (httpx2.HTTPError, httpx2.InvalidURL, ValueError)  # ValueError: a host that IDNA cannot encode
 
     def post(self, message_id: str, message: Mapping[str, object]) -> None:
         """Return when the message is accepted. Raises `WebhookFailed`, `WebhookRefused`."""
@@ -75,7 +75,8 @@ def check_address(url: str) -> None:
     """Raise `InvalidInput` for an address that is not http or https."""
     try:
         parts = urlsplit(url)
-        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        is_printable = url.isprintable() and " " not in url
+        is_valid = is_printable and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port or an IPv6 address that is none
         is_valid = False
     if not is_valid:

@@ -221,6 +221,7 @@ def test_webhook_that_refuses_a_match_gets_the_next_and_redirects_are_not_follow
         {"name": "x", "text": "a", "filters": {"inspection": {}}},
         {"name": "x", "text": "a", "webhook": {"url": "file:///etc/passwd", "secret": SECRET}},
         {"name": "x", "text": "a", "webhook": {"url": "http://[::1/", "secret": SECRET}},
+        {"name": "x", "text": "a", "webhook": {"url": "http://a\x00b/", "secret": SECRET}},
         {"name": "x", "text": "a", "webhook": {"url": "https://example.com", "secret": "short"}},
         {"name": "x", "text": "a", "webhook": {"url": "https://example.com", "secret": "whsec_é"}},
     ],
@@ -234,6 +235,8 @@ def test_name_in_use_and_unknown_searches_are_refused(client: mm.Client, api: Ap
     client.searches.save("parrots", WORDS)
     with pytest.raises(Conflict, match="already"):
         client.searches.save("parrots", WORDS)
+    saved = client.searches.list()[0].id
+    assert_problem(api.client.post(f"/v1/searches/{saved}/read", json={"until": 2**63}), 400, "invalid-input")
     assert_problem(api.client.get("/v1/searches/unknown"), 404, "not-found")
     assert_problem(api.client.get("/v1/searches/unknown/matches"), 404, "not-found")
     assert_problem(api.client.post("/v1/searches/unknown/read", json={}), 404, "not-found")
