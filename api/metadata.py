@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from mm.errors import InvalidInput
+from mm.errors import Forbidden, InvalidInput
+from mm.media.stripping.pieces import NotStripped
+from mm.media.stripping.strip import open_stripped
 from mm.schemas import Capture
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
     from indexes.catalog.captures import CaptureConditions
     from mm.media.types import Capture as FileCapture
     from mm.schemas import ItemSort
@@ -33,6 +38,22 @@ def check_sort(settings: Settings, sort: ItemSort) -> None:
     """Raise `InvalidInput` for an order by metadata that is hidden."""
     if not shows_metadata(settings) and sort in SORTS:
         raise InvalidInput(HIDDEN.format(f"the order {sort!r}"))
+
+
+def strip_view(settings: Settings, name: str) -> Callable[[BinaryIO], BinaryIO] | None:
+    """What removes metadata from the file of the item `name` before it is sent; None to send it as
+    it is stored. It raises `Forbidden` where that cannot be done.
+    """
+    if settings.metadata != "strip":
+        return None
+
+    def view(file: BinaryIO) -> BinaryIO:
+        try:
+            return cast("BinaryIO", open_stripped(file))
+        except NotStripped as error:
+            raise Forbidden(f"{name} is not sent, because MM_METADATA is `strip` and it {error}.") from error
+
+    return view
 
 
 def serialize_capture(capture: FileCapture | None) -> Capture | None:

@@ -21,6 +21,9 @@ from api.lines.lines import Lines
 from api.lines.supervisor import LineSupervisor
 from api.metrics import Metrics
 from api.readiness import ReadinessChecks
+from api.saved.evaluate import SearchEvaluator
+from api.saved.searches import SavedSearches
+from api.saved.send import MatchSender
 from api.search.scratch import scratch_folder
 from api.spaces.downloads import SpaceDownloads
 from api.spaces.manager import SpaceManager
@@ -74,6 +77,7 @@ class Service:
     editor: ItemEditor
     """Changes items by hand."""
     albums: Albums
+    saved_searches: SavedSearches
     exports: Exports
     lines: Lines
     recognizer: SpeechRecognizer
@@ -120,7 +124,7 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
         names = stack.enter_context(NameUpdater(store, spaces))
         checks = ReadinessChecks(store, spaces, reader, dispatcher, store.catalog.list_heartbeats())
         threading.Thread(target=_ping_workers, args=(dispatcher,), name="ping", daemon=True).start()
-        yield Service(
+        service = Service(
             settings=settings,
             metrics=metrics,
             store=store,
@@ -136,12 +140,16 @@ def open_service(settings: Settings, metrics: Metrics) -> Iterator[Service]:
             library=library,
             editor=ItemEditor(store, library, dispatcher, thumbnails, names.update_now),
             albums=Albums(store),
+            saved_searches=SavedSearches(store, spaces),
             exports=Exports(store, library, dispatcher),
             lines=Lines(settings, store, stack.enter_context(LineSupervisor(settings))),
             recognizer=stack.enter_context(SpeechRecognizer(partial(SpeechTower, speech))),
             readiness=stack.enter_context(closing(CoalescedCall(checks.run))),
             scratch=stack.enter_context(scratch_folder(settings.root)),
         )
+        stack.enter_context(SearchEvaluator(service))
+        stack.enter_context(MatchSender(store))
+        yield service
 
 
 def _ping_workers(dispatcher: Dispatcher) -> None:

@@ -171,10 +171,10 @@ class Settings(BaseSettings):
         24 * 3600.0, gt=0, description="Time without new bytes after which an unfinished resumable upload is removed, in seconds."
     )
 
-    metadata: Literal["keep", "hide"] = Field(
+    metadata: Literal["keep", "hide", "strip"] = Field(
         "keep",
         description="What happens to time, camera and place in the metadata of files: `keep` stores and shows them, `hide` "
-        "stores them and shows none of them.",
+        "stores them and shows none of them, `strip` in addition sends files without their metadata.",
     )
 
     sandbox_memory: int = Field(2 << 30, gt=0, description="Memory limit of one decoding child beyond its own code, in bytes.")

@@ -136,6 +136,11 @@ class SearchLibrary:
             favourite=filters.favourite,
             uploaded_after=filters.uploaded_after,
             uploaded_before=filters.uploaded_before,
+            taken_after=filters.taken_after,
+            taken_before=filters.taken_before,
+            camera=filters.camera or "",
+            has_place=filters.has_place,
+            language=filters.language or "",
             album=filters.album or "",
         )
         allowed = self._intersect(())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from api.answers.library import SearchLibrary
+from api.metadata import check_conditions
 from mm.answers.answer_text import format_sentence
 from mm.answers.ask import EXACT, EXTRACTIVE, Asker, PastRound, Prepared, list_cited
 from mm.answers.conversation.intents import IntentClassifier
@@ -52,6 +53,7 @@ def prepare_answer(service: Service, request: AskRequest) -> AnswerComposer:
 
     Raises `NotFound` for an unknown item, `InvalidInput`, `TooLarge`, `Unavailable`.
     """
+    check_conditions(service.settings, request.filters)
     service.library.require_items([*request.items, *request.filters.items])
     library = SearchLibrary(service, request.filters, request.items)
     rounds = [

@@ -14,7 +14,7 @@ from api.limits.resources import get_limits
 from mm.errors import MissingData, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from starlette.requests import Request
@@ -68,16 +68,19 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
     return ByteRange(max(first, 0), min(last, size - 1))
 
 
-def serve_file(request: Request, path: Path, etag: str, headers: dict[str, str]) -> Response:
+def serve_file(
+    request: Request, path: Path, etag: str, headers: dict[str, str], view: Callable[[BinaryIO], BinaryIO] | None = None
+) -> Response:
     """Respond to GET or HEAD with the file, a range of it, or 304 if the client has it.
 
     `etag` is a strong validator: it names immutable bytes. The file is opened before the response
-    starts, so a file that is deleted meanwhile is still sent completely. Raises `MissingData`, and
+    starts, so a file that is deleted meanwhile is still sent completely. `view` converts the opened
+    file to what is sent, always to the same bytes, which `etag` names. Raises `MissingData`, and
     `Unavailable` if it cannot be read.
     """
     file = _open(path)
     try:
-        return _build_response(request, file, etag, headers)
+        return _build_response(request, file if view is None else view(file), etag, headers)
     except BaseException:
         file.close()
         raise
@@ -93,7 +96,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _build_response(request: Request, file: BinaryIO, etag: str, headers: dict[str, str]) -> Response:
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
     quoted = f'"{etag}"'
     headers = {"ETag": quoted, "Accept-Ranges": "bytes", "Cache-Control": "private, max-age=31536000, immutable", **headers}
     if quoted in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:

@@ -13,7 +13,7 @@ from api.http.paging import BrowseParameters, OffsetPaging
 from api.http.ranges import serve_file
 from api.limits.disconnects import cancel_on_disconnect
 from api.limits.resources import LimitsDep, hold_while_processing, hold_while_sending
-from api.metadata import check_conditions, check_sort, shows_metadata
+from api.metadata import check_conditions, check_sort, shows_metadata, strip_view
 from api.openapi.operations import JSON, LIST_LINKS, UPLOAD_LINKS, json_body, responses, upload_body
 from api.request_context import current_actor, get_client_id
 from api.serializers import serialize_item
@@ -166,15 +166,18 @@ def retry_media(item_id: str, response: Response, service: ServiceDep, limits: L
     response_class=Response,
     responses={
         **FILE_RESPONSES,
-        **responses(NotFound, MissingData, Unavailable),
+        **responses(NotFound, Forbidden, MissingData, Unavailable),
     },
     dependencies=[hold_while_sending("downloads"), hold_while_processing("catalog")],
 )
 def get_content(item_id: str, request: Request, service: ServiceDep) -> Response:
-    """Supports one byte range, `If-Range` and `If-None-Match`; the entity tag is the SHA-256."""
+    """Supports one byte range, `If-Range` and `If-None-Match`; the entity tag is the SHA-256. With
+    `MM_METADATA=strip`, the file without its metadata, which has another tag and size."""
     item = service.library.get_item(item_id)
     headers = {"Content-Type": item.content_type, "Content-Disposition": content_disposition(item.name), **UNTRUSTED_HEADERS}
-    return serve_file(request, service.store.blobs.path(item.sha256), item.sha256, headers)
+    view = strip_view(service.settings, item.name)
+    etag = item.sha256 if view is None else f"{item.sha256}-stripped"
+    return serve_file(request, service.store.blobs.path(item.sha256), etag, headers, view)
 
 
 @router.get(

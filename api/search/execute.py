@@ -54,15 +54,20 @@ def validate(query: SearchInput, settings: Settings) -> None:
         raise InvalidInput(f"The query is empty: it needs a text, an image, audio, a clip or `like`{addition}.")
 
 
-def run_search(service: Service, query: SearchInput, files: DecodedFiles, arrived: float) -> SearchResponse:
+def run_search(
+    service: Service, query: SearchInput, files: DecodedFiles, arrived: float, *, reads_parts: bool = True
+) -> SearchResponse:
     """Run a search whose files are decoded, and which arrived at `arrived` of the performance
-    counter. Blocks while towers run.
+    counter. Blocks while towers run. `reads_parts` is whether words about inspected parts become a
+    filter of results.
 
     Raises `InvalidInput`, `NotFound`, `Unavailable`.
     """
     started = time.perf_counter()
     service.metrics.query_seconds.labels("wait").observe(started - arrived - files.seconds)
-    query, understood, notes = read_words(service, query)
+    understood, notes = None, list[str]()
+    if reads_parts:
+        query, understood, notes = read_words(service, query)
     with service.spaces.acquire() as served:
         if has_query(query):
             query, corrections = correct_typos(service.store.catalog, served, parse_text(query))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from api.metadata import check_conditions
 from api.scenes import shorten
 from api.search.decode import DecodedFiles
 from api.search.execute import run_search, validate
@@ -12,7 +13,15 @@ from api.search.request import SearchInput
 from api.tools.items import find_item
 from api.tools.scenes import describe_scenes
 from indexes.catalog.records import BrowseFilters
-from mm.agent.arguments import CountArguments, DescribeArguments, LibraryArguments, SearchArguments, WhenArguments, parse_day
+from mm.agent.arguments import (
+    CountArguments,
+    DescribeArguments,
+    LibraryArguments,
+    SearchArguments,
+    WhenArguments,
+    parse_day,
+    parse_local_day,
+)
 from mm.agent.results import Count, FoundEvidence, FoundMoment, ItemCount, ItemDescription, Moments
 from mm.agent.tools import get_tool
 from mm.schemas import Filters, Kind, SearchRequest
@@ -104,7 +113,12 @@ def _count_items(service: Service, arguments: LibraryArguments) -> Count:
             status="ready",
             uploaded_after=parse_day(arguments.uploaded_after),
             uploaded_before=parse_day(arguments.uploaded_before),
+            taken_after=parse_local_day(arguments.taken_after),
+            taken_before=parse_local_day(arguments.taken_before),
+            camera=arguments.camera,
+            has_place=arguments.has_place,
         )
+        check_conditions(service.settings, filters)
         by_kind[kind] = service.store.catalog.browse_items(filters, "newest", 0, 1)[1]
     return Count(items=sum(by_kind.values()), by_kind=_present(by_kind))
 
@@ -135,6 +149,10 @@ def _run_query(
         tags=arguments.tags,
         uploaded_after=parse_day(arguments.uploaded_after),
         uploaded_before=parse_day(arguments.uploaded_before),
+        taken_after=parse_local_day(arguments.taken_after),
+        taken_before=parse_local_day(arguments.taken_before),
+        camera=arguments.camera or None,
+        has_place=arguments.has_place,
     )
     request = SearchRequest(text=text, without=list(without), k=min(k, service.settings.max_hits), filters=filters, fold=merge)
     query = SearchInput(request)

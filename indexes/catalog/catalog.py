@@ -8,6 +8,7 @@ from indexes.catalog.captures import CaptureRows
 from indexes.catalog.curation.albums import AlbumRows
 from indexes.catalog.curation.edits import EditRows
 from indexes.catalog.curation.names import NameRows
+from indexes.catalog.curation.searches import SavedSearchRows
 from indexes.catalog.curation.trash import TrashRows
 from indexes.catalog.evaluations import EvaluationRows
 from indexes.catalog.evidence import EvidenceRows
@@ -41,6 +42,7 @@ class Catalog(
     TrashRows,
     NameRows,
     AlbumRows,
+    SavedSearchRows,
     ListingRows,
     SegmentRows,
     EvidenceRows,

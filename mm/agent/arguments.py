@@ -7,6 +7,7 @@ type more reliably.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -22,6 +23,11 @@ def parse_day(text: str) -> datetime | None:
     return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
 
 
+def parse_local_day(text: str) -> datetime | None:
+    """The start of a day on the clock at a place, without an offset; otherwise as `parse_day`."""
+    return datetime.fromisoformat(text) if text else None
+
+
 class LibraryArguments(Model):
     """Restricts a tool to some items of the library."""
 
@@ -31,11 +37,27 @@ class LibraryArguments(Model):
     uploaded_after: str = Field("", pattern=DATE, description="Only items uploaded on or after this day (UTC), as 2026-11-30.")
     uploaded_before: str = Field("", pattern=DATE, description="Only items uploaded before this day (UTC), as 2026-11-30.")
 
-    @field_validator("uploaded_after", "uploaded_before")
+    taken_after: str = Field(
+        "", pattern=DATE, description="Only items taken on or after this day where they were taken, as 2026-11-30."
+    )
+    taken_before: str = Field(
+        "", pattern=DATE, description="Only items taken before this day where they were taken, as 2026-11-30."
+    )
+    camera: str = Field("", max_length=100, description="Only items whose make and model of the camera contain this text.")
+    place: Literal["", "known", "unknown"] = Field(
+        "", description="Only items whose place is known, or only those where it is not."
+    )
+
+    @field_validator("uploaded_after", "uploaded_before", "taken_after", "taken_before")
     @classmethod
     def _check_date(cls, value: str) -> str:
         parse_day(value)
         return value
+
+    @property
+    def has_place(self) -> bool | None:
+        """Whether the place is to be known; None for either."""
+        return {"known": True, "unknown": False}.get(self.place)
 
 
 class SearchArguments(LibraryArguments):

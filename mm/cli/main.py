@@ -19,6 +19,7 @@ COMMANDS = {
     "restore": ("mm.cli.commands.restore", "Restore items from the trash."),
     "export": ("mm.cli.commands.export", "Export clips, or lists of hits or of an album."),
     "albums": ("mm.cli.commands.albums", "Create, fill, order and export albums."),
+    "searches": ("mm.cli.commands.searches", "Save searches, and list the new items that match them."),
     "trash": ("mm.cli.commands.trash", "List the trash, and delete items in it for good."),
     "retry": ("mm.cli.commands.retry", "Process failed, quarantined or cancelled items again."),
     "search": ("mm.cli.commands.search", "Search by text, image, audio, video clip or library position."),

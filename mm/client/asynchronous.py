@@ -18,6 +18,7 @@ from mm.client.groups import (
     AsyncInspectors,
     AsyncLesions,
     AsyncScales,
+    AsyncSearches,
 )
 from mm.client.steps import AsyncDriver, Close, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
@@ -139,6 +140,7 @@ class AsyncClient(Verbs, AsyncHTTPDriver):
         self.evaluations = AsyncEvaluations(self)
         self.lesions = AsyncLesions(self)
         self.albums = AsyncAlbums(self)
+        self.searches = AsyncSearches(self)
         self.exports = AsyncExports(self)
 
     async def __aenter__(self) -> Self:

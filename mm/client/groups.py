@@ -11,6 +11,7 @@ from mm.client.flows import inspections as inspection_flows
 from mm.client.flows import inspectors as inspector_flows
 from mm.client.flows import lesions as lesion_flows
 from mm.client.flows import scales as scale_flows
+from mm.client.flows import searches as search_flows
 from mm.client.steps import AsyncDriver, Driver, Flow
 from mm.client.verbs import Verb
 
@@ -179,6 +180,26 @@ class Albums(AlbumVerbs, ClientGroup):
 
 class AsyncAlbums(AlbumVerbs, AsyncClientGroup):
     """Albums of an asyncio client."""
+
+
+class SearchVerbs:
+    """Saved searches, as `client.searches`."""
+
+    save = Verb(search_flows.save)
+    list = Verb(search_flows.list_all)
+    get = Verb(search_flows.get)
+    edit = Verb(search_flows.edit)
+    delete = Verb(search_flows.delete)
+    matches = Verb(search_flows.matches)
+    mark_read = Verb(search_flows.mark_read)
+
+
+class Searches(SearchVerbs, ClientGroup):
+    """Saved searches of a blocking client."""
+
+
+class AsyncSearches(SearchVerbs, AsyncClientGroup):
+    """Saved searches of an asyncio client."""
 
 
 class ExportVerbs:

@@ -10,7 +10,7 @@ import httpx2
 
 from mm.client.events import EventStream, PartStream
 from mm.client.flows.chat import Media, TextStream, build_prompt_body, complete
-from mm.client.groups import Albums, Evaluations, Exports, Inspections, Inspectors, Lesions, Scales
+from mm.client.groups import Albums, Evaluations, Exports, Inspections, Inspectors, Lesions, Scales, Searches
 from mm.client.steps import Close, Driver, Flow, OpenStream, ReadLine, Response, Send, Sleep, Step, Stream
 from mm.client.transport import (
     DEFAULT_SECONDS,
@@ -123,6 +123,7 @@ class Client(Verbs, HTTPDriver):
         self.evaluations = Evaluations(self)
         self.lesions = Lesions(self)
         self.albums = Albums(self)
+        self.searches = Searches(self)
         self.exports = Exports(self)
 
     def __enter__(self) -> Self:

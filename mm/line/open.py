@@ -59,7 +59,8 @@ def open_csv(path: Path) -> Sink:
 
 def open_webhook(url: str, secret: str) -> Sink:
     """A webhook. Raises `InvalidInput` for its address or secret."""
-    from mm.line.sinks.webhook import WebhookSink, parse_secret
+    from mm.line.sinks.webhook import WebhookSink
+    from mm.webhooks.signing import parse_secret
 
     if not secret:
         raise InvalidInput("A webhook needs a secret that signs the verdicts.")

@@ -56,7 +56,7 @@ def test_grammar_of_tools_allows_only_calls_that_parse(toolset: Toolset) -> None
             continue
         call = json.loads(text.removeprefix("<tool_call>"))
         # The pattern of a day allows days that no month has.
-        days = {name: "" for name in call["arguments"] if name.startswith("uploaded_")}
+        days = {name: "" for name in call["arguments"] if name.endswith(("_after", "_before"))}
         get_tool(call["name"]).parse(call["arguments"] | days)
         num_complete += 1
     assert num_complete > 0

@@ -44,6 +44,7 @@ from indexes.catalog.tables.queue import (
     Worker,
     WorkMetric,
 )
+from indexes.catalog.tables.searches import SavedSearch, SearchMatch
 
 __all__ = [
     "Album",
@@ -68,6 +69,8 @@ __all__ = [
     "Reindex",
     "ReleasedFile",
     "SandboxReport",
+    "SavedSearch",
+    "SearchMatch",
     "Segment",
     "Session",
     "Speed",

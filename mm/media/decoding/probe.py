@@ -7,9 +7,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 from mm.errors import MediaError, TooLarge
+from mm.media.capture.complete import complete
 from mm.media.capture.container_tags import read_tags
+from mm.media.capture.movie_xmp import find_packet
+from mm.media.capture.xmp import read_xmp
 from mm.media.containers.av_file import AvFile
-from mm.media.containers.file_types import ANIMATED_AVIF, ANIMATED_GIF, ANIMATED_PNG, AVIF, GIF, MPEGTS, PNG
+from mm.media.containers.file_types import ANIMATED_AVIF, ANIMATED_GIF, ANIMATED_PNG, AVIF, GIF, MOV, MP4, MPEGTS, PNG
 from mm.media.containers.memory_estimate import no_reserve, video_bytes
 from mm.media.containers.sniff import detect_type
 from mm.media.containers.streams import codec_name, frame_seconds
@@ -17,7 +20,7 @@ from mm.media.decoding.images.animated_webp import read_durations
 from mm.media.decoding.images.still_image import StillImage
 from mm.media.decoding.pyav_frame import FrameConverter, read_orientation
 from mm.media.decoding.time_bounds import find_end, find_start
-from mm.media.types import MediaInfo
+from mm.media.types import Capture, MediaInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,9 +102,15 @@ def _read_timed_facts(
             fps=0.0 if video is None else float(1 / frame_seconds(video)),
             video_codec=codec_name(video),
             audio_codec=codec_name(media.audio) if start.has_audio else "",
-            capture=read_tags(media.tags, rotation),
+            capture=_read_capture(file, kind, media, rotation),
         )
         return MediaFacts(kind, info, start.origin, media.sections)
+
+
+def _read_capture(file: BinaryIO, kind: FileType, media: AvFile, rotation: int) -> Capture:
+    """The tags of a container; what they lack is read from the XMP of a movie."""
+    tags = read_tags(media.tags, rotation)
+    return complete(tags, read_xmp(find_packet(file))) if kind in (MP4, MOV) else tags
 
 
 def _read_animation_facts(file: BinaryIO, name: str, kind: FileType, image: StillImage, limits: Limits) -> MediaFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,12 @@ def items(api: ApiServer) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def hidden(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
     with run_server(Settings(home=with_graphs(tmp_path_factory.mktemp("hidden"), graphs), metadata="hide")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stripped(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[ApiServer]:
+    with run_server(Settings(home=with_graphs(tmp_path_factory.mktemp("stripped"), graphs), metadata="strip")) as server:
         yield server
 
 
@@ -122,8 +129,40 @@ def test_hidden_metadata_is_in_no_response_and_no_filter(hidden: ApiServer) -> N
         ("/v1/media", {"offset": 0, "has_place": "true"}),
     ):
         assert "MM_METADATA" in assert_problem(hidden.client.get(path, params=params), 400, "invalid-input")["detail"]
-    searched = hidden.client.post("/v1/search", json={"text": "x", "filters": {"has_place": True}})
-    assert "MM_METADATA" in assert_problem(searched, 400, "invalid-input")["detail"]
+    for path, query in (("/v1/search", "text"), ("/v1/ask", "query")):
+        searched = hidden.client.post(path, json={query: "x", "filters": {"has_place": True}})
+        assert "MM_METADATA" in assert_problem(searched, 400, "invalid-input")["detail"]
+
+
+def test_stripped_content_has_no_metadata_and_the_stored_file_is_unchanged(stripped: ApiServer) -> None:
+    items = upload_all(stripped)
+    assert [item["capture"] for item in items.values()] == [None] * 4, "hidden"
+    for name, item in items.items():
+        path = f"/v1/media/{item['id']}/content"
+        response = stripped.client.get(path)
+        assert response.status_code == 200, response.text
+        assert SECRET.encode() not in response.content
+        assert response.headers["ETag"] == f'"{hashlib.sha256(FILES[name]).hexdigest()}-stripped"'
+        size = int(response.headers["Content-Length"])
+        assert len(response.content) == size == int(stripped.client.head(path).headers["Content-Length"])
+        part = stripped.client.get(path, headers={"Range": "bytes=100-299", "If-Range": response.headers["ETag"]})
+        assert (part.status_code, part.headers["Content-Range"]) == (206, f"bytes 100-{min(299, size - 1)}/{size}")
+        assert part.content == response.content[100:300]
+        assert stripped.client.get(path, headers={"If-None-Match": response.headers["ETag"]}).status_code == 304
+        if name != "clip.mov":
+            image = Image.open(io.BytesIO(response.content))
+            assert not image.getexif()
+            assert image.tobytes() == Image.open(io.BytesIO(FILES[name])).tobytes()
+    assert {path.read_bytes() for path in stripped.blobs() if path.suffix == ""} == set(FILES.values())
+    with_place = {"offset": 0, "has_place": "true"}
+    assert "MM_METADATA" in assert_problem(stripped.client.get("/v1/media", params=with_place), 400, "invalid-input")["detail"]
+
+
+def test_content_that_cannot_be_stripped_is_refused_by_name(stripped: ApiServer) -> None:
+    item = stripped.upload_item(photo(5, "TIFF", exif=make_exif(make=SECRET)), "scan.tif")
+    refused = assert_problem(stripped.client.get(f"/v1/media/{item['id']}/content"), 403, "forbidden")
+    assert "scan.tif is not sent, because MM_METADATA is `strip` and it is a tiff file" in refused["detail"]
+    assert stripped.client.get(f"/v1/media/{item['id']}/thumbnail").status_code == 200
 
 
 def test_metadata_is_in_no_log(tmp_path: Path, graphs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from mm.errors import InvalidInput, NotFound
 from mm.spaces.encode.evidence import EncodedEvidence, EncodedSegment
 from tests.api import media
 from tests.api.conftest import ApiServer, add_searchable
+from tests.captures import movie
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,6 +97,47 @@ def test_count_tool_without_query_counts_items(call: Call, diary: str) -> None:
 def test_count_tool_filters_by_day_of_upload(call: Call, diary: str) -> None:
     assert call("count", tags=[TAG], uploaded_after="2020-02-29").model_dump()["items"] == 1
     assert call("count", tags=[TAG], uploaded_before="2020-02-29").model_dump()["items"] == 0
+
+
+def test_tools_filter_by_time_taken_camera_and_place(api: ApiServer, call: Call) -> None:
+    text = api.service.space.text
+    said = "a whale near the pier"
+    evidence = [EncodedEvidence("speech", 0.1, 0.9, said, text.embed([said])[0])]
+    segment = EncodedSegment(0.0, 1.0, 0, evidence)
+    tags = {
+        "com.apple.quicktime.creationdate": "2024-05-01T23:30:00-0800",
+        "com.apple.quicktime.make": "Apple",
+        "com.apple.quicktime.location.ISO6709": "+48.8583+002.2945/",
+    }
+    whale = add_searchable(api, movie(tags, seed=9), "whale.mov", "pier", [segment])
+
+    def found(**filters: object) -> set[str]:
+        moments = call("search", query=said, tags=["pier"], **filters).model_dump()["moments"]
+        times = call("when", query=said, tags=["pier"], **filters).model_dump()["moments"]
+        assert {moment["item"] for moment in times} <= {moment["item"] for moment in moments}
+        assert call("count", query=said, tags=["pier"], **filters).model_dump()["items"] <= len(moments)
+        return {moment["item"] for moment in moments}
+
+    def count(**filters: object) -> int:
+        return int(call("count", tags=["pier"], **filters).model_dump()["items"])
+
+    all_of_it = {"taken_after": "2024-05-01", "taken_before": "2024-05-02", "camera": "apple", "place": "known"}
+    assert found(**all_of_it) == {whale}
+    assert count(**all_of_it) == 1
+    for filters in ({"taken_after": "2024-05-02"}, {"taken_before": "2024-05-01"}, {"camera": "nikon"}, {"place": "unknown"}):
+        assert found(**filters) == set()
+        assert count(**filters) == 0
+
+
+def test_tools_with_hidden_metadata_refuse_its_filters(api: ApiServer) -> None:
+    service = replace(api.service, settings=api.service.settings.model_copy(update={"metadata": "hide"}))
+    limits = Limits(service.settings)
+    try:
+        for name, arguments in (("count", {"camera": "x"}), ("search", {"query": "x", "place": "known"})):
+            with pytest.raises(InvalidInput, match="MM_METADATA"):
+                asyncio.run(call_tool(service, limits, "test", name, arguments))
+    finally:
+        limits.close()
 
 
 @pytest.mark.parametrize("day", ["2026-13-01", "2026-02-30", "29.2.2020", "2020-02-29T10:00:00Z"])

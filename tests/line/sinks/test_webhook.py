@@ -4,51 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from mm.errors import InvalidInput
 from mm.line.sinks.sink import DeliveryFailed, DeliveryRefused
-from mm.line.sinks.webhook import WebhookSink, parse_secret, sign
+from mm.line.sinks.webhook import WebhookSink
+from mm.webhooks.signing import parse_secret, sign
 from tests.line.parts import RECORD
+from tests.receiver import Receiver, run_receiver
 
 SECRET = b"0123456789abcdef01234567"
 
 
-@dataclass
-class Receiver:
-    """A local receiver; responds with the statuses of the list, then with 204."""
-
-    url: str
-    statuses: list[int] = field(default_factory=list)
-    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            state.requests.append(({key.lower(): value for key, value in self.headers.items()}, body))
-            self.send_response(state.statuses.pop(0) if state.statuses else 204)
-            self.send_header("location", "http://127.0.0.1:1/")
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        state = Receiver(f"http://127.0.0.1:{server.server_address[1]}/hook")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with run_receiver() as state:
         yield state
-        server.shutdown()
-        thread.join()
 
 
 def test_sign_specification_example_has_the_published_signature() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mm.bench.decoding.heif_file import box
 from mm.media import MediaReader
+from mm.media.capture.movie_xmp import find_packet
 from mm.media.types import Capture
 from tests.captures import make_exif, make_xmp, movie, photo
 
@@ -118,6 +121,30 @@ def test_probe_reads_tags_of_containers(
     reader: MediaReader, tmp_path: Path, container: str, tags: dict[str, str], expected: Capture
 ) -> None:
     assert probe(reader, tmp_path, movie(tags, container)) == expected
+
+
+@pytest.mark.parametrize("place", ["uuid", "udta"])
+def test_probe_reads_xmp_of_movies_where_tags_are_missing(reader: MediaReader, tmp_path: Path, place: str) -> None:
+    values = {"xmp:CreateDate": "2024-05-01T12:30:00.25+02:00", "tiff:Make": "Canon", "exif:GPSLatitude": "48,51.5N"}
+    packet = make_xmp({**values, "exif:GPSLongitude": "2,17,40.2E", "tiff:Model": "R5"}).encode()
+
+    def add(data: bytes) -> bytes:
+        if place == "uuid":
+            return data + box(b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + packet)
+        start = data.index(b"moov") - 4  # the last box, with a box of user data added at its end
+        return data[:start] + box(b"moov", data[start + 8 :] + box(b"udta", box(b"XMP_", packet)))
+
+    expected = Capture(taken_at=FULL.taken_at, make="Canon", model="R5", latitude=PLACE[0], longitude=PLACE[1])
+    assert probe(reader, tmp_path, add(movie({}, "mp4"))) == expected
+    tagged = {"creation_time": "2020-01-01T00:00:00Z", "com.apple.quicktime.make": "Apple"}
+    both = probe(reader, tmp_path, add(movie(tagged, "mp4") if place == "uuid" else movie({}, "mp4")))
+    assert both.make == ("Apple" if place == "uuid" else "Canon"), "tags have precedence"
+
+
+@pytest.mark.parametrize("damage", [b"\0\0\0\1uuid", b"\xff\xff\xff\xffuuid", b"\0\0\0\x10uuid12345678", b"\0\0\0\3uuid"])
+def test_find_packet_of_damaged_boxes_finds_nothing(damage: bytes) -> None:
+    assert find_packet(io.BytesIO(box(b"ftyp", b"isom") + damage)) is None
+    assert find_packet(io.BytesIO(damage)) is None
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
