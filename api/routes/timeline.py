@@ -12,6 +12,7 @@ from api.metadata import check_conditions, check_sort, shows_metadata
 from api.openapi.operations import responses
 from api.service import ServiceDep
 from indexes.catalog.records import ItemFilters
+from mm.errors import NotFound
 from mm.schemas import CameraCount, CameraList, DayCount, ItemStatus, Kind, Timeline
 
 router = APIRouter(prefix="/v1", tags=["media"])
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["media"])
 @router.get(
     "/timeline",
     summary="List the days on which items were taken",
-    responses=responses(),
+    responses=responses(NotFound),
     dependencies=[hold_while_processing("catalog")],
 )
 def list_days(

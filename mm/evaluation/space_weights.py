@@ -6,17 +6,17 @@ from pathlib import Path
 
 from mm.spaces.registry import WEIGHTS
 
-OF_OTHER_LANGUAGES = ("languages.safetensors", "languages.json")
-"""Of a shipped space, what only queries depend on."""
+OF_QUERIES = ("bands.json", "languages.json", "languages.safetensors")
+"""Of a shipped space, what only queries and their bands depend on."""
 
 
 def list_evidence_weights(name: str) -> tuple[Path, ...]:
-    """As `list_space_weights`, file by file and without those of queries in other languages.
+    """As `list_space_weights`, file by file and without those of queries.
 
     For measures that compare evidence with English texts of evidence, such as names of classes.
     """
     files = [file for path in list_space_weights(name) for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    return tuple(file for file in files if file.name not in OF_OTHER_LANGUAGES)
+    return tuple(file for file in files if file.is_file() and file.name not in OF_QUERIES)
 
 
 def list_space_weights(name: str) -> tuple[Path, ...]:
