@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,17 +54,18 @@ def home(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Path:
     folder = tmp_path_factory.mktemp("upgrade")
     with tarfile.open(FOLDER / "library.tar.xz") as archive:
         archive.extractall(folder, filter="data")
+    for path in folder.glob("home/blobs/uploads/*/info.json"):
+        # The archive is older than the time for which an unfinished upload is kept.
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"expires_at": time.time() + 3600}))
     return with_graphs(folder / "home", graphs)
 
 
 @pytest.fixture(scope="module")
 def client(home: Path) -> Iterator[httpx2.Client]:
     """The service of this version on the stored library, once the interrupted item is encoded."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MM_UPLOAD_SECONDS", "1e9")  # the stored upload is as old as the archive
-        with run_service(home) as service, httpx2.Client(base_url=service.url, timeout=300) as client:
-            wait_for(lambda: _item(client, LATE)["status"] != "processing", "the interrupted item is encoded")
-            yield client
+    with run_service(home) as service, httpx2.Client(base_url=service.url, timeout=300) as client:
+        wait_for(lambda: _item(client, LATE)["status"] != "processing", "the interrupted item is encoded")
+        yield client
 
 
 def _item(client: httpx2.Client, item_id: str) -> dict[str, Any]:
