@@ -102,7 +102,7 @@ async def import_media(request: Request, service: ServiceDep, limits: LimitsDep)
 @router.get(
     "",
     summary="List items, newest first or in the order of `sort`",
-    responses={200: LIST_LINKS, **responses()},
+    responses={200: LIST_LINKS, **responses(NotFound)},
     dependencies=[hold_while_processing("catalog")],
 )
 def list_media(
