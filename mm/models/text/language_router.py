@@ -25,10 +25,11 @@ _MAX_NGRAM, _MAX_WORDS, _MAX_SYMBOL = 5, 64, 2
 MIN_TIE_SCORE = -2.0
 """Score above which a text with as many words of other languages as of English is not English.
 Chosen on dev among -2, -3 and none: with -3 more English names are mistaken."""
-ACCENTED_ENGLISH = frozenset(
+_ACCENTED = (
     "café cafés cliché clichés crème crêpe crêpes décor entrée entrées façade fiancé fiancée jalapeño jalapeños naïve "
-    "pâté piñata piñatas purée résumé sauté sautéed soufflé".split()
+    "pâté piñata piñatas purée résumé sauté sautéed soufflé"
 )
+ACCENTED_ENGLISH = frozenset(_ACCENTED.split())
 """Words that are written with accents in English too; they say nothing about the language."""
 
 WordHashes = npt.NDArray[np.uint32]
