@@ -137,7 +137,7 @@ def test_count_words_counts_two_letters_of_scripts_without_spaces_as_a_word(text
 
 def test_describe_other_text_has_the_length_and_no_english_wording() -> None:
     described = describe_other_text("in rot", ["red"], -0.5, None, is_negated=True)
-    named = dict(zip(FEATURES[-len(described.values) :], described.values, strict=True))
+    named = dict(zip(FEATURES[-len(described.values) - 1 : -1], described.values, strict=True))
     assert {name for name, value in named.items() if value} == {"depictable", "words", "word heads", "negated"}
     assert not described.is_english
 
