@@ -16,12 +16,12 @@ def fold_name(text: str) -> str:
     """The words of a name in lower case without accents, separated by one space each."""
     plain = "".join(char for char in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(char))
     words = "".join(char if char.isalnum() else " " for char in plain.translate(_PLAIN)).split()
-    folded = " ".join(words)
-    return _ABBREVIATIONS.get(folded, folded)
+    plain_words = " ".join(words)
+    return _ABBREVIATIONS.get(plain_words, plain_words)
 
 
 def fold_place(place: str) -> str:
-    """The key of a place: its names, folded, as in `| paris | ile de france | france |`.
+    """The key of a place: its normalized names, as in `| paris | ile de france | france |`.
 
     Empty for no place.
     """

@@ -110,7 +110,7 @@ class Capture(Table):
     place: Mapped[str | None] = mapped_column(index=True)
     """Name of the place at the coordinates; empty for none, null until a worker looked it up."""
     place_key: Mapped[str | None]
-    """The names in it, folded, for filters."""
+    """The names in it, normalized, for filters."""
 
 
 class Segment(Table):
