@@ -144,6 +144,7 @@ class _Writing:
         digest = self.hashes[item.id]
         self.cache.put([(digest, Features(0.0, {}, {}, {KIND: (text,)}))], self.writer.name)
         self.leases.release(digest)
+        self.leases.extend()
         self.written.texts[item.id] = text
         self._report()
 
