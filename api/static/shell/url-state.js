@@ -17,7 +17,8 @@ import { getViewName, showView } from "./views.js";
 
 /** Filters with one value each -> their names in the URL. */
 const FILTER_PARAMETERS = {
-  name: "name", isFavourite: "favourite", since: "since", from: "from", to: "to", takenFrom: "taken-from", takenTo: "taken-to", camera: "camera", hasPlace: "place",
+  name: "name", isFavourite: "favourite", since: "since", from: "from", to: "to", takenFrom: "taken-from", takenTo: "taken-to", camera: "camera",
+  place: "taken-in", hasPlace: "place",
 };
 let isRestoring = false;
 
