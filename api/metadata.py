@@ -29,9 +29,9 @@ def shows_metadata(settings: Settings) -> bool:
 
 def check_conditions(settings: Settings, filters: CaptureConditions) -> None:
     """Raise `InvalidInput` for a filter by hidden metadata, which its hits disclose."""
-    is_used = filters.taken_after is not None or filters.taken_before is not None or filters.camera
+    is_used = filters.taken_after is not None or filters.taken_before is not None or filters.camera or filters.place
     if not shows_metadata(settings) and (is_used or filters.has_place is not None):
-        raise InvalidInput(HIDDEN.format("`taken_after`, `taken_before`, `camera` and `has_place`"))
+        raise InvalidInput(HIDDEN.format("`taken_after`, `taken_before`, `camera`, `place` and `has_place`"))
 
 
 def check_sort(settings: Settings, sort: ItemSort) -> None:
@@ -56,8 +56,8 @@ def strip_view(settings: Settings, name: str) -> Callable[[BinaryIO], BinaryIO] 
     return view
 
 
-def serialize_capture(capture: FileCapture | None) -> Capture | None:
-    """Convert metadata of a file; None if nothing is known."""
+def serialize_capture(capture: FileCapture | None, place: str) -> Capture | None:
+    """Convert metadata of a file and the name of its place; None if nothing is known."""
     if capture is None:
         return None
     return Capture(
@@ -69,4 +69,5 @@ def serialize_capture(capture: FileCapture | None) -> Capture | None:
         latitude=capture.latitude,
         longitude=capture.longitude,
         altitude=capture.altitude,
+        place=place or None,
     )

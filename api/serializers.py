@@ -41,7 +41,7 @@ def serialize_item(row: ItemRow, *, metadata: bool) -> Item:
         read_pictures=row.text.num_done,
         failed_pictures=len(row.text.failed),
         caption=row.caption,
-        capture=serialize_capture(row.capture) if metadata else None,
+        capture=serialize_capture(row.capture, row.place) if metadata else None,
         language=row.languages[0].language if row.languages else None,
         languages=[
             SpokenLanguage(language=spoken.language, seconds=round(spoken.seconds, 3), identified=spoken.is_identified)

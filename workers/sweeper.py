@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from mm.errors import Unavailable
+from workers.place_names import PlaceNaming
 from workers.reindex import continue_reindex
 from workers.sweep_interval import SweepInterval
 
@@ -65,6 +66,7 @@ class Sweeper:
         self._has_waiting_captions = has_waiting_captions
         self._measurement = measurement
         self._store = store
+        self._place_naming = PlaceNaming(store)
         self._dispatcher = dispatcher
         self._sweep_seconds = settings.sweep_seconds
         self._interval = SweepInterval(settings.sweep_seconds)
@@ -99,13 +101,14 @@ class Sweeper:
         has_idle_work = False
         if waiting == lost == reindexed == 0:  # otherwise the work itself records heartbeats
             has_idle_work = self._dispatch_idle_work()
+        named = self._place_naming.step()
         if self._measurement is not None:
             self._measurement.step(is_idle=not open_jobs and not has_idle_work)
         if time.monotonic() >= self._garbage_at:
             self._garbage_at = time.monotonic() + min(GARBAGE_SECONDS, self._garbage_age)
             self.collect_garbage()
         is_measuring = self._measurement is not None and self._measurement.is_running  # must end soon after work arrives
-        self.is_idle = waiting == reindexed == 0 and not open_jobs and not has_idle_work and not is_measuring
+        self.is_idle = waiting == reindexed == named == 0 and not open_jobs and not has_idle_work and not is_measuring
         return lost + reindexed
 
     def collect_garbage(self) -> int:

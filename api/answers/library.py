@@ -140,6 +140,7 @@ class SearchLibrary:
             taken_before=filters.taken_before,
             camera=filters.camera or "",
             has_place=filters.has_place,
+            place=filters.place or "",
             language=filters.language or "",
             album=filters.album or "",
         )

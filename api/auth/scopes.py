@@ -24,6 +24,9 @@ SPACE_PREFIX = "/v1/space"
 """Its changes affect all items, and load weights from the disk of the server."""
 LINES_PREFIX = "/v1/lines"
 """Its changes read folders of the server, and connect to cameras and webhooks in its network."""
+EVALUATIONS_PREFIX = "/v1/evaluations"
+"""Starting one, checking a folder and listing folders read folders of the server."""
+FOLDERS_PATH = "/v1/evaluations/folders"
 UPLOADS_PREFIX = "/v1/uploads"
 """HEAD interrupts another request that writes to the same upload."""
 ADMIN_PREFIXES = ("/v1/audit", "/v1/sessions")
@@ -39,6 +42,8 @@ def required_scope(method: str, path: str) -> Scope | None:
         return None
     is_change = method not in SAFE_METHODS
     if path.startswith((IMPORT_PREFIX, *ADMIN_PREFIXES)) or (is_change and path.startswith((SPACE_PREFIX, LINES_PREFIX))):
+        return "admin"
+    if path == FOLDERS_PATH or (method == "POST" and path.startswith(EVALUATIONS_PREFIX)):
         return "admin"
     if path.startswith(UPLOADS_PREFIX) and method != "OPTIONS":
         return "write"

@@ -29,6 +29,7 @@ class BrowseParameters:
     taken_before: Annotated[NaiveDatetime | None, Query(description="Taken before this time.")] = None
     camera: Annotated[str | None, Query(max_length=100, description="Substring of make and model of the camera.")] = None
     has_place: Annotated[bool | None, Query(description="Whether the place where it was taken is known.")] = None
+    place: Annotated[str | None, Query(max_length=200, description="Words of the name of the place where it was taken.")] = None
     language: Annotated[str | None, Query(max_length=8, description="Code of a language that is spoken in it.")] = None
     album: Annotated[str | None, Query(max_length=64, description="Id of an album that has it, or a time range of it.")] = None
 
@@ -50,6 +51,7 @@ class BrowseParameters:
             taken_before=self.taken_before,
             camera=self.camera or "",
             has_place=self.has_place,
+            place=self.place or "",
             language=self.language or "",
             album=self.album or "",
         )

@@ -1,4 +1,4 @@
-"""The library by time and camera: days on which items were taken, cameras in use."""
+"""The library by time, camera and place: days on which items were taken, cameras, places."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.openapi.operations import responses
 from api.service import ServiceDep
 from indexes.catalog.records import ItemFilters
 from mm.errors import NotFound
-from mm.schemas import CameraCount, CameraList, DayCount, ItemStatus, Kind, Timeline
+from mm.schemas import CameraCount, CameraList, DayCount, ItemStatus, Kind, PlaceCount, PlaceList, Timeline
 
 router = APIRouter(prefix="/v1", tags=["media"])
 
@@ -45,3 +45,11 @@ def list_cameras(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=1000)
     """Make and model, most frequent first; empty where metadata is hidden (`MM_METADATA`)."""
     rows = service.store.catalog.list_cameras(limit) if shows_metadata(service.settings) else []
     return CameraList(data=[CameraCount(camera=camera, items=items) for camera, items in rows])
+
+
+@router.get("/places", summary="List the places", responses=responses(), dependencies=[hold_while_processing("catalog")])
+def list_places(service: ServiceDep, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> PlaceList:
+    """Names of the places where items were taken, most frequent first; empty where metadata is
+    hidden (`MM_METADATA`)."""
+    rows = service.store.catalog.list_places(limit) if shows_metadata(service.settings) else []
+    return PlaceList(data=[PlaceCount(place=place, items=items) for place, items in rows])

@@ -12,6 +12,7 @@ from api.search.like import find_like_segment
 from api.search.match import EXTRA_HITS as EXTRA_MATCHES
 from api.search.match import match_words
 from api.search.parse import parse_text
+from api.search.places import parse_place
 from api.search.typos import correct_typos
 from api.search.verdicts import has_query, list_verdicts, match_hits, read_words, restrict
 from api.serializers import serialize_hit
@@ -70,9 +71,22 @@ def run_search(
         query, understood, notes = read_words(service, query)
     with service.spaces.acquire() as served:
         if has_query(query):
-            query, corrections = correct_typos(service.store.catalog, served, parse_text(query))
-            return _run(service, served, query, files, started, corrections)
+            return _run_query(service, served, query, files, started)
         return _list_verdicts(service, served, query, started, understood, notes)
+
+
+def _run_query(service: Service, served: ServedSpace, search: SearchInput, files: DecodedFiles, started: float) -> SearchResponse:
+    """Search by what the text of the request says. A place in it is a filter where it has hits."""
+    parsed = parse_text(search)
+    placed, is_explicit = parse_place(service, parsed)
+    corrected, corrections = correct_typos(service.store.catalog, served, placed)
+    response = _run(service, served, corrected, files, started, corrections)
+    if placed is parsed:
+        return response
+    if response.hits or is_explicit:
+        return response.model_copy(update={"place": placed.request.filters.place})
+    corrected, corrections = correct_typos(service.store.catalog, served, parsed)
+    return _run(service, served, corrected, files, started, corrections)
 
 
 def _run(

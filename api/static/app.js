@@ -13,6 +13,8 @@ import { Library } from "./library/library.js";
 import { TrashDialog } from "./library/trash-dialog.js";
 import { Player } from "./player/player.js";
 import { query } from "./search/query-store.js";
+import { SavedView } from "./saved/saved-view.js";
+import { watchSearches } from "./saved/saved-store.js";
 import { Results } from "./search/results.js";
 import { connection, isTemporary, scheduleRetry } from "./service/retry.js";
 import { Header } from "./shell/header.js";
@@ -31,7 +33,7 @@ import { html, render } from "./vendor/preact.js";
 function Page() {
   const isSearch = query.use((state) => state.isOpen);
   const name = useViewName();
-  const View = isSearch ? null : { inspect: InspectView, evaluate: EvaluateView, albums: AlbumsView }[name];
+  const View = isSearch ? null : { inspect: InspectView, evaluate: EvaluateView, albums: AlbumsView, searches: SavedView }[name];
   return html`
     <${Header} />
     <main>
@@ -57,6 +59,7 @@ installShortcuts();
 installUrlState();
 loadTags();
 watchLibrary();
+watchSearches();
 connection.subscribe(() => { if (connection.get().isOnline) scheduleReload(); });
 restoreUploads();
 

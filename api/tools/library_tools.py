@@ -117,6 +117,7 @@ def _count_items(service: Service, arguments: LibraryArguments) -> Count:
             taken_before=parse_local_day(arguments.taken_before),
             camera=arguments.camera,
             has_place=arguments.has_place,
+            place=arguments.place,
         )
         check_conditions(service.settings, filters)
         by_kind[kind] = service.store.catalog.browse_items(filters, "newest", 0, 1)[1]
@@ -153,6 +154,7 @@ def _run_query(
         taken_before=parse_local_day(arguments.taken_before),
         camera=arguments.camera or None,
         has_place=arguments.has_place,
+        place=arguments.place or None,
     )
     request = SearchRequest(text=text, without=list(without), k=min(k, service.settings.max_hits), filters=filters, fold=merge)
     query = SearchInput(request)

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select, update
 
 from indexes.catalog.base import CatalogMixin
 from indexes.catalog.evidence import batches
 from indexes.catalog.tables import Capture as CaptureTable
 from indexes.catalog.tables import Item
 from mm.media.types import Capture
+from mm.places.names import fold_place, key_of_name, keys_of_words
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -29,6 +30,8 @@ class CaptureConditions(Protocol):
     def camera(self) -> str | None: ...
     @property
     def has_place(self) -> bool | None: ...
+    @property
+    def place(self) -> str | None: ...
 
 
 TAKEN_OR_UPLOADED: ColumnElement[Any] = func.coalesce(
@@ -68,6 +71,43 @@ class CaptureRows(CatalogMixin):
         with self._database.read() as session:
             return [(Capture(make=make, model=model).camera, items) for make, model, items in session.execute(query)]
 
+    def list_places(self, limit: int) -> list[tuple[str, int]]:
+        """Return the most frequent places with their number of items."""
+        count = func.count()
+        query = (
+            select(CaptureTable.place, count)
+            .join(Item, Item.pk == CaptureTable.item_pk)
+            .where(CaptureTable.place != "")
+            .group_by(CaptureTable.place)
+            .order_by(count.desc(), CaptureTable.place)
+            .limit(limit)
+        )
+        with self._database.read() as session:
+            return [(place or "", items) for place, items in session.execute(query)]
+
+    def has_place_named(self, name: str) -> bool:
+        """Whether the city, the region or the country of an item has this name, in any case."""
+        found = exists().where(CaptureTable.item_pk == Item.pk, CaptureTable.place_key.contains(key_of_name(name)))
+        with self._database.read() as session:
+            return session.scalar(select(Item.pk).where(found).limit(1)) is not None
+
+    def list_unnamed_captures(self, limit: int) -> list[tuple[int, float | None, float | None]]:
+        """Return key, latitude and longitude of items without a looked-up place, latest first."""
+        query = select(CaptureTable.item_pk, CaptureTable.latitude, CaptureTable.longitude)
+        with self._database.read() as session:
+            return list(
+                session.execute(
+                    query.where(CaptureTable.place.is_(None)).order_by(CaptureTable.item_pk.desc()).limit(limit)
+                ).tuples()
+            )
+
+    def set_places(self, places: Mapping[int, str]) -> None:
+        """Set the names of places, by the key of the item; an empty one is no name."""
+        with self._database.write() as session:
+            for item_pk, place in places.items():
+                named = update(CaptureTable).where(CaptureTable.item_pk == item_pk)
+                session.execute(named.values(place=place, place_key=fold_place(place)))
+
 
 def make_capture_row(item_pk: int, capture: Capture) -> CaptureTable:
     """Build the row of an item."""
@@ -105,6 +145,13 @@ def read_captures(session: Session, item_pks: Sequence[int]) -> Mapping[int, Cap
     }
 
 
+def read_places(session: Session, item_pks: Sequence[int]) -> Mapping[int, str]:
+    """Return the names of the places of items, by the key of the item; only of items with one."""
+    query = select(CaptureTable.item_pk, CaptureTable.place).where(CaptureTable.place != "")
+    rows = (row for keys in batches(item_pks) for row in session.execute(query.where(CaptureTable.item_pk.in_(keys))))
+    return {item_pk: place for item_pk, place in rows if place}
+
+
 def select_captured(filters: CaptureConditions) -> ColumnElement[bool] | None:
     """Return the condition on items that the capture filters state, None without one.
 
@@ -118,6 +165,8 @@ def select_captured(filters: CaptureConditions) -> ColumnElement[bool] | None:
     if filters.camera:
         camera = func.lower(CaptureTable.make + " " + CaptureTable.model)
         conditions.append(camera.contains(filters.camera.lower(), autoescape=True))
+    if filters.place:
+        conditions += [CaptureTable.place_key.contains(key, autoescape=True) for key in keys_of_words(filters.place)]
     if filters.has_place:
         conditions.append(CaptureTable.latitude.is_not(None))
     condition = Item.pk.in_(select(CaptureTable.item_pk).where(*conditions)) if conditions else None

@@ -19,7 +19,7 @@ from indexes.catalog.base import (
     shards_of_segments,
 )
 from indexes.catalog.captions import read_first_captions
-from indexes.catalog.captures import make_capture_row, read_captures
+from indexes.catalog.captures import make_capture_row, read_captures, read_places
 from indexes.catalog.curation.restore import find_or_add_job, restore_item
 from indexes.catalog.cursors import format_cursor, parse_cursor
 from indexes.catalog.evidence import read_languages
@@ -222,6 +222,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
     text = read_text_progress(session, list(tags))
     captions = read_first_captions(session, list(tags))
     captures = read_captures(session, list(tags))
+    places = read_places(session, list(tags))
     languages = read_languages(session, list(tags))
     return [
         ItemRow(
@@ -243,6 +244,7 @@ def item_rows(session: Session, items: Sequence[Item]) -> list[ItemRow]:
             text=text.get(item.pk, TextProgress()),
             caption=captions.get(item.pk),
             capture=captures.get(item.pk),
+            place=places.get(item.pk, ""),
             languages=languages.get(item.pk, ()),
             favourite=item.favourite,
             version=item.version,

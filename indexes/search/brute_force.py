@@ -22,6 +22,7 @@ from indexes.search.near_duplicates import DEPTH_FACTOR
 from indexes.vectors.parts import ADJACENT_SECONDS
 from mm.media.types import Capture
 from mm.numerics import normalize_rows
+from mm.places.names import matches_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -152,6 +153,7 @@ def passes(item: ItemRow, filters: Filters) -> bool:
         and (filters.uploaded_after is None or item.created_at >= _with_timezone(filters.uploaded_after))
         and (filters.uploaded_before is None or item.created_at < _with_timezone(filters.uploaded_before))
         and _passes_capture(item.capture or Capture(), filters)
+        and (not filters.place or matches_place(item.place, filters.place))
     )
 
 

@@ -16,17 +16,7 @@ import triton
 import triton.language as tl
 
 from kernels.experts.reference import MIN_SUM
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """Launch parameters of one launch."""
-
-    rows: int
-    """Rows of a matrix that a program computes."""
-    columns: int
-    """Columns that it reads in a step of its loop."""
-    warps: int
+from kernels.experts.tiles import Tile
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,24 +12,19 @@ import torch
 import triton
 import triton.language as tl
 
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """Launch parameters of one of the two kernels."""
-
-    rows: int
-    """Rows of the matrix of an expert that a program computes."""
-    columns: int
-    """Columns that it reads in a step of its loop."""
-    warps: int
+from kernels.experts.tiles import Tile
 
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """Launch parameters of both kernels, found by `mm.bench.serving.sweeps` on an H200."""
+    """Launch parameters of both kernels."""
 
-    gate_up: Tile = Tile(8, 256, 4)
-    down: Tile = Tile(2, 512, 4)
+    gate_up: Tile
+    down: Tile
+
+
+DEFAULT = Tiles(Tile(8, 256, 4), Tile(2, 512, 4))
+"""Found by `mm.bench.serving.sweeps` on an H200."""
 
 
 @triton.jit
@@ -96,7 +91,7 @@ def apply_experts(
     """
     num_experts, width, inner = down_EWI.shape
     num_tokens, num_selected = indices_TK.shape
-    tiles = tiles or Tiles()
+    tiles = tiles or DEFAULT
     hidden = torch.empty((num_tokens * num_selected, inner), dtype=x_TW.dtype, device=x_TW.device)
     out = torch.empty(x_TW.shape, dtype=torch.float32, device=x_TW.device)
     sizes = {"K": num_selected, "W": width, "INNER": inner}

@@ -44,8 +44,11 @@ class LibraryArguments(Model):
         "", pattern=DATE, description="Only items taken before this day where they were taken, as 2026-11-30."
     )
     camera: str = Field("", max_length=100, description="Only items whose make and model of the camera contain this text.")
-    place: Literal["", "known", "unknown"] = Field(
-        "", description="Only items whose place is known, or only those where it is not."
+    place: str = Field(
+        "", max_length=200, description="Only items taken at this place: a city, region or country, as in Paris or Paris, France."
+    )
+    place_known: Literal["", "yes", "no"] = Field(
+        "", description="Only items whose coordinates are known, or only those where they are not."
     )
 
     @field_validator("uploaded_after", "uploaded_before", "taken_after", "taken_before")
@@ -56,8 +59,8 @@ class LibraryArguments(Model):
 
     @property
     def has_place(self) -> bool | None:
-        """Whether the place is to be known; None for either."""
-        return {"known": True, "unknown": False}.get(self.place)
+        """Whether the coordinates are to be known; None for either."""
+        return {"yes": True, "no": False}.get(self.place_known)
 
 
 class SearchArguments(LibraryArguments):

@@ -79,6 +79,11 @@ def format_languages(item: Item) -> str:
     )
 
 
+def format_place_name(capture: Capture | None) -> str:
+    """Format the name of the place, or else its coordinates; empty if both are unknown."""
+    return clean(capture.place) if capture is not None and capture.place else format_place(capture)
+
+
 def format_place(capture: Capture | None) -> str:
     """Format latitude and longitude in degrees, to about a metre; empty if they are unknown."""
     if capture is None or capture.latitude is None or capture.longitude is None:

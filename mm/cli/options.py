@@ -55,12 +55,13 @@ def album(command: F) -> F:
 
 
 def captured(command: F) -> F:
-    """Add filters by metadata: `taken_after`, `taken_before`, `camera`, `has_place`, `language`."""
+    """Add filters by metadata: times, camera, place, language."""
     after = click.option(
         "--taken-after", type=click.DateTime(), help="Only items taken at or after this time, on the clock at the place."
     )
     before = click.option("--taken-before", type=click.DateTime(), help="Only items taken before this time.")
     camera = click.option("--camera", metavar="TEXT", help="Only items taken with a camera whose make and model contain TEXT.")
     place = click.option("--has-place/--no-place", default=None, help="Only items whose place is known, or is not.")
+    named = click.option("--place", metavar="TEXT", help="Only items taken at a place whose name has these words.")
     language = click.option("--language", metavar="CODE", help="Only items in which this language is spoken, such as de.")
-    return after(before(camera(place(language(command)))))
+    return after(before(camera(place(named(language(command))))))

@@ -14,6 +14,7 @@ from mm.cli.format import (
     format_languages,
     format_match,
     format_place,
+    format_place_name,
     format_score,
     format_span,
     format_taken,
@@ -36,6 +37,8 @@ def print_results(response: SearchResponse, *, everything: bool = True, is_parse
         excluded = ", ".join(f'"{clean(text)}"' for text in response.without)
         wanted = f'"{clean(response.text)}"' if response.text else "everything"
         click.echo(f"searched for {wanted} without {excluded}; --no-parse searches for the whole text", err=True)
+    if response.place:
+        click.echo(f'only items taken in "{clean(response.place)}"; --no-parse searches for the whole text', err=True)
     if response.corrections:
         corrected = ", ".join(f'"{clean(to)}" instead of "{clean(word)}"' for word, to in response.corrections.items())
         click.echo(f"searched for {corrected}; --no-parse searches for the text as it is", err=True)
@@ -68,7 +71,7 @@ def print_items(items: Sequence[Item]) -> None:
             clean(item.name),
             describe_item(item),
             format_camera(item.capture),
-            format_place(item.capture),
+            format_place_name(item.capture),
             item.status,
             item.id,
         )
@@ -97,7 +100,8 @@ def print_item(item: Item) -> None:
         "taken": format_taken(capture),
         "camera": format_camera(capture),
         "lens": clean(capture.lens or "") if capture else "",
-        "place": format_place(capture),
+        "place": clean(capture.place or "") if capture else "",
+        "coordinates": format_place(capture),
         "altitude": f"{capture.altitude:.0f} m" if capture and capture.altitude is not None else "",
         "speech": format_languages(item),
         "caption": clean(item.caption or ""),

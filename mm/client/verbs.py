@@ -60,6 +60,7 @@ class Verbs:
     tags = Verb(media_flows.tags)
     timeline = Verb(media_flows.timeline)
     cameras = Verb(media_flows.cameras)
+    places = Verb(media_flows.places)
     retry = Verb(media_flows.retry)
     delete = Verb(media_flows.delete)
     edit = Verb(curation_flows.edit)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm.data.sets.catalog import Described, read_set
-from mm.data.sets.types import EvaluationSet
 from mm.errors import InvalidInput
 from mm.evaluation.features.cache import FeatureCache
 from mm.evaluation.features.encode import SetEncoder
+from mm.evaluation.features.failures import require_complete
 from mm.evaluation.features.slices import EncodedSet, Progress, encode_set
 from mm.evaluation.features.texts import TextCache
 from mm.evaluation.runs.signature import combine_hashes, describe_code, hash_ids, hash_weights, require_same_weights
@@ -45,7 +45,7 @@ class SetRequest:
     kinds: Sequence[str] = ("picture", "sound")
     """Evidence that is encoded; see `SetEncoder`."""
     strict: bool = False
-    """Whether the first file that cannot be read is an error."""
+    """Whether the first file that is missing or cannot be read is an error."""
 
 
 def evaluate_set(
@@ -69,23 +69,16 @@ def evaluate_set(
     described, task = request.described, _find_task(request)
     hashes = hash_weights(weights)
     with closing(open_cache(settings)) as cache:
-        data, train, encoded = _encode(
-            request, SetEncoder(space, reader, settings, request.kinds), hashes, cache, on_progress, on_tick
-        )
-        texts = TextCache(cache, space, combine_hashes(hashes), on_tick)
-        given = TaskInput(
-            data, request.root, encoded.features, encoded.failed, space, settings,
-            {**described.defaults.get(task.name, {}), **request.options}, train, texts, cache, hashes, reader, request.strict,
-            on_progress, on_tick,
-        )  # fmt: skip
+        given = _encode(request, space, hashes, reader, settings, cache, on_progress, on_tick)
         method = task.find_method(given)
         outcome = task.measure(given)
     require_same_weights(hashes, hash_weights(weights))
+    data = given.data
     if task.needs_features:
-        used = [item.id for item in data.present if item.id in encoded.features]
+        used = [item.id for item in data.present if item.id in given.features]
     else:
         used = [item.id for item in outcome.items]
-    num_failed = len(encoded.failed if task.needs_features else outcome.failed)
+    num_failed = len(given.failed if task.needs_features else outcome.failed)
     signature = Signature(
         set_name=described.name, set_version=described.version, split=request.split, task=task.name,
         method=method.name, code=describe_code(), weights=dict(method.weights), tokenizer=task.tokenizer,
@@ -107,7 +100,7 @@ def open_cache(settings: Settings) -> FeatureCache:
     return FeatureCache(settings.root / CACHE, has_other_hosts=settings.database_url.startswith("postgresql"))
 
 
-def encode_request(
+def share_request(
     request: SetRequest,
     space: Space,
     weights: Sequence[Path],
@@ -116,14 +109,13 @@ def encode_request(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_tick: Callable[[], None] = lambda: None,
 ) -> None:
-    """Encode what the cache lacks, beside other processes with the same request.
+    """Do what processes with the same request share: encode files, write captions, inspect images.
 
-    Nothing is done for a task without features. Raises as `evaluate_set`.
+    Raises as `evaluate_set`.
     """
-    if not _find_task(request).needs_features:
-        return
     with closing(open_cache(settings)) as cache:
-        _encode(request, SetEncoder(space, reader, settings, request.kinds), hash_weights(weights), cache, on_progress, on_tick)
+        given = _encode(request, space, hash_weights(weights), reader, settings, cache, on_progress, on_tick)
+        _find_task(request).prepare(given)
 
 
 def _find_task(request: SetRequest) -> Task:
@@ -135,17 +127,24 @@ def _find_task(request: SetRequest) -> Task:
 
 
 def _encode(
-    request: SetRequest, encoder: SetEncoder, hashes: dict[str, str], cache: FeatureCache,
+    request: SetRequest, space: Space, hashes: dict[str, str], reader: MediaReader, settings: Settings, cache: FeatureCache,
     on_progress: Callable[[Progress], None], on_tick: Callable[[], None],
-) -> tuple[EvaluationSet, EvaluationSet | None, EncodedSet]:  # fmt: skip
+) -> TaskInput:  # fmt: skip
     """The set, the split `train` if the task needs it, and their features if it needs them."""
-    data = read_set(request.described, request.root, request.split)
-    task = _find_task(request)
-    train = read_set(request.described, request.root, TRAIN) if task.needs_train else None
-    if not task.needs_features:
-        return data, train, EncodedSet({}, ())
-    items = [*data.present, *(train.present if train else ())]
-    encoded = encode_set(
-        items, encoder, combine_hashes(hashes), cache, strict=request.strict, on_progress=on_progress, on_tick=on_tick
-    )
-    return data, train, encoded
+    described, task = request.described, _find_task(request)
+    data = read_set(described, request.root, request.split)
+    train = read_set(described, request.root, TRAIN) if task.needs_train else None
+    if request.strict:
+        require_complete(data.missing)
+    encoded = EncodedSet({}, ())
+    if task.needs_features:
+        encoded = encode_set(
+            [*data.present, *(train.present if train else ())], SetEncoder(space, reader, settings, request.kinds),
+            combine_hashes(hashes), cache, strict=request.strict, on_progress=on_progress, on_tick=on_tick,
+        )  # fmt: skip
+    texts = TextCache(cache, space, combine_hashes(hashes), on_tick)
+    return TaskInput(
+        data, request.root, encoded.features, encoded.failed, space, settings,
+        {**described.defaults.get(task.name, {}), **request.options}, train, texts, cache, hashes, reader, request.strict,
+        on_progress, on_tick,
+    )  # fmt: skip

@@ -157,6 +157,20 @@ def _draw(units: _Units, seed: int) -> Iterator[Int]:
         yield np.bincount(np.concatenate(chosen), minlength=units.count)
 
 
+def draw_samples(
+    num_rows: int, groups_Q: Labels | None, seed: int = 0, strata_Q: Labels | None = None
+) -> tuple[npt.NDArray[np.uint16], Int]:
+    """How often each unit is in each sample (NUM_SAMPLES, U), and the unit of each row (Q,).
+
+    A unit is a group, or the part of a group in one stratum. Errors as in `bootstrap_rows`.
+    """
+    units = _find_units(num_rows, groups_Q, strata_Q)
+    times_SU = np.empty((NUM_SAMPLES, units.count), np.uint16)
+    for row, times_U in enumerate(_draw(units, seed)):
+        times_SU[row] = times_U
+    return times_SU, units.unit_Q
+
+
 def stack_blocks(rows: Iterator[npt.NDArray[np.integer | np.bool_]], width: int) -> Iterator[Float64]:
     """Rows as blocks (B, U) of at most `BLOCK_VALUES` / `width` rows."""
     size = max(1, BLOCK_VALUES // width)

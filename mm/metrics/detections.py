@@ -131,8 +131,9 @@ def classification_map(
             num_true_B = gained_BH.sum(1)
             # Counts below 2**24 are exact in float32, whose products take half the time.
             total_BH = weight_BN.astype(np.float32) @ before_NH
-            precision_BH = (gained_BH.astype(np.float32) @ before_NH[file_H]) / np.maximum(total_BH, 1.0)
-            precision_BH = interpolate_precision(precision_BH.astype(np.float64)) if interpolated else precision_BH
+            right_BH = (gained_BH.astype(np.float32) @ before_NH[file_H]).astype(np.float64)
+            precision_BH = right_BH / np.maximum(total_BH, 1.0)
+            precision_BH = interpolate_precision(precision_BH) if interpolated else precision_BH
             area_B += (gained_BH * precision_BH).sum(1) / np.maximum(num_true_B, 1.0)
             num_classes_B += num_true_B > 0
         return (area_B / np.maximum(num_classes_B, 1.0))[:, None]

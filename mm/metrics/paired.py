@@ -88,34 +88,34 @@ def _p_value_of_sums(
     changes_GK = np.stack(columns, axis=1)
     first_K, second_K = first_QK.sum(0), second_QK.sum(0)
     differences = []
-    for exchanged_EG in stack_blocks(_draw_exchanges(len(unique), seed), max(len(unique), len(first_K))):
+    for exchanged_EG in stack_blocks(draw_exchanges(len(unique), seed), max(len(unique), len(first_K))):
         moved_EK = exchanged_EG @ changes_GK
         differences.append(statistic(second_K - moved_EK) - statistic(first_K + moved_EK))
     observed = float((statistic(second_K[None]) - statistic(first_K[None]))[0])
-    return _share_as_large(observed, np.concatenate(differences), len(unique))
+    return share_as_large(observed, np.concatenate(differences), len(unique))
 
 
 def _p_value_of_means(difference_Q: Float64, groups_Q: npt.NDArray[np.integer], seed: int) -> float:
     """As `_p_value` of means: an exchange changes the sign of the sum of a group."""
     unique, group_Q = np.unique(groups_Q, return_inverse=True)
     sums_G = np.bincount(group_Q, difference_Q, minlength=len(unique))
-    blocks = stack_blocks(_draw_exchanges(len(unique), seed), len(unique))
+    blocks = stack_blocks(draw_exchanges(len(unique), seed), len(unique))
     differences_E = np.concatenate([(1.0 - 2.0 * exchanged_EG) @ sums_G for exchanged_EG in blocks]) / len(group_Q)
-    return _share_as_large(float(sums_G.sum()) / len(group_Q), differences_E, len(unique))
+    return share_as_large(float(sums_G.sum()) / len(group_Q), differences_E, len(unique))
 
 
 def _p_value(first_Q: Float64, second_Q: Float64, groups_Q: npt.NDArray[np.integer], statistic: Statistic, seed: int) -> float:
     """Share of exchanges whose difference is at least as large; random ones count the observed."""
     unique, group_Q = np.unique(groups_Q, return_inverse=True)
     differences = []
-    for exchanged_G in _draw_exchanges(len(unique), seed):
+    for exchanged_G in draw_exchanges(len(unique), seed):
         exchanged_Q = exchanged_G[group_Q].reshape(-1, *[1] * (first_Q.ndim - 1))
         second = statistic(np.where(exchanged_Q, first_Q, second_Q))
         differences.append(second - statistic(np.where(exchanged_Q, second_Q, first_Q)))
-    return _share_as_large(statistic(second_Q) - statistic(first_Q), np.array(differences), len(unique))
+    return share_as_large(statistic(second_Q) - statistic(first_Q), np.array(differences), len(unique))
 
 
-def _draw_exchanges(num_groups: int, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
+def draw_exchanges(num_groups: int, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
     """Whether each group is exchanged (G,): all exchanges of few groups, else random ones."""
     if num_groups <= MAX_EXACT_GROUPS:
         yield from (np.array(signs, bool) for signs in product((False, True), repeat=num_groups))
@@ -124,7 +124,8 @@ def _draw_exchanges(num_groups: int, seed: int) -> Iterator[npt.NDArray[np.bool_
     yield from (random.integers(0, 2, num_groups).astype(bool) for _ in range(NUM_PERMUTATIONS))
 
 
-def _share_as_large(observed: float, differences_E: Float64, num_groups: int) -> float:
+def share_as_large(observed: float, differences_E: Float64, num_groups: int) -> float:
+    """Share of exchanges (E,) whose difference is as large as the observed one, of either sign."""
     tolerance = 1e-12 * max(1.0, abs(observed))  # equal sums in another order differ in the last bits
     num_as_large = int((np.abs(differences_E) >= abs(observed) - tolerance).sum())
     extra = 0 if num_groups <= MAX_EXACT_GROUPS else 1

@@ -35,6 +35,9 @@ class ProposalRecall:
     """At the largest number: AR@100."""
     area: Interval
     """Area under the curve, divided by the largest number."""
+    sums_N3: Float
+    """Of each video: true spans that are reached at the largest number, their area likewise, and
+    true spans. Both measures are ratios of sums of these columns."""
 
 
 def measure_proposals(
@@ -69,14 +72,18 @@ def measure_proposals(
     num_true_N = np.array([len(true[row].spans_N2) for row in videos], np.float64)
     number_K = SHARES * max_number
 
-    def compute(sums_BK: Float) -> Float:
-        recall_BK = sums_BK[:, :-1] / sums_BK[:, -1:]
-        area_B = np.trapezoid(recall_BK, number_K, axis=1) / max_number
-        return np.stack([recall_BK[:, -1], area_B], axis=1)
+    area_N = np.trapezoid(matched_NK, number_K, axis=1) / max_number
+    own_N3 = np.stack([matched_NK[:, -1], area_N, num_true_N], axis=1)
+    average_recall, area = bootstrap_sums(own_N3, divide_recall, None if groups_N is None else groups_N[videos])
+    sums_N3 = np.zeros((len(true), 3))
+    sums_N3[videos] = own_N3
+    return ProposalRecall(number_K, matched_NK.sum(0) / num_true_N.sum(), average_recall, area, sums_N3)
 
-    sums = np.concatenate([matched_NK, num_true_N[:, None]], axis=1)
-    average_recall, area = bootstrap_sums(sums, compute, None if groups_N is None else groups_N[videos])
-    return ProposalRecall(number_K, matched_NK.sum(0) / num_true_N.sum(), average_recall, area)
+
+def divide_recall(sums_B3: Float) -> Float:
+    """Average recall at the largest number, and area, (B, 2) of sums of `sums_N3`."""
+    recall_B2: Float = sums_B3[:, :2] / sums_B3[:, 2:]
+    return recall_B2
 
 
 def _count_matches(predicted: Spans, true: Spans, count: int, share_K: Float, thresholds_T: Float) -> Float:

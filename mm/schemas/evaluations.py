@@ -13,11 +13,12 @@ from mm.schemas.jobs import JobState
 
 Statistic = Literal[
     "mean", "median", "recall@1", "recall@5", "recall@10", "auroc", "bleu-1", "bleu-2", "bleu-3", "bleu-4", "object-share",
-    "pixel-auroc", "pixel-pro", "corpus",
+    "pixel-auroc", "pixel-pro", "class-map", "class-map-interpolated", "span-map", "span-map-0.5", "span-map-0.75",
+    "span-map-0.95", "average-recall", "recall-area", "calibration-error", "corpus",
 ]  # fmt: skip
-"""How a measure follows from the items: from one value each (`mm.evaluation.runs.statistics`), or
-from sums of their evidence (`mm.evaluation.runs.sums`). `corpus` does neither: it is computed over
-all items at once, and compared by intervals only."""
+"""How a measure follows from the items: from one value each (`mm.evaluation.runs.statistics`), from
+sums of their evidence (`mm.evaluation.runs.sums`), or from the rankings that it holds
+(`mm.evaluation.runs.rankings`). `corpus` does none: it is compared by intervals only."""
 
 
 class RunMeasure(Model):
@@ -32,6 +33,8 @@ class RunMeasure(Model):
     statistic: Statistic = "mean"
     of: str = ""
     """Key of `ItemRecord.values` that the statistic takes; empty where items have none."""
+    evidence: str = ""
+    """Key of `ItemRecord.evidence` that the statistic takes; empty for its usual one."""
 
 
 class Signature(Model):
@@ -83,7 +86,8 @@ class ItemRecord(Model):
     """Items of one group are sampled together."""
     values: dict[str, float] = Field({})
     evidence: dict[str, list[list[float]]] = Field({})
-    """Rows of numbers of statistics that are not of one value an item: counts of words, pixels."""
+    """Rows of numbers of statistics that are not of one value an item: counts of words, places in
+    the rankings of classes."""
     stratum: str = ""
     """Class or language, for the breakdown."""
     path: str = ""
@@ -142,6 +146,8 @@ class Outcome(Model):
     failed: list[FailedItem] = Field([])
     notes: list[str] = Field([])
     """Sentences that must stand beside the numbers."""
+    classes: list[str] = Field([])
+    """Names of the classes that evidence of items numbers from 0; empty where it numbers none."""
 
 
 class Run(Model):

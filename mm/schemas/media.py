@@ -29,6 +29,11 @@ class Capture(Model):
     latitude: float | None = Field(None, ge=-90, le=90, description="Degrees, WGS 84.")
     longitude: float | None = Field(None, ge=-180, le=180)
     altitude: float | None = Field(None, description="Metres above sea level.")
+    place: str | None = Field(
+        None,
+        description="Name of the place at the coordinates, `City, Region, Country`, after `near ` if it is some kilometres "
+        "away; null where no place is near, and until a worker has looked it up.",
+    )
 
 
 class SpokenLanguage(Model):
@@ -133,6 +138,19 @@ class CameraList(Model):
     """The cameras of a library, most frequent first."""
 
     data: list[CameraCount]
+
+
+class PlaceCount(Model):
+    """A place and the number of items that were taken there."""
+
+    place: str = Field(description="As `place` of `capture`.")
+    items: int
+
+
+class PlaceList(Model):
+    """The places of a library, most frequent first."""
+
+    data: list[PlaceCount]
 
 
 class Line(Model):

@@ -97,6 +97,11 @@ class Filters(Model):
     taken_before: NaiveDatetime | None = Field(None, description="Taken before this time.")
     camera: str | None = Field(None, max_length=100, description="Substring of make and model of the camera, in any case.")
     has_place: bool | None = Field(None, description="Whether the place where it was taken is known; unset means either.")
+    place: str | None = Field(
+        None,
+        max_length=200,
+        description="Words of the name of the place where it was taken, in any case, such as `paris` or `Paris, France`.",
+    )
     language: str | None = Field(
         None, max_length=8, description="Code of a language that is spoken in the item, such as `de`; see `languages` of an item."
     )
@@ -140,7 +145,7 @@ class SearchRequest(Model):
     parse: bool = Field(
         True,
         description="Whether `text` is parsed for what it excludes, `dog not in water` is searched as `dog` without `water`, "
-        "and for typing errors in words that the library has.",
+        "for a place at which items were taken, and for typing errors in words that the library has.",
     )
     weights: Weights = Weights()
     like: Like | None = Field(None, description="A position in the library to search with; it is left out of the results.")
@@ -164,6 +169,10 @@ class SearchResponse(Model):
     )
     text: str | None = Field(None, description="The text that was searched; null without one, and where it only excludes.")
     without: list[str] = Field(default=[], description="What was excluded: `without` of the request, or what its text excludes.")
+    place: str | None = Field(
+        None,
+        description="The place that the text names, if the hits are restricted to it; not `filters.place` of the request.",
+    )
     corrections: dict[str, str] = Field(
         default={},
         description="Typing errors in the text of the request: each word, and the word of the library that was searched instead.",

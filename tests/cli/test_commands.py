@@ -61,8 +61,8 @@ def test_list_show_and_search_use_the_time_taken(shell: Shell, tmp_path: Path) -
     days = shell("list", "--by-day", "--camera", "zeiss").stdout
     assert days.splitlines() == ["2024-05-01\t1", "2023-07-09\t1"]
     shown = dict(line.split("\t") for line in shell("show", item["id"]).stdout.splitlines())
-    assert (shown["taken"], shown["camera"], shown["place"]) == ("2024-05-01 12:30:00", "Zeiss", "48.50000, 2.25000")
-    assert shell("search", "blocks", "--camera", "no such camera", "--taken-before", "2024-01-01").exit_code == 0
+    assert (shown["taken"], shown["camera"], shown["coordinates"]) == ("2024-05-01 12:30:00", "Zeiss", "48.50000, 2.25000")
+    assert shell("search", "blocks", "--camera", "no such", "--place", "Paris", "--taken-before", "2024-01-01").exit_code == 0
 
 
 def test_add_refuses_links_in_a_folder_and_follows_one_that_is_an_argument(shell: Shell, tmp_path: Path) -> None:

@@ -149,6 +149,8 @@ def test_print_items_has_time_taken_camera_and_place(capsys: pytest.CaptureFixtu
     assert (without[0], without[4], without[5]) == ("", "", "")
     assert (captured[0], captured[5]) == ("2024-05-01 12:30:00 -03:30", "48.85833, -2.29450")
     assert captured[4].startswith("Canon EOS")
+    print_items([ITEM.model_copy(update={"capture": capture.model_copy(update={"place": "Paris,\x1b France"})})])
+    assert capsys.readouterr().out.split("\t")[5].replace("\ufffd", "").startswith("Paris,")
     assert "\x1b" not in captured[4]
 
 
@@ -161,12 +163,15 @@ def test_format_taken_without_offset_states_none() -> None:
 def test_print_item_leaves_out_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     print_item(ITEM.model_copy(update={"capture": Capture(make="Apple", model="iPhone", lens="wide", altitude=-3.0)}))
     rows = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
-    assert {name: rows.get(name) for name in ("name", "camera", "lens", "altitude", "place", "taken", "caption")} == {
+    assert {
+        name: rows.get(name) for name in ("name", "camera", "lens", "altitude", "place", "coordinates", "taken", "caption")
+    } == {
         "name": "walk.mp4",
         "camera": "Apple iPhone",
         "lens": "wide",
         "altitude": "-3 m",
         "place": None,
+        "coordinates": None,
         "taken": None,
         "caption": None,
     }

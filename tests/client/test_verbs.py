@@ -26,6 +26,7 @@ VERBS = [
     "tags",
     "timeline",
     "cameras",
+    "places",
     "retry",
     "delete",
     "edit",
@@ -249,18 +250,27 @@ def test_items_and_timeline_send_filters_by_metadata(service: ScriptedService, k
     service.on("/v1/media", reply_with(200, {"items": [documents.item(capture=capture)], "total": 1}))
     service.on("/v1/timeline", reply_with(200, {"days": [{"day": "2024-05-01", "items": 2}]}))
     service.on("/v1/cameras", reply_with(200, {"data": [{"camera": "Canon EOS", "items": 2}]}))
-    filters = {"taken_after": after, "camera": "canon", "has_place": True, "language": "de"}
+    service.on("/v1/places", reply_with(200, {"data": [{"place": "Paris, France", "items": 2}]}))
+    filters = {"taken_after": after, "camera": "canon", "has_place": True, "place": "paris", "language": "de"}
     page = kind.call(service.url, "items", offset=0, sort="taken", **filters)
     assert page.items[0].capture.taken_at.utcoffset() == timedelta(hours=2)
     assert page.items[0].capture.model is None
     (day,) = kind.call(service.url, "timeline", kinds=["image"], taken_before=after, **filters)
     assert (day.day, day.items) == (date(2024, 5, 1), 2)
     assert kind.call(service.url, "cameras", limit=3)[0].camera == "Canon EOS"
-    sent = {"taken_after": ["2024-05-01T12:30:00"], "camera": ["canon"], "has_place": ["true"], "language": ["de"]}
+    assert kind.call(service.url, "places", limit=4)[0].place == "Paris, France"
+    sent = {
+        "taken_after": ["2024-05-01T12:30:00"],
+        "camera": ["canon"],
+        "has_place": ["true"],
+        "place": ["paris"],
+        "language": ["de"],
+    }
     assert [request.query for request in service.requests] == [
         {"limit": ["50"], "offset": ["0"], "sort": ["taken"], **sent},
         {"kind": ["image"], "taken_before": ["2024-05-01T12:30:00"], **sent},
         {"limit": ["3"]},
+        {"limit": ["4"]},
     ]
 
 

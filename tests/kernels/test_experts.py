@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels.experts import chained, gathered, grouped, reference, select
+from kernels.experts.tiles import Tile
 from mm.models.language.reference import moe
 from mm.models.language.reference.router import Routing, route
 from tests.kernels.interpreted import DEVICE
@@ -56,7 +57,7 @@ def test_experts_gathered_and_grouped_equal_the_reference_and_the_numpy_layer(
     routing = Routing(np.zeros(0, np.float32), indices.cpu().numpy().astype(np.int64), weights.cpu().numpy())
     in_numpy = moe.apply_experts(x.cpu().numpy(), routing, gate_up.cpu().numpy(), down.cpu().numpy())
     np.testing.assert_allclose(expected.cpu().numpy(), in_numpy, rtol=1e-4, atol=1e-5)
-    tiles = gathered.Tiles(gathered.Tile(4, 16, 4), gathered.Tile(2, 8, 4))
+    tiles = gathered.Tiles(Tile(4, 16, 4), Tile(2, 8, 4))
     torch.testing.assert_close(
         gathered.apply_experts(x, indices, weights, gate_up, down, tiles=tiles), expected, rtol=1e-4, atol=1e-5
     )
@@ -109,7 +110,7 @@ def test_layer_of_one_vector_equals_the_reference(
     base = torch.randn((1, width), generator=draw).to(DEVICE) if has_base else None
     expected = reference.apply_layer(x, gate, bias, gate_up, down, num_selected, shared, base)
     columns = 64 if is_wide else 4
-    tiles = chained.Tiles(chained.Tile(4, columns, 4), 2, chained.Tile(2, columns, 4), chained.Tile(4, 8, 4))
+    tiles = chained.Tiles(Tile(4, columns, 4), 2, Tile(2, columns, 4), Tile(4, 8, 4))
     counter = torch.zeros(1, dtype=torch.int32, device=x.device)
     for _ in range(2):
         out = chained.apply_layer(x, gate, bias, gate_up, down, num_selected, counter, shared, base, tiles)
@@ -120,6 +121,6 @@ def test_layer_of_one_vector_equals_the_reference(
 def test_layer_of_one_vector_with_many_columns_equals_the_reference() -> None:
     (x, gate, bias, gate_up, down), _ = draw_layer(7, (1, 24, 5, 1, 100))
     counter = torch.zeros(1, dtype=torch.int32, device=x.device)
-    tiles = chained.Tiles(chained.Tile(4, 16, 4), 2, chained.Tile(4, 16, 4), chained.Tile(4, 32, 4))
+    tiles = chained.Tiles(Tile(4, 16, 4), 2, Tile(4, 16, 4), Tile(4, 32, 4))
     out = chained.apply_layer(x, gate, bias, gate_up, down, 3, counter, tiles=tiles)
     torch.testing.assert_close(out, reference.apply_layer(x, gate, bias, gate_up, down, 3), rtol=1e-4, atol=1e-5)

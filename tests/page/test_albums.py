@@ -151,6 +151,12 @@ def test_clip_of_a_result_and_of_an_album_is_saved(driver: PageDriver, library: 
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("Save a clip of beckett")).first.click(force=True)
     assert download.value.suggested_filename.startswith("0001 beckett")
+    page.click("#export-hits summary")
+    page.get_by_label("Exact times of clips").check()
+    page.keyboard.press("Escape")
+    with page.expect_download(), page.expect_request("**/v1/exports") as sent:
+        page.get_by_role("button", name=re.compile("Save an exact clip of beckett")).first.click(force=True)
+    assert '"exact":true' in (sent.value.post_data or "")
     page.goto(f"{library.url}/#view=albums&album={album}")
     page.click("#export-album summary")
     with page.expect_download() as download:

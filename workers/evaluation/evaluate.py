@@ -1,4 +1,4 @@
-"""Encodes a data set together with other workers; the first task measures it and keeps the run."""
+"""Reads a data set together with other workers; the first task measures it and keeps the run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mm.data.sets.catalog import describe_set
-from mm.evaluation.evaluate_set import SetRequest, encode_request, evaluate_set
+from mm.evaluation.evaluate_set import SetRequest, evaluate_set, share_request
 from mm.evaluation.features.encode import KINDS
 from mm.evaluation.runs.store import RunStore
 from mm.evaluation.space_weights import list_space_weights
@@ -32,9 +32,9 @@ ENCODING_SHARE = 0.95
 
 
 def evaluate_data_set(context: WorkerContext, job: JobRow, task: TaskRow, check: CheckLease) -> bool:
-    """Encode a set, and for the first task of the job measure it and keep the run.
+    """Encode, caption or inspect a set; for the first task of the job measure it and keep the run.
 
-    Slices that are encoded are found in the cache after a killed process. Returns False if the
+    What is done is found in the cache after a killed process. Returns False if the
     lease is lost.
     """
     body = EvaluationRequest.model_validate(job.payload["request"])
@@ -53,7 +53,7 @@ def evaluate_data_set(context: WorkerContext, job: JobRow, task: TaskRow, check:
                 store.add(run)
             structlog.get_logger().info("set evaluated", set=body.set, items=run.signature.num_items)
         else:
-            encode_request(request, *common, on_progress, check)
+            share_request(request, *common, on_progress, check)
     return context.store.catalog.finish_task(task, context.owner)
 
 

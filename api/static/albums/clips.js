@@ -11,11 +11,14 @@ const FINAL = new Set(["done", "failed", "quarantined", "cancelled"]);
 /** `all`: exports that the page waits for, [{id, title, progress}]. */
 const running = createStore({ all: [] });
 
-/** Cut clips, `body` is {clips, album, exact}, and save their file. `title` names them. */
+/** `isExact`: whether clips are encoded again, so that they begin and end at their times; otherwise they are copied from the key frame before. */
+export const clipOptions = createStore({ isExact: false });
+
+/** Cut clips, `body` is {clips, album}, as `clipOptions` says, and save their file. `title` names them. */
 export async function saveClips(body, title) {
   let id = null;
   try {
-    let state = await createExport(body);
+    let state = await createExport({ ...body, exact: clipOptions.get().isExact });
     id = state.id;
     while (!FINAL.has(state.state)) {
       running.set({ all: [...running.get().all.filter((other) => other.id !== id), { id, title, progress: state.progress }] });
@@ -35,7 +38,16 @@ export async function saveClips(body, title) {
 }
 
 /** Cut and save the time range of a hit. */
-export const saveHit = ({ item, start, end }, exact = false) => saveClips({ clips: [{ item: item.id, start, end }], exact }, item.name);
+export const saveHit = ({ item, start, end }) => saveClips({ clips: [{ item: item.id, start, end }] }, item.name);
+
+/** The choice of a menu of exports between copied and exact clips. */
+export function ExactClips() {
+  const isExact = clipOptions.use((state) => state.isExact);
+  return html`
+    <label class="check" title="Encoded again, which takes longer and changes the pixels. Otherwise clips are copied, from the key frame before each.">
+      <input type="checkbox" name="exact-clips" checked=${isExact} onChange=${(event) => clipOptions.set({ isExact: event.target.checked })} />
+      Exact times of clips</label>`;
+}
 
 function save(path) {
   const link = document.createElement("a");

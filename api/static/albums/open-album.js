@@ -11,7 +11,7 @@ import { Icon, IconButton } from "../ui/icon.js";
 import { Menu } from "../ui/menu.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { exportUrl } from "./album-client.js";
-import { saveClips } from "./clips.js";
+import { ExactClips, saveClips } from "./clips.js";
 import { albums, chooseCover, deleteAlbum, loadAlbum, loadMore, moveEntry, openAlbum, removeEntry } from "./album-store.js";
 import { EditAlbum } from "./edit-album.js";
 
@@ -53,6 +53,7 @@ function Tools({ album, onEdit }) {
     <button type="button" id="search-album" onClick=${search}><${Icon} name="search" />Search in this album</button>
     <${Menu} label="Export" id="export-album">
       <button type="button" onClick=${(event) => { event.currentTarget.closest("details").open = false; saveClips({ album: album.id }, album.name); }}>Clips</button>
+      <${ExactClips} />
       ${EXPORTS.map(([format, label]) => html`<a key=${format} class="button" href=${exportUrl(album.id, format)} download>${label}</a>`)}
     <//>
     <button type="button" id="edit-album-open" onClick=${onEdit}><${Icon} name="edit" />Edit</button>

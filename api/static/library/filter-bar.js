@@ -1,5 +1,6 @@
 // The filter bar: kinds, tags, upload period, metadata of the file, item.
 
+import { SavedLink } from "../saved/saved-link.js";
 import { query, runSearch } from "../search/query-store.js";
 import { IconButton } from "../ui/icon.js";
 import { Menu } from "../ui/menu.js";
@@ -40,6 +41,7 @@ export function FilterBar() {
           <${IconButton} name="close" label=${`Remove the filter on ${state.item.name}`} onClick=${() => change({ item: null })} />
         </span>`}
       ${hasFilters(state) && html`<button type="button" class="quiet" onClick=${() => change(NO_FILTERS)}>Reset</button>`}
+      <${SavedLink} />
     </fieldset>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { createStore } from "../ui/store.js";
 
-const NO_CAPTURE_FILTERS = { takenFrom: "", takenTo: "", camera: "", hasPlace: false };
+const NO_CAPTURE_FILTERS = { takenFrom: "", takenTo: "", camera: "", place: "", hasPlace: false };
 export const NO_FILTERS = { kinds: [], tags: [], since: "any", from: "", to: "", item: null, album: null, name: "", isFavourite: false, ...NO_CAPTURE_FILTERS };
 export const filters = createStore({ ...NO_FILTERS, sort: "newest" });
 /** `all` are the tags of the library, `newTags` is the text of the tags for added files. */
@@ -25,12 +25,12 @@ export function resolveUploadPeriod({ since, from, to }) {
 }
 
 /** The filters by metadata as parameters of a request, null where unset. Times are on the clock at the place, without an offset. */
-export function createCaptureFilters({ takenFrom, takenTo, camera, hasPlace }) {
+export function createCaptureFilters({ takenFrom, takenTo, camera, place, hasPlace }) {
   const end = takenTo && new Date(`${takenTo}T00:00Z`);
   if (end) end.setUTCDate(end.getUTCDate() + 1); // includes the last day
   return {
     taken_after: takenFrom ? `${takenFrom}T00:00:00` : null, taken_before: end ? end.toISOString().slice(0, 19) : null,
-    camera: camera || null, has_place: hasPlace || null,
+    camera: camera || null, place: place || null, has_place: hasPlace || null,
   };
 }
 

@@ -4,7 +4,7 @@ import { formatLanguage, formatTaken, formatTime } from "../ui/format.js";
 import { html } from "../vendor/preact.js";
 
 export function CaptureDetails({ item }) {
-  const { taken_at: takenAt, make, model, lens, latitude, longitude, altitude } = item.capture ?? {};
+  const { taken_at: takenAt, make, model, lens, place, latitude, longitude, altitude } = item.capture ?? {};
   const repeatsMake = make && model?.toLowerCase().startsWith(make.toLowerCase());
   const hasPlace = latitude !== null && latitude !== undefined;
   const height = altitude === null || altitude === undefined ? "" : `, ${Math.round(altitude)} m`;
@@ -12,7 +12,8 @@ export function CaptureDetails({ item }) {
     ["Taken", takenAt && formatTaken(takenAt)],
     ["Camera", repeatsMake ? model : [make, model].filter(Boolean).join(" ")],
     ["Lens", lens],
-    ["Place", hasPlace && `${latitude.toFixed(5)}, ${longitude.toFixed(5)}${height}`],
+    ["Place", place],
+    ["Coordinates", hasPlace && `${latitude.toFixed(5)}, ${longitude.toFixed(5)}${height}`],
   ].filter(([, value]) => value);
   if (rows.length === 0) return null;
   return html`

@@ -1,7 +1,7 @@
 // One hit: its thumbnail, time range, score and evidence.
 
 import { addMoment } from "../albums/add-to-album.js";
-import { saveHit } from "../albums/clips.js";
+import { clipOptions, saveHit } from "../albums/clips.js";
 import { Thumbnail } from "../library/thumbnail.js";
 import { openHit } from "../player/player-store.js";
 import { formatLanguage, formatProbability, formatRange, formatTime } from "../ui/format.js";
@@ -13,6 +13,7 @@ import { searchSimilar } from "./query-store.js";
 
 export function Hit({ hit }) {
   const { item } = hit;
+  const isExact = clipOptions.use((state) => state.isExact);
   const isTimed = item.kind !== "image";
   const range = formatRange(hit.start, hit.end, item.duration);
   const moment = isTimed ? `${item.name} at ${formatTime(hit.best_start, item.duration)}` : item.name;
@@ -30,7 +31,7 @@ export function Hit({ hit }) {
         <${NearDuplicates} hit=${hit} />
       </div>
       <div class="actions">
-        ${isTimed && html`<${IconButton} name="save" label=${`Save a clip of ${moment}`} onClick=${() => saveHit(hit)} />`}
+        ${isTimed && html`<${IconButton} name="save" label=${`Save ${isExact ? "an exact clip" : "a clip"} of ${moment}`} onClick=${() => saveHit(hit)} />`}
         <${IconButton} name="album" label=${`Add ${moment} to an album`} onClick=${() => addMoment(hit)} />
         <${IconButton} name="similar" label=${`More like ${moment}`} onClick=${() => searchSimilar(item, hit.best_start)} />
       </div>

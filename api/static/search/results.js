@@ -1,9 +1,10 @@
 // The search results: hits grouped by item, with a timeline for each video and audio item.
 
 import { AnswerPanel } from "../answer/answer-panel.js";
-import { saveClips } from "../albums/clips.js";
+import { ExactClips, saveClips } from "../albums/clips.js";
 import { filters, hasFilters } from "../library/filter-store.js";
 import { openHit, openItem } from "../player/player-store.js";
+import { SaveSearch } from "../saved/save-dialog.js";
 import { RequestError } from "../service/request-error.js";
 import { KIND_LABELS, formatCount, formatProbability, formatTime } from "../ui/format.js";
 import { Icon } from "../ui/icon.js";
@@ -28,6 +29,7 @@ export function Results() {
         <h2 id="results-title">${createTitle(response, isLoading, likely)}</h2>
         ${response && html`<p class="muted" id="results-facts" title=${describeThresholds(response)}>
           ${likely.length > 0 && `in ${formatCount(likely.length, "item")} · `}${response.seconds.toFixed(2)} s</p>`}
+        ${response && html`<${SaveSearch} />`}
         ${response?.hits.length > 0 && html`<${ExportHits} />`}
       </div>
       ${problem && html`<${RequestError} problem=${problem} onRetry=${runSearch} />`}
@@ -58,6 +60,7 @@ function ExportHits() {
       <button type="button" onClick=${run("json")}>JSON</button>
       <button type="button" onClick=${run("html")}>Contact sheet (HTML)</button>
       <button type="button" onClick=${saveHits}>Clips</button>
+      <${ExactClips} />
     <//>`;
 }
 

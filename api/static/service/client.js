@@ -72,6 +72,7 @@ export function listItems({ sort, offset, limit, ...conditions }, signal) {
 /** The days on which items were taken, latest first: [{day, items}]. */
 export const listDays = (conditions, signal) =>
   request(`/v1/timeline?${createConditions(conditions)}`, { signal }).then((timeline) => timeline.days);
+export const listPlaces = () => request("/v1/places").then((list) => list.data);
 export const listCameras = () => request("/v1/cameras").then((list) => list.data);
 
 function createConditions({ kinds, tags, name, after, before, album, isFavourite = false, capture = {} }) {

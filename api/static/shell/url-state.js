@@ -9,6 +9,7 @@ import { view } from "../inspect/inspect-store.js";
 import { NO_FILTERS, filters } from "../library/filter-store.js";
 import { trash } from "../library/trash-dialog.js";
 import { closePlayer, openItem, player } from "../player/player-store.js";
+import { savedView } from "../saved/saved-store.js";
 import { clearQuery, query, runSearch } from "../search/query-store.js";
 import * as client from "../service/client.js";
 import { isTemporary, scheduleRetry } from "../service/retry.js";
@@ -17,7 +18,8 @@ import { getViewName, showView } from "./views.js";
 
 /** Filters with one value each -> their names in the URL. */
 const FILTER_PARAMETERS = {
-  name: "name", isFavourite: "favourite", since: "since", from: "from", to: "to", takenFrom: "taken-from", takenTo: "taken-to", camera: "camera", hasPlace: "place",
+  name: "name", isFavourite: "favourite", since: "since", from: "from", to: "to", takenFrom: "taken-from", takenTo: "taken-to", camera: "camera",
+  place: "taken-in", hasPlace: "place",
 };
 let isRestoring = false;
 
@@ -37,6 +39,7 @@ export function installUrlState() {
   view.subscribe(() => writeUrl(false));
   evaluate.subscribe(() => writeUrl(false));
   albumView.subscribe(() => writeUrl(false));
+  savedView.subscribe(() => writeUrl(false));
   trash.subscribe(() => writeUrl(false));
   addEventListener("popstate", restoreState);
   return restoreState();
@@ -66,6 +69,7 @@ function createHash() {
 function createViewParameters() {
   if (getViewName() === "library") return {};
   if (getViewName() === "albums") return { view: "albums", album: albumView.get().id };
+  if (getViewName() === "searches") return { view: "searches", search: savedView.get().id };
   if (getViewName() === "evaluate") {
     const { set, runId, baselineId } = evaluate.get();
     return { view: "evaluate", set, run: runId, baseline: baselineId };
@@ -79,10 +83,11 @@ function createViewParameters() {
 let lastQuery = "";
 let lastPlace = "library"; // view of the last entry, with the run that is open
 
-/** Of evaluations, Back leads from an open run to the list, and from an open album to all. */
+/** Of evaluations, Back leads from an open run to the list, and from an open album or saved search to all. */
 function describePlace() {
   const name = getViewName();
   if (name === "evaluate") return `evaluate ${evaluate.get().runId} ${evaluate.get().baselineId}`;
+  if (name === "searches") return `searches ${savedView.get().id}`;
   return name === "albums" ? `albums ${albumView.get().id}` : name;
 }
 
@@ -131,7 +136,7 @@ async function restoreState() {
     showView(parameters.get("view"), {
       section: parameters.get("section") ?? "parts", name: parameters.get("inspector"), inspectionId: parameters.get("inspection"),
       resultId: parameters.get("result"), analysisId: parameters.get("analysis"),
-      albumId: parameters.get("album"), set: parameters.get("set"), runId: parameters.get("run"), baselineId: parameters.get("baseline"),
+      albumId: parameters.get("album"), savedId: parameters.get("search"), set: parameters.get("set"), runId: parameters.get("run"), baselineId: parameters.get("baseline"),
     });
     lastPlace = describePlace();
     trash.set({ isOpen: parameters.get("trash") === "open" });

@@ -104,6 +104,8 @@ class ItemRow(ItemFile):
     """Caption of the image, or of the first scene of the video."""
     capture: Capture | None = None
     """When, where and with what it was taken; None where that was not read."""
+    place: str = ""
+    """Name of the place at its coordinates; empty where there is none, or none is known yet."""
     languages: tuple[SpokenLanguage, ...] = ()
     """Languages of its speech, the longest first."""
     favourite: bool = False
@@ -164,6 +166,8 @@ class BrowseFilters(ItemFilters):
     camera: str = ""
     """Substring of make and model, case-insensitive."""
     has_place: bool | None = None
+    place: str = ""
+    """Words of the name of the place where it was taken."""
     language: str = ""
     """Code of a language that is spoken."""
     album: str = ""

@@ -107,6 +107,10 @@ class Capture(Table):
     latitude: Mapped[float | None] = mapped_column(Double)
     longitude: Mapped[float | None] = mapped_column(Double)
     altitude: Mapped[float | None] = mapped_column(Double)
+    place: Mapped[str | None] = mapped_column(index=True)
+    """Name of the place at the coordinates; empty for none, null until a worker looked it up."""
+    place_key: Mapped[str | None]
+    """The names in it, normalized, for filters."""
 
 
 class Segment(Table):

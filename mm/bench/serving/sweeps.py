@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from kernels.experts import chained, gathered
-from kernels.paged_attention.attention import Tile, attend
+from kernels.experts.tiles import Tile
+from kernels.paged_attention import attention
 from kernels.paged_attention.reference import PagedCache
 from kernels.quantized import int4, int4_format
 from mm.bench.serving.gpu import CUDA, DENSE, ENGINE, make_random_weights
@@ -27,11 +28,9 @@ from mm.generation.runners.torch_model import Layer
 from mm.generation.runners.torch_runner import TorchRunner
 from mm.generation.sampler import make_row_sampling
 
-EXPERT_TILES = [
-    gathered.Tile(*sizes) for sizes in ((4, 512, 4), (2, 1024, 4), (2, 512, 4), (4, 256, 4), (8, 256, 4), (4, 1024, 8))
-]
+EXPERT_TILES = [Tile(*sizes) for sizes in ((4, 512, 4), (2, 1024, 4), (2, 512, 4), (4, 256, 4), (8, 256, 4), (4, 1024, 8))]
 LAYER_TILES = [
-    chained.Tile(*sizes)
+    Tile(*sizes)
     for sizes in ((1, 512, 1), (1, 512, 4), (2, 512, 4), (4, 512, 4), (4, 256, 2), (8, 512, 4), (1, 1024, 4), (4, 4096, 8))
 ]
 """For each of the three launches; more columns than a matrix has are cut."""
@@ -39,7 +38,7 @@ INT4_TILES = [
     int4.Tile(*sizes)
     for sizes in ((4, 512, 1, 4), (4, 512, 2, 6), (4, 512, 4, 6), (8, 512, 4, 5), (8, 512, 8, 3), (16, 512, 8, 2), (4, 512, 8, 2))
 ]
-ATTENTION_TILES = [Tile(*sizes) for sizes in product((16, 32, 64, 128), (1, 2, 4), (2, 3))]
+ATTENTION_TILES = [attention.Tile(*sizes) for sizes in product((16, 32, 64, 128), (1, 2, 4), (2, 3))]
 
 
 def sweep_experts() -> list[str]:
@@ -114,7 +113,7 @@ def sweep_attention(num_seqs: int = 1000, context: int = 300) -> list[str]:
     lines = []
     for tile in ATTENTION_TILES:
         runs = [
-            partial(attend, queries, cache, starts, lengths, blocks, starts[:-1], starts[:-1], out, launch=tile)
+            partial(attention.attend, queries, cache, starts, lengths, blocks, starts[:-1], starts[:-1], out, launch=tile)
             for cache in caches
         ]
         seconds = measure_each(runs)

@@ -44,6 +44,7 @@ def command(
     taken_before: datetime | None,
     camera: str | None,
     has_place: bool | None,
+    place: str | None,
     language: str | None,
     by_day: bool,
     limit: int,
@@ -69,6 +70,7 @@ def command(
         "taken_before": taken_before,
         "camera": camera,
         "has_place": has_place,
+        "place": place,
         "language": language,
     }
     with connect(url) as client:

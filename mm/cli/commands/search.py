@@ -106,6 +106,7 @@ def command(
     taken_before: datetime | None,
     camera: str | None,
     has_place: bool | None,
+    place: str | None,
     language: str | None,
     floor: float | None,
     everything: bool,
@@ -127,7 +128,13 @@ def command(
     from mm.files import write_atomic
     from mm.schemas import Filters, Like, SearchRequest, Weights
 
-    captured = {"taken_after": taken_after, "taken_before": taken_before, "camera": camera, "has_place": has_place}
+    captured = {
+        "taken_after": taken_after,
+        "taken_before": taken_before,
+        "camera": camera,
+        "has_place": has_place,
+        "place": place,
+    }
     values = {"kinds": kinds, "tags": tags, "items": items, "favourite": favourite, "language": language, **captured}
     with connect(url) as client:
         request = SearchRequest(

@@ -61,6 +61,7 @@ def save(
     taken_before: datetime | None,
     camera: str | None,
     has_place: bool | None,
+    place: str | None,
     language: str | None,
     band: str,
     webhook: str | None,
@@ -82,7 +83,13 @@ def save(
     from mm.embedded.connect import connect
     from mm.schemas import Band, Filters, SearchWebhook
 
-    captured = {"taken_after": taken_after, "taken_before": taken_before, "camera": camera, "has_place": has_place}
+    captured = {
+        "taken_after": taken_after,
+        "taken_before": taken_before,
+        "camera": camera,
+        "has_place": has_place,
+        "place": place,
+    }
     values = {"kinds": kinds, "tags": tags, "favourite": favourite, "language": language, **captured}
     receiver = None
     if webhook is not None and webhook_secret is not None:

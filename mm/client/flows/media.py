@@ -24,6 +24,8 @@ from mm.schemas import (
     ItemSort,
     ItemStatus,
     Kind,
+    PlaceCount,
+    PlaceList,
     SegmentPage,
     TagCount,
     TagList,
@@ -102,6 +104,7 @@ def items(
     taken_before: datetime | None = None,
     camera: str | None = None,
     has_place: bool | None = None,
+    place: str | None = None,
     language: str | None = None,
     album: str | None = None,
 ) -> Flow[ItemPage]:
@@ -112,11 +115,11 @@ def items(
     Pass `next` of a page as `cursor` to get the following one. With `offset`, the page starts after
     that many items and has a `total`, and `sort`, a substring of the `name`, and filters by
     metadata are allowed: the time on the clock where an item was taken, without an offset, a
-    substring of the `camera`, whether the place is known, a `language` that is spoken, and the id
-    of an `album`.
+    substring of the `camera`, whether the place is known, words of the name of the `place`, a
+    `language` that is spoken, and the id of an `album`.
     """
     params: Params = {"kind": list(kinds), "tag": list(tags), "limit": limit}
-    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place, language, album)
+    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place, place, language, album)
     if cursor is not None:
         params["cursor"] = cursor
     if offset is not None:
@@ -135,6 +138,7 @@ def timeline(
     taken_before: datetime | None = None,
     camera: str | None = None,
     has_place: bool | None = None,
+    place: str | None = None,
     language: str | None = None,
     album: str | None = None,
 ) -> Flow[list[DayCount]]:
@@ -144,13 +148,18 @@ def timeline(
     order `taken` is the same.
     """
     params: Params = {"kind": list(kinds), "tag": list(tags)}
-    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place, language, album)
+    params |= _captured_params(status, favourite, name, taken_after, taken_before, camera, has_place, place, language, album)
     return parse_body((yield from Send("GET", "/v1/timeline", params=params)), Timeline).days
 
 
 def cameras(*, limit: int = 200) -> Flow[list[CameraCount]]:
     """List the cameras of the library, most frequent first."""
     return parse_body((yield from Send("GET", "/v1/cameras", params={"limit": limit})), CameraList).data
+
+
+def places(*, limit: int = 200) -> Flow[list[PlaceCount]]:
+    """List the places where items were taken, most frequent first."""
+    return parse_body((yield from Send("GET", "/v1/places", params={"limit": limit})), PlaceList).data
 
 
 def segments(item_id: str, *, after: float | None = None, limit: int = 200) -> Flow[SegmentPage]:
@@ -215,6 +224,7 @@ def _captured_params(
     taken_before: datetime | None,
     camera: str | None,
     has_place: bool | None,
+    place: str | None,
     language: str | None,
     album: str | None,
 ) -> Params:
@@ -227,6 +237,7 @@ def _captured_params(
         "taken_before": None if taken_before is None else taken_before.isoformat(),
         "camera": camera,
         "has_place": None if has_place is None else str(has_place).lower(),
+        "place": place,
         "language": language,
         "album": album,
     }

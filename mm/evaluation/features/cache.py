@@ -170,6 +170,14 @@ class FeatureCache:
                 )
         return bool(is_free or row[0] == owner)
 
+    def has_lease(self, prefix: str) -> bool:
+        """Whether a running process has a lease of a slice whose key begins so."""
+        with self._lock, self._mapped_errors():
+            owners = self._database.execute(
+                "SELECT owner FROM leases WHERE substr(slice, 1, ?) = ? AND until >= ?", (len(prefix), prefix, time.time())
+            ).fetchall()
+        return any(not is_gone(owner) for (owner,) in owners)
+
     def release(self, slice_key: str, owner: str) -> None:
         """Give a lease back, if this owner still has it."""
         self._run("DELETE FROM leases WHERE slice = ? AND owner = ?", slice_key, owner)

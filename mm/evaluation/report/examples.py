@@ -29,6 +29,8 @@ class Shown:
     """The image, or frames of a video in order."""
     sound: bytes = b""
     """The start of a sound, a WAV file."""
+    peaks: Sequence[float] = ()
+    """Of the sound: loudness from 0 to 1 of equal parts, for print."""
     note: str = ""
     """What the images or the sound are of the file."""
 
@@ -107,6 +109,13 @@ def _format_example(item: ItemRecord, key: str, root: Path, open_shown: OpenShow
     return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 
 
+def _draw_wave(peaks: Sequence[float]) -> str:
+    """Loudness over time, inline SVG."""
+    bars = "".join(f"M{4 * number + 2} {20 - 19 * peak:.1f}V{20 + 19 * peak + 0.5:.1f}" for number, peak in enumerate(peaks))
+    size = f"0 0 {4 * len(peaks)} 40"
+    return f'<svg class="wave" viewBox="{size}" preserveAspectRatio="none" aria-hidden="true"><path d="{bars}"/></svg>'
+
+
 def _show(path: str, item: ItemRecord, root: Path, open_shown: OpenShown) -> str:
     if not path:
         return ""
@@ -117,7 +126,8 @@ def _show(path: str, item: ItemRecord, root: Path, open_shown: OpenShown) -> str
         return f"<p class='missing'>{escape(str(error))}</p>"
     alternative = escape(path, quote=True)
     if shown.sound:
-        content = f'<audio controls src="{make_data_url(shown.sound, "audio/wav")}" aria-label="{alternative}"></audio>'
+        address = make_data_url(shown.sound, "audio/wav")
+        content = f'{_draw_wave(shown.peaks)}<audio controls src="{address}" aria-label="{alternative}"></audio>'
     else:
         content = "".join(f'<img src="{make_data_url(image)}" alt="{alternative}">' for image in shown.images)
         content = f"<div class='frames'>{content}</div>" if len(shown.images) > 1 else content

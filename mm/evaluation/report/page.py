@@ -12,7 +12,7 @@ from mm.documents.parts import POLICY, format_document, format_html_table, forma
 from mm.evaluation.report.examples import OpenShown, choose_examples, format_examples
 from mm.evaluation.report.plots import draw_curves
 from mm.evaluation.report.style import STYLE
-from mm.evaluation.report.values import draw_bar, format_interval, format_value
+from mm.evaluation.report.values import draw_bar, format_interval, format_value, keep_whole
 from mm.evaluation.runs.compare import Comparison
 from mm.evaluation.runs.types import Breakdown, Curve, Run
 
@@ -60,7 +60,10 @@ def build_report(report: Report, open_shown: OpenShown, num_examples: int = NUM_
 
 
 def _format_measures(run: Run) -> str:
-    rows = [(escape(m.name), f"<b>{format_value(m, m.value)}</b>", format_interval(m), draw_bar(m)) for m in run.outcome.measures]
+    rows = [
+        (escape(m.name), f"<b>{keep_whole(format_value(m, m.value))}</b>", keep_whole(format_interval(m)), draw_bar(m))
+        for m in run.outcome.measures
+    ]
     return format_html_table(("measure", "value", "95 % interval", ""), rows)
 
 
@@ -90,15 +93,24 @@ def _format_comparison(comparison: Comparison | None) -> str:
         for kind, items in (("worse", comparison.worse), ("better", comparison.better))
         for item in items
     ]
-    table = format_table(("", "item", "before", "now", "question"), changed) if changed else ""
-    return format_section("Compared item by item", notes, format_table(columns, rows), table)
+    table = (
+        format_html_table(("", "item", "before", "now", "question"), [list(map(keep_whole, row)) for row in changed])
+        if changed
+        else ""
+    )
+    return format_section(
+        "Compared item by item",
+        notes,
+        format_html_table(columns, [[escape(name), *map(keep_whole, values)] for name, *values in rows]),
+        table,
+    )
 
 
 def _format_breakdown(breakdown: Breakdown) -> str:
     rows = [
         (
-            escape(row.stratum), str(row.num_items), format_value(row.measure, row.measure.value), format_interval(row.measure),
-            draw_bar(row.measure),
+            escape(row.stratum), str(row.num_items), keep_whole(format_value(row.measure, row.measure.value)),
+            keep_whole(format_interval(row.measure)), draw_bar(row.measure),
         )
         for row in breakdown.rows[:MAX_ROWS]
     ]  # fmt: skip
@@ -126,7 +138,8 @@ def _format_history(run: Run, earlier: Sequence[Run]) -> str:
                 Curve(name=measure.name, x_label="run", y_label=measure.name, x=[x for x, _ in points], y=[y for _, y in points])
             )
     columns = ("started (UTC)", "run", "method", "code", *(measure.name for measure in shown))
-    return format_section("Runs over time", draw_curves(curves), format_table(columns, rows))
+    table = format_html_table(columns, [list(map(keep_whole, row)) for row in rows])
+    return format_section("Runs over time", draw_curves(curves), table)
 
 
 def _format_published(run: Run, published: Sequence[Published]) -> str:

@@ -6,6 +6,9 @@ from html import escape
 
 from mm.evaluation.runs.types import RunMeasure
 
+MAX_WHOLE = 24
+"""Characters of a text that is not broken over lines."""
+
 
 def format_value(measure: RunMeasure, value: float) -> str:
     """A share in percent with one digit, another number with four significant digits."""
@@ -15,6 +18,11 @@ def format_value(measure: RunMeasure, value: float) -> str:
 def format_interval(measure: RunMeasure) -> str:
     """`12.3 % to 14.5 %`."""
     return f"{format_value(measure, measure.low)} to {format_value(measure, measure.high)}"
+
+
+def keep_whole(text: str) -> str:
+    """HTML of a text that is not broken over lines; one above `MAX_WHOLE` may, after commas too."""
+    return f"<span class='whole'>{escape(text)}</span>" if len(text) <= MAX_WHOLE else escape(text).replace(",", ",<wbr>")
 
 
 def draw_bar(measure: RunMeasure) -> str:

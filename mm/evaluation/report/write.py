@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mm.media import MediaReader
     from mm.media.types import Waveform
 
+NUM_PEAKS = 80
+"""Bars of a sound in print."""
 MIN_CLIP_SECONDS = 0.1
 """Of a sound that ends where it starts."""
 
@@ -61,10 +63,18 @@ def open_shown(reader: MediaReader, path: Path, start: float, end: float | None)
         shown_end = max(min(last, start + CLIP_SECONDS), start + MIN_CLIP_SECONDS)
         waveform = reader.waveform(path, path.name, Span(start, shown_end))
         note = f"{start:.1f} to {shown_end:.1f} s of {info.duration:.1f} s"
-        return Shown(sound=make_wav(waveform, SPEECH_RATE), note=note)
+        return Shown(sound=make_wav(waveform, SPEECH_RATE), peaks=find_peaks(waveform), note=note)
     times = [start + (last - start) * number / NUM_FRAMES for number in range(NUM_FRAMES)] if last > start else [start]
     frames = [reader.frame_at(path, path.name, time, longest=LONGEST // 2) for time in times]
     return Shown(frames, note=f"at {', '.join(f'{time:.1f}' for time in times)} s")
+
+
+def find_peaks(waveform: Waveform) -> list[float]:
+    """Largest absolute sample of each of up to `NUM_PEAKS` equal parts, the loudest is 1."""
+    parts = [part for part in np.array_split(np.abs(waveform), NUM_PEAKS) if len(part)]
+    peaks = np.array([part.max() for part in parts])
+    scaled: list[float] = (peaks / max(peaks.max(initial=0.0), 1e-6)).tolist()
+    return scaled
 
 
 def make_wav(waveform: Waveform, rate: int) -> bytes:

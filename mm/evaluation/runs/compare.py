@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mm.errors import InvalidInput
-from mm.evaluation.runs.scores import AUROC, mean_auroc, read_evidence
+from mm.evaluation.runs.rankings import Pairs, compare_rankings, ranking_key
+from mm.evaluation.runs.scores import AUROC, compare_auroc
 from mm.evaluation.runs.statistics import compare_values, group_indexes, is_of_values
-from mm.evaluation.runs.sums import compare_evidence, evidence_key
-from mm.evaluation.runs.types import ItemRecord, Run, RunMeasure
+from mm.evaluation.runs.sums import compare_sums_of, sums_key
+from mm.evaluation.runs.types import ItemRecord, Run, RunMeasure, Statistic
 from mm.metrics.bootstrap import Interval
-from mm.metrics.paired import compare_paired
+from mm.metrics.paired import Paired
 
 SIGNIFICANT = 0.05
 NUM_CHANGED = 20
@@ -28,7 +28,7 @@ class Difference:
     """Of the first run."""
     second: RunMeasure
     difference: Interval | None
-    """None for a measure of neither values nor sums of items, and where items lack these."""
+    """None for a measure of neither values nor evidence of items, and where items lack these."""
     p_value: float | None
     num_items: int
     """Items that both runs have."""
@@ -89,8 +89,11 @@ def compare_runs(first: Run, second: Run, num_changed: int = NUM_CHANGED) -> Com
     shared = _pair_items(first, second)
     if not shared and any(is_of_values(measure.statistic) and measure.of for measure in first.outcome.measures):
         raise InvalidInput(f"{first.id} and {second.id} have no item in common.")
+    has_same_classes = first.outcome.classes == second.outcome.classes
     differences = [
-        _compare(measure, of_second[measure.name], shared) for measure in first.outcome.measures if measure.name in of_second
+        _compare(measure, of_second[measure.name], shared, has_same_classes)
+        for measure in first.outcome.measures
+        if measure.name in of_second
     ]
     keys = [measure.of for measure in first.outcome.measures if measure.of]
     changed = _list_changed(shared, keys[0], _is_rank(first, keys[0])) if keys else []
@@ -112,35 +115,47 @@ def list_worse(comparison: Comparison) -> list[str]:
     ]
 
 
-def _pair_items(first: Run, second: Run) -> list[tuple[ItemRecord, ItemRecord]]:
+def _pair_items(first: Run, second: Run) -> Pairs:
     of_second = {item.id: item for item in second.outcome.items}
     return [(item, of_second[item.id]) for item in first.outcome.items if item.id in of_second]
 
 
-def _compare(measure: RunMeasure, second: RunMeasure, shared: Sequence[tuple[ItemRecord, ItemRecord]]) -> Difference:
+def _compare(measure: RunMeasure, second: RunMeasure, shared: Pairs, has_same_classes: bool) -> Difference:
+    if measure.statistic != second.statistic:
+        return Difference(measure, second, None, None, 0)
+    if key := _find_key(measure):
+        kept = [(a, b) for a, b in shared if a.evidence.get(key) and b.evidence.get(key)]
+        return _describe(measure, second, _compare_evidence(measure.statistic, key, kept, has_same_classes), len(kept))
     having = [(a, b) for a, b in shared if measure.of in a.values and measure.of in b.values]
-    if measure.statistic == second.statistic == AUROC:
-        return _compare_areas(measure, second, having)
-    if measure.statistic == second.statistic and (key := evidence_key(measure.statistic)):
-        kept = [(a, b) for a, b in shared if key in a.evidence and key in b.evidence]
-        of_sums = compare_evidence(measure.statistic, kept, group_indexes([a for a, _ in kept])) if kept else None
-        if of_sums is None:
-            return Difference(measure, second, None, None, len(kept))
-        return Difference(measure, second, of_sums.difference, of_sums.p_value, len(kept))
-    if not having or not is_of_values(measure.statistic) or measure.statistic != second.statistic:
+    if not having or not is_of_values(measure.statistic):
         return Difference(measure, second, None, None, len(having))
     values = [np.array([item.values[measure.of] for item in side]) for side in zip(*having, strict=True)]
     paired = compare_values(measure.statistic, values[0], values[1], group_indexes([a for a, _ in having]))
-    return Difference(measure, second, paired.difference, paired.p_value, len(having))
+    return _describe(measure, second, paired, len(having))
 
 
-def _compare_areas(measure: RunMeasure, second: RunMeasure, having: Sequence[tuple[ItemRecord, ItemRecord]]) -> Difference:
-    scored = [(a, b) for a, b in having if AUROC in a.evidence and AUROC in b.evidence]
-    rows = read_evidence(scored) if scored else None
-    if rows is None or math.isnan(mean_auroc(rows[0])):
-        return Difference(measure, second, None, None, len(scored))
-    paired = compare_paired(rows[0], rows[1], group_indexes([a for a, _ in scored]), mean_auroc, strata_Q=rows[2])
-    return Difference(measure, second, paired.difference, paired.p_value, len(scored))
+def _find_key(measure: RunMeasure) -> str:
+    """Key of the evidence that a measure takes; empty for one of values."""
+    usual = AUROC if measure.statistic == AUROC else sums_key(measure.statistic) or ranking_key(measure.statistic)
+    return usual and (measure.evidence or usual)
+
+
+def _compare_evidence(statistic: Statistic, key: str, pairs: Pairs, has_same_classes: bool) -> Paired | None:
+    """None where these items do not suffice, and for rankings of different classes."""
+    if not pairs:
+        return None
+    groups_Q = group_indexes([first for first, _ in pairs])
+    if statistic == AUROC:
+        return compare_auroc(key, pairs, groups_Q)
+    if not ranking_key(statistic):
+        return compare_sums_of(statistic, key, pairs, groups_Q)
+    return compare_rankings(statistic, key, pairs, groups_Q) if has_same_classes else None
+
+
+def _describe(measure: RunMeasure, second: RunMeasure, paired: Paired | None, num_items: int) -> Difference:
+    if paired is None:
+        return Difference(measure, second, None, None, num_items)
+    return Difference(measure, second, paired.difference, paired.p_value, num_items)
 
 
 def _is_rank(run: Run, key: str) -> bool:
@@ -173,6 +188,8 @@ def _describe_changes(first: Run, second: Run, num_shared: int) -> list[str]:
         values = [getattr(run.signature, field) for run in (first, second)]
         if values[0] != values[1]:
             notes.append(f"{field.replace('_', ' ')}: {values[0]} and {values[1]}")
+    if first.outcome.classes != second.outcome.classes:
+        notes.append("different classes: mean average precision is not paired")
     weights = [run.signature.weights for run in (first, second)]
     if changed := sorted(name for name in weights[0].keys() | weights[1].keys() if weights[0].get(name) != weights[1].get(name)):
         notes.append(f"different weights: {', '.join(changed)}")

@@ -7,6 +7,7 @@ items, 3 stratum, whether the image is defective, share.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -16,10 +17,11 @@ import scipy
 
 from mm.evaluation.runs.types import ItemRecord
 from mm.metrics.auc import auc
+from mm.metrics.paired import Paired, compare_paired
 from mm.numerics import Float64
 
 AUROC: Final[Literal["auroc"]] = "auroc"
-"""The statistic, and the key of `ItemRecord.evidence`."""
+"""The statistic, and its usual key of `ItemRecord.evidence`."""
 
 
 def make_evidence(score_N: Float64, is_defective_N: npt.NDArray[np.bool_]) -> list[list[float]]:
@@ -28,11 +30,19 @@ def make_evidence(score_N: Float64, is_defective_N: npt.NDArray[np.bool_]) -> li
     return [[float(is_defective), float(share)] for is_defective, share in zip(is_defective_N, shares, strict=True)]
 
 
-def read_evidence(pairs: Sequence[tuple[ItemRecord, ItemRecord]]) -> tuple[Float64, Float64, npt.NDArray[np.int64]]:
+def compare_auroc(key: str, pairs: Sequence[tuple[ItemRecord, ItemRecord]], groups_Q: npt.NDArray[np.integer]) -> Paired | None:
+    """Compare the areas of two runs; None where no category has images of both kinds."""
+    first_Q3, second_Q3, strata_Q = _read_evidence(key, pairs)
+    if math.isnan(mean_auroc(first_Q3)):
+        return None
+    return compare_paired(first_Q3, second_Q3, groups_Q, mean_auroc, strata_Q=strata_Q)
+
+
+def _read_evidence(key: str, pairs: Sequence[tuple[ItemRecord, ItemRecord]]) -> tuple[Float64, Float64, npt.NDArray[np.int64]]:
     """Rows (Q, 3) of two runs, and the stratum (Q,) of the bootstrap: category and kind."""
     stratum_Q = np.unique([first.stratum for first, _ in pairs], return_inverse=True)[1]
     first_Q3, second_Q3 = (
-        np.array([[stratum, *side.evidence[AUROC][0]] for stratum, side in zip(stratum_Q, sides, strict=True)], np.float64)
+        np.array([[stratum, *side.evidence[key][0]] for stratum, side in zip(stratum_Q, sides, strict=True)], np.float64)
         for sides in zip(*pairs, strict=True)
     )
     second_Q3[:, 1] = first_Q3[:, 1]  # labels of one set and split

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -41,7 +42,14 @@ def values_of(items: Sequence[ItemRecord], key: str) -> tuple[list[ItemRecord], 
     return having, np.array([item.values[key] for item in having], np.float64)
 
 
-def group_indexes(items: Sequence[ItemRecord]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+class HasGroup(Protocol):
+    """An item of a set, or its record."""
+
+    @property
+    def group(self) -> str: ...
+
+
+def group_indexes(items: Sequence[HasGroup]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Index of the group of each item, (Q,)."""
     return np.unique([item.group for item in items], return_inverse=True)[1].astype(np.int64)
 

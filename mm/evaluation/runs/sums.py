@@ -1,4 +1,4 @@
-"""Measures of sums over items, such as BLEU and pixel AUROC, so that two runs can be compared.
+"""Measures of sums over items, such as BLEU and calibration error, to compare two runs.
 
 An item keeps its part of the sums in `ItemRecord.evidence`. Names of arrays end in their axes: Q
 items, K columns, B sums, C strata of pixels, L levels of heat.
@@ -14,14 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from mm.evaluation.runs.types import ItemRecord, Statistic
+from mm.metrics.inspection.calibration import make_calibration_rows, score_calibration_sums
 from mm.metrics.inspection.pixel_rows import NUM_LEVELS, read_pixel_rows, score_aupro, score_auroc
 from mm.metrics.language.bleu import score_bleu_sums
 from mm.metrics.language.objects import score_object_sums
 from mm.metrics.paired import Paired, compare_sums
+from mm.metrics.proposals import divide_recall
 from mm.numerics import Float64
 
-BLEU, OBJECTS, PIXEL_LEVELS = "bleu", "objects", "pixel levels"
+BLEU, OBJECTS, PIXEL_LEVELS, PROPOSALS = "bleu", "objects", "pixel levels", "proposals"
 """Keys of `ItemRecord.evidence`: one row an item, or for pixels rows of `make_pixel_rows`."""
+CONFIDENCE = "confidence"
+"""Likewise: the confidence of the answer, and 1 where it is right, otherwise 0."""
 BLEU_STATISTICS: Final[tuple[Statistic, ...]] = ("bleu-1", "bleu-2", "bleu-3", "bleu-4")
 
 
@@ -30,6 +34,8 @@ class _OfSums:
     key: str
     score: Callable[[Float64], Float64]
     """From sums of rows (B, K) to (B,); of pixels from (3 L,) of one stratum to a number."""
+    expand: Callable[[Float64], Float64] = lambda rows: rows
+    """From the rows of all items to rows whose sums are scored."""
 
 
 def _bleu(order: int) -> Callable[[Float64], Float64]:
@@ -39,29 +45,35 @@ def _bleu(order: int) -> Callable[[Float64], Float64]:
 _STATISTICS: dict[Statistic, _OfSums] = {
     **{name: _OfSums(BLEU, _bleu(order)) for order, name in enumerate(BLEU_STATISTICS, 1)},
     "object-share": _OfSums(OBJECTS, lambda sums_B2: score_object_sums(sums_B2)[:, 0]),
+    "average-recall": _OfSums(PROPOSALS, lambda sums_B3: divide_recall(sums_B3)[:, 0]),
+    "recall-area": _OfSums(PROPOSALS, lambda sums_B3: divide_recall(sums_B3)[:, 1]),
+    "calibration-error": _OfSums(
+        CONFIDENCE, score_calibration_sums, lambda rows_Q2: make_calibration_rows(rows_Q2[:, 0], rows_Q2[:, 1] > 0)
+    ),
 }
 _OF_PIXELS: dict[Statistic, Callable[[Float64], float]] = {"pixel-auroc": score_auroc, "pixel-pro": score_aupro}
 
 
-def evidence_key(statistic: Statistic) -> str:
-    """The key of the evidence that a statistic of sums takes; empty for other statistics."""
+def sums_key(statistic: Statistic) -> str:
+    """The usual key of the evidence of a statistic of sums; empty for other statistics."""
     if statistic in _OF_PIXELS:
         return PIXEL_LEVELS
     return _STATISTICS[statistic].key if statistic in _STATISTICS else ""
 
 
-def compare_evidence(
-    statistic: Statistic, pairs: Sequence[tuple[ItemRecord, ItemRecord]], groups_Q: npt.NDArray[np.integer]
+def compare_sums_of(
+    statistic: Statistic, key: str, pairs: Sequence[tuple[ItemRecord, ItemRecord]], groups_Q: npt.NDArray[np.integer]
 ) -> Paired | None:
     """Compare a statistic of sums; None where the items of these pairs do not suffice for it.
 
     Pixel measures are means over the strata that have good and defective images; every sample has
     as many of both as there are.
     """
-    sides = [[side.evidence[evidence_key(statistic)] for side in sides] for sides in zip(*pairs, strict=True)]
+    sides = [[side.evidence[key] for side in sides] for sides in zip(*pairs, strict=True)]
     if statistic in _STATISTICS:
-        first_QK, second_QK = (np.array([rows[0] for rows in side], np.float64) for side in sides)
-        return compare_sums(first_QK, second_QK, groups_Q, _STATISTICS[statistic].score)
+        of_sums = _STATISTICS[statistic]
+        first_QK, second_QK = (of_sums.expand(np.array([rows[0] for rows in side], np.float64)) for side in sides)
+        return compare_sums(first_QK, second_QK, groups_Q, of_sums.score)
     first_QK, second_QK = (np.stack([read_pixel_rows(rows) for rows in side]) for side in sides)
     is_defective_Q: npt.NDArray[np.bool_] = np.asarray(first_QK.reshape(-1, 3, NUM_LEVELS)[:, 1].any(1))
     stratum_Q = np.unique([first.stratum for first, _ in pairs], return_inverse=True)[1]

@@ -14,7 +14,7 @@ from mm.data.sets.types import EvaluationSet
 from mm.errors import InvalidInput
 from mm.evaluation.runs.statistics import group_indexes, measure
 from mm.evaluation.runs.types import Breakdown, BreakdownRow, ItemRecord, Outcome
-from mm.evaluation.tasks.confidence import NOTE, measure_calibration, measure_map
+from mm.evaluation.tasks.confidence import NOTE, keep_evidence, measure_calibration, measure_map
 from mm.evaluation.tasks.paths import relative_path
 from mm.evaluation.tasks.queries import gather_vectors
 from mm.evaluation.tasks.types import SpaceTask, TaskInput, refuse_options
@@ -53,12 +53,14 @@ class Classification(SpaceTask):
         relevant_NC = np.zeros(scores_NC.shape, bool)
         for row, item in enumerate(files.items):
             relevant_NC[row, [of_label[label] for label in item.labels]] = True
+        evidence = keep_evidence(scores_NC, relevant_NC, interpolated=False, has_calibration=True)
+        ranks = first_ranks(scores_NC, relevant_NC)
         items = [
             ItemRecord(
                 id=item.id, group=item.group, stratum=item.labels[0], path=relative_path(item.path, given.root),
-                values={"rank": float(rank)}, expected=", ".join(item.labels), answer=labels[first],
+                values={"rank": float(rank)}, evidence=own, expected=", ".join(item.labels), answer=labels[first],
             )
-            for item, rank, first in zip(files.items, first_ranks(scores_NC, relevant_NC), scores_NC.argmax(1), strict=True)
+            for item, rank, own, first in zip(files.items, ranks, evidence, scores_NC.argmax(1), strict=True)
         ]  # fmt: skip
         measures = [measure("top-1 accuracy", "recall@1", "rank", items)]
         if len(labels) > TOP:
@@ -73,6 +75,7 @@ class Classification(SpaceTask):
             breakdowns=[_by_class(items)],
             failed=list(given.failed),
             notes=[f"Prompt: '{prompt}'.", NOTE],
+            classes=labels,
         )
 
 

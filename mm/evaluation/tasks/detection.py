@@ -13,8 +13,10 @@ import numpy as np
 from mm.data.sets.types import EvaluationSet, SetItem
 from mm.errors import InvalidInput
 from mm.evaluation.features.types import Features
+from mm.evaluation.runs.rankings import SPAN_STATISTICS, SPANS, WHOLE_SPANS, rank_spans
 from mm.evaluation.runs.statistics import group_indexes
-from mm.evaluation.runs.types import Curve, ItemRecord, Outcome, RunMeasure
+from mm.evaluation.runs.sums import PROPOSALS
+from mm.evaluation.runs.types import Curve, ItemRecord, Outcome, RunMeasure, Statistic
 from mm.evaluation.tasks.confidence import softmax
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
@@ -34,6 +36,8 @@ MAX_SPANS = 100
 """Of a video, as the challenge allows."""
 REPORTED = {0: "0.5", 5: "0.75", 9: "0.95", 10: "0.5:0.95"}
 """Of the thresholds and their mean."""
+REACHED = "segments reached at 0.5"
+"""Value of a video: share of its segments."""
 
 
 class Detection(SpaceTask):
@@ -65,28 +69,35 @@ class Detection(SpaceTask):
             best = int(score_classes(names_CD, features, "mean").argmax())
             score = float(softmax(score_classes(names_CD, features, "mean"))[best])
             whole.append(Spans(np.array([[0.0, features.duration]]), np.array([best]), np.array([score])))
+        groups_N = group_indexes(videos)
+        proposals = measure_proposals([_drop_classes(spans) for spans in predicted], true, groups_N)
+        evidence = [
+            {SPANS: ranked, WHOLE_SPANS: ranked_whole, **({PROPOSALS: [sums.tolist()]} if sums.any() else {})}
+            for ranked, ranked_whole, sums in zip(
+                rank_spans(predicted, true), rank_spans(whole, true), proposals.sums_N3, strict=True
+            )
+        ]
         items = [
             ItemRecord(
                 id=item.id, group=item.group, stratum=item.labels[0], path=relative_path(item.path, given.root),
-                values={"segments reached at 0.5": _share_reached(spans, own)}, expected=", ".join(item.labels),
+                values={REACHED: _share_reached(spans, own)}, evidence=kept, expected=", ".join(item.labels),
                 answer=given.data.labels[int(spans.classes_N[0])],
             )
-            for item, spans, own in zip(videos, predicted, true, strict=True)
+            for item, spans, own, kept in zip(videos, predicted, true, evidence, strict=True)
         ]  # fmt: skip
-        groups_N = group_indexes(items)
-        proposals = measure_proposals([_drop_classes(spans) for spans in predicted], true, groups_N)
         return Outcome(
             title=f"{sum(len(spans.spans_N2) for spans in true):,} segments of {len(videos):,} videos, classes by name",
             measures=[
-                *_list_measures("", detection_map(predicted, true, groups_N)),
-                _measure(f"AR@{MAX_NUMBER}, IoU 0.5:0.95", proposals.average_recall),
-                _measure(f"area under AR@1 to AR@{MAX_NUMBER}", proposals.area),
-                *_list_measures("whole video: ", detection_map(whole, true, groups_N)),
+                *_list_measures("", detection_map(predicted, true, groups_N), SPANS),
+                _measure(f"AR@{MAX_NUMBER}, IoU 0.5:0.95", proposals.average_recall, "average-recall"),
+                _measure(f"area under AR@1 to AR@{MAX_NUMBER}", proposals.area, "recall-area"),
+                *_list_measures("whole video: ", detection_map(whole, true, groups_N), WHOLE_SPANS),
             ],
             items=items,
             curves=[_draw(proposals)],
             failed=list(given.failed),
             notes=["'whole video' is the baseline: one span with the best class.", *list_notes(given.data)],
+            classes=list(given.data.labels),
         )
 
 
@@ -127,12 +138,18 @@ def _share_reached(predicted: Spans, true: Spans) -> float:
     return float(match_spans(predicted, true, THRESHOLDS[:1]).sum() / len(true.spans_N2))
 
 
-def _list_measures(prefix: str, intervals: list[Interval]) -> list[RunMeasure]:
-    return [_measure(f"{prefix}mAP, IoU {name}", intervals[index]) for index, name in REPORTED.items()]
+def _list_measures(prefix: str, intervals: list[Interval], evidence: str) -> list[RunMeasure]:
+    return [
+        _measure(f"{prefix}mAP, IoU {REPORTED[place]}", intervals[place], statistic, evidence)
+        for statistic, place in SPAN_STATISTICS
+    ]
 
 
-def _measure(name: str, interval: Interval) -> RunMeasure:
-    return RunMeasure(name=name, value=interval.value, low=interval.low, high=interval.high, statistic="corpus")
+def _measure(name: str, interval: Interval, statistic: Statistic, evidence: str = "") -> RunMeasure:
+    of = REACHED if evidence == SPANS else ""
+    return RunMeasure(
+        name=name, value=interval.value, low=interval.low, high=interval.high, statistic=statistic, of=of, evidence=evidence
+    )
 
 
 def _draw(proposals: ProposalRecall) -> Curve:

@@ -18,7 +18,7 @@ from mm.evaluation.features.types import Features
 from mm.evaluation.linear_head import fit_linear_head
 from mm.evaluation.runs.statistics import group_indexes, measure
 from mm.evaluation.runs.types import ItemRecord, Outcome
-from mm.evaluation.tasks.confidence import NOTE, measure_calibration, measure_map
+from mm.evaluation.tasks.confidence import NOTE, keep_evidence, measure_calibration, measure_map
 from mm.evaluation.tasks.moments import break_down
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
@@ -137,12 +137,13 @@ def _outcome(
     best_N = np.where(relevant_NC, scores_NC, -np.inf).max(1)
     rank_N = 1 + ((scores_NC >= best_N[:, None]) & ~relevant_NC).sum(1)
     first_N = scores_NC.argmax(1)
+    evidence = keep_evidence(scores_NC, relevant_NC, interpolated=True, has_calibration=is_by_name)
     items = [
         ItemRecord(
             id=item.id, group=item.group, stratum=item.labels[0], path=relative_path(item.path, given.root),
-            values={"rank": float(rank)}, expected=", ".join(item.labels), answer=labels[first],
+            values={"rank": float(rank)}, evidence=own, expected=", ".join(item.labels), answer=labels[first],
         )
-        for item, rank, first in zip(videos, rank_N, first_N, strict=True)
+        for item, rank, own, first in zip(videos, rank_N, evidence, first_N, strict=True)
     ]  # fmt: skip
     groups_N = group_indexes(items)
     present = sorted({item.stratum for item in items})
@@ -158,6 +159,7 @@ def _outcome(
         breakdowns=[break_down("class", present, items, lambda own: measure("top-1", "recall@1", "rank", own))],
         failed=list(given.failed),
         notes=[_describe_baseline(videos, labels), *([NOTE] if is_by_name else []), *list_notes(given.data)],
+        classes=list(labels),
     )
 
 

@@ -99,6 +99,13 @@ class Task(Protocol):
         """Number and kind of the reference texts or labels, for the signature."""
         ...
 
+    def prepare(self, given: TaskInput) -> None:
+        """Do work of `measure` beside other processes with the same input; `measure` finds it.
+
+        Nothing for a task of features, which are encoded before. Raises as `measure`.
+        """
+        ...
+
     def measure(self, given: TaskInput) -> Outcome:
         """Raises `InvalidInput` for a set without the annotations that it needs."""
         ...
@@ -112,6 +119,9 @@ class SpaceTask:
     """A task that measures the vectors of a space."""
 
     needs_features = True
+
+    def prepare(self, given: TaskInput) -> None:
+        """Nothing: files are encoded before."""
 
     def find_method(self, given: TaskInput) -> Method:
         """The space, with the options of the task."""

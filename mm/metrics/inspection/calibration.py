@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mm.errors import InvalidInput
 from mm.metrics.bootstrap import Interval, Labels, bootstrap_sums
+from mm.numerics import Float64
 
 NUM_BINS = 15
 
@@ -36,11 +37,25 @@ def bootstrap_calibration_error(
     Of few values it is above 0 also for confidences that are right. Raises as `calibration_error`.
     """
     value = calibration_error(confidence_N, is_right_N, num_bins)
-    columns = np.zeros((len(confidence_N), num_bins + 1))
-    columns[np.arange(len(confidence_N)), _find_bins(confidence_N, num_bins)] = confidence_N - is_right_N
-    columns[:, -1] = 1.0
-    (interval,) = bootstrap_sums(columns, lambda sums: np.abs(sums[:, :-1]).sum(1, keepdims=True) / sums[:, -1:], groups_N)
+    rows = make_calibration_rows(confidence_N, is_right_N, num_bins)
+    (interval,) = bootstrap_sums(rows, lambda sums: score_calibration_sums(sums)[:, None], groups_N)
     return Interval(value, interval.low, interval.high)
+
+
+def make_calibration_rows(
+    confidence_N: npt.NDArray[np.floating], is_right_N: npt.NDArray[np.bool_], num_bins: int = NUM_BINS
+) -> Float64:
+    """Rows (N, num_bins + 1) whose sums give the calibration error: differences by bin, and 1."""
+    rows = np.zeros((len(confidence_N), num_bins + 1))
+    rows[np.arange(len(confidence_N)), _find_bins(confidence_N, num_bins)] = confidence_N - is_right_N
+    rows[:, -1] = 1.0
+    return rows
+
+
+def score_calibration_sums(sums: Float64) -> Float64:
+    """Calibration error (B,) of sums of `make_calibration_rows` (B, bins + 1)."""
+    error_B: Float64 = np.abs(sums[:, :-1]).sum(1) / sums[:, -1]
+    return error_B
 
 
 def _find_bins(confidence_N: npt.NDArray[np.floating], num_bins: int) -> npt.NDArray[np.int64]:

@@ -1,7 +1,8 @@
-"""Fits the selection biases of trained weights again; all other weights stay as they are.
+"""Fits the routing of trained weights again; all other weights stay as they are.
 
-A layer does not depend on those after it. So the layers are taken in turn over all tokens of a mix
-of train, drawn as that of `mm eval routing`: the bias of a layer is fitted on the scores of its
+First the routers where wanted, all at once (`experts.router_fit`), then the selection biases. A
+layer does not depend on those after it. So the layers are taken in turn over all tokens of a mix of
+train, drawn as that of `mm eval routing`: the bias of a layer is fitted on the scores of its
 router, then its output is computed with the new bias. One pass of the network gives all biases.
 Names of tensors end in their axes: B sequences, L tokens, W hidden size, A experts and null
 experts, T tokens.
@@ -21,26 +22,31 @@ from torch import Tensor
 
 from mm.errors import InvalidInput
 from mm.files import write_atomic
-from mm.models.language.checkpoint.file import read_metadata, replace_biases
+from mm.models.language.checkpoint.file import read_metadata, replace_routing
+from mm.models.language.checkpoint.weight_precisions import is_router, is_selection_bias
 from mm.models.language.config import LanguageConfig
 from mm.models.language.moe_torch import MoE
 from mm.models.language.network_torch import LanguageModel, Layer, make_context
 from mm.models.language.weights import Float, name_layer
 from mm.training.checkpoint import read_state, write_state
 from mm.training.language.experts.bias_fit import BiasFit, BiasFitConfig, LayerUse
+from mm.training.language.experts.router_fit import RouterFit, RouterFitConfig, RouterSequence
 
 BIAS, USE = "mlp.gate.e_score_correction_bias", "use.json"
 _BATCH_TOKENS = 4096
 
 OnProgress = Callable[[str], None]
+Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+"""One for each token of a sequence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenMix:
-    """Embedded sequences (L, W), each with True for the tokens of a caption."""
+    """Embedded sequences (L, W), with True for tokens of a caption, and before tokens of a text."""
 
     sequences: Sequence[Float]
-    is_caption: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]
+    is_caption: Sequence[Flags]
+    predicts: Sequence[Flags]
 
     def identify(self) -> str:
         """A checksum of the content, for the state of a run."""
@@ -65,7 +71,7 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class FittedLayer:
-    """The use of experts by a layer before and after the fit, on the tokens of the fit."""
+    """The use of experts by a layer before and after the fit of its bias, on its tokens."""
 
     layer: int
     before: LayerUse
@@ -81,11 +87,13 @@ def train_biases(
     config: BiasFitConfig,
     device: torch.device,
     on_progress: OnProgress,
+    router_config: RouterFitConfig | None = None,
 ) -> list[FittedLayer]:
     """Fit the biases of the additions `start`, whose merged weights are `weights`.
 
-    Writes them into `out` with the biases and `use.json`. An interrupted run continues after its
-    last complete layer. Raises `InvalidInput` for a model without experts, and when the folder has
+    With `router_config`, the routers are fitted before. Writes the additions into `out` with the
+    result, and `use.json`. An interrupted run continues after the routers or its last complete
+    layer. Raises `InvalidInput` for a model without experts, and when the folder has
     the state of another run.
     """
     if not model_config.num_experts:
@@ -94,12 +102,20 @@ def train_biases(
         raise InvalidInput("The output folder must be another one than that of the weights to start from.")
     out.mkdir(parents=True, exist_ok=True)
     model = LanguageModel.from_weights(model_config, weights).to(device).requires_grad_(False).eval()
-    state_path, run_id = out / "balance.state.pt", f"{config} {mix.identify()} {read_metadata(start).sha256}"
-    state = read_state(state_path, device) or {"run": run_id, "biases": {}, "layers": []}
+    state_path, run_id = out / "balance.state.pt", f"{config} {router_config} {mix.identify()} {read_metadata(start).sha256}"
+    state = read_state(state_path, device) or {"run": run_id, "routers": {}, "biases": {}, "layers": []}
     if state["run"] != run_id:
         raise InvalidInput(f"{state_path} belongs to another run; choose another output folder or remove it.")
     fitted = [FittedLayer(layer, LayerUse(*before), LayerUse(*after)) for layer, before, after in state["layers"]]
+    routers: dict[str, Tensor] = state["routers"]
     biases: dict[str, Tensor] = state["biases"]
+    if router_config is not None and not routers:
+        RouterFit(model, _make_sequences(mix), router_config).fit(on_progress)
+        routers = {
+            name: weight.clone() for name, weight in model.state_dict().items() if is_router(name) or is_selection_bias(name)
+        }
+        write_state(state_path, {"run": run_id, "routers": routers, "biases": {}, "layers": []})
+    model.load_state_dict(routers, strict=False)
     batches = _make_batches(mix, device)
     for number, layer in enumerate(model.model.layers):
         assert isinstance(layer, Layer)
@@ -113,16 +129,26 @@ def train_biases(
         assert isinstance(layer.mlp, MoE)
         biases[name] = layer.mlp.gate.e_score_correction_bias.clone()
         fitted.append(of_layer)
-        write_state(state_path, {"run": run_id, "biases": biases, "layers": [_to_numbers(entry) for entry in fitted]})
+        write_state(
+            state_path, {"run": run_id, "routers": routers, "biases": biases, "layers": [_to_numbers(entry) for entry in fitted]}
+        )
         on_progress(
             f"layer {number}: CV {of_layer.before.cv:.3f} to {of_layer.after.cv:.3f}, of captions {of_layer.before.text_cv:.3f} "
             f"to {of_layer.after.text_cv:.3f}, experts a token {of_layer.after.experts_per_tok:.2f}"
         )
-    note = {"config": asdict(config), "sequences": len(mix.sequences), "tokens": sum(map(len, mix.sequences))}
-    replace_biases(start, out, {name: bias.float().cpu().numpy() for name, bias in biases.items()}, note)
+    configs = {"config": asdict(config), "routers": None if router_config is None else asdict(router_config)}
+    note = {**configs, "sequences": len(mix.sequences), "tokens": sum(map(len, mix.sequences))}
+    replace_routing(start, out, {name: weight.float().cpu().numpy() for name, weight in (routers | biases).items()}, note)
     write_atomic(out / USE, json.dumps([asdict(entry) for entry in fitted], indent=1).encode())
     state_path.unlink(missing_ok=True)
     return fitted
+
+
+def _make_sequences(mix: TokenMix) -> list[RouterSequence]:
+    return [
+        RouterSequence(torch.from_numpy(embeds), torch.from_numpy(is_caption), torch.from_numpy(predicts))
+        for embeds, is_caption, predicts in zip(mix.sequences, mix.is_caption, mix.predicts, strict=True)
+    ]
 
 
 def _make_batches(mix: TokenMix, device: torch.device) -> list[_Batch]:
@@ -135,9 +161,7 @@ def _make_batches(mix: TokenMix, device: torch.device) -> list[_Batch]:
     return [_pad([mix.sequences[row] for row in rows], [mix.is_caption[row] for row in rows], device) for rows in groups]
 
 
-def _pad(
-    sequences: Sequence[Float], is_caption: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.bool_]]], device: torch.device
-) -> _Batch:
+def _pad(sequences: Sequence[Float], is_caption: Sequence[Flags], device: torch.device) -> _Batch:
     length = max(map(len, sequences))
     residual = torch.zeros(len(sequences), length, sequences[0].shape[1])
     is_token, captions = torch.zeros(2, len(sequences), length, dtype=torch.bool)

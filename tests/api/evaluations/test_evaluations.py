@@ -19,9 +19,10 @@ import mm
 from mm.cli.main import main
 from mm.errors import Forbidden, InvalidInput, NotFound, UnsupportedMedia
 from mm.evaluation.runs.store import RunStore
-from mm.schemas import ItemRecord
+from mm.keys import Scope
+from mm.schemas import ItemRecord, Outcome, Run, Signature
 from mm.settings import Settings
-from tests.api.conftest import ApiServer, assert_problem, run_server
+from tests.api.conftest import ApiServer, KeyedServer, assert_problem, run_server
 from tests.api.evaluations.photos import write_set
 from tests.graphs import with_graphs
 from workers.context import WorkerContext
@@ -222,6 +223,47 @@ def test_file_of_an_item_plays_by_ranges_and_only_from_the_folder_of_the_set(
     store.remove("played")
     for name in ("tone.wav", "link.wav", "text.wav"):
         (root / "photos" / name).unlink()
+
+
+def test_runs_and_their_files_need_a_key_and_evaluations_the_scope_admin(keyed: KeyedServer, import_root: Path) -> None:
+    folder = import_root / "keyed-set"
+    folder.mkdir(exist_ok=True)
+    with wave.open(str(folder / "tone.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(bytes(32000))
+    store = RunStore(keyed.running.service.settings.root)
+    signature = Signature(
+        set_name="folder", set_version=1, split="dev", task="retrieval", method="m", code="0", weights={}, num_items=1
+    )
+    outcome = Outcome(title="one", measures=[], items=[ItemRecord(id="tone", group="tone", path="tone.wav")])
+    store.add(
+        Run(
+            id="played", started="2026-01-01", seconds=1, command="", root=str(folder), signature=signature, outcome=outcome
+        )
+    )  # fmt: skip
+    client, file = keyed.running.client, "/v1/evaluations/runs/played/file?item=tone"
+    for path in (file, "/v1/evaluations/runs/played", "/v1/evaluations/runs/played/report"):
+        for method in ("GET", "HEAD") if path == file else ("GET",):
+            assert client.request(method, path).status_code == 401
+            assert client.request(method, path, headers={"Authorization": "Bearer mm_000000000000_x"}).status_code == 401
+            assert client.request(method, path, headers=keyed.key("read")[1]).status_code == 200
+    assert_problem(client.get(file), 401, "unauthorized")
+    body = {"set": "flickr8k", "folder": "keyed-set"}
+    requests = [
+        ("POST", "/v1/evaluations"), ("POST", "/v1/evaluations/check"), ("GET", "/v1/evaluations/folders"),
+    ]  # fmt: skip
+    for method, path in requests:
+
+        def ask(scope: Scope, method: str = method, path: str = path) -> Any:
+            return client.request(method, path, headers=keyed.key(scope)[1], json=body if method == "POST" else None)
+
+        for problem in (ask("read"), ask("write")):
+            assert "admin" in assert_problem(problem, 403, "forbidden")["detail"]
+        assert ask("admin").status_code not in (401, 403)
+    deleted = "/v1/evaluations/runs/played"
+    assert_problem(client.delete(deleted, headers=keyed.key("read")[1]), 403, "forbidden")
+    assert client.delete(deleted, headers=keyed.key("write")[1]).status_code == 204
+    assert_problem(client.get(file, headers=keyed.key("read")[1]), 404, "not-found")
 
 
 def test_folders_are_listed_below_the_import_root_only(served: ApiServer) -> None:

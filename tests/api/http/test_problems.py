@@ -157,6 +157,7 @@ def test_openapi_document_has_all_routes() -> None:
         "/v1/tags",
         "/v1/timeline",
         "/v1/cameras",
+        "/v1/places",
         "/v1/uploads",
         "/v1/uploads/{upload_id}",
         "/v1/jobs",

@@ -11,10 +11,12 @@ import pytest
 import structlog
 from PIL import Image
 
+from mm.schemas import Filters
 from mm.settings import Settings
 from tests.api.conftest import ApiServer, assert_problem, run_server
 from tests.captures import make_exif, movie, photo
 from tests.graphs import with_graphs
+from workers.place_names import PlaceNaming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +44,7 @@ CAPTURE = {
     "latitude": 48.8583333,
     "longitude": 2.2945,
     "altitude": 35.0,
+    "place": "Paris, Île-de-France, France",
 }
 
 
@@ -51,7 +54,10 @@ def upload_all(server: ApiServer) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def items(api: ApiServer) -> dict[str, dict[str, Any]]:
-    return upload_all(api)
+    names = list(upload_all(api))
+    assert PlaceNaming(api.service.store).step() > 0
+    listed = api.client.get("/v1/media", params={"tag": "captured"}).json()["items"]
+    return {name: next(item for item in listed if item["name"] == name) for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +98,8 @@ def test_list_media_filters_and_sorts_by_time_taken(api: ApiServer, items: dict[
     assert list_names(api, taken_before="2024-01-01") == ["beach.jpg"]
     assert list_names(api, camera="kamerawerk") == ["tower.jpg"]
     assert list_names(api, has_place="true") == ["tower.jpg"]
+    assert list_names(api, place="ile-de-france") == ["tower.jpg"]
+    assert list_names(api, place="London") == []
     assert_problem(api.client.get("/v1/media", params={"offset": 0, "taken_after": "2024-01-01T00:00:00Z"}), 400, "invalid-input")
     assert_problem(api.client.get("/v1/media", params={"camera": "x"}), 400, "invalid-input")
 
@@ -102,6 +110,7 @@ def test_timeline_counts_days_and_cameras_are_listed(api: ApiServer, items: dict
     assert len(api.client.get("/v1/timeline", params={"tag": "captured"}).json()["days"]) == 3, "and the day of an upload"
     cameras = api.client.get("/v1/cameras").json()["data"]
     assert {"camera": f"{SECRET} M1", "items": 1} in cameras
+    assert {"place": CAPTURE["place"], "items": 1} in api.client.get("/v1/places").json()["data"]
 
 
 def test_search_filters_by_capture(api: ApiServer, items: dict[str, dict[str, Any]], library: dict[str, str]) -> None:
@@ -111,9 +120,35 @@ def test_search_filters_by_capture(api: ApiServer, items: dict[str, dict[str, An
         return {hit["item"]["id"] for hit in response.json()["hits"]}
 
     assert library["picture"] in search(has_place=False)
+    assert library["picture"] not in search(place="paris")
     assert library["picture"] not in search(has_place=True) | search(camera="x") | search(taken_before="2999-01-01T00:00:00")
     refused = {"text": "x", "filters": {"taken_after": "2024-01-01T00:00:00Z"}}
     assert "taken_after" in assert_problem(api.client.post("/v1/search", json=refused), 400, "invalid-input")["detail"]
+
+
+def test_search_reads_a_place_of_the_library_from_the_text(
+    api: ApiServer, items: dict[str, dict[str, Any]], library: dict[str, str]
+) -> None:
+    def search(text: str, **options: object) -> tuple[set[str], dict[str, Any]]:
+        body = api.client.post("/v1/search", json={"text": text, "floor": 0, "k": 100, **options}).json()
+        return {hit["item"]["id"] for hit in body["hits"]}, body
+
+    everywhere, body = search("blocks in Lisbon")
+    assert library["picture"] in everywhere, "no item was taken there"
+    assert (body["place"], body["text"]) == (None, "blocks in Lisbon")
+    explicit, body = search("blocks place:Lisbon")
+    assert (explicit, body["place"], body["text"]) == (set(), "Lisbon", "blocks")
+    unparsed, body = search("blocks in Paris", parse=False)
+    assert library["picture"] in unparsed
+    assert body["place"] is None
+    read, body = search("blocks in Paris")
+    # The photo of Paris is not encoded in this test: a place without hits restricts nothing.
+    assert (library["picture"] in read, body["place"], body["text"]) == (True, None, "blocks in Paris")
+    store = api.service.store
+    key = next(iter(store.catalog.select_items(Filters(items=[library["picture"]])) or ()))
+    store.catalog.set_places({key: "near Paris, Texas, United States"})
+    read, body = search("blocks in paris")
+    assert (read, body["place"], body["text"]) == ({library["picture"]}, "paris", "blocks")
 
 
 def test_hidden_metadata_is_in_no_response_and_no_filter(hidden: ApiServer) -> None:
@@ -121,12 +156,16 @@ def test_hidden_metadata_is_in_no_response_and_no_filter(hidden: ApiServer) -> N
     listed = hidden.client.get("/v1/media")
     assert SECRET not in listed.text
     assert [item["capture"] for item in (*items.values(), *listed.json()["items"])] == [None] * 8
+    PlaceNaming(hidden.service.store).step()
+    assert "Paris" not in hidden.client.get("/v1/media").text
     assert hidden.client.get("/v1/cameras").json() == {"data": []}
+    assert hidden.client.get("/v1/places").json() == {"data": []}
     for path, params in (
         ("/v1/timeline", {}),
         ("/v1/media", {"offset": 0, "sort": "taken"}),
         ("/v1/media", {"offset": 0, "camera": "x"}),
         ("/v1/media", {"offset": 0, "has_place": "true"}),
+        ("/v1/media", {"offset": 0, "place": "x"}),
     ):
         assert "MM_METADATA" in assert_problem(hidden.client.get(path, params=params), 400, "invalid-input")["detail"]
     for path, query in (("/v1/search", "text"), ("/v1/ask", "query")):
@@ -174,9 +213,12 @@ def test_metadata_is_in_no_log(tmp_path: Path, graphs: Path, capsys: pytest.Capt
             damaged = FILES["tower.jpg"][:-400]
             assert server.upload(damaged, "damaged.jpg").status_code == 422
             server.client.get("/v1/media", params={"offset": 0, "camera": SECRET, "taken_after": "2024-05-01T12:00:00"})
+            PlaceNaming(server.service.store).step()
+            server.client.get("/v1/media", params={"offset": 0, "place": "Paris"})
+            server.client.post("/v1/search", json={"text": "blocks in Paris"})
     finally:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     text = f"{lines}{capsys.readouterr()}"
     assert "tower.jpg" in text or "accepted" in text, "the requests were logged"
-    for value in ("Kamerawerk", "2024-05-01", "2024:05:01", "48.85", "50mm"):
+    for value in ("Kamerawerk", "2024-05-01", "2024:05:01", "48.85", "50mm", "Paris"):
         assert value not in text

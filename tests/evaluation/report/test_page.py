@@ -13,7 +13,8 @@ from mm.data.sets.published import Published
 from mm.errors import InvalidInput
 from mm.evaluation.report.examples import Shown, rank_items, spread_groups
 from mm.evaluation.report.page import Report, build_report
-from mm.evaluation.report.plots import draw_curves
+from mm.evaluation.report.plots import MAX_NAME, draw_curves
+from mm.evaluation.report.values import keep_whole
 from mm.evaluation.runs.compare import compare_runs
 from mm.evaluation.runs.statistics import measure
 from mm.evaluation.runs.types import Breakdown, BreakdownRow, Curve, FailedItem, ItemRecord, Run
@@ -58,7 +59,7 @@ def test_build_report_has_every_part_of_the_run(run: Run) -> None:
         "photos, dev: retrieval", "25.0 %", "Compared item by item", "By language", "Runs over time", "76.5 %",
         "a paper", "no (1)", "(1) The number is of the split &#x27;test&#x27;, this run of &#x27;dev&#x27;. The same protocol.",
         "Worst items", "Best items", "no longer in the folder", "broken.jpg", "absent.jpg", run.signature.line(),
-        "<div class='frames'><img", "at 2.0 s", '<audio controls src="data:audio/wav;base64,UklGRg=="',
+        "<div class='frames'><img", "at 2.0 s", '<svg class="wave"', '<audio controls src="data:audio/wav;base64,UklGRg=="',
     ):  # fmt: skip
         assert text in page
 
@@ -126,6 +127,16 @@ def test_draw_curves_of_few_or_equal_points_has_finite_places(y: list[float]) ->
     drawn = draw_curves([curve])
     assert "nan" not in drawn
     assert "inf" not in drawn.replace("infinite", "")
+
+
+def test_draw_curves_shortens_names_that_are_wider_than_the_margin() -> None:
+    drawn = draw_curves([Curve(name="x" * (MAX_NAME + 1), x_label="k", y_label="y", x=[1.0, 2.0], y=[0.1, 0.2])])
+    assert f">{'x' * (MAX_NAME - 1)}…</text>" in drawn
+
+
+def test_keep_whole_lets_long_texts_break_after_commas() -> None:
+    assert keep_whole("3.5 <") == "<span class='whole'>3.5 &lt;</span>"
+    assert keep_whole("inspector,backbone=imagenet,seed=0") == "inspector,<wbr>backbone=imagenet,<wbr>seed=0"
 
 
 def test_draw_curves_without_points_is_empty() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mm.errors import InvalidInput
 from mm.evaluation.report.examples import CLIP_SECONDS, LONGEST, NUM_FRAMES
-from mm.evaluation.report.write import make_wav, open_shown
+from mm.evaluation.report.write import NUM_PEAKS, find_peaks, make_wav, open_shown
 from mm.media import MediaReader
 from mm.media.types import SPEECH_RATE
 from tests.media_files import Clicks, Track, number_of, steady, write
@@ -46,6 +46,9 @@ def test_open_shown_of_a_sound_has_its_start_of_bounded_length(reader: MediaRead
     loud = np.flatnonzero(np.abs(samples.astype(int)) > 3000)
     assert loud[0] / SPEECH_RATE == pytest.approx(0.5, abs=0.01)
     assert shown.note == "2.0 to 6.0 s of 9.0 s"
+    assert len(shown.peaks) == NUM_PEAKS
+    assert int(np.argmax(shown.peaks)) == int(0.5 / CLIP_SECONDS * NUM_PEAKS)
+    assert max(shown.peaks) == 1
     assert len(open_shown(reader, path, 2.0, 3.0).sound) < len(shown.sound) / 3
 
 
@@ -55,6 +58,12 @@ def test_open_shown_of_an_image_is_the_image_and_of_a_missing_file_an_error(read
     assert image.shape[1] <= LONGEST
     with pytest.raises(InvalidInput, match=r"b\.mp4 is no longer in the folder"):
         open_shown(reader, tmp_path / "b.mp4", 0.0, None)
+
+
+def test_find_peaks_of_silence_and_of_few_samples_is_finite() -> None:
+    assert find_peaks(np.zeros(500, np.float32)) == [0.0] * NUM_PEAKS
+    assert find_peaks(np.array([0.5, -1.0], np.float32)) == [0.5, 1.0]
+    assert find_peaks(np.zeros(0, np.float32)) == []
 
 
 def test_make_wav_clips_loud_samples() -> None:

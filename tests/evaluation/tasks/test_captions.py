@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +26,8 @@ from mm.evaluation.tasks.types import TaskInput
 from mm.generation.caption_model import CaptionModel
 from mm.generation.caption_ranking import GeneratedCaption
 from tests.evaluation.tasks.test_defects import make_run
+
+pytestmark = pytest.mark.xdist_group("killed fits")
 
 COLOURS = {"red": (200, 20, 20), "green": (20, 180, 20), "blue": (30, 30, 210), "white": (250, 250, 250)}
 
@@ -124,6 +128,51 @@ def test_captions_of_an_interrupted_run_are_not_written_again(tmp_path: Path, ca
         assert captioner.written == ["white", "blue", "green"]
         task.measure(given)
     assert captioner.written[3:] == ["red"]
+
+
+class StuckCaptioner(ColourCaptioner):
+    """Writes one caption, and keeps the next image without end."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+
+    def caption(self, images: Iterable[Any]) -> Iterator[tuple[int, GeneratedCaption]]:
+        for number, colour in enumerate(images):
+            if number == 1:
+                self.connection.send(colour)
+                self.connection.recv()
+            yield number, GeneratedCaption(f"A {colour} wall with wide stripes.", 0.0)
+
+
+def write_until_killed(root: Path, connection: Connection) -> None:
+    with closing(FeatureCache(root / "features.db")) as cache:
+        make_task(StuckCaptioner(connection)).prepare(build_input(root, cache))
+
+
+def test_captions_shared_by_two_processes_lose_one_image_when_one_is_killed(tmp_path: Path, captioner: ColourCaptioner) -> None:
+    with closing(FeatureCache(tmp_path / "other.db")) as cache:
+        expected = make_task(ColourCaptioner()).measure(build_input(tmp_path, cache))
+    context = multiprocessing.get_context("forkserver")
+    connection, of_process = context.Pipe()
+    process = context.Process(target=write_until_killed, args=(tmp_path, of_process))
+    process.start()
+    try:
+        assert connection.poll(120)
+        held = connection.recv()
+
+        def kill(progress: Any) -> None:
+            if progress.done == progress.total - 1:
+                process.kill()
+                process.join()
+
+        with closing(FeatureCache(tmp_path / "features.db")) as cache:
+            outcome = make_task(captioner).measure(build_input(tmp_path, cache, on_progress=kill))
+    finally:
+        process.kill()
+        process.join()
+    assert outcome == expected
+    assert captioner.written == [*[name for name in reversed(COLOURS) if name not in ("red", held)], held]
 
 
 def test_captions_of_a_sample_say_so_and_are_the_same_in_any_order(tmp_path: Path, captioner: ColourCaptioner) -> None:

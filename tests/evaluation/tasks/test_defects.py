@@ -117,8 +117,11 @@ def test_defects_of_one_category_are_broken_down_by_kind_and_compared_item_by_it
     assert images.difference is not None
     assert images.difference.value == pytest.approx(few.measures[0].value - outcome.measures[0].value)
     assert images.num_items == 8
-    unpaired = [row.measure.name for row in comparison.differences if row.difference is None]
-    assert unpaired == ["image AUROC of mean brightness (baseline)"]
+    baseline = comparison.differences[-1]
+    assert baseline.measure.name == "image AUROC of mean brightness (baseline)"
+    assert baseline.difference is not None
+    assert baseline.difference.value == pytest.approx(few.measures[-1].value - outcome.measures[-1].value)
+    assert all(row.difference is not None for row in comparison.differences)
     for before, after, row in zip(outcome.measures[1:3], few.measures[1:3], comparison.differences[1:3], strict=True):
         assert row.difference is not None
         assert row.difference.value == pytest.approx(after.value - before.value, abs=0.005)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 from contextlib import closing
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -107,18 +108,64 @@ def test_defects_of_another_run_are_not_used_after_a_good_image_changed(root: Pa
     assert sum(name.startswith("bolt") for name in reader.read) == NUM_IMAGES / 2
 
 
-def test_defects_beside_a_running_process_inspect_all_images_and_leave_its_results(root: Path, tmp_path: Path) -> None:
+def test_defects_of_two_runs_at_once_share_the_images_and_measure_the_same(root: Path, tmp_path: Path) -> None:
+    expected, _ = measure(root, tmp_path / "other")
     with closing(FeatureCache(tmp_path / "cache" / "features.db")) as cache:
-        inner: list[LoggingReader] = []
+        inner: list[tuple[Outcome, LoggingReader]] = []
 
         def run_another(progress: Any) -> None:
             if progress.done == 4 and not inner:
-                inner.append(LoggingReader())
-                TASK.measure(build_input(root, tmp_path, cache=cache, reader=inner[0]))
+                of_inner = LoggingReader()
+                inner.append((TASK.measure(build_input(root, tmp_path, cache=cache, reader=of_inner)), of_inner))
 
-        reader = LoggingReader()
-        TASK.measure(build_input(root, tmp_path, cache=cache, reader=reader, on_progress=run_another))
-        assert len(inner[0].read) == len(reader.read) == NUM_IMAGES
+        reader, progress = LoggingReader(), []
+        given = build_input(root, tmp_path, cache=cache, reader=reader)
+        outcome = TASK.measure(replace(given, on_progress=lambda each: (progress.append(each), run_another(each))))
+    assert outcome == inner[0][0] == expected
+    assert len(set(inner[0][1].read + reader.read)) == NUM_IMAGES
+    assert len(inner[0][1].read + reader.read) == NUM_IMAGES + 1, "only the unreadable image is read twice"
+    assert (progress[-1].done, progress[-1].failed) == (NUM_IMAGES, 1)
+    assert list((tmp_path / "cache" / "defects").iterdir()) == []
+
+
+def inspect_until_killed(root: Path, home: Path, count: int, connection: Connection) -> None:
+    """Inspect beside another process; report after reading so many images, and keep the last."""
+
+    class StuckReader(LoggingReader):
+        def image(self, path: Path, name: str) -> RGB:
+            pixels = super().image(path, name)
+            if len(self.read) == count:
+                connection.send(self.read)
+                connection.recv()
+            return pixels
+
+    with closing(FeatureCache(home / "cache" / "features.db")) as cache:
+        TASK.prepare(build_input(root, home, cache=cache, reader=StuckReader()))
+
+
+def test_defects_shared_by_two_processes_lose_one_image_when_one_is_killed(root: Path, tmp_path: Path) -> None:
+    expected, _ = measure(root, tmp_path / "other")
+    context = multiprocessing.get_context("forkserver")
+    connection, of_process = context.Pipe()
+    process = context.Process(target=inspect_until_killed, args=(root, tmp_path, 2, of_process))
+    process.start()
+    try:
+        assert connection.poll(LIMIT_SECONDS)
+        of_other = connection.recv()  # it holds the lease of the last of these
+
+        def kill(progress: Any) -> None:
+            if progress.done == NUM_IMAGES // 2 - 1:  # all others of its category are inspected
+                process.kill()
+                process.join()
+
+        outcome, reader = measure(root, tmp_path, on_progress=kill)
+    finally:
+        process.kill()
+        process.join()
+    assert outcome == expected
+    assert sorted(of_other[:1] + reader.read) == sorted(set(of_other[:1] + reader.read))
+    assert len(of_other[:1] + reader.read) == NUM_IMAGES
+    assert of_other[1] in reader.read
 
 
 def test_defects_on_a_full_disk_raise_storage_full(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ def captured(store: Store, clock: Clock) -> Store:
     clock.now = datetime(2024, 5, 1, 12, tzinfo=UTC).timestamp()
     for name, capture in CAPTURES.items():
         add(store, name, capture=capture)
+    store.catalog.set_places({1: "near Newark, New Jersey, United States", 2: "Paris, Île-de-France, France", 3: "", 4: ""})
     return store
 
 
@@ -58,6 +59,10 @@ def test_sort_by_time_taken_uses_the_clock_at_the_place_and_else_the_upload(capt
         ({"camera": "%"}, set()),
         ({"has_place": True}, {"phone"}),
         ({"has_place": False}, {"camera", "clip", "scan", "older"}),
+        ({"place": "paris, FRANCE"}, {"camera"}),
+        ({"place": "jersey", "camera": "apple"}, {"phone"}),
+        ({"place": "jer"}, set()),
+        ({"place": "%"}, set()),
         ({"has_place": False, "camera": "5D", "taken_after": datetime(2024, 5, 2)}, {"clip"}),
     ],
 )
@@ -78,6 +83,14 @@ def test_days_count_items_in_the_order_of_the_sort(captured: Store) -> None:
 
 def test_cameras_are_counted_by_make_and_model(captured: Store) -> None:
     assert captured.catalog.list_cameras(10) == [("Canon EOS 5D", 2), ("Apple iPhone 15", 1)]
+
+
+def test_places_are_counted_and_found_by_one_of_their_names(captured: Store) -> None:
+    assert [place for place, _ in captured.catalog.list_places(1)] == ["Paris, Île-de-France, France"]
+    assert captured.catalog.has_place_named("ile-de-france")
+    assert captured.catalog.has_place_named("USA")
+    assert not captured.catalog.has_place_named("Jersey")
+    assert not captured.catalog.has_place_named("")
 
 
 def test_add_capture_adds_a_missing_row_only(captured: Store) -> None:

@@ -18,6 +18,7 @@ from mm.models.language.network_torch import LanguageModel
 from mm.training.language import bias_training
 from mm.training.language.bias_training import BIAS, USE, FittedLayer, TokenMix, train_biases
 from mm.training.language.experts.bias_fit import BiasFitConfig
+from mm.training.language.experts.router_fit import RouterFitConfig
 from tests.models.language.additions_files import write_random_additions
 from tests.models.language.models import DENSE, MOE, random_weights
 
@@ -28,7 +29,8 @@ CONFIG = BiasFitConfig(steps=12, first_rate=2e-2, last_rate=1e-3, sweeps=1, num_
 def draw_mix(seed: int = 0) -> TokenMix:
     random = np.random.default_rng(seed)
     sequences = [random.standard_normal((length, MOE.hidden_size)).astype(np.float32) for length in (9, 30, 12, 30, 5)]
-    return TokenMix(sequences, [np.arange(len(sequence)) % 2 == 0 for sequence in sequences])
+    is_even = [np.arange(len(sequence)) % 2 == 0 for sequence in sequences]
+    return TokenMix(sequences, is_even, [np.append(flags[1:], False) for flags in is_even])
 
 
 @pytest.fixture
@@ -36,8 +38,8 @@ def start(tmp_path: Path) -> Path:
     return split_additions(write_random_additions(tmp_path / "additions.safetensors", rank=4), tmp_path / "start", 15_000)
 
 
-def train(start: Path, out: Path, mix: TokenMix | None = None) -> list[FittedLayer]:
-    return train_biases(start, random_weights(MOE), MOE, mix or draw_mix(), out, CONFIG, CPU, lambda line: None)
+def train(start: Path, out: Path, mix: TokenMix | None = None, routers: RouterFitConfig | None = None) -> list[FittedLayer]:
+    return train_biases(start, random_weights(MOE), MOE, mix or draw_mix(), out, CONFIG, CPU, lambda line: None, routers)
 
 
 def test_train_biases_reports_the_use_that_the_whole_network_has(start: Path, tmp_path: Path) -> None:
@@ -66,10 +68,23 @@ def test_train_biases_changes_no_other_tensor_and_writes_no_large_file_again(sta
     assert all(name.endswith(BIAS) for name in changed)
     for shard in start.parent.glob("additions-0*.safetensors"):
         assert (index.parent / shard.name).read_bytes() == shard.read_bytes()
-    assert (index.parent / "additions-biases.safetensors").stat().st_size < 10_000
+    assert (index.parent / "additions-routing.safetensors").stat().st_size < 10_000
     trained = load_additions(index).metadata.training
     assert trained["steps"] == 3
     assert trained["balance"]["config"]["steps"] == CONFIG.steps  # type: ignore[index]
+
+
+def test_train_biases_with_steps_of_the_routers_changes_these_too_and_makes_the_use_more_even(
+    start: Path, tmp_path: Path
+) -> None:
+    biases_alone = train(start, tmp_path / "biases")
+    routers = RouterFitConfig(steps=40, batch_tokens=86, rate=1e-2, bias_rate=1e-2, width=0.1, mean_experts_per_tok=1.5)
+    fitted = train(start, tmp_path / "out", routers=routers)
+    assert np.mean([entry.after.cv for entry in fitted]) < np.mean([entry.after.cv for entry in biases_alone])
+    before, after = read_tensors(start)[0], read_tensors(tmp_path / "out" / start.name)[0]
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert changed == {name for name in before if name.endswith((BIAS, "mlp.gate.weight"))}
+    assert (tmp_path / "out" / "additions-routing.safetensors").stat().st_size < 10_000
 
 
 def test_train_biases_interrupted_after_a_layer_gives_the_same_result(

@@ -58,6 +58,13 @@ _VARIANTS = ("experts", "dense", "lora", "early_router")
 @click.option(
     "--balance-images", type=click.IntRange(1), default=200, show_default=True, help="Captioned images in the mix of `balance`."
 )
+@click.option(
+    "--router-steps",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Steps of `balance` that fit the routers, before the selection biases.",
+)
 @click.option("--minutes", type=(click.Choice(_STAGES), float), multiple=True, help="Time limit of a stage, in minutes.")
 @click.option("--steps", type=(click.Choice(_STAGES), int), multiple=True, help="Steps of a stage.")
 @click.option("--batch", type=(click.Choice(_STAGES), int), multiple=True, help="Images or questions a step of a stage.")
@@ -97,6 +104,7 @@ def command(
     limit: float,
     max_shard_mb: int | None,
     balance_images: int,
+    router_steps: int,
     as_json: bool,
     **values: object,
 ) -> None:
@@ -117,7 +125,7 @@ def command(
     require_torch()
     if balances and not trains:
         assert start is not None
-        balance_weights(data, start, out, balance_images, values["seed"])
+        balance_weights(data, start, out, balance_images, router_steps, values["seed"])
         print_output("output", out, as_json, others="use of experts")
         return
     import torch
@@ -161,25 +169,33 @@ def command(
         if max_shard_mb is not None:
             split_additions(out / ADDITIONS, out, max_shard_mb * 1_000_000)
         if balances:
-            balance_weights(data, out / ADDITIONS, out / BALANCE, balance_images, values["seed"])
+            balance_weights(data, out / ADDITIONS, out / BALANCE, balance_images, router_steps, values["seed"])
     print_output("output", folder if prepares_only else out, as_json, others="metrics")
 
 
-def balance_weights(data: Path, start: Path, out: Path, num_images: int, seed: object) -> None:
-    """Fit the selection biases of trained weights on a mix of the split train."""
+def balance_weights(data: Path, start: Path, out: Path, num_images: int, router_steps: int, seed: object) -> None:
+    """Fit selection biases, and routers where wanted, on a mix of the split train."""
+    import numpy as np
     import torch
 
     from mm.cli.commands.eval_language import routing_model
     from mm.evaluation.language.routing import draw_documents
     from mm.training.language.bias_training import TokenMix, train_biases
     from mm.training.language.experts.bias_fit import BiasFitConfig
+    from mm.training.language.experts.router_fit import RouterFitConfig
 
     with routing_model(start) as (model, _):
         embedded = [model.embed(document) for document in draw_documents(model.tokenizer, data, "train", num_images)]
-    mix = TokenMix([rows for rows, _ in embedded], [kinds == "caption" for _, kinds in embedded])
+    texts = [np.isin(kinds, ("caption", "answer")) for _, kinds in embedded]
+    mix = TokenMix(
+        [rows for rows, _ in embedded],
+        [kinds == "caption" for _, kinds in embedded],
+        [np.append(is_text[1:], False) for is_text in texts],
+    )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     config = BiasFitConfig() if seed is None else BiasFitConfig(seed=int(str(seed)))
-    train_biases(start, model.weights, model.config, mix, out, config, device, print_progress)
+    routers = None if router_steps == 0 else RouterFitConfig(steps=router_steps, seed=config.seed)
+    train_biases(start, model.weights, model.config, mix, out, config, device, print_progress, routers)
 
 
 def _find_shipped_weights() -> Path:

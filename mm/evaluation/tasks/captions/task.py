@@ -18,7 +18,7 @@ from mm.data.captioned_images import read_image
 from mm.data.language.captions import make_sentences
 from mm.data.sets.types import EvaluationSet, SetItem
 from mm.errors import InvalidInput, Unavailable
-from mm.evaluation.features.captions import CaptionWriter
+from mm.evaluation.features.captions import CaptionWriter, WrittenCaptions
 from mm.evaluation.runs.signature import combine_hashes
 from mm.evaluation.runs.statistics import group_indexes, measure
 from mm.evaluation.runs.sums import BLEU, BLEU_STATISTICS, OBJECTS
@@ -74,12 +74,30 @@ class Captions:
         weights = {**given.weights, "language": model.version.rpartition("@")[2]}
         return Method(f"{model.version},{_describe(given)},items={sample}", weights)
 
+    def prepare(self, given: TaskInput) -> None:
+        """Write captions beside other processes. Raises as `measure`."""
+        self._write(given)
+
     def measure(self, given: TaskInput) -> Outcome:
         """Measure with the option `items`: a fixed random sample of so many images; 0 is all.
 
         Raises `InvalidInput` for another option and for a set without English captions of images,
         `Unavailable` without a language model, and as `CaptionWriter.write`.
         """
+        described, written = self._write(given)
+        chosen = [item for item in described if item.id in written.texts]
+        if not chosen:
+            raise InvalidInput(f"No image of the set could be captioned: {written.failed[0].reason}")
+        of = "" if len(chosen) + len(written.failed) == len(described) else f", a fixed random sample of {len(described):,}"
+        measures, items = measure_items(given, chosen, [written.texts[item.id] for item in chosen])
+        notes = [ABSENT, "Document frequencies of CIDEr-D are those of the references of the measured images."]
+        return Outcome(
+            title=f"Captions of {len(chosen):,} images{of}", measures=measures, items=items, failed=written.failed,
+            notes=[*notes, *list_notes(given.data)],
+        )  # fmt: skip
+
+    def _write(self, given: TaskInput) -> tuple[list[SetItem], WrittenCaptions]:
+        """Images that people have captioned, and captions of the chosen ones."""
         refuse_options(self.name, given.options, ("items",))
         model = self._require_model(given)
         described = [item for item in given.data.present if item.language == LANGUAGE and make_sentences(item.texts)]
@@ -95,16 +113,7 @@ class Captions:
         if given.cache is None:
             raise InvalidInput("Captions need a cache.")
         written = writer.write(chosen, given.cache, strict=given.strict, on_progress=given.on_progress, on_tick=given.on_tick)
-        chosen = [item for item in chosen if item.id in written.texts]
-        if not chosen:
-            raise InvalidInput(f"No image of the set could be captioned: {written.failed[0].reason}")
-        of = "" if len(chosen) + len(written.failed) == len(described) else f", a fixed random sample of {len(described):,}"
-        measures, items = measure_items(given, chosen, [written.texts[item.id] for item in chosen])
-        notes = [ABSENT, "Document frequencies of CIDEr-D are those of the references of the measured images."]
-        return Outcome(
-            title=f"Captions of {len(chosen):,} images{of}", measures=measures, items=items, failed=written.failed,
-            notes=[*notes, *list_notes(given.data)],
-        )  # fmt: skip
+        return described, written
 
     def _require_model(self, given: TaskInput) -> CaptionModel:
         model = self.find(given.settings)

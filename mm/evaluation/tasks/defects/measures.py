@@ -29,10 +29,13 @@ from mm.numerics import Float64
 IMAGES, PIXELS, REGIONS = "image AUROC", "pixel AUROC", "PRO up to a false positive rate of 0.3"
 BASELINE = "image AUROC of mean brightness (baseline)"
 NAMES = (IMAGES, PIXELS, REGIONS, BASELINE)
+BRIGHTNESS = "auroc of mean brightness"
+"""Key of `ItemRecord.evidence`."""
 PAIRED: dict[str, dict[str, str]] = {
     IMAGES: {"statistic": AUROC, "of": IN_ORDER},
     PIXELS: {"statistic": "pixel-auroc"},
     REGIONS: {"statistic": "pixel-pro"},
+    BASELINE: {"statistic": AUROC, "evidence": BRIGHTNESS},
 }
 """How a measure is compared with that of another run."""
 Rows = npt.NDArray[np.int64]
@@ -79,6 +82,7 @@ def list_records(category: InspectedCategory, root: Path) -> list[ItemRecord]:
     is_defective_N, score_N = category.is_defective_N, category.score_N
     in_order_N = share_in_order(score_N, is_defective_N)
     evidence = make_evidence(score_N, is_defective_N)
+    of_brightness = make_evidence(category.unusual_N, is_defective_N)
     pixel_rows = make_pixel_rows(category.pixels) if category.pixels is not None else []
     rows_of = dict(zip(category.marked_M.tolist(), pixel_rows, strict=False))
     records = []
@@ -89,7 +93,10 @@ def list_records(category: InspectedCategory, root: Path) -> list[ItemRecord]:
         records.append(
             ItemRecord(
                 id=item.id, group=item.group, stratum=category.name, path=relative_path(item.path, root), values=values,
-                evidence={AUROC: [evidence[number]], **({PIXEL_LEVELS: rows_of[number]} if number in rows_of else {})},
+                evidence={
+                    AUROC: [evidence[number]], BRIGHTNESS: [of_brightness[number]],
+                    **({PIXEL_LEVELS: rows_of[number]} if number in rows_of else {}),
+                },
                 expected=find_kind(item),
                 answer=f"score {score_N[number]:.4g}, p-value {p_value:.3g}",
             )
@@ -118,9 +125,8 @@ def _measure_one(category: InspectedCategory, rows_N: Rows) -> Float64:
 
 
 def _describe(name: str, interval: Interval, kind: str) -> RunMeasure:
-    paired = PAIRED.get(kind, {"statistic": "corpus"})
     return RunMeasure.model_validate(
-        {"name": name, "value": interval.value, "low": interval.low, "high": interval.high, **paired}
+        {"name": name, "value": interval.value, "low": interval.low, "high": interval.high, **PAIRED[kind]}
     )
 
 

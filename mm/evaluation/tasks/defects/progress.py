@@ -1,9 +1,10 @@
 """Results of inspected images on disk until a run is measured, so that a killed run continues.
 
 A category has a folder, named by all that its results depend on: the code, the options, the
-backbone, and the content of the good images. An image has three files there: heat map, mask, and
-`.json`, which is written last and makes the other two count. A category that is inspected is kept
-as `done.npz`, without heat maps.
+backbone, and the content of the good images. Processes of the same run share it: each leases the
+image that it inspects. An image has three files there: heat map, mask, and `.json`, which is
+written last and makes the other two count. A category that is inspected is kept as `done.npz`,
+without heat maps. The last process that leaves a measured run deletes its folders.
 """
 
 from __future__ import annotations
@@ -26,14 +27,17 @@ import numpy.typing as npt
 from mm.data.sets.types import SetItem
 from mm.errors import InvalidInput, StorageFull
 from mm.evaluation.features.cache import FeatureCache
-from mm.evaluation.features.owners import describe_owner
+from mm.evaluation.features.leases import POLL_SECONDS, WorkLeases
 from mm.files import write_atomic
 from mm.metrics.inspection.regions import Heat, Mask
 
 FOLDER = Path("cache") / "defects"
 """Below the home folder."""
-LEASE_SECONDS = 600.0
 DONE = "done.npz"
+MEASURED = "measured"
+"""Name of the file of a folder that no later run continues."""
+COUNT, FOLDER_LEASE = "count", "folder"
+"""What a process leases besides images: to count a category, to make or delete its folder."""
 Array = TypeVar("Array", bound="npt.NDArray[Any]")
 
 
@@ -51,9 +55,38 @@ class KeptImage:
 class KeptResults:
     """Results of the images of one category in a folder. Raises `StorageFull` where it writes."""
 
-    def __init__(self, folder: Path, digests: dict[str, str]) -> None:
-        """`digests` name the files of an item by its id: hashes of its image and masks."""
-        self._folder, self._digests = folder, digests
+    def __init__(self, folder: Path, digests: dict[str, str], leases: WorkLeases | None) -> None:
+        """`digests` name the files of an item by its id: hashes of its image and masks.
+
+        Without leases no other process has the folder.
+        """
+        self._folder, self._digests, self._leases = folder, digests, leases
+
+    @contextmanager
+    def lease(self, item: SetItem) -> Iterator[bool]:
+        """Lease an image; False while another process inspects it."""
+        with self._lease(self._digests[item.id]) as is_free:
+            yield is_free
+
+    @contextmanager
+    def lease_count(self) -> Iterator[bool]:
+        """Lease the counting of the category; False while another process counts."""
+        with self._lease(COUNT) as is_free:
+            yield is_free
+
+    @contextmanager
+    def _lease(self, piece: str) -> Iterator[bool]:
+        is_free = self._leases is None or self._leases.take(piece)
+        try:
+            yield is_free
+        finally:
+            if self._leases is not None and is_free:
+                self._leases.release(piece)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `finish` was called, maybe by another process."""
+        return (self._folder / DONE).exists()
 
     def get(self, item: SetItem) -> KeptImage | None:
         """None for an image that is not inspected."""
@@ -84,36 +117,34 @@ class KeptResults:
             np.savez_compressed(part, allow_pickle=False, **arrays)
             part.rename(self._folder / DONE)
         for file in self._folder.iterdir():
-            if file.name != DONE:
+            if file.name not in (DONE, MEASURED):
                 file.unlink()
 
-    def read_finished(self) -> dict[str, npt.NDArray[Any]] | None:
-        """What `finish` has kept; None before."""
-        try:
-            with np.load(self._folder / DONE, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        except FileNotFoundError:
-            return None
+    def read_finished(self) -> dict[str, npt.NDArray[Any]]:
+        """What `finish` has kept."""
+        with np.load(self._folder / DONE, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
 
     def _path(self, item: SetItem, suffix: str) -> Path:
         return self._folder / f"{self._digests[item.id]}.{suffix}"
 
 
 class Keeper:
-    """Opens the folders of a run; `clear` deletes them when it is measured."""
+    """The folders of a run. Used by one thread."""
 
     def __init__(self, home: Path, cache: FeatureCache | None, description: str) -> None:
-        """`description` names what all results depend on. Without a cache nothing is continued."""
+        """`description` names what all results depend on.
+
+        Without a cache nothing is continued, and nothing shared.
+        """
         self._home, self._cache, self._description = home / FOLDER, cache, description
-        self._owner = describe_owner()
-        self._leased: dict[str, Path] = {}
-        self._extended = time.monotonic()
+        self._joined: dict[Path, WorkLeases] = {}
         self._temporary: list[Path] = []
 
     def open(self, good: Sequence[SetItem], inspected: Sequence[SetItem]) -> KeptResults:
-        """The folder of a category: that of an interrupted run, unless another process has it.
+        """The folder of a category, which processes of the same run share.
 
-        Then, and for a file that cannot be hashed, it is a temporary one.
+        For a file that cannot be hashed it is a temporary one.
         """
         with full_disk_named(self._home):
             self._home.mkdir(parents=True, exist_ok=True)
@@ -122,30 +153,32 @@ class Keeper:
                 of_good = [f"{digests[item.id]} {item.group}" for item in good]
                 of_inspected = sorted(digests[item.id] for item in inspected)
                 key = hashlib.sha256("\n".join([self._description, *of_good, "", *of_inspected]).encode()).hexdigest()[:32]
-                if self._cache.lease(f"defects {key}", self._owner, LEASE_SECONDS):
-                    self._leased[key] = self._home / key
-                    self._leased[key].mkdir(exist_ok=True)
-                    return KeptResults(self._leased[key], digests)
+                folder, leases = self._home / key, WorkLeases(self._cache, f"defects {key}")
+                with _lease_folder(leases):
+                    leases.join()
+                    self._joined[folder] = leases
+                    folder.mkdir(exist_ok=True)
+                return KeptResults(folder, digests, leases)
             self._temporary.append(Path(tempfile.mkdtemp(prefix="alone-", dir=self._home)))
         names = {item.id: hashlib.sha256(item.id.encode()).hexdigest() for item in inspected}
-        return KeptResults(self._temporary[-1], names)
+        return KeptResults(self._temporary[-1], names, None)
 
     def extend(self) -> None:
-        """Extend the leases where it is time; call it after each image."""
-        if time.monotonic() - self._extended < LEASE_SECONDS / 4:
-            return
-        self._extended = time.monotonic()
-        for key in self._leased:
-            if self._cache is not None:
-                self._cache.lease(f"defects {key}", self._owner, LEASE_SECONDS)
+        """Extend the leases where it is time; called often."""
+        for leases in self._joined.values():
+            leases.extend()
 
     def close(self, *, is_measured: bool) -> None:
-        """Release the folders, and delete those that no later run continues."""
-        for folder in [*self._temporary, *(self._leased.values() if is_measured else ())]:
+        """Leave the folders, and delete those that no process and no later run continues."""
+        for folder in self._temporary:
             shutil.rmtree(folder, ignore_errors=True)
-        for key in self._leased:
-            if self._cache is not None:
-                self._cache.release(f"defects {key}", self._owner)
+        for folder, leases in self._joined.items():
+            with _lease_folder(leases):
+                if is_measured and folder.exists():
+                    (folder / MEASURED).touch()
+                if leases.leave() and (folder / MEASURED).exists():
+                    shutil.rmtree(folder, ignore_errors=True)
+            leases.close()
 
     def _hash(self, items: Sequence[SetItem]) -> dict[str, str] | None:
         if self._cache is None:
@@ -185,6 +218,17 @@ class StoredArrays(Sequence[Array], Generic[Array]):
     def _load(path: Path) -> Array:
         array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
+
+
+@contextmanager
+def _lease_folder(leases: WorkLeases) -> Iterator[None]:
+    """Wait until no other process makes or deletes the folder, which takes milliseconds."""
+    while not leases.take(FOLDER_LEASE):
+        time.sleep(POLL_SECONDS / 10)
+    try:
+        yield
+    finally:
+        leases.release(FOLDER_LEASE)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ the mean over the categories.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,15 @@ from mm.errors import InvalidInput
 from mm.evaluation.features.slices import Progress
 from mm.evaluation.runs.signature import describe_code
 from mm.evaluation.runs.types import Outcome
-from mm.evaluation.tasks.defects.categories import GOOD, Category, find_kind, list_categories
-from mm.evaluation.tasks.defects.inspection import Failures, InspectedCategory, ReadImage, inspect_category, make_reader
+from mm.evaluation.tasks.defects.categories import GOOD, find_kind, list_categories
+from mm.evaluation.tasks.defects.inspection import (
+    Failures,
+    InspectedCategory,
+    Inspection,
+    choose_good,
+    inspect_category,
+    make_reader,
+)
 from mm.evaluation.tasks.defects.measures import measure_categories
 from mm.evaluation.tasks.defects.options import DefectOptions
 from mm.evaluation.tasks.defects.progress import Keeper
@@ -50,11 +58,33 @@ class Defects:
         backbone = self.load(options.settings.backbone, given.settings.root / GRAPHS)
         return Method(options.describe(), {backbone.name: backbone.digest})
 
+    def prepare(self, given: TaskInput) -> None:
+        """Inspect images beside other processes. Raises as `measure`."""
+        with self._inspect(given, is_measured=False):
+            pass
+
     def measure(self, given: TaskInput) -> Outcome:
         """Measure with the options `backbone`, `fine`, `good`, `longest` and `seed`.
 
         Raises `InvalidInput` for another option, for a split whose images are fitted on, and where
         no category has good images to fit on and images of both sides to inspect.
+        """
+        with self._inspect(given, is_measured=True) as (inspected, failures):
+            measured = measure_categories(inspected, given.root)
+        return Outcome(
+            title=_describe(inspected),
+            measures=measured.measures,
+            items=measured.items,
+            breakdowns=measured.breakdowns,
+            failed=failures.items,
+            notes=[*_list_notes(inspected), *list_notes(given.data)],
+        )
+
+    @contextmanager
+    def _inspect(self, given: TaskInput, *, is_measured: bool) -> Iterator[tuple[list[InspectedCategory], Failures]]:
+        """Inspect what other processes have not; if it is measured, all categories that can be.
+
+        What is kept is deleted when it was measured without an error.
         """
         options = DefectOptions.parse(given.options)
         if given.train is None:
@@ -66,44 +96,36 @@ class Defects:
         keeper = Keeper(
             given.settings.root, given.cache, f"{describe_code()}|{options.describe()}|{backbone.digest}|{given.data.name}"
         )
-        is_measured = False
-        try:
-            outcome = self._measure(given, categories, options, backbone, read, keeper, failures)
-            is_measured = True
-        finally:
-            keeper.close(is_measured=is_measured)
-        return outcome
-
-    def _measure(
-        self, given: TaskInput, categories: list[Category], options: DefectOptions, backbone: Backbone, read: ReadImage,
-        keeper: Keeper, failures: Failures,
-    ) -> Outcome:  # fmt: skip
         total, done, reused = sum(len(category.inspected) for category in categories), 0, 0
-        inspected: list[InspectedCategory] = []
+
+        def tick() -> None:
+            keeper.extend()
+            given.on_tick()
 
         def count_item(was_kept: bool) -> None:
             nonlocal done, reused
             done, reused = done + 1, reused + was_kept
-            keeper.extend()
-            given.on_tick()
+            tick()
             given.on_progress(Progress(done, total, reused, len(failures.items), "inspected"))
 
-        for category in categories:
-            found = inspect_category(category, options, backbone, read, keeper, failures, count_item, given.on_tick)
-            if found is not None:
-                inspected.append(found)
-        if not inspected:
-            reason = f": {failures.items[-1].reason}" if failures.items else "."
-            raise InvalidInput(f"No category of {given.data.name} can be measured in the split '{given.data.split}'{reason}")
-        measured = measure_categories(inspected, given.root)
-        return Outcome(
-            title=_describe(inspected),
-            measures=measured.measures,
-            items=measured.items,
-            breakdowns=measured.breakdowns,
-            failed=failures.items,
-            notes=[*_list_notes(inspected), *list_notes(given.data)],
-        )
+        inspection = Inspection(options, backbone, read, failures, count_item, tick)
+        is_done = False
+        try:
+            chosen = [choose_good(category, options) for category in categories]
+            # All are opened first, so that no other process deletes those that are read later.
+            opened = [keeper.open(good, category.inspected) for category, good in zip(categories, chosen, strict=True)]
+            inspected = [
+                found
+                for category, good, results in zip(categories, chosen, opened, strict=True)
+                if (found := inspect_category(category, good, inspection, results, is_counted=is_measured)) is not None
+            ]
+            if is_measured and not inspected:
+                reason = f": {failures.items[-1].reason}" if failures.items else "."
+                raise InvalidInput(f"No category of {given.data.name} can be measured in the split '{given.data.split}'{reason}")
+            yield inspected, failures
+            is_done = is_measured
+        finally:
+            keeper.close(is_measured=is_done)
 
 
 def _describe(inspected: list[InspectedCategory]) -> str:

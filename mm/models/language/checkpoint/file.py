@@ -151,30 +151,31 @@ def split_additions(path: Path, folder: Path, max_bytes: int) -> Path:
     return index
 
 
-def replace_biases(path: Path, folder: Path, biases: Mapping[str, Float], note: Mapping[str, object]) -> Path:
-    """Write additions with other selection biases into a folder; returns their path.
+def replace_routing(path: Path, folder: Path, weights: Mapping[str, Float], note: Mapping[str, object]) -> Path:
+    """Write additions with other selection biases, and routers, into a folder; returns their path.
 
-    All other tensors stay as they are, bit by bit. The files of an index are copied, and the biases
-    are a small file beside them, so that a repository stores no large file again. `note` is added
-    to the summary of the training as `balance`. Raises as `load_additions`, and `InvalidInput` for
-    biases that are not all those of the model.
+    All other tensors stay as they are, bit by bit. The files of an index are copied, and what is
+    replaced is a small file beside them, so that a repository stores no large file again. `note` is
+    added to the summary of the training as `balance`. Raises as `load_additions`, and
+    `InvalidInput` unless `weights` are all biases of the model, with all routers or none.
     """
     additions = load_additions(path)
-    expected = {name: weight.shape for name, weight in additions.weights.items() if is_selection_bias(name)}
-    if {name: bias.shape for name, bias in biases.items()} != expected:
-        raise InvalidInput(f"The model has {len(expected)} selection biases; other ones were given.")
+    biases = {name: weight.shape for name, weight in additions.weights.items() if is_selection_bias(name)}
+    routers = {name: weight.shape for name, weight in additions.weights.items() if is_router(name)}
+    if {name: weight.shape for name, weight in weights.items()} not in (biases, biases | routers):
+        raise InvalidInput(f"The model has {len(biases)} selection biases and routers; other ones were given.")
     tensors, _ = read_tensors(path)
     described = read_description(path, read_file_metadata(path))
-    for name, bias in biases.items():
+    for name, weight in weights.items():
         tensors.pop(name)
-        _add_tensor(tensors, name, bias, None)
+        _add_tensor(tensors, name, weight, None)
     training = {**described.metadata.training, "balance": dict(note)}
     sizes = described.config, described.prefix_config, described.attention_rank
     metadata = describe(*sizes, described.metadata.base_sha256, training, _hash_tensors(tensors))
     folder.mkdir(parents=True, exist_ok=True)
     if path.name.endswith(INDEX_SUFFIX):
-        shard = f"{path.name.removesuffix(INDEX_SUFFIX)}-biases.safetensors"
-        override_tensors(path, folder / path.name, {name: tensors[name] for name in biases}, shard, metadata)
+        shard = f"{path.name.removesuffix(INDEX_SUFFIX)}-routing.safetensors"
+        override_tensors(path, folder / path.name, {name: tensors[name] for name in weights}, shard, metadata)
     else:
         write_atomic(folder / path.name, save(tensors, metadata))
     return folder / path.name
