@@ -12,10 +12,12 @@ from mm.errors import Conflict, InvalidInput, NotFound, TooLarge
 from mm.schemas import MAX_CLIPS, EntrySpec, Export, ExportFailure, ExportList
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from api.library import Library
     from indexes import Store
+    from indexes.catalog.audit import AuditDetail
     from indexes.catalog.records import JobRow
     from mm.schemas import ExportRequest, JobKind
     from workers.messaging.dispatch import Dispatcher
@@ -42,7 +44,12 @@ class Exports:
         """
         tasks = [self._make_task(spec, request.exact) for spec in self._list_specs(request)]
         job = self._store.catalog.add_task_job(
-            KIND, {"exact": request.exact}, tasks, request_id=current_request_id(), key_id=current_client().key_id
+            KIND,
+            {"exact": request.exact},
+            tasks,
+            request_id=current_request_id(),
+            key_id=current_client().key_id,
+            audit=(current_actor(), _describe(request, tasks)),
         )
         dispatch_job(self._dispatcher, job.id)
         return self._serialize(job)
@@ -142,3 +149,10 @@ class Exports:
             is_expired=is_expired,
             content=f"/v1/exports/{job.id}/content" if job.state == "done" and not is_expired else None,
         )
+
+
+def _describe(request: ExportRequest, tasks: Sequence[NewTask]) -> AuditDetail:
+    """What leaves the library, for the audit log: the number of clips, and their items or album."""
+    items = sorted({task.item_id for task in tasks if task.item_id is not None})
+    source: AuditDetail = {"items": items} if request.album is None else {"album": request.album}
+    return {"clips": len(tasks), "exact": request.exact, **source}

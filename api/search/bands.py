@@ -77,9 +77,11 @@ def _judge_images(hits: Sequence[Hit], query: Query, space: Space, searcher: Sea
         return [0.0] * len(hits)
     count, sample = searcher.sample_logits(wanted)
     statistics = compute_statistics(count, sample, wanted.logits(space.bank.images).astype(np.float64))
-    logits = {index: log_odds_without(score, _kept(hits[index])) for index, score in images.items()}
+    kept = {index: _kept(hits[index]) for index in images}
+    logits = {index: log_odds_without(score, kept[index]) for index, score in images.items()}
     order = sorted(logits, key=lambda index: -logits[index])
-    features = compute_features(np.array([logits[index] for index in order]), statistics, query.text)
+    logits_H, kept_H = (np.array([of_hit[index] for index in order]) for of_hit in (logits, kept))
+    features = compute_features(logits_H, kept_H, statistics, query.text)
     fit = calibration.find_fit(is_english=query.text.is_english)
     found = dict(zip(order, compute_confidences(fit, features).tolist(), strict=True))
     return [found.get(index, 0.0) for index in range(len(hits))]

@@ -92,10 +92,14 @@ class CaptureRows(CatalogMixin):
             return session.scalar(select(Item.pk).where(found).limit(1)) is not None
 
     def list_unnamed_captures(self, limit: int) -> list[tuple[int, float | None, float | None]]:
-        """Return key, latitude and longitude of items whose place was not looked up."""
+        """Return key, latitude and longitude of items without a looked-up place, latest first."""
         query = select(CaptureTable.item_pk, CaptureTable.latitude, CaptureTable.longitude)
         with self._database.read() as session:
-            return list(session.execute(query.where(CaptureTable.place.is_(None)).limit(limit)).tuples())
+            return list(
+                session.execute(
+                    query.where(CaptureTable.place.is_(None)).order_by(CaptureTable.item_pk.desc()).limit(limit)
+                ).tuples()
+            )
 
     def set_places(self, places: Mapping[int, str]) -> None:
         """Set the names of places, by the key of the item; an empty one is no name."""

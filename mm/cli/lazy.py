@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from collections.abc import Mapping
 from typing import IO, Any
@@ -10,6 +11,7 @@ import click
 
 from mm.errors import MMError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 INTERRUPTED = 130  # exit code of a command that SIGINT ended, as shells report it
 
 
@@ -56,5 +58,10 @@ class ProgramGroup(LazyGroup):
             return super().invoke(ctx)
         except MMError as error:
             raise Failure(str(error)) from error
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            of = f" of {error.filename}" if error.filename else ""
+            raise Failure(f"The disk{of} is full ({error.strerror}). Free space, then run the same command again.") from error
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)

@@ -14,6 +14,7 @@ from mm.data.sets.catalog import Described, read_set
 from mm.errors import InvalidInput
 from mm.evaluation.features.cache import FeatureCache
 from mm.evaluation.features.encode import SetEncoder
+from mm.evaluation.features.failures import require_complete
 from mm.evaluation.features.slices import EncodedSet, Progress, encode_set
 from mm.evaluation.features.texts import TextCache
 from mm.evaluation.runs.signature import combine_hashes, describe_code, hash_ids, hash_weights, require_same_weights
@@ -44,7 +45,7 @@ class SetRequest:
     kinds: Sequence[str] = ("picture", "sound")
     """Evidence that is encoded; see `SetEncoder`."""
     strict: bool = False
-    """Whether the first file that cannot be read is an error."""
+    """Whether the first file that is missing or cannot be read is an error."""
 
 
 def evaluate_set(
@@ -133,6 +134,8 @@ def _encode(
     described, task = request.described, _find_task(request)
     data = read_set(described, request.root, request.split)
     train = read_set(described, request.root, TRAIN) if task.needs_train else None
+    if request.strict:
+        require_complete(data.missing)
     encoded = EncodedSet({}, ())
     if task.needs_features:
         encoded = encode_set(

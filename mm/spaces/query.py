@@ -163,7 +163,14 @@ def _describe_text(space: Space, components: Sequence[_Component], *, is_negated
     if not component.is_english:
         glosses = component.head_words.split()
         return describe_other_text(component.words, glosses, component.depictable, scale, is_negated=is_negated)
-    return describe_text(component.head_words, component.depictable, space.word_heads, scale, is_negated=is_negated)
+    return describe_text(
+        component.head_words,
+        component.depictable,
+        space.word_heads,
+        scale,
+        is_negated=is_negated,
+        is_corrected=component.head_words not in ("", component.words),
+    )
 
 
 def _text_component(space: Space, words: str, weight: float, notes: list[str]) -> _Component:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,18 @@ def test_train_without_torch_names_torch(run: CliRunner, monkeypatch: pytest.Mon
     done = run.invoke(main, ["train", "align", "--data", str(tmp_path), "--out", str(tmp_path / "out")])
     assert done.exit_code == 1
     assert "torch" in done.stderr
+
+
+def test_command_on_a_full_disk_prints_one_sentence(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/home/cache")
+
+    monkeypatch.setattr("mm.embedded.connect.connect", refuse)
+    done = run.invoke(main, ["models"])
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "The disk of /home/cache is full (No space left on device). Free space, then run the same command again.\n"
+    )
 
 
 def test_interrupted_command_exits_with_130(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:

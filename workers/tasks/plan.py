@@ -11,6 +11,7 @@ from mm.media.segmenting import cut_chunks
 from mm.media.types import MediaFile, Span
 from workers.logs import bind_job
 from workers.messaging.dispatch import tolerate_broker_failure
+from workers.place_names import PlaceNaming
 from workers.tasks.retries import JobAttempt
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def plan_job(context: WorkerContext, job_id: str) -> list[ChunkRow]:
         if item is None:
             return []
         with bind_job(job):
+            PlaceNaming(context.store).step()  # before it is searchable: a saved search may have a place
             file = context.reader.probe_file(context.store.blobs.path(item.sha256), item.name)
             spans = cut_item(context.reader, file, context.settings.chunk_seconds)
             chunks = catalog.plan_job(job_id, context.spaces.get_target(job.reindex_pk), spans)

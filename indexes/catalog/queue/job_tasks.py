@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, select, update
 
+from indexes.catalog.audit import add_audit
 from indexes.catalog.base import CatalogMixin
 from indexes.catalog.queue.transitions import (
     OPEN_STATES,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from indexes.catalog.audit import Actor, AuditDetail
     from mm.schemas import JobKind, JobState
 
 
@@ -42,10 +44,19 @@ class TaskRows(CatalogMixin):
         *,
         request_id: str | None = None,
         key_id: str | None = None,
+        audit: tuple[Actor, AuditDetail] | None = None,
     ) -> JobRow:
-        """Add a queued job with its tasks, at least one."""
+        """Add a queued job with its tasks, at least one.
+
+        With `audit`, who adds it and what it is, the audit log records it as `KIND.create`.
+        """
         with self._database.write() as session:
-            return job_row(insert_task_job(session, kind, payload, tasks, self._now(), request_id=request_id, key_id=key_id))
+            now = self._now()
+            job = job_row(insert_task_job(session, kind, payload, tasks, now, request_id=request_id, key_id=key_id))
+            if audit is not None:
+                by, detail = audit
+                add_audit(session, now, by, f"{kind}.create", job.id, detail)
+            return job
 
     def list_tasks(self, job_id: str) -> list[TaskRow]:
         """Return the tasks of a job in order."""

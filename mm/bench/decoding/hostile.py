@@ -18,7 +18,7 @@ from PIL import Image
 
 from mm.bench.decoding.heif_file import write_heif
 from mm.bench.decoding.image_bombs import make_image_bombs
-from mm.bench.decoding.raw_file import write_raw
+from mm.bench.decoding.raw_file import write_cr3, write_raw
 from mm.errors import MediaError, MMError
 from mm.media import MediaReader
 from mm.media.types import Limits, Span
@@ -95,6 +95,7 @@ def make_seed_files() -> dict[str, bytes]:
         files[f"animated.{suffix}"] = out.getvalue()
     files["heic"] = write_heif(frames[0])
     files["dng"] = write_raw("dng", files["jpg"])
+    files["cr3"] = write_cr3(files["jpg"])
     out = io.BytesIO()
     with av.open(out, "w", format="wav") as container:
         sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")

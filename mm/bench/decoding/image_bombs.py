@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mm.bench.decoding.heif_file import write_heif
-from mm.bench.decoding.raw_file import write_raw
+from mm.bench.decoding.raw_file import write_cr3, write_raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,9 @@ def make_image_bombs(seed_files: Mapping[str, bytes]) -> dict[str, bytes]:
         "preview-outside.dng": write_raw("dng", b"")[:-4] + bytes(4),
         "no-preview.nef": write_raw("nef", b"no image"),
         "preview-of-damage.arw": write_raw("arw", jpeg[: len(jpeg) // 2]),
+        "preview-outside.cr3": write_cr3(jpeg, full_size=1 << 31),
+        "no-preview.cr3": write_cr3(b""),
+        "many-boxes.cr3": write_cr3(b"") + struct.pack(">I4s", 8, b"moov") * 200_000,
         "document.pdf": b"%PDF-1.7\n" + bytes(100),
     }
 

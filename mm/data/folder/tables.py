@@ -150,7 +150,7 @@ def _read_parquet(path: Path, problems: ProblemList) -> Table:
                 break
             rows.append(Row(row.where, {name: value for name, value in row.values.items() if value not in (None, "", [])}))
     except InvalidInput as error:
-        problems.error("not Parquet", path.name, str(error))
+        problems.error("not Parquet", path.name, str(error).replace(f"{path} ", "the file ", 1))
     if not rows and not problems.has_errors:
         problems.error("empty table", path.name, "the file has no rows.", _EXAMPLE)
     return Table(path, "Parquet", columns, tuple(rows))

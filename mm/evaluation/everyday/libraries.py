@@ -140,6 +140,6 @@ def rank_question(
     is_right_N = np.array([each in right for each in ids[order_N]])
     return Ranking(
         question, variant, is_right_N[: len(top_H)].astype(np.float64),
-        compute_features(hit_logits_H, statistics, query.text), scores_N[top_H],
+        compute_features(hit_logits_H, kept_N[top_H], statistics, query.text), scores_N[top_H],
         int(np.argmax(is_right_N)) + 1 if is_right_N.any() else 0, query.text.is_english,
     )  # fmt: skip

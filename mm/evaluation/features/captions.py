@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from mm.data.sets.types import SetItem
 from mm.errors import InvalidInput, MMError
 from mm.evaluation.features.cache import FeatureCache
+from mm.evaluation.features.failures import leave_out
 from mm.evaluation.features.leases import POLL_SECONDS, WorkLeases
 from mm.evaluation.features.slices import IMAGE_SUFFIXES, Progress
 from mm.evaluation.features.types import Features
@@ -41,9 +42,7 @@ class WrittenCaptions:
 
     def fail(self, item: SetItem, error: MMError, *, strict: bool) -> None:
         """Count an item that cannot be read; with `strict` raise `InvalidInput`."""
-        if strict:
-            raise InvalidInput(f"{item.id} cannot be read: {error} Without `--strict` such files are counted and left out.")
-        self.failed.append(FailedItem(id=item.id, reason=str(error)))
+        self.failed.append(leave_out(item, error, strict=strict))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from mm.data.sets.types import SetItem
 from mm.errors import InvalidInput, MMError
 from mm.evaluation.features.cache import CachedFeatures, FeatureCache
 from mm.evaluation.features.encode import SetEncoder
+from mm.evaluation.features.failures import leave_out, refuse
 from mm.evaluation.features.owners import describe_owner
 from mm.evaluation.features.types import Features
 from mm.evaluation.runs.types import FailedItem
@@ -53,7 +54,7 @@ class EncodedSet:
 @dataclass(slots=True)
 class _Work:
     hashes: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
+    failed: list[FailedItem] = field(default_factory=list)
     reused: int = 0
 
 
@@ -104,15 +105,13 @@ def encode_set(
             if not _encode_slice(piece, encoder, name, cache, owner, work, on_tick):
                 left.append(piece)
                 continue
-            if strict and work.failed:
-                item, reason = next(iter(work.failed.items()))
-                raise InvalidInput(f"{item} cannot be read: {reason} Without `--strict` such files are counted and left out.")
+            if strict:
+                refuse(work.failed)
             on_progress(Progress(len(work.hashes) + len(work.failed), total, work.reused, len(work.failed)))
         waiting = left
         if waiting:
             time.sleep(POLL_SECONDS)
-    failed = tuple(FailedItem(id=item, reason=reason) for item, reason in work.failed.items())
-    return EncodedSet(CachedFeatures(cache, work.hashes, name), failed)
+    return EncodedSet(CachedFeatures(cache, work.hashes, name), tuple(work.failed))
 
 
 def _encode_slice(
@@ -126,10 +125,10 @@ def _encode_slice(
 ) -> bool:
     """Encode what the cache lacks of a slice; False while another process has its lease."""
     hashes: dict[str, str] = {}
-    failed: dict[str, str] = {}
+    failed: list[FailedItem] = []
     for item, digest in zip(items, cache.hash_files([item.path or Path() for item in items]), strict=True):
         if isinstance(digest, InvalidInput):
-            failed[item.id] = str(digest)
+            failed.append(leave_out(item, digest, strict=False))
         else:
             hashes[item.id] = digest
 
@@ -158,7 +157,7 @@ def _encode_slice(
             encoded = {}
             for item, outcome in zip(lacking, outcomes, strict=True):
                 if isinstance(outcome, MMError):
-                    failed[item.id] = str(outcome)
+                    failed.append(leave_out(item, outcome, strict=False))
                     del hashes[item.id]
                 else:
                     encoded[hashes[item.id]] = outcome
@@ -166,6 +165,6 @@ def _encode_slice(
         finally:
             cache.release(key, owner)
     work.hashes |= hashes
-    work.failed |= failed
+    work.failed += failed
     work.reused += num_reused
     return True

@@ -17,8 +17,9 @@ import numpy as np
 
 from mm.data.sets.types import EvaluationSet, Moment, SetItem
 from mm.errors import InvalidInput, MMError, Unavailable
+from mm.evaluation.features.failures import leave_out
 from mm.evaluation.runs.statistics import measure
-from mm.evaluation.runs.types import FailedItem, ItemRecord, Outcome
+from mm.evaluation.runs.types import ItemRecord, Outcome
 from mm.evaluation.tasks.moments import list_sentences
 from mm.evaluation.tasks.notes import list_notes
 from mm.evaluation.tasks.paths import relative_path
@@ -76,7 +77,7 @@ class DenseCaptions(SpaceTask):
                 try:
                     events[item.id] = _write_events(given, writer, item, given.features[item.id])
                 except MMError as error:
-                    failed.append(FailedItem(id=item.id, reason=str(error)))
+                    failed.append(leave_out(item, error, strict=given.strict))
         videos = [item for item in videos if item.id in events]
         if not videos:
             raise InvalidInput("No video of the set could be captioned.")

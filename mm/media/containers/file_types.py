@@ -28,6 +28,7 @@ AVIF = FileType("avif", "pillow", "AVIF", "image/avif")
 HEIF = FileType("heif", "pillow", "HEIF", "image/heic")
 DNG = FileType("dng", "pillow", "JPEG", "image/x-adobe-dng")
 CR2 = FileType("cr2", "pillow", "JPEG", "image/x-canon-cr2")
+CR3 = FileType("cr3", "pillow", "JPEG", "image/x-canon-cr3")
 NEF = FileType("nef", "pillow", "JPEG", "image/x-nikon-nef")
 ARW = FileType("arw", "pillow", "JPEG", "image/x-sony-arw")
 RAW = FileType("raw", "pillow", "JPEG", "image/x-raw")  # another raw file that is built as TIFF
@@ -47,7 +48,7 @@ FLAC = FileType("flac", "libav", "flac", "audio/flac")
 OGG = FileType("ogg", "libav", "ogg", "audio/ogg")
 AAC = FileType("aac", "libav", "aac", "audio/aac")
 
-RAW_TYPES = (DNG, CR2, NEF, ARW, RAW)
+RAW_TYPES = (DNG, CR2, CR3, NEF, ARW, RAW)
 RAW_CONTAINERS = frozenset(kind.container for kind in RAW_TYPES)
 RAW_NOTE = "Of a raw photo, the preview that its camera stored is shown and searched, not the values of the sensor."
 
@@ -83,7 +84,7 @@ FORMATS = (
     FormatRow("AVIF", ".avif", "Pillow", "8 bits are used; with several frames a short video, by libav"),
     FormatRow("HEIC, HEIF", ".heic .heif .hif", "libheif", "8 bits are used; of several images the primary one", "pi-heif"),
     FormatRow("GIF", ".gif", "Pillow", "with several frames a short video, by libav"),
-    FormatRow("raw photos", ".dng .cr2 .nef .arw", "Pillow", "the JPEG preview in the file"),
+    FormatRow("raw photos", ".dng .cr2 .cr3 .nef .arw", "Pillow", "the JPEG preview in the file"),
     FormatRow("MP4, MOV, M4A", ".mp4 .mov .m4v .m4a .3gp", "libav"),
     FormatRow("Matroska, WebM", ".mkv .webm", "libav"),
     FormatRow("AVI", ".avi", "libav"),

@@ -1,4 +1,4 @@
-"""Raw photos of cameras: the JPEG preview inside a file that is built as TIFF.
+"""Raw photos of cameras: the JPEG preview inside a file that is built as TIFF, or a CR3.
 
 DNG, NEF, ARW, CR2 and their relatives store the values of the sensor in one TIFF directory and a
 finished JPEG in another (TIFF 6.0; DNG 1.7; TIFF/EP, ISO 12234-2). The sensor's values are never
@@ -8,11 +8,13 @@ directories of `MAX_ENTRIES` entries each, none read twice.
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from mm.media.containers.canon_raw import read_canon_boxes
 from mm.media.containers.file_types import ARW, CR2, DNG, NEF, RAW, FileType
 
 if TYPE_CHECKING:
@@ -68,11 +70,18 @@ def find_raw_type(file: BinaryIO) -> FileType | None:
 
 def find_raw_preview(file: BinaryIO) -> RawPreview | None:
     """The largest JPEG preview of a raw photo; None where it has none."""
-    found = _walk(file)
+    found = _walk_canon(file) if _read(file, 4, 4) == b"ftyp" else _walk(file)
     previews = sorted(found.previews, key=lambda preview: preview[1], reverse=True) if found else []
     return next(
         (RawPreview(*preview, found.orientation) for preview in previews if found and _is_shown_jpeg(file, *preview)), None
     )
+
+
+def _walk_canon(file: BinaryIO) -> _Directories:
+    """The previews of a CR3, and the orientation of its first directory of Exif."""
+    boxes = read_canon_boxes(file)
+    main = _walk(io.BytesIO(boxes.exif.get(b"CMT1", b"")))
+    return _Directories(boxes.previews, 1 if main is None else main.orientation)
 
 
 def _walk(file: BinaryIO) -> _Directories | None:

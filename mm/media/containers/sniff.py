@@ -11,6 +11,7 @@ from mm.media.containers.file_types import (
     AVI,
     AVIF,
     BMP,
+    CR3,
     FLAC,
     GIF,
     HEIF,
@@ -141,7 +142,7 @@ def describe_bytes(head: bytes) -> str:
         if start.startswith(prefix.lower()):
             return description
     if head[4:8] == b"ftyp":
-        return "a raw photo of a Canon camera (CR3)" if head[8:12] == CR3_BRAND else "a HEIF image of an unknown codec"
+        return "a HEIF image of an unknown codec"
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -167,8 +168,10 @@ def _iso_type(head: bytes) -> FileType | None:
         return AVIF
     if brands & HEVC_BRANDS:
         return HEIF
-    if brand in HEIF_BRANDS or brand == CR3_BRAND:
+    if brand in HEIF_BRANDS:
         return None
+    if brand == CR3_BRAND:
+        return CR3
     return MOV if brand == b"qt  " else MP4
 
 

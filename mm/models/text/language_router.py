@@ -1,12 +1,13 @@
 """Decides whether a text is English, from word lists and character n-grams.
 
-The word lists hold words that only English has and words that only other languages have; they
-decide for texts of one or two words. Sentences are also scored by a linear model on the character
-n-grams of their words. Undecided texts count as English.
+The word lists hold words of English and words of other languages; they decide for texts of one or
+two words, and so do letters that English does not have. All texts are also scored by a linear model
+on the character n-grams of their words. Undecided texts count as English.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,15 @@ _WORD = re.compile(r"[^\W\d_]+")
 _MAX_NGRAM, _MAX_WORDS, _MAX_SYMBOL = 5, 64, 2
 # Characters of an n-gram; words of a text that are read; letters of a word that may be a symbol in
 # a formula.
+MIN_TIE_SCORE = -2.0
+"""Score above which a text with as many words of other languages as of English is not English.
+Chosen on dev among -2, -3 and none: with -3 more English names are mistaken."""
+_ACCENTED = (
+    "café cafés cliché clichés crème crêpe crêpes décor entrée entrées façade fiancé fiancée jalapeño jalapeños naïve "
+    "pâté piñata piñatas purée résumé sauté sautéed soufflé"
+)
+ACCENTED_ENGLISH = frozenset(_ACCENTED.split())
+"""Words that are written with accents in English too; they say nothing about the language."""
 
 WordHashes = npt.NDArray[np.uint32]
 
@@ -84,16 +94,29 @@ class LanguageRouter:
         """Whether a text is in a language other than English.
 
         That is so when most of its words are in another script, when it has more words of other
-        languages than of English, or when its score is positive and fewer of its words are English
-        than of other languages or unknown.
+        languages than of English, when its score is positive, or when it has as many of both and a
+        score above `MIN_TIE_SCORE`. Words that may all be symbols of a formula have no score.
         """
-        words = [strip_accents(word) for word in split_words(text)]
+        written = split_words(text)
+        words = [strip_accents(word) for word in written]
         if 2 * sum(not is_latin(word) for word in words) > len(words):
             return True
+        english, other = self._count_words(written, words)
+        score = self.score(text) if any(len(word) > _MAX_SYMBOL for word in words) else -math.inf
+        return other > english or score > 0 or (other == english > 0 and score > MIN_TIE_SCORE)
+
+    def _count_words(self, written: Sequence[str], words: Sequence[str]) -> tuple[int, int]:
+        """The words that only English has, and those that only other languages have.
+
+        `words` are those of `written` without accents. A Latin word with a letter that English does
+        not have is of another language, except for `ACCENTED_ENGLISH`, which are in neither.
+        """
+        is_marked = np.array([is_latin(word) and not own.isascii() for own, word in zip(written, words, strict=True)], np.bool_)
+        is_loan = np.array([own in ACCENTED_ENGLISH for own in written], np.bool_)
         in_english, in_other = _contains(self.english, words), _contains(self.other, words)
-        english, other = int((in_english & ~in_other).sum()), int((in_other & ~in_english).sum())
-        unknown = sum(len(words[index]) > _MAX_SYMBOL for index in np.flatnonzero(~(in_english | in_other)))
-        return other > english or (other + unknown > english and self.score(text) > 0)
+        only_english = in_english & ~in_other & ~is_marked
+        only_other = (is_marked & ~is_loan) | (in_other & ~in_english & ~is_marked)
+        return int(only_english.sum()), int(only_other.sum())
 
 
 def _contains(word_list: WordHashes, words: Sequence[str]) -> npt.NDArray[np.bool_]:

@@ -40,8 +40,11 @@ QUERY_FEATURES = (
     "best score", "best score short", "best score long", "best deviations", "best deviations short", "best deviations long",
     "best heads", "best heads short", "lead", "lead long",
     "depictable", "words", "short", "long", "very long", "colour", "number", "place", "unknown word", "word heads", "negated",
+    "corrected", "excluded",
 )  # fmt: skip
-"""Of the query and its library, the same for all hits."""
+"""Of the query and its library, the same for all hits. `excluded` is the mean probability that the
+first `NUM_FIRST` hits have something that the query excludes."""
+NUM_FIRST = 10
 FEATURES = (*HIT_FEATURES, *QUERY_FEATURES)
 NUM_LONG, NUM_VERY_LONG = 7, 14
 """Words from which a text is long, and very long."""
@@ -82,7 +85,7 @@ class TextFeatures:
     """What the text of a query says about how well images answer it."""
 
     values: tuple[float, ...]
-    """Of the last `QUERY_FEATURES`, from `depictable` on."""
+    """Of `QUERY_FEATURES`, from `depictable` to `corrected`."""
     is_short: bool
     is_long: bool
     head_scale: HeadScale | None = None
@@ -90,9 +93,18 @@ class TextFeatures:
 
 
 def describe_text(
-    text: str, log_depictable: float, heads: WordHeads | None, head_scale: HeadScale | None, *, is_negated: bool
+    text: str,
+    log_depictable: float,
+    heads: WordHeads | None,
+    head_scale: HeadScale | None,
+    *,
+    is_negated: bool,
+    is_corrected: bool = False,
 ) -> TextFeatures:
-    """Features of a text without what it excludes; `log_depictable` as of `scoring.depictable`."""
+    """Features of a text without what it excludes; `log_depictable` as of `scoring.depictable`.
+
+    `is_corrected` says that its typing errors were corrected, `text` is without them.
+    """
     words = split_words(text)
     known = load_english_words()
     num_words, is_long = len(words), len(words) >= NUM_LONG
@@ -113,6 +125,7 @@ def describe_text(
         float(not is_long and is_unknown),
         covered,
         float(is_negated),
+        float(is_corrected),
     )
     return TextFeatures(values, is_short, is_long, head_scale)
 
@@ -128,7 +141,7 @@ def describe_other_text(
     is_short, is_long = num_words == 1, num_words >= NUM_LONG
     values = (
         max(log_depictable, MIN_LOG_PROBABILITY), math.log(max(1, num_words)), float(is_short), float(is_long),
-        float(num_words >= NUM_VERY_LONG), 0.0, 0.0, 0.0, 0.0, float(bool(glosses)), float(is_negated),
+        float(num_words >= NUM_VERY_LONG), 0.0, 0.0, 0.0, 0.0, float(bool(glosses)), float(is_negated), 0.0,
     )  # fmt: skip
     return TextFeatures(values, is_short, is_long, head_scale, is_english=False)
 
@@ -139,8 +152,11 @@ def count_words(text: str) -> int:
     return len(split_at_spaces(_UNSPACED.sub(" ", text))) + math.ceil(letters / LETTERS_OF_WORD)
 
 
-def compute_features(logits_H: Float64, statistics: LibraryStatistics, text: TextFeatures) -> Float64:
-    """Features (H, F) of the hits of a query by their log-odds, which are in descending order."""
+def compute_features(logits_H: Float64, kept_H: Float64, statistics: LibraryStatistics, text: TextFeatures) -> Float64:
+    """Features (H, F) of the hits of a query by their log-odds, which are in descending order.
+
+    `kept_H` are the probabilities that they have nothing that the query excludes.
+    """
     deviation = max(statistics.deviation, MIN_DEVIATION)
     scale = text.head_scale or HeadScale(0.0, 0.0)
     short, long = float(text.is_short), float(text.is_long)
@@ -155,7 +171,8 @@ def compute_features(logits_H: Float64, statistics: LibraryStatistics, text: Tex
 
     best = [float(values[0]) for values in of_hits(logits_H[:1])]
     lead = float(logits_H[0] - logits_H[1]) if len(logits_H) > 1 else 0.0
-    query = np.array([*best, lead, long * lead, *text.values])
+    excluded = 1 - float(kept_H[:NUM_FIRST].mean())
+    query = np.array([*best, lead, long * lead, *text.values, excluded])
     of_query_HF = np.broadcast_to(query, (len(logits_H), len(query)))
     return np.concatenate([np.stack(of_hits(logits_H), axis=1), of_query_HF], axis=1)
 

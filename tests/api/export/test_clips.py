@@ -96,6 +96,12 @@ def test_several_clips_are_a_zip_with_a_manifest_also_of_what_failed(server: Ins
     assert names == ["0001 ferry 1.000-2.000.mp4", "0002 tone 0.500-1.500.wav"]
 
 
+def test_creating_an_export_is_in_the_audit_log(server: InspectionServer, video: str) -> None:
+    export = server.client.exports.create([EntrySpec(item=video, start=0.0, end=1.0)], exact=True)
+    (entry,) = [row for row in server.client.audit(action="export.create").entries if row.subject == export.id]
+    assert (entry.actor, entry.detail) == ("local", {"clips": 1, "exact": True, "items": [video]})
+
+
 def test_album_is_exported_without_its_images(server: InspectionServer, video: str) -> None:
     image = server.add(media.image(7001), "still.png")
     album = server.client.albums.create("clips").id

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mm.bench.decoding.heif_file import write_heif
-from mm.bench.decoding.raw_file import write_raw
+from mm.bench.decoding.raw_file import write_cr3, write_raw
 from mm.errors import InvalidInput, MediaError, MMError, NotFound, TooLarge, UnsupportedMedia
 from mm.media import MediaReader
 from mm.media.types import Limits, Span
@@ -252,7 +252,7 @@ def specimens(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
         Image.fromarray(numbered(5)).save(folder / kind, kind)
         paths.append(folder / kind)
     raw = write_raw("dng", (folder / "JPEG").read_bytes())
-    return [*(path.read_bytes() for path in paths), write_heif(numbered(5)), raw]
+    return [*(path.read_bytes() for path in paths), write_heif(numbered(5)), raw, write_cr3((folder / "JPEG").read_bytes())]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

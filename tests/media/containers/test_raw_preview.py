@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mm.bench.decoding.raw_file import RawSuffix, write_raw
+from mm.bench.decoding.raw_file import RawSuffix, write_cr3, write_raw
 from mm.errors import MediaError
 from mm.media.containers.file_types import RAW_TYPES
 from mm.media.containers.raw_preview import find_raw_preview, find_raw_type
@@ -61,6 +62,37 @@ def test_camera_of_a_raw_photo_is_read_from_the_file_around_the_preview(reader: 
     path.write_bytes(write_raw("nef", jpeg(), orientation=6))
     capture = reader.probe(path, "photo.nef").capture
     assert (capture.make, capture.orientation) == ("NIKON CORPORATION", 6)
+
+
+@pytest.mark.parametrize(("preview", "full"), [(160, 40), (40, 160), (160, None)])
+def test_largest_preview_of_a_cr3_is_read(reader: MediaReader, tmp_path: Path, preview: int, full: int | None) -> None:
+    path = tmp_path / "photo.cr3"
+    path.write_bytes(write_cr3(jpeg(preview), full=b"" if full is None else jpeg(full), orientation=6))
+    info = reader.probe(path, "photo.cr3")
+    assert (info.kind, info.container, info.content_type) == ("image", "cr3", "image/x-canon-cr3")
+    assert (info.width, info.height) == (96, 160), "upright"
+    assert np.median(np.abs(reader.image(path, "photo.cr3").astype(int) - np.rot90(SCENE, -1))) <= 4
+    assert (info.capture.make, info.capture.model, info.capture.orientation) == ("Canon", "EOS R5", 6)
+    assert info.capture.taken_at == datetime(2024, 5, 1, 12, 30)
+
+
+def test_cr3_without_a_preview_is_refused_and_a_false_size_is_skipped(reader: MediaReader, tmp_path: Path) -> None:
+    path = tmp_path / "photo.cr3"
+    path.write_bytes(write_cr3(jpeg(), full=jpeg(40), full_size=1 << 31))
+    assert reader.probe(path, "photo.cr3").width == 160
+    for data in (b"", b"no image", jpeg().replace(b"\xff\xc0", b"\xff\xc3", 1)):
+        path.write_bytes(write_cr3(data))
+        with pytest.raises(MediaError, match="no JPEG preview"):
+            reader.probe(path, "photo.cr3")
+
+
+@given(st.binary(max_size=400), st.data())
+def test_walk_of_damaged_boxes_ends(damage: bytes, data: st.DataObject) -> None:
+    content = bytearray(write_cr3(b"\xff\xd8\xff\xd9", full=b"\xff\xd8\xff\xd9"))
+    place = data.draw(st.integers(0, len(content)))
+    content[place : place + len(damage)] = damage
+    preview = find_raw_preview(io.BytesIO(bytes(content)))
+    assert preview is None or preview.offset + preview.size <= len(content)
 
 
 def test_raw_photo_without_a_preview_is_refused(reader: MediaReader, tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ def test_language_router_text_without_words_is_english(text: str) -> None:
         ("spreadsheet", False),  # unknown words are English
         ("hat", False),  # a word in both lists is ignored
         ("hat hund", True),
+        ("hať", True),  # a letter that English does not have
+        ("a café", False),  # an English word with an accent
         ("собака", True),
         ("犬", True),
         ("the Ω of a dog", False),
@@ -85,16 +87,26 @@ def test_language_router_text_without_words_is_english(text: str) -> None:
 )
 def test_language_router_compares_counts_of_listed_words(text: str, foreign: bool) -> None:
     router = make_router("hund", "žába", "hat", english=("a", "dog", "hat", "the"))
-    plain = LanguageRouter(np.zeros(BUCKETS, np.float32), -1.0, router.english, router.other)
+    plain = LanguageRouter(np.zeros(BUCKETS, np.float32), -3.0, router.english, router.other)
     assert plain.is_non_english(text) is foreign
+
+
+def test_language_router_equal_counts_are_decided_by_n_grams() -> None:
+    weight = np.zeros(BUCKETS, np.float32)
+    weight[hash_features("zaba")] = 3
+    router = LanguageRouter(weight, -3.0, hash_words(["a", "dog"]), hash_words(["zaba", "hund"]))
+    assert router.is_non_english("a zaba")
+    assert not router.is_non_english("a hund")
+    assert not router.is_non_english("a dog zaba")
 
 
 def test_language_router_unlisted_words_are_decided_by_n_grams() -> None:
     weight = np.zeros(BUCKETS, np.float32)
     weight[hash_features("hunde")] = 9
-    router = LanguageRouter(weight, -1.0, hash_words(["a", "dog", "the"]), hash_words([]))
+    router = LanguageRouter(weight, -5.0, hash_words(["a", "dog", "the"]), hash_words([]))
     assert router.is_non_english("Hunde")
-    assert not router.is_non_english("a Hunde")
+    assert router.is_non_english("a Hunde")  # an English word does not outweigh a high score
+    assert not router.is_non_english("a dog the dog a Hunde")
 
 
 def test_multilingual_quantize_error_is_at_most_half_a_step() -> None:

@@ -35,7 +35,7 @@ TEXTS = ("dog", "brown dog", "a man climbs a mountain in the snow", "two dogs", 
 
 
 def compute_plainly(
-    logit: float, best: float, second: float, statistics: LibraryStatistics, text: TextFeatures
+    logit: float, best: float, second: float, excluded: float, statistics: LibraryStatistics, text: TextFeatures
 ) -> dict[str, float]:
     """The features of one hit, by name: the reference implementation."""
     expected = float(np.sqrt(2 * np.log(statistics.count)))
@@ -52,15 +52,15 @@ def compute_plainly(
         heads = scale.slope * value + scale.offset
         values |= {f"{prefix}heads": heads, f"{prefix}heads short": heads * text.is_short}
     values |= {"lead": best - second, "lead long": (best - second) * text.is_long}
-    return values | dict(zip(FEATURES[-len(text.values) :], text.values, strict=True))
+    return values | dict(zip(FEATURES[-len(text.values) - 1 : -1], text.values, strict=True)) | {"excluded": excluded}
 
 
 def test_compute_features_equals_the_reference_implementation_by_name() -> None:
     statistics = LibraryStatistics(1500, -5.0, 1.5)
     text = describe_text("a red dog", -0.1, None, HeadScale(0.4, -1.0), is_negated=True)
-    features = compute_features(np.array([2.0, 1.0, -3.0]), statistics, text)
+    features = compute_features(np.array([2.0, 1.0, -3.0]), np.array([0.9, 0.4, 0.2]), statistics, text)
     for row, logit in zip(features, (2.0, 1.0, -3.0), strict=True):
-        assert dict(zip(FEATURES, row, strict=True)) == pytest.approx(compute_plainly(logit, 2.0, 1.0, statistics, text))
+        assert dict(zip(FEATURES, row, strict=True)) == pytest.approx(compute_plainly(logit, 2.0, 1.0, 0.5, statistics, text))
 
 
 @given(
@@ -78,7 +78,7 @@ def test_bands_of_one_query_are_monotonic_in_the_score(
     scale = HeadScale(0.3, 0.0)
     english = describe_text(text, -0.5, None, scale, is_negated=False)
     described = english if is_english else describe_other_text(text, ["dog"], -0.5, scale, is_negated=False)
-    features = compute_features(descending, LibraryStatistics(count, mean, deviation), described)
+    features = compute_features(descending, np.ones(len(descending)), LibraryStatistics(count, mean, deviation), described)
     confidences = compute_confidences(CALIBRATION.find_fit(is_english=described.is_english), features)
     assert ((confidences >= 0) & (confidences <= 1)).all()
     assert (np.diff(confidences) <= 1e-12).all()
@@ -98,7 +98,7 @@ def test_shipped_bands_have_all_features_and_no_negative_slope() -> None:
 def test_describe_text_finds_colours_numbers_places_and_unknown_words() -> None:
     def found(text: str) -> set[str]:
         values = describe_text(text, -20.0, None, None, is_negated=False).values
-        named = dict(zip(FEATURES[-len(values) :], values, strict=True))
+        named = dict(zip(FEATURES[-len(values) - 1 : -1], values, strict=True))
         assert named["depictable"] == -6.0
         return {name for name in ("short", "long", "very long", "colour", "number", "place", "unknown word") if named[name]}
 
@@ -109,6 +109,12 @@ def test_describe_text_finds_colours_numbers_places_and_unknown_words() -> None:
     assert found("bycicle") == {"short", "unknown word"}
     assert found("a man in a red shirt climbs a mountain") == {"long"}
     assert found("") == set()
+
+
+def test_describe_text_without_its_typing_errors_says_so() -> None:
+    plain, corrected = (describe_text("beach", -0.1, None, None, is_negated=False, is_corrected=flag) for flag in (False, True))
+    assert corrected.values[:-1] == plain.values[:-1]
+    assert (plain.values[-1], corrected.values[-1]) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,7 @@ def test_count_words_counts_two_letters_of_scripts_without_spaces_as_a_word(text
 
 def test_describe_other_text_has_the_length_and_no_english_wording() -> None:
     described = describe_other_text("in rot", ["red"], -0.5, None, is_negated=True)
-    named = dict(zip(FEATURES[-len(described.values) :], described.values, strict=True))
+    named = dict(zip(FEATURES[-len(described.values) - 1 : -1], described.values, strict=True))
     assert {name for name, value in named.items() if value} == {"depictable", "words", "word heads", "negated"}
     assert not described.is_english
 

@@ -10,7 +10,7 @@ from mm.spaces import Space
 from mm.spaces.query import build_query
 from mm.spaces.scoring import LinearScore
 from mm.spaces.text_queries.head_scores import add_word_heads
-from mm.spaces.text_queries.word_heads import WEIGHTS, split_query_words
+from mm.spaces.text_queries.word_heads import OBJECT_SHARE, WEIGHTS, split_query_words
 from mm.wording.typing_errors import correct_typing_errors
 
 VOCABULARY = {"bicycle", "beach", "skateboard", "dog", "brown", "house", "horse"}
@@ -35,6 +35,16 @@ def test_add_word_heads_keeps_mean_and_deviation_over_the_bank(space: Space, tex
     about = scale.slope * new + scale.offset
     assert np.corrcoef(plain, about)[0, 1] > 0.7
     assert about.mean() == pytest.approx(plain.mean(), abs=0.05)
+
+
+def test_find_of_a_word_that_names_an_object_is_between_both_heads(space: Space) -> None:
+    assert space.word_heads is not None
+    heads = space.word_heads.heads
+    phrase, object_ = heads.phrases.names.index("dog"), heads.objects.names.index("dog")
+    ((weight, bias),) = space.word_heads.find(["dog"])
+    expected = (1 - OBJECT_SHARE) * heads.phrases.weight_CD[phrase] + OBJECT_SHARE * heads.objects.weight_CD[object_]
+    assert weight == pytest.approx(expected, abs=1e-6)
+    assert heads.phrases.bias_C[phrase] <= bias <= heads.objects.bias_C[object_]
 
 
 @pytest.mark.parametrize("text", ["", "zzyzx", "a man in a blue coat walks through deep snow"])

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from mm.data.inspection.types import choose_images, read_item_mask
 from mm.data.sets.types import SetItem
 from mm.errors import InvalidInput, MMError
+from mm.evaluation.features.failures import leave_out
 from mm.evaluation.features.leases import POLL_SECONDS
 from mm.evaluation.runs.types import FailedItem
 from mm.evaluation.tasks.defects.categories import GOOD, Category, find_kind, to_marked_image
@@ -71,9 +72,7 @@ class Failures:
 
     def add(self, items: Sequence[SetItem], reason: str) -> None:
         """Raises `InvalidInput` if it is strict."""
-        if items and self.is_strict:
-            raise InvalidInput(f"{items[0].id}: {reason} Without `--strict` such files are counted and left out.")
-        self.items += [FailedItem(id=item.id, reason=reason) for item in items]
+        self.items += [leave_out(item, reason, strict=self.is_strict) for item in items]
 
 
 @dataclass(frozen=True, slots=True)

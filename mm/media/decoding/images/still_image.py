@@ -17,8 +17,9 @@ import numpy.typing as npt
 from PIL import AvifImagePlugin, BmpImagePlugin, Image, Jpeg2KImagePlugin, UnidentifiedImageError
 
 from mm.errors import MediaError, TooLarge, UnsupportedMedia
-from mm.media.capture.image import read_image, read_raw
-from mm.media.containers.file_types import JPEG, RAW_CONTAINERS
+from mm.media.capture.image import read_canon_raw, read_image, read_raw
+from mm.media.containers.canon_raw import read_canon_boxes
+from mm.media.containers.file_types import CR3, JPEG, RAW_CONTAINERS
 from mm.media.containers.memory_estimate import ImageSize, no_reserve
 from mm.media.containers.raw_preview import find_raw_preview
 from mm.media.containers.truncation import describe_missing_data, lacks_end_marker
@@ -72,6 +73,7 @@ class StillImage:
     def __init__(self, file: BinaryIO, name: str, kind: FileType, max_pixels: int, reserve: Reserve = no_reserve) -> None:
         """Open an image; `reserve` is called before anything of the image's size is allocated."""
         stored_orientation, self._raw_file = 1, None if kind.container not in RAW_CONTAINERS else file
+        self._is_canon_raw = kind is CR3
         if self._raw_file is not None:
             file, stored_orientation = _open_preview(file, name)
             kind = JPEG
@@ -109,7 +111,12 @@ class StillImage:
 
     def capture(self) -> Capture:
         """When, where and with what it was taken. Call it once the image is decoded."""
-        taken = read_image(self._image) if self._raw_file is None else read_raw(self._raw_file)
+        if self._raw_file is None:
+            taken = read_image(self._image)
+        elif self._is_canon_raw:
+            taken = read_canon_raw(read_canon_boxes(self._raw_file).exif)
+        else:
+            taken = read_raw(self._raw_file)
         return replace(taken, orientation=self._orientation)
 
     @property

@@ -1,0 +1,36 @@
+"""Files of a set that cannot be read: left out and counted, or an error of the whole command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mm.data.sets.types import SetItem
+from mm.errors import InvalidInput, MMError
+from mm.evaluation.runs.types import FailedItem
+
+WITHOUT_STRICT = "Without `--strict` such files are counted and left out."
+
+
+def leave_out(item: SetItem, reason: MMError | str, *, strict: bool) -> FailedItem:
+    """The item with the reason. With `strict` raises `InvalidInput`.
+
+    The name of the file at the start of a reason is left out, since the id has it.
+    """
+    name = item.path.name if item.path else item.id
+    failed = FailedItem(id=item.id, reason=str(reason).removeprefix(f"{name}: "))
+    if strict:
+        refuse([failed])
+    return failed
+
+
+def refuse(failed: Sequence[FailedItem]) -> None:
+    """Raise `InvalidInput` for the first item that cannot be read, if there is one."""
+    if failed:
+        raise InvalidInput(f"{failed[0].id}: {failed[0].reason} {WITHOUT_STRICT}")
+
+
+def require_complete(missing: Sequence[str]) -> None:
+    """Raise `InvalidInput` where items have no file."""
+    if missing:
+        more = ", ..." if len(missing) > 1 else ""
+        raise InvalidInput(f"{len(missing):,} files of the annotations are missing: {missing[0]}{more}. {WITHOUT_STRICT}")
