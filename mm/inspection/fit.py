@@ -3,7 +3,8 @@
 Two passes over the images: the first samples patches for the bank, of large images from some of
 their tiles (`FitSettings.bank_tiles`), the second computes the scores of the images with their own
 fold left out, from all tiles, as those of further images. Memory depends on the size of the bank
-and of one image, not on the number of images.
+and of one image, not on the number of images. A head for thin defects
+(`FitSettings.has_rendered_cracks`) needs another pass, and two numbers of each patch in memory.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import numpy as np
 from mm.errors import InvalidInput
 from mm.inspection.bank.coreset import select_coreset
 from mm.inspection.bank.patch_bank import Folds, PatchBank
+from mm.inspection.calibrate import HeldOutResults
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.exposure import measure_exposure, varies
 from mm.inspection.features.framing import extract_tiles, list_tile_sizes
 from mm.inspection.good_pixels import GoodPixels, ReadImage
 from mm.inspection.inspector import FittedInspector, choose_patches
+from mm.inspection.learning.rendered_head import learn_rendered_cracks
 from mm.inspection.scoring.score import mean_of_largest
 from mm.inspection.selection.separation import prefers_relative
 from mm.inspection.settings import FitSettings
@@ -33,10 +36,6 @@ from mm.numerics import Float32
 
 CANDIDATES = 10
 """Sampled patches for each vector of the bank, from which the coreset is chosen."""
-REGION_RATE = 0.002
-"""Share of the patches of good parts that are hotter than the threshold of regions."""
-MAX_SAMPLES = 20_000
-"""Distances of one image that contribute to the threshold of regions."""
 MAX_EXPOSURES = 24
 """Good images whose exposures are compared."""
 OnProgress = Callable[[str], None]
@@ -82,7 +81,11 @@ def fit_inspector(
         is_relative = bool(settings.has_exposure_correction) or prefers_relative(inspector, goods)
         on_progress(f"distances are {'relative' if is_relative else 'plain'}")
         inspector = replace(inspector, settings=replace(settings, has_relative_distances=is_relative))
-    return _calibrate(inspector, goods, fold_N, on_progress) if bank.num_folds > 1 else inspector
+    if bank.num_folds == 1:
+        return inspector
+    if settings.has_rendered_cracks:
+        return learn_rendered_cracks(inspector, goods, on_progress)
+    return _calibrate(inspector, goods, fold_N, on_progress)
 
 
 def _decide_exposure(images: Sequence[GoodImage], settings: FitSettings, read_image: ReadImage | None) -> FitSettings:
@@ -169,14 +172,9 @@ def sample_patches(
 
 def _calibrate(inspector: FittedInspector, goods: GoodPixels, fold_N: Folds, on_progress: OnProgress) -> FittedInspector:
     """The inspector with the scores of its good images and the threshold of regions."""
-    _, group_N = np.unique(np.array([image.group for image in goods.images], dtype=object).astype(str), return_inverse=True)
-    random = np.random.default_rng(inspector.settings.seed)
-    scores, hot = [], []
+    results = HeldOutResults(inspector.settings.seed)
     for index, fold in enumerate(fold_N):
-        distances_hw = inspector.measure_distances(goods.get_view_pixels(index))[..., fold]
-        scores.append(float(mean_of_largest(distances_hw.reshape(-1, 1), inspector.settings.share)[0]))
-        samples = random.choice(distances_hw.ravel(), min(distances_hw.size, MAX_SAMPLES), replace=False)
-        hot.append(float(np.quantile(samples, 1 - REGION_RATE)))
+        distances_N = inspector.measure_distances(goods.get_view_pixels(index))[..., fold].ravel()
+        results.add(float(mean_of_largest(distances_N[:, None], inspector.settings.share)[0]), distances_N)
         on_progress(f"held-out scores of {index + 1} of {len(goods)} images")
-    calibration = Calibration(np.array(scores), group_N.astype(np.int64), fold_N)
-    return replace(inspector, calibration=calibration, region_threshold=float(np.mean(hot)))
+    return results.calibrate(inspector, [image.group for image in goods.images], fold_N)

@@ -57,6 +57,7 @@ SETTINGS_BEFORE: dict[str, object] = {
     "has_exposure_correction": False,
     "has_relative_distances": False,
     "has_fine_patches": False,
+    "has_rendered_cracks": False,
     "bank_tiles": None,
 }
 """Settings of files that do not name them: the inspector was fitted without."""

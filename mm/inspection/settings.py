@@ -36,6 +36,10 @@ class FitSettings:
     """Whether patches are described at twice the resolution, too, without differences of light
     (`mm.inspection.features.fine`): small defects of textured parts are found more often, and good
     parts of further groups fail more often."""
+    has_rendered_cracks: bool = False
+    """Whether a segmentation head is trained on cracks that are rendered on the good images
+    (`mm.inspection.learning.rendered`): thin defects of textured parts are found more often, and an
+    image takes several times as long. Not with one group of good images, which holds none out."""
     brightness: tuple[float, ...] = (0.8, 1.2)
     """Factors by which copies of the good images are made darker and lighter; not with correction
     of the exposure, which makes them equal again."""

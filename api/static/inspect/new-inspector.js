@@ -19,7 +19,7 @@ const FIELDS = { name: ["name"], rate: ["settings.rate", /^The rate/], tolerance
 
 /** `onClose` is null if the form cannot be closed, because there is no inspector yet. */
 export function NewInspector({ onClose }) {
-  const [values, setValues] = useState({ name: "", mode: "patches", rate: DEFAULT_RATE, hasRotations: false, hasRegistration: false, conductor: "", tolerance: "2" });
+  const [values, setValues] = useState({ name: "", mode: "patches", rate: DEFAULT_RATE, hasRotations: false, hasCracks: false, hasRegistration: false, conductor: "", tolerance: "2" });
   const [problem, setProblem] = useState(null);
   const field = useRef();
   useEffect(() => { if (onClose) field.current.querySelector("#inspector-name").focus(); }, []); // opened by a button
@@ -53,7 +53,8 @@ export function NewInspector({ onClose }) {
           ${Object.entries(CONDUCTORS).map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}<//>
         <${Field} id="tolerance" label="Tolerance of edges, pixels" type="number" min="0" step="any" value=${values.tolerance} error=${errors.tolerance}
           hint="How far an edge may lie from where good parts have it." onInput=${(event) => change({ tolerance: event.target.value })} />`}
-      ${mode === "patches" && html`<${Check} id="has-rotations" label="Parts lie in any of four directions, 90° apart" checked=${values.hasRotations} onChange=${(value) => change({ hasRotations: value })} />`}
+      ${mode === "patches" && html`<${Check} id="has-rotations" label="Parts lie in any of four directions, 90° apart" checked=${values.hasRotations} onChange=${(value) => change({ hasRotations: value })} />
+        <${Check} id="has-rendered-cracks" label="Learn from rendered cracks, too: finds thin defects, slower" checked=${values.hasCracks} onChange=${(value) => change({ hasCracks: value })} />`}
       <${Check} id="has-registration" label="Align each image with the first good one" checked=${values.hasRegistration} onChange=${(value) => change({ hasRegistration: value })} />
       <${FieldError} id="new-inspector" error=${errors.form} />
       <p class="buttons"><button type="submit" class="primary">Create</button>
@@ -62,11 +63,12 @@ export function NewInspector({ onClose }) {
 }
 
 /** The settings of the mode that differ from their defaults. */
-function createSettings({ mode, rate, hasRotations, hasRegistration, conductor, tolerance }) {
+function createSettings({ mode, rate, hasRotations, hasCracks, hasRegistration, conductor, tolerance }) {
   const isDefault = hasRegistration === (mode !== "patches");
   return {
     rate,
     ...(mode === "patches" && hasRotations && { has_rotations: true }),
+    ...(mode === "patches" && hasCracks && { has_rendered_cracks: true }),
     ...(!isDefault && { has_registration: hasRegistration }),
     ...(mode === "template" && { tolerance_px: parseNumber(tolerance) ?? 0, ...(conductor && { conductor }) }),
   };

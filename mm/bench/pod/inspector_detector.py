@@ -29,10 +29,14 @@ class InspectorDetector:
 
     is_loose = True
 
-    def __init__(self, backbone: Backbone, enlargement: float = ENLARGEMENT, *, has_fine_patches: bool = False) -> None:
+    def __init__(
+        self, backbone: Backbone, enlargement: float = ENLARGEMENT, *,
+        has_fine_patches: bool = False, has_rendered_cracks: bool = False,
+    ) -> None:  # fmt: skip
         fine = ", patches of two resolutions" if has_fine_patches else ""
-        self.name = f"inspector ({backbone.name}, images enlarged {enlargement:g} times{fine})"
-        self._has_fine_patches = has_fine_patches
+        cracks = ", learned from rendered cracks" if has_rendered_cracks else ""
+        self.name = f"inspector ({backbone.name}, images enlarged {enlargement:g} times{fine}{cracks})"
+        self._has_fine_patches, self._has_rendered_cracks = has_fine_patches, has_rendered_cracks
         self.threshold = math.inf
         self._backbone = backbone
         self._enlargement = enlargement
@@ -53,6 +57,7 @@ class InspectorDetector:
             Framing(None, self._enlargement),
             bank_size=BANK_SIZE,
             has_fine_patches=self._has_fine_patches,
+            has_rendered_cracks=self._has_rendered_cracks,
         )
         images = [GoodImage(_to_rgb(good), f"image {number}") for number, good in enumerate(goods[:half])]
         self._inspector = fit_inspector(images, "pod", self._backbone, settings)
@@ -67,11 +72,12 @@ class InspectorDetector:
 
 
 def create_inspector_detector(
-    graph_cache: Path, enlargement: float, threads: int = 0, *, has_fine_patches: bool = False
-) -> InspectorDetector:
+    graph_cache: Path, enlargement: float, threads: int = 0, *,
+    has_fine_patches: bool = False, has_rendered_cracks: bool = False,
+) -> InspectorDetector:  # fmt: skip
     """The detector with the backbone `imagenet`; it can be called by name in another process."""
     backbone = LiteBackbone("imagenet", graph_cache, threads=threads)
-    return InspectorDetector(backbone, enlargement, has_fine_patches=has_fine_patches)
+    return InspectorDetector(backbone, enlargement, has_fine_patches=has_fine_patches, has_rendered_cracks=has_rendered_cracks)
 
 
 def _to_rgb(grey_HW: Grey) -> RGB:

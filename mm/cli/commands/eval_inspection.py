@@ -48,7 +48,8 @@ def fit_options(longest: int | None, share: float | None = None) -> Callable[[F]
     )
     bank = click.option("--bank", "bank_size", type=click.IntRange(2), help="Largest number of vectors of the bank.")
     fine = click.option("--fine", is_flag=True, help="Describe patches at twice the resolution, too.")
-    return lambda command: backbone(side(shares(bank(fine(command)))))
+    cracks = click.option("--cracks", is_flag=True, help="Learn from cracks rendered on the good images, too.")
+    return lambda command: backbone(side(shares(bank(fine(cracks(command))))))
 
 
 @click.command("mvtec_transistor")
@@ -145,13 +146,17 @@ def find_backbone_weights(name: str) -> tuple[Path, ...]:
 
 
 @contextmanager
-def load_fit(num_jobs: int, backbone: str, longest: int, share: float | None, bank_size: int | None, fine: bool) -> Iterator[Fit]:
+def load_fit(
+    num_jobs: int, backbone: str, longest: int, share: float | None, bank_size: int | None, fine: bool, cracks: bool
+) -> Iterator[Fit]:  # fmt: skip
     """The shipped method with these settings; its graph is built in a temporary folder."""
     from mm.evaluation.inspection.inspectors import ShippedFit
     from mm.inspection.features.framing import Framing
     from mm.inspection.settings import FitSettings
 
-    settings = FitSettings(backbone=backbone, framing=Framing(longest=longest or None), has_fine_patches=fine)
+    settings = FitSettings(
+        backbone=backbone, framing=Framing(longest=longest or None), has_fine_patches=fine, has_rendered_cracks=cracks
+    )
     if share is not None:
         settings = replace(settings, share=share)
     if bank_size is not None:

@@ -60,6 +60,7 @@ class FitOptions:
     regions: Path | None = None
     seed: int = 0
     has_fine_patches: bool = False
+    has_rendered_cracks: bool = False
 
     def make_fit_settings(self) -> FitSettings:
         """The settings of the mode patches. Raises `InvalidInput`."""
@@ -68,6 +69,7 @@ class FitOptions:
             framing=Framing(longest=self.size),
             has_rotations=self.has_rotations,
             has_fine_patches=self.has_fine_patches,
+            has_rendered_cracks=self.has_rendered_cracks,
             has_registration=bool(self.has_registration),
             rate=self.rate,
             seed=self.seed,
@@ -114,7 +116,8 @@ class FitOptions:
         framing = settings.framing
         size = f"{framing.longest} px" if framing.longest is not None else f"native resolution x {framing.factor:g}"
         directions = ["four directions"] if settings.has_rotations else []
-        return ", ".join([settings.backbone, size, f"largest {settings.share:.1%} of the patches", *directions, *aligned])
+        score = "rendered cracks" if settings.has_rendered_cracks else f"largest {settings.share:.1%} of the patches"
+        return ", ".join([settings.backbone, size, score, *directions, *aligned])
 
 
 class Fitting:

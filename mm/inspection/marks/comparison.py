@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from mm.inspection.marks.examples import Role
+from mm.inspection.learning.examples import Role
 from mm.inspection.thresholds.conformal import Calibration
 from mm.metrics.auc import auc, partial_auc
 

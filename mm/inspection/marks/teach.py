@@ -14,7 +14,7 @@ exceeded their scores; the observed rate on parts that are later confirmed as go
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -22,38 +22,45 @@ import numpy as np
 from mm.errors import InvalidInput
 from mm.inspection.bank.coreset import select_coreset
 from mm.inspection.bank.patch_bank import PatchBank
-from mm.inspection.fit import MAX_SAMPLES, REGION_RATE, OnProgress
+from mm.inspection.calibrate import HeldOutResults
+from mm.inspection.fit import OnProgress
 from mm.inspection.good_pixels import GoodPixels, ReadImage
-from mm.inspection.head.head import SegmentationHead
 from mm.inspection.head.network import NetworkSettings
 from mm.inspection.inspector import FittedInspector
+from mm.inspection.learning.examples import GAINS, Example, Patches, list_good_examples
+from mm.inspection.learning.held_out import (
+    Choice,
+    HeldOutImage,
+    Units,
+    choose,
+    make_head,
+    measure_anomaly,
+    measure_units,
+    score,
+    use_fixed,
+)
+from mm.inspection.learning.patch_reader import PatchReader
+from mm.inspection.learning.rendered import render_patches
+from mm.inspection.learning.training import NETWORK, TrainingSet, choose_num_members, train_members
 from mm.inspection.marks.comparison import MIN_ACCEPTED_GROUPS, Comparison, HeldOutMeasures, JudgedImage, measure_held_out
-from mm.inspection.marks.examples import GAINS, Example, Patches, read_patches
 from mm.inspection.marks.folds import assign_marked, check_good_images, count_good_folds
-from mm.inspection.marks.held_out import HeldOutImage, choose, measure_anomaly, measure_units, score
 from mm.inspection.marks.parts import collect_parts
-from mm.inspection.marks.training import TrainingSet, choose_num_members, train_members
 from mm.inspection.marks.types import Mark
 from mm.inspection.scoring.score import mean_of_largest
 from mm.inspection.thresholds.conformal import Calibration
-from mm.inspection.types import GoodImage, Mask
+from mm.inspection.types import GoodImage
 from mm.media.types import RGB
 from mm.numerics import Float32
 
 FEW_MARKED = 80
 """Marked images up to which mirrored, darker and lighter copies of them are trained on too."""
-DROPOUT = 0.3
-"""Share of the inputs that are left out at random in training: few groups are marked, and no single
-input should decide."""
-CACHE_BYTES = 1 << 29
-"""Patches of images that are kept in memory between the passes."""
 
 
 @dataclass(frozen=True, slots=True)
 class TeachSettings:
     """Options of `teach`."""
 
-    network: NetworkSettings = field(default_factory=lambda: NetworkSettings(dropout=DROPOUT))
+    network: NetworkSettings = NETWORK
     has_copies: bool = True
     """Whether few marked images are trained on with mirrored copies; not with registration."""
     seed: int = 0
@@ -101,20 +108,15 @@ class _Lesson:
         self._before, self._settings, self._on_progress = inspector, settings, on_progress
         self._num_good_folds = count_good_folds(inspector)
         self._marked_folds = assign_marked(inspector, parts)
-        goods = GoodPixels(good, inspector.settings, read_image)
-        self._good = [
-            Example("good", f"good image {index + 1}", image.group, inspector.group_folds[image.group],
-                    partial(goods.read, index), _draw_nothing)
-            for index, image in enumerate(good)
-        ]  # fmt: skip
+        self._goods = GoodPixels(good, inspector.settings, read_image)
+        self._good = list_good_examples(self._goods, inspector.group_folds)
         self._marked = [
             Example("accepted" if part.is_good else "rejected", part.image, part.group, self._marked_folds[part.group],
                     partial(open_image, part.image), part.draw_masks)
             for part in parts
         ]  # fmt: skip
         self._has_outline = {part.image: part.has_outline for part in parts}
-        self._cache: dict[int, Patches] = {}
-        self._cached_bytes = 0
+        self._reader = PatchReader(inspector)
 
     def make_candidate(self) -> Candidate:
         before = self._before
@@ -127,7 +129,7 @@ class _Lesson:
             trained = train_members(training, self._settings.network, self._on_progress)
         held_out, judged_before = [], []
         for number, example in enumerate(examples, 1):
-            patches = self._read(example)
+            patches = self._reader.read(example)
             judged_before.append(JudgedImage(example.role, example.group, self._judge_before(example, patches)))
             logit_N = None
             if trained is not None:
@@ -143,14 +145,10 @@ class _Lesson:
             maps = [image.distance_N for image in held_out if image.is_of_fit]
         else:
             units = measure_units(held_out, self._settings.seed)
-            choice = choose(held_out, units, bank.num_folds, before.settings.share, rate)
+            choice = self._choose(held_out, units, bank.num_folds, rate)
             scores = [score(image, units, *choice.get(image.fold)) for image in held_out]
             maps = [measure_anomaly(image, units, choice.get(image.fold)[0]) for image in held_out if image.is_of_fit]
-            head = SegmentationHead(
-                trained.members, units.distance_zero, units.distance_unit,
-                units.logit_zero, units.logit_unit, choice.weight_F, choice.rules_F, trained.kinds,
-            )  # fmt: skip
-            candidate = replace(candidate, head=head)
+            candidate = replace(candidate, head=make_head(trained, units, choice))
         candidate = self._calibrate(candidate, scores[: len(self._good)], maps)
         judged = [JudgedImage(each.role, each.group, value) for each, value in zip(examples, scores, strict=True)]
         comparison = self._compare(
@@ -168,34 +166,38 @@ class _Lesson:
         accepted: dict[int, list[Float32]] = {}
         for example in self._marked:
             if example.role == "accepted":
-                accepted.setdefault(example.fold, []).append(self._read(example).vectors_NC)
+                accepted.setdefault(example.fold, []).append(self._reader.read(example).vectors_NC)
         for fold in sorted(accepted):
             pool_NC = np.concatenate(accepted[fold])
             bank = bank.append(pool_NC[select_coreset(pool_NC, per_fold, self._settings.seed + fold)], fold)
         return bank
 
     def _train(self, candidate: FittedInspector, notes: list[str]) -> TrainingSet | None:
-        """Samples of all images that show where a defect is, or that there is none."""
+        """Samples of images that show where a defect is, or that none is, and rendered ones."""
         drawn = [each for each in self._marked if each.role == "rejected" and self._has_outline[each.image]]
-        if not drawn:
-            return None
         num_members = choose_num_members(self._num_good_folds, [each.fold for each in drawn])
-        if not num_members:
+        if drawn and not num_members:
             notes.append(
                 "Drawn defects were not learned from: that needs two groups of them and two groups of good images, so that each "
                 "can be judged by what was learned from the others."
             )
-            return None
+            drawn = []
+        if not drawn:
+            if not self._before.settings.has_rendered_cracks:
+                return None
+            num_members = choose_num_members(self._num_good_folds, list(range(self._num_good_folds)))
         training = TrainingSet(num_members, self._settings.seed)
         has_copies = self._settings.has_copies and len(drawn) <= FEW_MARKED and self._before.reference_HWC is None
         for example in [*self._good, *(each for each in self._marked if each.role == "accepted"), *drawn]:
             copies = len(GAINS) if has_copies and example.role == "rejected" else 1
             for copy in range(copies):
-                patches = self._read(example, copy)
+                patches = self._reader.read(example, copy)
                 distance_N = candidate.measure_patches(patches.vectors_NC, patches.inputs_ND)[:, example.fold]
-                training.add(example, patches, distance_N)
-        if not any(labels.any() for labels in training.labels):
+                training.add(example.fold, patches, distance_N)
+        if drawn and not any(labels.any() for labels in training.labels):
             raise InvalidInput("The drawn defects cover no patch of the images: they are too small for this inspector.")
+        for fold, patches in render_patches(self._before, self._goods):
+            training.add_rendered(fold, patches)
         return training
 
     def _judge_before(self, example: Example, patches: Patches) -> float:
@@ -205,14 +207,20 @@ class _Lesson:
         fold = before.group_folds.get(example.group, before.marked_folds.get(example.group))
         return float(score_F[before.judging_folds].mean() if fold is None else score_F[fold])
 
+    def _choose(self, held_out: Sequence[HeldOutImage], units: Units, num_folds: int, rate: float) -> Choice:
+        """How much the head counts: by the rejected parts, if there are any."""
+        if not any(image.is_defective for image in held_out):
+            return use_fixed(held_out, units, num_folds)
+        return choose(held_out, units, num_folds, self._before.settings.share, rate)
+
     def _calibrate(self, candidate: FittedInspector, scores: Sequence[float], maps: Sequence[Float32]) -> FittedInspector:
         """The candidate with the scores of the good images and the threshold of regions."""
-        _, group_N = np.unique(np.array([each.group for each in self._good], dtype=object).astype(str), return_inverse=True)
-        fold_N = np.array([each.fold for each in self._good], np.int64)
-        calibration = Calibration(np.array(scores), group_N.astype(np.int64), fold_N)
-        random = np.random.default_rng(self._settings.seed)
-        hot = [np.quantile(random.choice(each, min(len(each), MAX_SAMPLES), replace=False), 1 - REGION_RATE) for each in maps]
-        return replace(candidate, calibration=calibration, region_threshold=float(np.mean(hot)))
+        results = HeldOutResults(self._settings.seed)
+        for value, map_N in zip(scores, maps, strict=True):
+            results.add(value, map_N)
+        return results.calibrate(
+            candidate, [each.group for each in self._good], np.array([each.fold for each in self._good], np.int64)
+        )
 
     def _compare(
         self, before: HeldOutMeasures, candidate: HeldOutMeasures, rate: float, has_head: bool, notes: list[str]
@@ -225,25 +233,6 @@ class _Lesson:
             before, candidate, rate, len(self._good), counts["accepted"], len(groups["accepted"]), counts["rejected"],
             len(groups["rejected"]), has_head, tuple(notes),
         )  # fmt: skip
-
-    def _read(self, example: Example, copy: int = 0) -> Patches:
-        """The patches of an example, kept for a further pass while they fit into memory."""
-        if copy == 0 and id(example) in self._cache:
-            return self._cache[id(example)]
-        try:
-            patches = read_patches(example, self._before.backbone, self._before.settings, self._before.reference_HWC, copy)
-        except InvalidInput as error:
-            raise InvalidInput(f"{example.image}: {error}") from error
-        size = patches.vectors_NC.nbytes + patches.inputs_ND.nbytes
-        if copy == 0 and self._cached_bytes + size <= CACHE_BYTES:
-            self._cache[id(example)] = patches
-            self._cached_bytes += size
-        return patches
-
-
-def _draw_nothing(height: int, width: int) -> list[tuple[Mask, str | None]]:
-    """The marks of a good image."""
-    return []
 
 
 def _calibrate_scores(calibration: Calibration, judged: Sequence[JudgedImage]) -> Calibration:

@@ -110,7 +110,7 @@ def test_defects_of_one_category_are_broken_down_by_kind_and_compared_item_by_it
     outcome = TASK.measure(given)
     assert [row.stratum for row in outcome.breakdowns[0].rows] == ["dark", "scratch"]
     few = TASK.measure(replace(given, options={**given.options, "good": "2", "seed": "3"}))
-    assert TASK.find_method(given).name == "inspector,backbone=cells,fine=no,good=all,longest=48,seed=0"
+    assert TASK.find_method(given).name == "inspector,backbone=cells,cracks=no,fine=no,good=all,longest=48,seed=0"
     assert TASK.find_method(given).weights == {"cells": "cells-1"}
     comparison = compare_runs(make_run("many", outcome), make_run("few", few))
     images = comparison.differences[0]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--first-seed", default=0, show_default=True, metavar="N", help="The first of the seeds.")
 @click.option("--inspector", is_flag=True, help="Detect with an inspector; default: matched filters, the baseline.")
 @click.option("--fine", is_flag=True, help="The inspector describes patches at twice the resolution, too.")
+@click.option("--cracks", is_flag=True, help="The inspector learns from rendered cracks, too.")
 @click.option("--enlarge", default=2.0, show_default=True, help="Scale of the images that the inspector receives.")
 @num_jobs
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves to this SVG file.")
@@ -53,6 +54,7 @@ def command(
     first_seed: int,
     inspector: bool,
     fine: bool,
+    cracks: bool,
     enlarge: float,
     num_jobs: int,
     plot: Path | None,
@@ -79,7 +81,7 @@ def command(
         seed=first_seed,
     )
     if inspector:
-        report, chart = _run_with_inspector(study, seeds, surfaces, enlarge, fine, num_jobs)
+        report, chart = _run_with_inspector(study, seeds, surfaces, enlarge, fine, cracks, num_jobs)
     else:
         report, chart = run(study, seeds, surfaces, num_jobs=num_jobs)
     if plot is not None:
@@ -88,11 +90,18 @@ def command(
 
 
 def _run_with_inspector(
-    study: Study, seeds: int, surfaces: Path | None, enlarge: float, fine: bool, num_jobs: int
+    study: Study, seeds: int, surfaces: Path | None, enlarge: float, fine: bool, cracks: bool, num_jobs: int
 ) -> tuple[PodReport, Chart]:
     from mm.bench.pod.inspector_detector import create_inspector_detector
     from mm.bench.pod.study import run
 
     with tempfile.TemporaryDirectory() as cache:
-        create = partial(create_inspector_detector, Path(cache), enlarge, int(num_jobs > 1), has_fine_patches=fine)
+        create = partial(
+            create_inspector_detector,
+            Path(cache),
+            enlarge,
+            int(num_jobs > 1),
+            has_fine_patches=fine,
+            has_rendered_cracks=cracks,
+        )
         return run(study, seeds, surfaces, create, num_jobs)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mm.inspection.inspector_file import AnyInspector
     from mm.inspection.types import GoodImage
 
-OF_PATCHES = ("size", "native", "rotations", "fine", "choose")
+OF_PATCHES = ("size", "native", "rotations", "fine", "cracks", "choose")
 OF_TEMPLATES = ("conductor", "tolerance")
 
 
@@ -44,6 +44,7 @@ OF_TEMPLATES = ("conductor", "tolerance")
 @click.option("--native", is_flag=True, help="Inspect at the resolution of the pictures, in tiles: for small defects, slower.")
 @click.option("--rotations", is_flag=True, help="The part may lie in any of four directions.")
 @click.option("--fine", is_flag=True, help="Describe patches at twice the resolution, too: for small defects, more false alarms.")
+@click.option("--cracks", is_flag=True, help="Learn from rendered cracks, too: for thin defects of textured parts, slower.")
 @click.option("--register/--no-register", default=None, help="Align each picture with the first one; default: not for patches.")
 @click.option("--backbone", default="imagenet", show_default=True, help="imagenet, lite, or on a GPU timm:MODEL[@FILE].")
 @click.option("--choose", is_flag=True, help="Choose backbone, size and share by rendered defects on the good pictures; slow.")
@@ -65,6 +66,7 @@ def command(
     native: bool,
     rotations: bool,
     fine: bool,
+    cracks: bool,
     register: bool | None,
     backbone: str,
     choose: bool,
@@ -89,7 +91,19 @@ def command(
     _require_options_of(ctx, mode)
     images = group_images(find_files(pictures, IMAGE_SUFFIXES), group_by)
     chosen = FitOptions(
-        mode, rate, None if native else size, rotations, register, backbone, choose, conductor, tolerance, regions, seed, fine
+        mode,
+        rate,
+        None if native else size,
+        rotations,
+        register,
+        backbone,
+        choose,
+        conductor,
+        tolerance,
+        regions,
+        seed,
+        fine,
+        cracks,
     )
     if url is not None:
         _fit_remotely(url, name, images, chosen, as_json=as_json)

@@ -1,4 +1,4 @@
-"""Images that a candidate learns from and is checked with, as patches.
+"""Images that a head learns from and is checked with, as patches.
 
 Names of arrays end in their axes: H height and W width in pixels, h and w in patches, C numbers of
 a patch, D inputs of a head.
@@ -6,8 +6,9 @@ a patch, D inputs of a head.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from mm.inspection.features.backbone import Backbone
 from mm.inspection.features.framing import extract_patches
+from mm.inspection.good_pixels import GoodPixels
 from mm.inspection.head.inputs import build_inputs
 from mm.inspection.head.network import Inputs
 from mm.inspection.inspector import choose_patches
@@ -24,8 +26,8 @@ from mm.inspection.view import create_view
 from mm.media.types import RGB
 from mm.numerics import Float32
 
-Role = Literal["good", "accepted", "rejected"]
-"""Of the fit; a part that a person accepted; one that a person rejected."""
+Role = Literal["good", "rendered", "accepted", "rejected"]
+"""Of the fit; a copy of one with defects; a part that a person accepted; one they rejected."""
 NO_KIND = ""
 GAINS = (1.0, 0.85, 1.15, 1.0)
 """Brightness of the copies of a marked image: itself, and mirrored in each direction."""
@@ -80,3 +82,18 @@ def read_patches(
         kind_hw[own_hw > share_hw] = kind or NO_KIND
         share_hw = np.maximum(share_hw, own_hw)
     return Patches(vectors_hwC[inside_hw], inputs_hwD[inside_hw], share_hw[inside_hw], kind_hw[inside_hw])
+
+
+def list_good_examples(goods: GoodPixels, group_folds: Mapping[str, int]) -> list[Example]:
+    """The good images of a fit, whose groups have these folds."""
+    return [
+        Example(
+            "good", f"good image {index + 1}", image.group, group_folds[image.group], partial(goods.read, index), _draw_nothing
+        )
+        for index, image in enumerate(goods.images)
+    ]
+
+
+def _draw_nothing(height: int, width: int) -> list[tuple[Mask, str | None]]:
+    """The marks of a good image."""
+    return []

@@ -1,4 +1,4 @@
-"""Trains the members of a segmentation head on marked patches.
+"""Trains the members of a segmentation head on marked and on rendered patches.
 
 Member m sees no image whose fold, divided by the number of members, leaves the remainder m. Names
 of arrays end in their axes: N patches, D inputs.
@@ -6,17 +6,24 @@ of arrays end in their axes: N patches, D inputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mm.inspection.head.kinds import KindClassifier, fit_kinds
-from mm.inspection.head.network import Labels, NetworkSettings, PatchNetwork, fit_network
-from mm.inspection.marks.examples import NO_KIND, Example, Patches
-from mm.numerics import Float32
+from mm.inspection.head.network import Inputs, Labels, NetworkSettings, PatchNetwork, fit_network
+from mm.inspection.learning.examples import NO_KIND, Patches
+from mm.numerics import Float32, Float64
 
 MAX_MEMBERS = 5
+DROPOUT = 0.3
+"""Share of the inputs that are left out at random in training: few groups are marked, and no single
+input should decide."""
+NETWORK = NetworkSettings(dropout=DROPOUT)
+RENDERED_WEIGHT = 0.3
+"""Weight of the patches of a copy with cracks beside those of a marked image."""
 MARKED_SHARE = 0.15
 """Share of a patch that is marked, from which it is an example of a defect; 0 is one of none."""
 MAX_MARKED, MAX_OTHER, MAX_HARD = 80, 120, 60
@@ -37,24 +44,36 @@ class TrainingSet:
     kinds: list[str] = field(default_factory=list)
     kind_inputs: list[Float32] = field(default_factory=list)
 
-    def add(self, example: Example, patches: Patches, distance_N: Float32) -> None:
-        """Sample the patches of an image; `distance_N` are held-out distances from the bank."""
+    def add(self, fold: int, patches: Patches, distance_N: Float32 | None = None) -> None:
+        """Sample the patches of an image; some by the largest held-out distances, if given."""
         random = np.random.default_rng([self.seed, len(self.inputs)])
         marked = np.flatnonzero(patches.share_N >= MARKED_SHARE)
         other = np.flatnonzero(patches.share_N == 0)
         marked = random.permutation(marked)[:MAX_MARKED]
-        hard = other[np.argsort(-distance_N[other], kind="stable")[:MAX_HARD]]
-        rows = np.concatenate([marked, np.union1d(random.permutation(other)[:MAX_OTHER], hard)])
-        self.inputs.append(patches.inputs_ND[rows].astype(np.float16))
+        if distance_N is None:
+            chosen = random.permutation(other)[: MAX_OTHER + MAX_HARD]
+        else:
+            hard = other[np.argsort(-distance_N[other], kind="stable")[:MAX_HARD]]
+            chosen = np.union1d(random.permutation(other)[:MAX_OTHER], hard)
+        rows = np.concatenate([marked, chosen])
         is_marked_N = np.arange(len(rows)) < len(marked)
-        self.labels.append(is_marked_N)
-        # Each image counts by the square root of its marked patches: a large defect counts more
-        # than a small one, but does not hide it.
-        self.weights.append(np.where(is_marked_N, 1 / np.sqrt(max(len(marked), 1)), 1).astype(np.float32))
-        self.members.append(example.fold % self.num_members)
+        self._append(fold, patches.inputs_ND[rows], is_marked_N, np.where(is_marked_N, _weigh(len(marked)), 1))
         named = marked[patches.kind_N[marked] != NO_KIND]
         self.kinds += patches.kind_N[named].tolist()
         self.kind_inputs.append(patches.inputs_ND[named])
+
+    def add_rendered(self, fold: int, patches: Patches) -> None:
+        """Sample the defective patches of a copy of a good image; its others are in the image."""
+        random = np.random.default_rng([self.seed, len(self.inputs)])
+        rows = random.permutation(np.flatnonzero(patches.share_N >= MARKED_SHARE))[:MAX_MARKED]
+        weight_N = np.full(len(rows), RENDERED_WEIGHT * _weigh(len(rows)))
+        self._append(fold, patches.inputs_ND[rows], np.ones(len(rows), np.bool_), weight_N)
+
+    def _append(self, fold: int, inputs_ND: Inputs, is_marked_N: Labels, weight_N: Float64) -> None:
+        self.inputs.append(inputs_ND.astype(np.float16))
+        self.labels.append(is_marked_N)
+        self.weights.append(weight_N.astype(np.float32))
+        self.members.append(fold % self.num_members)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +109,14 @@ def choose_num_members(num_folds: int, marked_folds: Sequence[int]) -> int:
         if len({fold % count for fold in marked_folds}) > 1:
             return count
     return 0
+
+
+def _weigh(num_marked: int) -> float:
+    """Weight of a marked patch, so that an image counts by the square root of their number.
+
+    A large defect counts more than a small one, but does not hide it.
+    """
+    return 1 / math.sqrt(max(num_marked, 1))
 
 
 def _balance(is_marked_N: Labels, weight_N: Float32) -> Float32:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mm.inspection.head.head import combine
+from mm.inspection.head.head import SegmentationHead, combine
+from mm.inspection.learning.training import TrainedMembers
 from mm.inspection.scoring.score import ScoreRule, mean_of_largest
 from mm.metrics.auc import auc, partial_auc
 from mm.numerics import Float32, Float64
@@ -25,6 +26,8 @@ SHARES = (0.003, 0.01)
 """Shares of the patches of a score that are compared, beside that of the settings."""
 PAIRS = ((0.001, 0.1), (0.003, 0.03))
 """Pairs of shares that are compared: `mm.inspection.scoring.score.ScoreRule`."""
+FIXED_WEIGHT, FIXED_PAIR = 0.5, (0.003, 0.03)
+"""What is used without defective images; rendered ones cannot compare: they train the head."""
 MIN_SPREAD = 1e-6
 HOT = 0.998
 """Quantile of the patches of good parts that is 1 in the unit of the head."""
@@ -103,11 +106,11 @@ def choose(images: Sequence[HeldOutImage], units: Units, num_folds: int, share: 
     is_used_E = np.array([image.is_of_fit or image.is_defective for image in images])
     is_good_E = np.array([image.is_of_fit for image in images])
     is_defective_E = np.array([image.is_defective for image in images])
-    means_GE2 = _measure_means(images, units, grid)
+    means_GE2 = measure_means(images, units, grid)
     weights, rules = [], []
     for fold in range(num_folds):
         is_other_E = fold_E != fold
-        own = [_fit_rule(pair, means_E2[is_good_E & is_other_E]) for (_, pair), means_E2 in zip(grid, means_GE2, strict=True)]
+        own = [fit_rule(pair, means_E2[is_good_E & is_other_E]) for (_, pair), means_E2 in zip(grid, means_GE2, strict=True)]
         scores_GE = np.array([rule.join(*means_E2.T) for rule, means_E2 in zip(own, means_GE2, strict=True)])
         best = _choose(scores_GE, is_defective_E, is_used_E & is_other_E, rate)
         weights.append(grid[best][0])
@@ -115,12 +118,21 @@ def choose(images: Sequence[HeldOutImage], units: Units, num_folds: int, share: 
     return Choice(np.array(weights, np.float32), tuple(rules))
 
 
-def _measure_means(images: Sequence[HeldOutImage], units: Units, grid: Sequence[tuple[float, tuple[float, float]]]) -> Float64:
+def use_fixed(images: Sequence[HeldOutImage], units: Units, num_folds: int) -> Choice:
+    """`FIXED_WEIGHT` and `FIXED_PAIR` for each fold."""
+    fold_E = np.array([image.fold for image in images])
+    is_good_E = np.array([image.is_of_fit for image in images])
+    means_E2 = measure_means(images, units, [(FIXED_WEIGHT, FIXED_PAIR)])[0]
+    rules = tuple(fit_rule(FIXED_PAIR, means_E2[is_good_E & (fold_E != fold)]) for fold in range(num_folds))
+    return Choice(np.full(num_folds, FIXED_WEIGHT, np.float32), rules)
+
+
+def measure_means(images: Sequence[HeldOutImage], units: Units, grid: Sequence[tuple[float, tuple[float, float]]]) -> Float64:
     """Both means (G, E, 2) of the largest anomalies of each image, for each row of the grid."""
     shares = sorted({share for _, pair in grid for share in pair if share})
     means_GE2 = np.zeros((len(grid), len(images), 2))
     for column, image in enumerate(images):
-        for weight in WEIGHTS:
+        for weight in dict.fromkeys(weight for weight, _ in grid):
             anomaly_N1 = measure_anomaly(image, units, weight)[:, None]
             found = {share: float(mean_of_largest(anomaly_N1, share)[0]) for share in shares}
             for row, (own_weight, pair) in enumerate(grid):
@@ -129,7 +141,7 @@ def _measure_means(images: Sequence[HeldOutImage], units: Units, grid: Sequence[
     return means_GE2
 
 
-def _fit_rule(pair: tuple[float, float], good_E2: Float64) -> ScoreRule:
+def fit_rule(pair: tuple[float, float], good_E2: Float64) -> ScoreRule:
     """The rule of a pair of shares from both means of good images."""
     share, wide_share = pair
     if not wide_share or not len(good_E2):
@@ -145,6 +157,14 @@ def _choose(scores_GE: Float64, is_defective_E: npt.NDArray[np.bool_], is_used_E
         return 0
     quality = [auc(scores_E[is_used_E], labels) + partial_auc(scores_E[is_used_E], labels, rate) for scores_E in scores_GE]
     return int(np.argmax(np.round(quality, 6)))
+
+
+def make_head(trained: TrainedMembers, units: Units, choice: Choice) -> SegmentationHead:
+    """The head of these members, with the units and what was chosen for each fold."""
+    return SegmentationHead(
+        trained.members, units.distance_zero, units.distance_unit, units.logit_zero, units.logit_unit,
+        choice.weight_F, choice.rules_F, trained.kinds,
+    )  # fmt: skip
 
 
 def _zero_and_unit(values: Float32) -> tuple[float, float]:
