@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 from mm.metrics.bootstrap import Interval
@@ -34,7 +34,11 @@ class Measure:
     is_share: bool = True
     is_higher_better: bool = True
     of: str = ""
-    """Key of `ReportItem.values` whose mean it is; empty for another statistic."""
+    """Key of `ReportItem.values` whose mean it is, unless `statistic` names another one."""
+    statistic: str = ""
+    """How it follows from the evidence of the items, a `mm.schemas.evaluations.Statistic`."""
+    evidence: str = ""
+    """Key of `ReportItem.evidence`; empty for the usual one of the statistic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class ReportItem:
     group: str
     values: dict[str, float]
     kind: str = ""
+    evidence: dict[str, list[list[float]]] = field(default_factory=dict)
+    """Rows by key that statistics other than means take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from mm.schemas.jobs import JobState
 Statistic = Literal[
     "mean", "median", "recall@1", "recall@5", "recall@10", "auroc", "bleu-1", "bleu-2", "bleu-3", "bleu-4", "object-share",
     "pixel-auroc", "pixel-pro", "class-map", "class-map-interpolated", "span-map", "span-map-0.5", "span-map-0.75",
-    "span-map-0.95", "average-recall", "recall-area", "calibration-error", "corpus",
+    "span-map-0.95", "average-recall", "recall-area", "calibration-error", "detection-f1", "detection-precision",
+    "detection-recall", "kind-accuracy", "kind-f1", "corpus",
 ]  # fmt: skip
 """How a measure follows from the items: from one value each (`mm.evaluation.runs.statistics`), from
 sums of their evidence (`mm.evaluation.runs.sums`), or from the rankings that it holds

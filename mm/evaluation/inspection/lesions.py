@@ -16,9 +16,11 @@ from mm.data.inspection.lesions import SequenceFrame, read_breast_ultrasound, re
 from mm.data.inspection.types import MarkedImage
 from mm.errors import InvalidInput
 from mm.evaluation.inspection.runs import Progress
+from mm.evaluation.runs.sums import DETECTION_STATISTICS, DETECTIONS
 from mm.lesions.types import NOTICE
 from mm.media.types import RGB
 from mm.metrics.bootstrap import bootstrap, bootstrap_rows
+from mm.metrics.inspection.boxes import score_detection_sums
 from mm.metrics.inspection.calibration import calibration_error
 from mm.metrics.inspection.froc import MISS, Candidates, froc, match_regions
 from mm.metrics.inspection.identity import TrackedFrame, measure_identity
@@ -70,19 +72,18 @@ def evaluate_cvc_clinicdb(track: Track, root: Path, split: str, on_progress: Pro
         images = [frame.read() for frame in frames]
         scores.append(measure_identity(overlap_tracks(frames, track(images))))
         on_progress(f"sequence {number}: IDF1 {scores[-1].idf1:.3f}")
-    count_N3 = np.array([(each.num_right, each.num_predicted, each.num_true) for each in scores])
-
-    def statistics(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        right, predicted, true = count_N3[rows].sum(0)
-        return np.array([2 * right / max(predicted + true, 1), right / max(predicted, 1), right / max(true, 1)])
-
-    intervals = bootstrap_rows(len(scores), None, statistics)
-    of = f"CVC-ClinicDB, {len(scores)} sequences with {int(count_N3[:, 2].sum())} frames of {split}. {NOTICE}"
+    # As counts of detections whose kinds are left aside.
+    count_N5 = np.array([(each.num_predicted, each.num_true, each.num_right, 0, 0) for each in scores])
     names = ("IDF1", "identity precision", "identity recall")
-    measures = tuple(Measure(name, interval) for name, interval in zip(names, intervals, strict=True))
+    intervals = bootstrap_rows(len(scores), None, lambda rows: score_detection_sums(count_N5[rows].sum(0)[None])[0, : len(names)])
+    of = f"CVC-ClinicDB, {len(scores)} sequences with {int(count_N5[:, 1].sum())} frames of {split}. {NOTICE}"
+    measures = tuple(
+        Measure(name, interval, statistic=statistic)
+        for name, interval, statistic in zip(names, intervals, DETECTION_STATISTICS, strict=False)
+    )
     items = [
-        ReportItem(f"sequence {number}", f"sequence {number}", {names[0]: score.idf1})
-        for number, score in zip(sorted(sequences), scores, strict=True)
+        ReportItem(f"sequence {number}", f"sequence {number}", {names[0]: score.idf1}, evidence={DETECTIONS: [count_5.tolist()]})
+        for number, score, count_5 in zip(sorted(sequences), scores, count_N5.astype(np.float64), strict=True)
     ]
     return Report(of, measures, items=tuple(items))
 

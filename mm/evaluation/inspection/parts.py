@@ -14,9 +14,12 @@ import numpy.typing as npt
 from mm.data.inspection.types import MarkedImage
 from mm.errors import InvalidInput
 from mm.evaluation.inspection.runs import Run
+from mm.evaluation.runs.scores import AUROC, make_evidence
+from mm.evaluation.runs.sums import PIXEL_LEVELS
 from mm.inspection.thresholds.binomial import clopper_pearson
 from mm.metrics.auc import auc, share_in_order
 from mm.metrics.bootstrap import Interval, bootstrap, bootstrap_rows
+from mm.metrics.inspection.pixel_rows import make_pixel_rows
 from mm.metrics.report import Measure, Report, ReportItem
 from mm.numerics import Float64
 
@@ -24,6 +27,8 @@ PROMISED_RATE = 0.05
 IN_ORDER = "pairs in order"
 """Value of an image: see `mm.metrics.auc.share_in_order`."""
 ALARM, CAUGHT = f"false alarms at promised {PROMISED_RATE:.0%}", f"defective parts found at promised {PROMISED_RATE:.0%}"
+BRIGHTNESS = "auroc of mean brightness"
+"""Key of the evidence of images for the baseline."""
 Rows = npt.NDArray[np.int64]
 Statistic = Callable[[Rows], float]
 
@@ -63,19 +68,33 @@ def report_parts(of: str, images: Sequence[MarkedImage], runs: Sequence[Run], lo
 
 
 def _list_items(task: PartsTask, runs: Sequence[Run]) -> tuple[ReportItem, ...]:
-    """Of each image means over the seeds: pairs in order, p-value, alarms."""
+    """Of each image means over the seeds, and what the areas of each seed follow from."""
     in_order_N = np.mean([share_in_order(run.score_N, task.is_defective_N) for run in runs], axis=0)
     p_value_N = np.mean([run.p_value_N for run in runs], axis=0)
     alarm_N = np.mean([run.p_value_N <= PROMISED_RATE for run in runs], axis=0)
+    by_seed = [make_evidence(run.score_N, task.is_defective_N) for run in runs]
+    of_brightness = make_evidence(measure_unusual_brightness(task), task.is_defective_N)
+    marked_M = runs[0].marked_M
+    pixel_rows = dict(zip(marked_M.tolist(), make_pixel_rows(*(run.pixels for run in runs)), strict=True))
     return tuple(
         ReportItem(
             str(image.path), image.group, kind=image.kind,
             values={IN_ORDER: float(in_order), "p-value": float(p_value), CAUGHT if is_defective else ALARM: float(alarm)},
+            evidence={
+                AUROC: [own[number] for own in by_seed], BRIGHTNESS: [of_brightness[number]],
+                **({PIXEL_LEVELS: pixel_rows[number]} if number in pixel_rows else {}),
+            },
         )
-        for image, is_defective, in_order, p_value, alarm in zip(
-            task.images, task.is_defective_N, in_order_N, p_value_N, alarm_N, strict=True
+        for number, (image, is_defective, in_order, p_value, alarm) in enumerate(
+            zip(task.images, task.is_defective_N, in_order_N, p_value_N, alarm_N, strict=True)
         )
     )  # fmt: skip
+
+
+def measure_unusual_brightness(task: PartsTask) -> Float64:
+    """The baseline (N,): distance of the mean brightness from the median of the good images."""
+    brightness_N = np.array([image.read().mean() for image in task.images])
+    return np.asarray(np.abs(brightness_N - np.median(brightness_N[~task.is_defective_N])))
 
 
 def measure_image_auroc(scores_SN: Float64, is_defective_N: npt.NDArray[np.bool_]) -> float:
@@ -85,18 +104,16 @@ def measure_image_auroc(scores_SN: Float64, is_defective_N: npt.NDArray[np.bool_
 
 def _report_images(task: PartsTask, runs: Sequence[Run], logical: str | None) -> list[Measure]:
     scores_SN = np.stack([run.score_N for run in runs])
-    brightness_N = np.array([image.read().mean() for image in task.images])
-    unusual_N = np.abs(brightness_N - np.median(brightness_N[~task.is_defective_N]))
 
-    def measure(name: str, scores: Float64, rows_N: Rows) -> Measure:
-        def statistic(chosen: Rows) -> Float64:
+    def measure(name: str, scores: Float64, rows_N: Rows, statistic: str = "", of: str = "", evidence: str = "") -> Measure:
+        def compute(chosen: Rows) -> Float64:
             return np.array([measure_image_auroc(scores[:, chosen], task.is_defective_N[chosen])])
 
-        return Measure(name, task.interval(rows_N, statistic)[0])
+        return Measure(name, task.interval(rows_N, compute)[0], statistic=statistic, of=of, evidence=evidence)
 
     all_N = np.arange(len(task.images))
     kinds = np.array([image.kind for image in task.images])
-    measures = [measure("image AUROC", scores_SN, all_N)]
+    measures = [measure("image AUROC", scores_SN, all_N, AUROC, of=IN_ORDER)]
     seeds = [auc(score_N, task.is_defective_N) for score_N in scores_SN]
     measures.append(
         Measure(f"image AUROC, lowest and highest of {len(runs)} seeds", Interval(float(np.mean(seeds)), min(seeds), max(seeds)))
@@ -105,7 +122,8 @@ def _report_images(task: PartsTask, runs: Sequence[Run], logical: str | None) ->
         measures.append(measure(f"image AUROC without {logical}", scores_SN, all_N[kinds != logical]))
     for kind in sorted(set(kinds[task.is_defective_N])):
         measures.append(measure(f"image AUROC, {kind}", scores_SN, all_N[(kinds == kind) | ~task.is_defective_N]))
-    return [*measures, measure("image AUROC of mean brightness (baseline)", unusual_N[None], all_N)]
+    unusual_1N = measure_unusual_brightness(task)[None]
+    return [*measures, measure("image AUROC of mean brightness (baseline)", unusual_1N, all_N, AUROC, evidence=BRIGHTNESS)]
 
 
 def _report_pixels(task: PartsTask, runs: Sequence[Run]) -> list[Measure]:
@@ -120,7 +138,10 @@ def _report_pixels(task: PartsTask, runs: Sequence[Run]) -> list[Measure]:
         return np.asarray(np.mean([(run.pixels.auroc(rows_M), run.pixels.aupro(rows_M)) for run in runs], axis=0))
 
     auroc, aupro = task.interval(marked_M, statistics)
-    measures = [Measure("pixel AUROC", auroc), Measure("PRO up to a false positive rate of 0.3", aupro)]
+    measures = [
+        Measure("pixel AUROC", auroc, statistic="pixel-auroc"),
+        Measure("PRO up to a false positive rate of 0.3", aupro, statistic="pixel-pro"),
+    ]
     areas = [run.aupimo_D for run in runs if run.aupimo_D is not None]
     if areas:
         groups_D = task.group_N[marked_M[task.is_defective_N[marked_M]]]

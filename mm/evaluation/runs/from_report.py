@@ -18,8 +18,9 @@ def make_run(
 ) -> Run:  # fmt: skip
     """The run of a report.
 
-    A measure that is the mean of a value of the items can be compared item by item, others by their
-    intervals only. A set without a description in `datasets/` has the version 1.
+    A measure that is the mean of a value of the items, or follows from their evidence, can be
+    compared item by item, others by their intervals only. A set without a description in
+    `datasets/` has the version 1.
     """
     items = [_make_item(item, root) for item in report.items]
     try:
@@ -27,10 +28,12 @@ def make_run(
     except NotFound:
         version = 1
     measures = [
-        RunMeasure(
-            name=measure.name, value=measure.interval.value, low=measure.interval.low, high=measure.interval.high,
-            is_share=measure.is_share, is_higher_better=measure.is_higher_better, statistic="mean" if measure.of else "corpus",
-            of=measure.of,
+        RunMeasure.model_validate(
+            {
+                "name": measure.name, "value": measure.interval.value, "low": measure.interval.low, "high": measure.interval.high,
+                "is_share": measure.is_share, "is_higher_better": measure.is_higher_better, "of": measure.of,
+                "statistic": measure.statistic or ("mean" if measure.of else "corpus"), "evidence": measure.evidence,
+            }
         )
         for measure in report.measures
     ]  # fmt: skip
@@ -48,4 +51,7 @@ def _make_item(item: ReportItem, root: Path) -> ItemRecord:
     """An item whose id is a path has the path below the root as its id."""
     path = Path(item.id)
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else item.id
-    return ItemRecord(id=name, group=item.group, values=item.values, path=name if name != item.id else "", expected=item.kind)
+    return ItemRecord(
+        id=name, group=item.group, values=item.values, evidence=item.evidence, expected=item.kind,
+        path=name if name != item.id else "",
+    )  # fmt: skip

@@ -1,8 +1,9 @@
 """AUROC of images by category from the records of items, so that two runs can be compared.
 
 Scores of two runs have different units: an image is represented by the share of the images of its
-category that score lower, which leaves the area unchanged. Names of arrays end in their axes: Q
-items, 3 stratum, whether the image is defective, share.
+category that score lower, which leaves the area unchanged. An image has a row for each seed of the
+run. Names of arrays end in their axes: Q items, K stratum, whether the image is defective, and the
+share of each seed.
 """
 
 from __future__ import annotations
@@ -31,30 +32,37 @@ def make_evidence(score_N: Float64, is_defective_N: npt.NDArray[np.bool_]) -> li
 
 
 def compare_auroc(key: str, pairs: Sequence[tuple[ItemRecord, ItemRecord]], groups_Q: npt.NDArray[np.integer]) -> Paired | None:
-    """Compare the areas of two runs; None where no category has images of both kinds."""
-    first_Q3, second_Q3, strata_Q = _read_evidence(key, pairs)
-    if math.isnan(mean_auroc(first_Q3)):
+    """Compare the areas of two runs, each a mean over its seeds.
+
+    None where no category has images of both kinds, and for different numbers of seeds.
+    """
+    first_QK, second_QK, strata_Q = _read_evidence(key, pairs)
+    if first_QK.shape != second_QK.shape or math.isnan(mean_auroc(first_QK)):
         return None
-    return compare_paired(first_Q3, second_Q3, groups_Q, mean_auroc, strata_Q=strata_Q)
+    return compare_paired(first_QK, second_QK, groups_Q, mean_auroc, strata_Q=strata_Q)
 
 
 def _read_evidence(key: str, pairs: Sequence[tuple[ItemRecord, ItemRecord]]) -> tuple[Float64, Float64, npt.NDArray[np.int64]]:
-    """Rows (Q, 3) of two runs, and the stratum (Q,) of the bootstrap: category and kind."""
+    """Rows (Q, K) of two runs, and the stratum (Q,) of the bootstrap: category and kind."""
     stratum_Q = np.unique([first.stratum for first, _ in pairs], return_inverse=True)[1]
-    first_Q3, second_Q3 = (
-        np.array([[stratum, *side.evidence[key][0]] for stratum, side in zip(stratum_Q, sides, strict=True)], np.float64)
+    first_QK, second_QK = (
+        np.array([_flatten(stratum, side.evidence[key]) for stratum, side in zip(stratum_Q, sides, strict=True)], np.float64)
         for sides in zip(*pairs, strict=True)
     )
-    second_Q3[:, 1] = first_Q3[:, 1]  # labels of one set and split
-    return first_Q3, second_Q3, (2 * stratum_Q + first_Q3[:, 1]).astype(np.int64)
+    second_QK[:, 1] = first_QK[:, 1]  # labels of one set and split
+    return first_QK, second_QK, (2 * stratum_Q + first_QK[:, 1]).astype(np.int64)
 
 
-def mean_auroc(rows_Q3: Float64) -> float:
-    """Mean over the strata with good and defective images; NaN if there is none."""
+def _flatten(stratum: int, seeds: Sequence[Sequence[float]]) -> list[float]:
+    return [stratum, seeds[0][0], *(share for _, share in seeds)]
+
+
+def mean_auroc(rows_QK: Float64) -> float:
+    """Mean over the seeds and the strata with good and defective images; NaN if there is none."""
     areas = []
-    for stratum in np.unique(rows_Q3[:, 0]):
-        own_Q3 = rows_Q3[rows_Q3[:, 0] == stratum]
-        is_defective_Q = own_Q3[:, 1] > 0
+    for stratum in np.unique(rows_QK[:, 0]):
+        own_QK = rows_QK[rows_QK[:, 0] == stratum]
+        is_defective_Q = own_QK[:, 1] > 0
         if is_defective_Q.any() and not is_defective_Q.all():
-            areas.append(auc(own_Q3[:, 2], is_defective_Q))
+            areas += [auc(share_Q, is_defective_Q) for share_Q in own_QK[:, 2:].T]
     return float(np.mean(areas)) if areas else float("nan")

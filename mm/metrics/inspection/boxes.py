@@ -119,3 +119,18 @@ def measure_detection(pairs: Sequence[tuple[Boxes, Boxes]], min_iou: float) -> D
         num_by_kind += int((match_boxes(predicted, true, min_iou, same_kind=True) != UNMATCHED).sum())
     counts = (sum(len(boxes.kinds) for boxes in side) for side in zip(*pairs, strict=True)) if pairs else iter((0, 0))
     return Detection(next(counts), next(counts), num_matched, num_right_kind, num_by_kind)
+
+
+def score_detection_sums(counts_B5: npt.NDArray[np.number]) -> Float64:
+    """Measures (B, 5) of sums of counts in the order of `Detection`.
+
+    They are F1, precision, recall, the accuracy of the kinds, and F1 with equal kinds; 1 where
+    there is nothing to divide by.
+    """
+    predicted, true, matched, right_kind, by_kind = counts_B5.T.astype(np.float64)
+    pairs = ((2 * matched, predicted + true), (matched, predicted), (matched, true), (right_kind, matched))
+    return np.stack([_divide(*pair) for pair in (*pairs, (2 * by_kind, predicted + true))], axis=1)
+
+
+def _divide(one_B: Float64, other_B: Float64) -> Float64:
+    return np.divide(one_B, other_B, out=np.ones_like(one_B), where=other_B > 0)

@@ -9,6 +9,9 @@ descending order of the heat, B sums.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,11 +26,18 @@ _DIGITS = 6
 """Of shares of regions, so that a kept run stays small."""
 
 
-def make_pixel_rows(counts: PixelCounts) -> list[list[list[float]]]:
+def make_pixel_rows(*seeds: PixelCounts) -> list[list[list[float]]]:
     """Of each image the levels that have pixels: level, normal and defective pixels, region shares.
 
-    The last number is the sum over the regions of the image of their share in this level.
+    The last number is the sum over the regions of the image of their share in this level. Of
+    several seeds over the same images the levels follow each other: those of seed s begin at
+    s * `NUM_LEVELS`.
     """
+    by_seed = [_make_rows(counts, seed * NUM_LEVELS) for seed, counts in enumerate(seeds)]
+    return [list(chain.from_iterable(rows)) for rows in zip(*by_seed, strict=True)]
+
+
+def _make_rows(counts: PixelCounts, first_level: int) -> list[list[list[float]]]:
     normal_F = counts.normal_NL.sum(0)
     rate_F = np.cumsum(normal_F[::-1])[::-1] / normal_F.sum()
     level_F = np.searchsorted(RATES, np.minimum(rate_F, 1.0))
@@ -35,16 +45,25 @@ def make_pixel_rows(counts: PixelCounts) -> list[list[list[float]]]:
     for image in zip(counts.normal_NL, counts.defective_NL, counts.overlap_NL, strict=True):
         sums_3L = np.stack([np.bincount(level_F, column, minlength=NUM_LEVELS) for column in image])
         sums_3L[2] = sums_3L[2].round(_DIGITS)
-        rows.append([[float(level), *sums_3L[:, level].tolist()] for level in np.flatnonzero(sums_3L.any(0))])
+        rows.append([[float(first_level + level), *sums_3L[:, level].tolist()] for level in np.flatnonzero(sums_3L.any(0))])
     return rows
 
 
-def read_pixel_rows(rows: npt.ArrayLike) -> Float64:
-    """The inverse for one image: (3 L,) normal and defective pixels and region shares by level."""
+def count_pixel_seeds(images: Iterable[Sequence[Sequence[float]]]) -> int:
+    """Number of seeds whose rows these images have."""
+    return 1 + int(max(row[0] for rows in images for row in rows)) // NUM_LEVELS
+
+
+def read_pixel_rows(rows: npt.ArrayLike, num_seeds: int = 1) -> Float64:
+    """The inverse for one image: normal and defective pixels and region shares by level, (3 L,).
+
+    Those of several seeds follow each other.
+    """
     rows_R4 = np.asarray(rows, np.float64).reshape(-1, 4)
-    dense_3L = np.zeros((3, NUM_LEVELS))
-    dense_3L[:, rows_R4[:, 0].astype(np.int64)] = rows_R4[:, 1:].T
-    return dense_3L.ravel()
+    dense_S3L = np.zeros((num_seeds, 3, NUM_LEVELS))
+    seed_R, level_R = np.divmod(rows_R4[:, 0].astype(np.int64), NUM_LEVELS)
+    dense_S3L[seed_R, :, level_R] = rows_R4[:, 1:]
+    return dense_S3L.ravel()
 
 
 def score_auroc(sums_3L: Float64) -> float:

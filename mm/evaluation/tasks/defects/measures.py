@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm.evaluation.inspection.parts import ALARM, CAUGHT, IN_ORDER, PROMISED_RATE, estimate_share
+from mm.evaluation.inspection.parts import ALARM, BRIGHTNESS, CAUGHT, IN_ORDER, PROMISED_RATE, estimate_share
 from mm.evaluation.runs.scores import AUROC, make_evidence
 from mm.evaluation.runs.statistics import group_indexes
 from mm.evaluation.runs.sums import PIXEL_LEVELS
@@ -29,8 +29,6 @@ from mm.numerics import Float64
 IMAGES, PIXELS, REGIONS = "image AUROC", "pixel AUROC", "PRO up to a false positive rate of 0.3"
 BASELINE = "image AUROC of mean brightness (baseline)"
 NAMES = (IMAGES, PIXELS, REGIONS, BASELINE)
-BRIGHTNESS = "auroc of mean brightness"
-"""Key of `ItemRecord.evidence`."""
 PAIRED: dict[str, dict[str, str]] = {
     IMAGES: {"statistic": AUROC, "of": IN_ORDER},
     PIXELS: {"statistic": "pixel-auroc"},
