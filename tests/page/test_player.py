@@ -89,7 +89,7 @@ def test_unplayable_video_can_be_saved_and_searched_by_region(driver: PageDriver
     page.route("**/content", lambda route: route.fulfill(body=b"no video", content_type="video/mp4"))
     driver.card("evening.mp4").locator(".thumbnail").click()
     expect(page.locator("#player .playback-error")).to_contain_text("cannot play")
-    expect(page.get_by_role("link", name="Save")).to_have_attribute("download", "evening.mp4")
+    expect(page.get_by_role("link", name="Save", exact=True)).to_have_attribute("download", "evening.mp4")
     page.wait_for_function("() => document.querySelector('#player .viewport img').naturalWidth > 0")
     page.keyboard.press("m")
     expect(page.locator("#player .region-selector")).to_be_focused()

@@ -32,5 +32,6 @@ def refuse(failed: Sequence[FailedItem]) -> None:
 def require_complete(missing: Sequence[str]) -> None:
     """Raise `InvalidInput` where items have no file."""
     if missing:
+        count = "1 file of the annotations is" if len(missing) == 1 else f"{len(missing):,} files of the annotations are"
         more = ", ..." if len(missing) > 1 else ""
-        raise InvalidInput(f"{len(missing):,} files of the annotations are missing: {missing[0]}{more}. {WITHOUT_STRICT}")
+        raise InvalidInput(f"{count} missing: {missing[0]}{more}. {WITHOUT_STRICT}")

@@ -4,7 +4,7 @@ STYLE = """
 :root { --line-0: #2f6fc4; --line-1: #c2502a; --line-2: #2a8a57; --line-3: #7d55b8 }
 @media (prefers-color-scheme: dark) { :root { --line-0: #7db2f5; --line-1: #f08a66; --line-2: #66cc96; --line-3: #bd9cf0 } }
 header p { overflow-wrap: anywhere }
-td:first-child { min-width: 0; overflow-wrap: break-word }
+td:first-child { min-width: 0 }
 .whole { white-space: nowrap }
 table + table, table + p { margin-top: .75rem }
 .bar { display: block; width: 12rem; max-width: 100%; height: .9rem }

@@ -9,7 +9,7 @@ from mm.errors import StorageFull
 from mm.line.sources.rtsp.units import ConnectionEnd, LiveUnit
 from mm.watch.stream.mp4 import CLOCK
 from mm.watch.stream.parameter_sets import has_all_kinds, parameter_sets_in, split_units
-from mm.watch.stream.spool import ChunkHead, ChunkWriter, SpooledFrame, last_number, list_chunks, measure_chunk, recover
+from mm.watch.stream.spool import ChunkHead, ChunkWriter, SpooledFrame, last_number, list_chunks, measure_chunks, recover
 from mm.watch.stream.state import StreamGap
 from mm.watch.types import OnEvent, WatchEvent
 
@@ -57,7 +57,7 @@ class Recorder:
         self._name, self._camera, self._state, self._on_event = name, camera, state, on_event
         self._chunk_seconds, self._max_chunk_bytes, self._spool_bytes = chunk_seconds, max_chunk_bytes, spool_bytes
         recover(state.folder)
-        waiting = [measure_chunk(path) for path in list_chunks(state.folder)]
+        waiting = list(measure_chunks(state.folder))
         self._number = max(state.last_number, last_number(state.folder))
         self._last_arrival = max([state.last_time, *(chunk.end for chunk in waiting)])
         self._reason = NOT_RUNNING if self._last_arrival else ""  # of the present gap; empty while recording

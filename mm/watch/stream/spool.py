@@ -10,7 +10,7 @@ import json
 import os
 import struct
 import zlib
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -155,6 +155,13 @@ def measure_chunk(path: Path) -> ChunkInfo:
         raise ValueError(f"{path.name} has no whole frame")
     seconds = (last - min(ticks) + _last_ticks(ticks)) / CLOCK
     return ChunkInfo(int(path.stem), path, first.time, first.time + seconds, count)
+
+
+def measure_chunks(folder: Path) -> Iterator[ChunkInfo]:
+    """The times of the complete chunks, without those that a sender deletes meanwhile."""
+    for path in list_chunks(folder):
+        with suppress(FileNotFoundError):
+            yield measure_chunk(path)
 
 
 def write_chunk(path: Path, target: Path, started: datetime, name: str) -> None:

@@ -136,7 +136,7 @@ def test_failed_evaluation_shows_its_reason(page: Page, evaluations: InspectionS
     evaluations.client.evaluations.create("flickr8k", "photos", strict=True)
     evaluations.work()
     page.click("#open-evaluate")
-    expect(page.locator("#evaluations .error")).to_contain_text("4.png cannot be read")
+    expect(page.locator("#evaluations .error")).to_contain_text("1 file of the annotations is missing: 5.png")
     expect(page.get_by_role("button", name="Start again: flickr8k")).to_be_visible()
 
 
