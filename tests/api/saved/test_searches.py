@@ -295,7 +295,8 @@ def test_searches_need_the_scope_write_to_change_and_a_webhook_the_scope_admin(k
     assert saved.status_code == 201
     assert saved.headers["location"] == f"/v1/searches/{saved.json()['id']}"
     assert SECRET not in saved.text
-    assert [search["name"] for search in http.get("/v1/searches", headers=read).json()["searches"]] == ["scoped"]
+    listed = [search["name"] for search in http.get("/v1/searches", headers=read).json()["searches"]]
+    assert listed.count("scoped") == 1  # the service is shared with other tests
     assert http.get("/v1/searches").status_code == 401
     audit = http.get("/v1/audit", headers=admin).text
     assert "search.create" in audit
