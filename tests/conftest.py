@@ -13,6 +13,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+import indexes.store
+from tests.indexes.migrated import MigratedCatalogs
 from tests.service_process import RunningService, Shell, run_service
 
 # No test asserts a time, so none of hypothesis's own clocks may fail one on a busy machine.
@@ -45,6 +47,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def _default_logs() -> None:
     """Reset the log configuration, which a service in an earlier test may have changed."""
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_catalogs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Open new libraries of this process without each migration; other processes run them."""
+    catalogs = MigratedCatalogs(tmp_path_factory.mktemp("migrated"), indexes.store.migrate)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(indexes.store, "migrate", catalogs.migrate)
+        yield
 
 
 @pytest.fixture(scope="session")

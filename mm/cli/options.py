@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 KINDS = ("image", "video", "audio")
+FILTER_FIELDS = (
+    "kinds",
+    "tags",
+    "favourite",
+    "taken_after",
+    "taken_before",
+    "camera",
+    "has_place",
+    "place",
+    "language",
+)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -54,14 +66,28 @@ def album(command: F) -> F:
     return click.option("--album", metavar="ALBUM", help="Only what is in this album, given by name or id.")(command)
 
 
-def captured(command: F) -> F:
-    """Add filters by metadata: times, camera, place, language."""
-    after = click.option(
+_FILTER_OPTIONS = (
+    click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only items of this kind; repeatable."),
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them."),
+    click.option("--favourite/--no-favourite", default=None, help="Only favourites, or only others."),
+    click.option(
         "--taken-after", type=click.DateTime(), help="Only items taken at or after this time, on the clock at the place."
-    )
-    before = click.option("--taken-before", type=click.DateTime(), help="Only items taken before this time.")
-    camera = click.option("--camera", metavar="TEXT", help="Only items taken with a camera whose make and model contain TEXT.")
-    place = click.option("--has-place/--no-place", default=None, help="Only items whose place is known, or is not.")
-    named = click.option("--place", metavar="TEXT", help="Only items taken at a place whose name has these words.")
-    language = click.option("--language", metavar="CODE", help="Only items in which this language is spoken, such as de.")
-    return after(before(camera(place(named(language(command))))))
+    ),
+    click.option("--taken-before", type=click.DateTime(), help="Only items taken before this time."),
+    click.option("--camera", metavar="TEXT", help="Only items taken with a camera whose make and model contain TEXT."),
+    click.option("--has-place/--no-place", default=None, help="Only items whose place is known, or is not."),
+    click.option("--place", metavar="TEXT", help="Only items taken at a place whose name has these words."),
+    click.option("--language", metavar="CODE", help="Only items in which this language is spoken, such as de."),
+)
+
+
+def filters(command: F) -> F:
+    """Add filters of items: parameter `filters`, fields of `mm.schemas.Filters` with values."""
+
+    @functools.wraps(command)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return command(*args, filters={field: kwargs.pop(field) for field in FILTER_FIELDS}, **kwargs)
+
+    for add_option in reversed(_FILTER_OPTIONS):
+        call = add_option(call)
+    return cast("F", call)

@@ -6,72 +6,65 @@ bytes and the description are of before or of after the change, and a sweep make
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event
 
-from indexes import Store, open_store
-from indexes.catalog.database import WRITES
-from indexes.catalog.records import ItemEdit, ItemRow
+from indexes import open_store
+from indexes.catalog.records import ItemRow
 from indexes.recover.catalog import verify_rows
 from indexes.storage.descriptions import Description
 from mm.settings import Settings
+from tests.crash.killed_change import trash
 from tests.indexes.library import new_item
 
 DATA = b"the bytes of a photo"
 MAX_STEPS = 20
-Change = Callable[[Store, str], object]
-
-
-def edit(store: Store, item: str) -> object:
-    store.catalog.edit_items([item], ItemEdit(name="after.png", add_tags=["after"], favourite=True))
-    return store.describe_items([item])
-
-
-def trash(store: Store, item: str) -> object:
-    store.catalog.trash_items([item])
-    return store.describe_items([item])
-
-
-def restore(store: Store, item: str) -> object:
-    store.catalog.restore_items([item])
-    return store.describe_items([item])
-
-
-def delete(store: Store, item: str) -> object:
-    return store.delete_item(item)
-
-
-def upload_again(store: Store, item: str) -> object:
-    row = store.catalog.get_item(item, with_trash=True)
-    assert row is not None
-    store.catalog.add_item(new_item("x", sha256=row.sha256, name="again.png", tags=["again"]))
-    return store.describe_items([item])
 
 
 @pytest.mark.parametrize(
-    ("change", "in_trash"), [(edit, False), (trash, False), (restore, True), (upload_again, True), (delete, True)]
+    ("change", "in_trash"), [("edit", False), ("trash", False), ("restore", True), ("upload_again", True), ("delete", True)]
 )
-def test_kill_at_any_step_leaves_item_of_before_or_after(tmp_path: Path, change: Change, in_trash: bool) -> None:
+def test_kill_at_any_step_leaves_item_of_before_or_after(tmp_path: Path, change: str, in_trash: bool) -> None:
     home = tmp_path / "template"
     before, after = make_library(home, in_trash), tmp_path / "after"
-    shutil.copytree(home, after)
-    assert not run_killed(after, change, before.id, MAX_STEPS)
-    expected = read_row(after, before.id)
-    outcomes = set()
-    for step in range(1, MAX_STEPS):
-        killed = tmp_path / str(step)
-        shutil.copytree(home, killed)
-        if not run_killed(killed, change, before.id, step):
-            break
-        outcomes.add(check(killed, before, expected))
+    with run_changes(change, before.id) as run_killed:
+        shutil.copytree(home, after)
+        assert not run_killed(after, MAX_STEPS)
+        expected = read_row(after, before.id)
+        outcomes = set()
+        for step in range(1, MAX_STEPS):
+            killed = tmp_path / str(step)
+            shutil.copytree(home, killed)
+            if not run_killed(killed, step):
+                break
+            outcomes.add(check(killed, before, expected))
     assert step > 1, "no step was reached"
     assert outcomes == {"before", "after"}
+
+
+@contextmanager
+def run_changes(change: str, item: str) -> Iterator[Callable[[Path, int], bool]]:
+    """A function that runs a change in a process that is killed before a step, if it has it."""
+    command = [sys.executable, "-m", "tests.crash.killed_change", change, item]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        requests, outcomes = process.stdin, process.stdout
+        assert requests is not None
+        assert outcomes is not None
+
+        def run_killed(home: Path, step: int) -> bool:
+            requests.write(f"{step} {home}\n")
+            requests.flush()
+            outcome = outcomes.readline().strip()
+            assert outcome in ("killed", "done"), outcome
+            return outcome == "killed"
+
+        yield run_killed
 
 
 def make_library(home: Path, in_trash: bool) -> ItemRow:
@@ -86,47 +79,6 @@ def make_library(home: Path, in_trash: bool) -> ItemRow:
         row = store.catalog.get_item(item.id, with_trash=True)
         assert row is not None
         return row
-
-
-def run_killed(home: Path, change: Change, item: str, step: int) -> bool:
-    """Run a change in a process that is killed before its given step. Returns whether it was."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            with open_store(Settings(home=home)) as store:
-                kill_at(store, step)
-                change(store, item)
-            status = 0
-        finally:
-            os._exit(status)
-    _, ended = os.waitpid(child, 0)
-    assert ended == 0 or os.WIFSIGNALED(ended)
-    return os.WIFSIGNALED(ended)
-
-
-def kill_at(store: Store, step: int) -> None:
-    """Kill this process before the given commit or change of a name of a file."""
-    steps = [0]
-
-    def count(*changed: object) -> None:
-        if isinstance(changed[0], Connection) and not changed[0].get_execution_options().get(WRITES):
-            return  # a read transaction
-        steps[0] += 1
-        if steps[0] == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    event.listen(store.database._engine, "commit", count)
-    for name in ("replace", "unlink"):
-        setattr(Path, name, _before(count, getattr(Path, name)))
-
-
-def _before(count: Callable[..., None], real: Callable[..., object]) -> Callable[..., object]:
-    def wrapper(*args: object, **kwargs: object) -> object:
-        count(*args)
-        return real(*args, **kwargs)
-
-    return wrapper
 
 
 def read_row(home: Path, item: str) -> ItemRow | None:

@@ -10,10 +10,9 @@ from mm.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from mm.client import Client
-    from mm.schemas import Item, ItemSort, ItemStatus, Kind
+    from mm.schemas import Item, ItemSort, ItemStatus
 
 SORTS = ("newest", "oldest", "taken", "taken-oldest", "name", "longest", "largest", "favourite")
 STATUSES = ("processing", "ready", "failed", "quarantined", "cancelled")
@@ -22,30 +21,19 @@ PAGE_SIZE = 500
 
 @click.command()
 @click.option("--sort", type=click.Choice(SORTS), default="newest", show_default=True, help="Order; newest is by upload.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(options.KINDS), help="Only items of this kind; repeatable.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
+@options.filters
 @click.option("--status", type=click.Choice(STATUSES), help="Only items in this state.")
-@click.option("--favourite/--no-favourite", default=None, help="Only favourites, or only others.")
 @click.option("--name", metavar="TEXT", help="Only items whose name contains TEXT.")
 @options.album
-@options.captured
 @click.option("--by-day", is_flag=True, help="Print the number of items of each day instead.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Largest number of items or days.")
 @options.service
 def command(
     sort: ItemSort,
-    kinds: tuple[Kind, ...],
-    tags: tuple[str, ...],
+    filters: dict[str, object],
     status: ItemStatus | None,
-    favourite: bool | None,
     name: str | None,
     album: str | None,
-    taken_after: datetime | None,
-    taken_before: datetime | None,
-    camera: str | None,
-    has_place: bool | None,
-    place: str | None,
-    language: str | None,
     by_day: bool,
     limit: int,
     url: str | None,
@@ -60,21 +48,8 @@ def command(
     from mm.cli.render import print_days, print_items
     from mm.embedded.connect import connect
 
-    filters: dict[str, object] = {
-        "kinds": kinds,
-        "tags": tags,
-        "status": status,
-        "favourite": favourite,
-        "name": name,
-        "taken_after": taken_after,
-        "taken_before": taken_before,
-        "camera": camera,
-        "has_place": has_place,
-        "place": place,
-        "language": language,
-    }
     with connect(url) as client:
-        filters["album"] = find_album(client, album).id if album else None
+        filters |= {"status": status, "name": name, "album": find_album(client, album).id if album else None}
         days = client.timeline(**filters)[:limit] if by_day else []  # type: ignore[arg-type]
         items = [] if by_day else list(_iterate_items(client, sort, limit, filters))
     if as_json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -69,12 +68,9 @@ def parse_weights(context: click.Context, parameter: click.Parameter, values: tu
     help="Weight of a query component, 0 to 4: text, picture, sound, clip, like or without. [default: 1]",
 )
 @click.option("-k", "--k", default=10, show_default=True, metavar="N", help="Largest number of hits, likely and less likely.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(options.KINDS), help="Only items of this kind; repeatable.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
+@options.filters
 @click.option("--item", "items", multiple=True, metavar="ID", help="Only this item; repeatable.")
-@click.option("--favourite/--no-favourite", default=None, help="Only favourites, or only others.")
 @options.album
-@options.captured
 @click.option("--floor", type=click.FloatRange(0, 1), help="Lowest score of a hit; 0 lists the best hits whatever their score.")
 @click.option("--all", "everything", is_flag=True, help="List less likely hits too; --floor implies it.")
 @click.option(
@@ -97,17 +93,9 @@ def command(
     parse: bool,
     weights: dict[str, float],
     k: int,
-    kinds: tuple[str, ...],
-    tags: tuple[str, ...],
+    filters: dict[str, object],
     items: tuple[str, ...],
-    favourite: bool | None,
     album: str | None,
-    taken_after: datetime | None,
-    taken_before: datetime | None,
-    camera: str | None,
-    has_place: bool | None,
-    place: str | None,
-    language: str | None,
     floor: float | None,
     everything: bool,
     export: Path | None,
@@ -128,14 +116,6 @@ def command(
     from mm.files import write_atomic
     from mm.schemas import Filters, Like, SearchRequest, Weights
 
-    captured = {
-        "taken_after": taken_after,
-        "taken_before": taken_before,
-        "camera": camera,
-        "has_place": has_place,
-        "place": place,
-    }
-    values = {"kinds": kinds, "tags": tags, "items": items, "favourite": favourite, "language": language, **captured}
     with connect(url) as client:
         request = SearchRequest(
             text=text,
@@ -145,7 +125,7 @@ def command(
             parse=parse,
             weights=Weights.model_validate(weights),
             k=k,
-            filters=Filters.model_validate(values | {"album": find_album(client, album).id if album else None}),
+            filters=Filters.model_validate({**filters, "items": items, "album": find_album(client, album).id if album else None}),
             floor=floor,
             fold=fold,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,10 +41,7 @@ def list_all(url: str | None, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("text", required=False)
 @click.option("--without", multiple=True, metavar="WORDS", help="Text that an item must not match; repeatable.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(options.KINDS), help="Only items of this kind; repeatable.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only items with this tag; with several, all of them.")
-@click.option("--favourite/--no-favourite", default=None, help="Only favourites, or only others.")
-@options.captured
+@options.filters
 @click.option("--band", type=click.Choice(BANDS), default="likely", show_default=True, help="Least band of a match.")
 @click.option("--webhook", metavar="URL", help="Post each match to this address, signed. Needs a key with the scope admin.")
 @click.option("--webhook-secret", type=options.FILE, help="File with the secret of the webhook: whsec_ and base64.")
@@ -54,15 +50,7 @@ def save(
     name: str,
     text: str | None,
     without: tuple[str, ...],
-    kinds: tuple[str, ...],
-    tags: tuple[str, ...],
-    favourite: bool | None,
-    taken_after: datetime | None,
-    taken_before: datetime | None,
-    camera: str | None,
-    has_place: bool | None,
-    place: str | None,
-    language: str | None,
+    filters: dict[str, object],
     band: str,
     webhook: str | None,
     webhook_secret: Path | None,
@@ -83,14 +71,6 @@ def save(
     from mm.embedded.connect import connect
     from mm.schemas import Band, Filters, SearchWebhook
 
-    captured = {
-        "taken_after": taken_after,
-        "taken_before": taken_before,
-        "camera": camera,
-        "has_place": has_place,
-        "place": place,
-    }
-    values = {"kinds": kinds, "tags": tags, "favourite": favourite, "language": language, **captured}
     receiver = None
     if webhook is not None and webhook_secret is not None:
         receiver = SearchWebhook(url=webhook, secret=webhook_secret.read_text().strip())
@@ -99,7 +79,7 @@ def save(
             name,
             text,
             without=without,
-            filters=Filters.model_validate(values),
+            filters=Filters.model_validate(filters),
             band=TypeAdapter[Band](Band).validate_python(band),
             webhook=receiver,
         )

@@ -57,7 +57,7 @@ class LanguageServer:
     bodies: list[Event] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     closed: threading.Event = field(default_factory=threading.Event)
-    """The client closed the connection during `"wait"`."""
+    """A client closed its connection before the last event, or during `"wait"`."""
 
 
 @contextmanager
@@ -83,7 +83,11 @@ def run_language_server() -> Iterator[LanguageServer]:
                     self._wait()
                     return
                 data = event if isinstance(event, str) else json.dumps(event)
-                self.wfile.write((data if data.startswith(("error:", ":")) else f"data: {data}").encode() + b"\n\n")
+                try:
+                    self.wfile.write((data if data.startswith(("error:", ":")) else f"data: {data}").encode() + b"\n\n")
+                except (BrokenPipeError, ConnectionResetError):
+                    state.closed.set()
+                    return
 
         def _wait(self) -> None:
             self.connection.settimeout(60)
