@@ -170,8 +170,7 @@ class SpaceDownloads:
     def _download(self, request: DownloadRequest) -> None:
         with start_download(self._settings, get_larger_space(request.to)) as process:
             while process.poll() is None:
-                current = self._read()
-                if self._closed.is_set() or current is None or current.state != "downloading":
+                if self._closed.is_set() or self._read() != request:  # stopped, and perhaps resumed since
                     process.terminate()
                     return
                 time.sleep(POLL_SECONDS)
@@ -179,7 +178,7 @@ class SpaceDownloads:
             lines = process.stderr.read().strip().splitlines()
         if process.returncode == BUSY:  # another API process downloads
             self._closed.wait(BUSY_SECONDS)
-        elif (current := self._read()) is None or current.state != "downloading":
+        elif self._read() != request:
             return
         elif process.returncode == 0:
             self._begin_move(request.to, Actor(request.actor, request.address, request.request_id))
