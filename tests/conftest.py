@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -74,6 +75,12 @@ def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
 @pytest.fixture
 def shell(running_service: RunningService) -> Shell:
     return Shell(running_service.home)
+
+
+def pytest_collection_finish() -> None:
+    """Tests and modules live as long as the process: no collection of garbage visits them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str:

@@ -49,7 +49,11 @@ class AsyncHTTPDriver(AsyncDriver):
     def __init__(self, address: Address) -> None:
         self._address = address
         self._http = httpx2.AsyncClient(
-            base_url=address.url, timeout=address.timeout, trust_env=address.uses_proxy, headers=address.headers
+            base_url=address.url,
+            timeout=address.timeout,
+            trust_env=address.uses_proxy,
+            headers=address.headers,
+            verify=address.verify,
         )
 
     async def run(self, flow: Flow[T]) -> T:

@@ -40,7 +40,11 @@ class HTTPDriver(Driver):
     def __init__(self, address: Address) -> None:
         self._address = address
         self._http = httpx2.Client(
-            base_url=address.url, timeout=address.timeout, trust_env=address.uses_proxy, headers=address.headers
+            base_url=address.url,
+            timeout=address.timeout,
+            trust_env=address.uses_proxy,
+            headers=address.headers,
+            verify=address.verify,
         )
 
     def run(self, flow: Flow[T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -66,6 +67,13 @@ class Address:
             return not ipaddress.ip_address(host).is_loopback
         except ValueError:
             return host != "localhost"
+
+    @property
+    def verify(self) -> ssl.SSLContext | bool:
+        """For httpx2: with the certificates of the system, whose reading takes 20 ms, or none."""
+        if self.uses_proxy or httpx2.URL(self.url).scheme == "https":
+            return True
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:

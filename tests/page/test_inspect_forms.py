@@ -221,7 +221,7 @@ def test_template_inspector_fitted_on_one_print_shows_its_stain(driver: PageDriv
     run = fitted.client.inspections.start("label", [stained])
     assert fitted.work() == 1
     page.goto(page.url.split("/#")[0] + f"/#view=inspect&inspector=label&inspection={run.id}")
-    page.locator(".gallery button", has_text="stained").click()
+    page.locator("#gallery .thumbnail").click()
     expect(page.locator("#regions")).to_contain_text("darker")
     fitted.client.inspectors.delete("label")
 

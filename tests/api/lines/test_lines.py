@@ -188,7 +188,8 @@ def test_watch_with_a_service_prints_the_verdicts_of_the_command_without_it(
     monkeypatch.setenv("MM_HOME", str(served.service.settings.root))
 
     def watch(source: str | Path, name: str, *more: str) -> tuple[list[tuple[str, str]], str]:
-        options = ["--line", name, "--once", "--pattern", "^(?P<part>[^_]+)_", "--images-per-part", "1", "--json", *more]
+        options = ["--line", name, "--once", "--pattern", "^(?P<part>[^_]+)_", "--images-per-part", "1", "--json"]
+        options += ["--deadline", "300", *more]  # the machine may be busy
         done = CliRunner().invoke(main, ["inspect", "watch", str(source), "--inspector", "plate", *options])
         assert done.exit_code == 0, done.output
         printed = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]  # not the log of the server

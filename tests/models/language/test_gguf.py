@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,16 @@ def test_gguf_file_cut_off_at_any_byte_is_refused(tmp_path: Path) -> None:
         path.write_bytes(data[:length])
         with pytest.raises(Corrupt):
             read_gguf(path)
+
+
+@pytest.mark.parametrize("kind", [F32, Q8_0])
+def test_gguf_tensor_with_infinite_values_is_refused(tmp_path: Path, kind: int) -> None:
+    stored = random_blocks((1, 32), kind, seed=1)
+    infinite = np.array(np.inf, "<f4" if kind == F32 else "<f2").tobytes()
+    damaged = replace(stored, data=infinite + stored.data[len(infinite) :])
+    path = write_gguf(tmp_path / "model.gguf", METADATA, {"weight": damaged})
+    with pytest.raises(Corrupt, match=r"weight .* not finite"):
+        read_gguf(path).read_tensor("weight")
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

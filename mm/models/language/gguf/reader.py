@@ -80,7 +80,11 @@ class GGUFFile:
         return self._get_list(key, int)
 
     def read_tensor(self, name: str) -> Float:
-        """A tensor in float32. Raises `Corrupt` when the file has no such tensor."""
+        """A tensor in float32.
+
+        Raises `Corrupt` when the file has no such tensor, or the tensor has values that are not
+        finite.
+        """
         info = self.tensors.get(name)
         if info is None:
             raise Corrupt(f"{self.path} has no tensor {name}.")
@@ -88,7 +92,11 @@ class GGUFFile:
         data = np.fromfile(self.path, np.uint8, info.num_bytes, offset=info.start)
         if data.size != info.num_bytes:
             raise Corrupt(f"{self.path} ends inside the tensor {name}.")
-        return kind.dequantize(data.reshape(-1, kind.num_bytes)).reshape(info.shape)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = kind.dequantize(data.reshape(-1, kind.num_bytes))
+        if not np.isfinite(values).all():
+            raise Corrupt(f"The tensor {name} of {self.path} has values that are not finite.")
+        return values.reshape(info.shape)
 
     def _get(self, key: str, kind: type[T]) -> T:
         value = self.metadata.get(key)
