@@ -8,7 +8,8 @@ COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 BASE := .venv/.base-installed
 DEV := .venv/.dev-installed
 CHECKS := types style imports texts
-TESTS ?= tests
+TEXTS := tests/test_docs.py tests/test_language.py
+TESTS ?= tests $(TEXTS:%=--ignore %)
 # Byte code is kept, whatever the environment says: each process of the tests would compile all modules.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -42,7 +43,7 @@ imports: $(DEV)
 	$(BIN)/lint-imports
 
 texts: $(DEV)
-	$(BIN)/python -m pytest tests/test_docs.py tests/test_language.py
+	$(BIN)/python -m pytest $(TEXTS)
 
 # Writes the byte code of the tests, while mypy uses the other core.
 collect: $(DEV)

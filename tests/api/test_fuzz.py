@@ -31,6 +31,7 @@ from mm.models.text.tower import TextTower
 from mm.settings import Settings
 from tests.api import media
 from tests.api.fuzz import WorkingDispatcher, make_text_vector, select_echo
+from tests.api.long_lifespan import LongLifespan
 from tests.api.uploads.tus import CHUNK_TYPE
 from tests.graphs import with_graphs
 
@@ -87,9 +88,11 @@ def schema(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[A
         patch.setattr(api.service, "Dispatcher", WorkingDispatcher)
         patch.setattr(TextTower, "embed", make_text_vector)
         patch.setattr(models, "_select", select_echo)
-        app = create_app(Settings(home=home, import_root=home / "import", max_waiting_jobs=10**6, allowed_hosts=HOST))
+        configured = Settings(home=home, import_root=home / "import", max_waiting_jobs=10**6, allowed_hosts=HOST)
+        app = LongLifespan(create_app(configured))
         yield schemathesis.openapi.from_asgi("/openapi.json", app)
-    shutdown_lifespans()
+        shutdown_lifespans()
+        app.close()
 
 
 @pytest.fixture(autouse=True)
