@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mm.evaluation.features.failures import describe_missing
+
 if TYPE_CHECKING:
     from mm.evaluation.runs.types import Run, RunMeasure
 
@@ -34,7 +36,7 @@ def print_run(run: Run, *, as_json: bool, is_kept: bool = True) -> None:
     for note in run.outcome.notes:
         click.echo(note)
     if run.missing:
-        click.echo(f"{len(run.missing)} files of the annotations are missing, among them {', '.join(run.missing[:NUM_FAILED])}.")
+        click.echo(describe_missing(run.missing, NUM_FAILED))
     for failed in run.outcome.failed[:NUM_FAILED]:
         click.echo(f"left out: {failed.id}: {failed.reason}")
     if len(run.outcome.failed) > NUM_FAILED:

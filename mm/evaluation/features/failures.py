@@ -32,6 +32,10 @@ def refuse(failed: Sequence[FailedItem]) -> None:
 def require_complete(missing: Sequence[str]) -> None:
     """Raise `InvalidInput` where items have no file."""
     if missing:
-        count = "1 file of the annotations is" if len(missing) == 1 else f"{len(missing):,} files of the annotations are"
-        more = ", ..." if len(missing) > 1 else ""
-        raise InvalidInput(f"{count} missing: {missing[0]}{more}. {WITHOUT_STRICT}")
+        raise InvalidInput(f"{describe_missing(missing, 1)} {WITHOUT_STRICT}")
+
+
+def describe_missing(missing: Sequence[str], most: int) -> str:
+    """A sentence with the number of files that are missing, and the names of `most` of them."""
+    count = "1 file of the annotations is" if len(missing) == 1 else f"{len(missing):,} files of the annotations are"
+    return f"{count} missing: {', '.join(missing[:most])}{', ...' if len(missing) > most else ''}."

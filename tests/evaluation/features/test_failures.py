@@ -8,7 +8,7 @@ import pytest
 
 from mm.data.sets.types import SetItem
 from mm.errors import InvalidInput
-from mm.evaluation.features.failures import leave_out, require_complete
+from mm.evaluation.features.failures import describe_missing, leave_out, require_complete
 
 ITEM = SetItem("images/a.jpg", Path("/set/images/a.jpg"), "g")
 
@@ -24,3 +24,15 @@ def test_require_complete_counts_items_without_a_file() -> None:
     require_complete([])
     with pytest.raises(InvalidInput, match=r"2 files of the annotations are missing: a, \.\.\."):
         require_complete(["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        (["a"], "1 file of the annotations is missing: a."),
+        (["a", "b"], "2 files of the annotations are missing: a, b."),
+        (["a", "b", "c"], "3 files of the annotations are missing: a, b, ..."),
+    ],
+)
+def test_describe_missing_names_the_first_files(missing: list[str], sentence: str) -> None:
+    assert describe_missing(missing, 2).startswith(sentence)
