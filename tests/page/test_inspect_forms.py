@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import expect
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page, Route
 
+    from mm.media.types import RGB
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page")]
 
@@ -187,6 +189,41 @@ def test_template_inspector_shows_refused_tolerance_beside_its_field(driver: Pag
     created = fitted.client.inspectors.get("board")
     assert (created.mode, created.settings) == ("template", {"rate": 0.05, "tolerance_px": 1.5, "conductor": "dark"})
     fitted.client.inspectors.delete("board")
+
+
+def render_print(*, is_stained: bool = False) -> RGB:
+    """A label with bars and a frame; with a dark stain between them."""
+    image = np.full((128, 160, 3), 235, np.uint8)
+    cv2.rectangle(image, (10, 10), (150, 118), (30, 30, 30), 2)
+    for number, width in enumerate((3, 6, 2, 8, 4)):
+        cv2.rectangle(image, (30 + 20 * number, 30), (30 + 20 * number + width, 70), (30, 30, 30), -1)
+    if is_stained:
+        cv2.circle(image, (90, 95), 5, (40, 40, 40), -1, cv2.LINE_AA)
+    return image
+
+
+def test_template_inspector_fitted_on_one_print_shows_its_stain(driver: PageDriver, fitted: InspectionServer) -> None:
+    page = go(driver, PARTS)
+    page.click("#create")
+    page.fill("#inspector-name", "label")
+    page.get_by_text("Board or print").click()
+    page.get_by_role("button", name="Create").click()
+    fitted.add(encode_png(render_print()), "master.png")
+    stained = fitted.add(encode_png(render_print(is_stained=True)), "stained.png")
+    page.locator(".inspect-side").get_by_role("button", name="From the library").click()
+    page.locator("#picker-items label", has_text="master").click()
+    page.click("#picker-confirm")
+    expect(page.locator("#good-facts")).to_have_text("1 image of 1 part")
+    with page.expect_response("**/fit"):
+        page.click("#fit")
+    assert fitted.work() == 1
+    expect(page.locator(".threshold .statement")).to_contain_text("No rate of false alarms is promised")
+    run = fitted.client.inspections.start("label", [stained])
+    assert fitted.work() == 1
+    page.goto(page.url.split("/#")[0] + f"/#view=inspect&inspector=label&inspection={run.id}")
+    page.locator("#gallery .thumbnail").click()
+    expect(page.locator("#regions")).to_contain_text("darker")
+    fitted.client.inspectors.delete("label")
 
 
 def test_logical_inspector_is_fitted_with_regions_drawn_on_its_first_image(driver: PageDriver, fitted: InspectionServer) -> None:
