@@ -135,7 +135,9 @@ def _run_here(request: SetRequest, choices: Choices) -> tuple[Run, list[str]]:
     """The run, and sentences about measures that are worse than in the baseline."""
     from mm.cli.evaluation.spaces import open_space
     from mm.evaluation.evaluate_set import evaluate_set
-    from mm.evaluation.runs.compare import compare_runs, list_worse
+    from mm.evaluation.runs.compare import compare_runs
+    from mm.evaluation.runs.comparison_record import describe_comparison
+    from mm.evaluation.runs.gate import list_worse
     from mm.evaluation.runs.store import RunStore
 
     with open_space(choices.space, choices.weights) as opened:
@@ -148,12 +150,13 @@ def _run_here(request: SetRequest, choices: Choices) -> tuple[Run, list[str]]:
         )
     if choices.keep:
         store.add(run)
-    return run, list_worse(compare_runs(earlier, run)) if earlier else []
+    return run, list_worse(describe_comparison(compare_runs(earlier, run))) if earlier else []
 
 
 def _run_there(request: SetRequest, choices: Choices, url: str) -> tuple[Run, list[str]]:
     from mm.cli.evaluation.remote import evaluate_remotely
     from mm.embedded.connect import connect
+    from mm.evaluation.runs.gate import list_worse
 
     if choices.weights or not choices.keep:
         raise click.UsageError("A service keeps each run and has its own weights: leave out --weights and --no-keep.")
@@ -161,8 +164,7 @@ def _run_there(request: SetRequest, choices: Choices, url: str) -> tuple[Run, li
         run = evaluate_remotely(client, request, choices.space, choices.run_id)
         if not choices.baseline:
             return run, []
-        rows = client.evaluations.compare(choices.baseline, run.id).differences
-    return run, [f"{row.measure.name} is significantly worse than in {choices.baseline}." for row in rows if row.is_worse]
+        return run, list_worse(client.evaluations.compare(choices.baseline, run.id))
 
 
 def print_check(described: Described, root: Path, split: str, url: str | None) -> None:

@@ -105,16 +105,6 @@ def compare_runs(first: Run, second: Run, num_changed: int = NUM_CHANGED) -> Com
     )  # fmt: skip
 
 
-def list_worse(comparison: Comparison) -> list[str]:
-    """Sentences about measures that are significantly worse in the second run."""
-    return [
-        f"{difference.measure.name} is significantly worse than in {comparison.first.id}: {difference.second.value:.4g} after "
-        f"{difference.measure.value:.4g} (p = {difference.p_value:.3g})."
-        for difference in comparison.differences
-        if difference.is_worse
-    ]
-
-
 def _pair_items(first: Run, second: Run) -> Pairs:
     of_second = {item.id: item for item in second.outcome.items}
     return [(item, of_second[item.id]) for item in first.outcome.items if item.id in of_second]

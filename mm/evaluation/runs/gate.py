@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mm.errors import InvalidInput
 from mm.evaluation.runs.types import Run, RunMeasure
+from mm.schemas import RunComparison
 
 
 def find_measure(run: Run, name: str) -> RunMeasure:
@@ -38,8 +39,23 @@ def check_requirements(run: Run, requirements: Sequence[str]) -> list[str]:
     for text in requirements:
         name, required = parse_requirement(text)
         measure = find_measure(run, name)
-        value = 100 * measure.value if measure.is_share else measure.value
+        value = _as_printed(measure)
         if value < required if measure.is_higher_better else value > required:
             side = "at least" if measure.is_higher_better else "at most"
             misses.append(f"{name} is {value:.2f}; {side} {required:g} is required.")
     return misses
+
+
+def list_worse(comparison: RunComparison) -> list[str]:
+    """Sentences about measures that are significantly worse in the second run."""
+    return [
+        f"{row.measure.name} is {_as_printed(row.second):.2f}; significantly worse than {_as_printed(row.measure):.2f} in "
+        f"{comparison.first} (p = {row.p_value:.3g})."
+        for row in comparison.differences
+        if row.is_worse
+    ]
+
+
+def _as_printed(measure: RunMeasure) -> float:
+    """The value, in percent where it is a share."""
+    return 100 * measure.value if measure.is_share else measure.value

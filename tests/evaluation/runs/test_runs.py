@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mm.errors import Conflict, InvalidInput, NotFound
-from mm.evaluation.runs.compare import compare_runs, list_worse
-from mm.evaluation.runs.gate import check_requirements
+from mm.evaluation.runs.compare import compare_runs
+from mm.evaluation.runs.comparison_record import describe_comparison
+from mm.evaluation.runs.gate import check_requirements, list_worse
 from mm.evaluation.runs.signature import hash_ids, require_same_weights
 from mm.evaluation.runs.statistics import measure
 from mm.evaluation.runs.store import RunStore
@@ -91,13 +92,15 @@ def test_compare_runs_pairs_items_by_id_and_finds_the_difference() -> None:
     assert {item.second.id for item in comparison.better} <= {str(number) for number in range(30)}
     assert comparison.worse == ()
     assert not median.is_worse  # a lower rank is better
-    assert [sentence.split(" is ")[0] for sentence in list_worse(compare_runs(second, first))] == ["R@1", "median rank"]
+    sentences = list_worse(describe_comparison(compare_runs(second, first)))
+    assert [sentence.split(" is ")[0] for sentence in sentences] == ["R@1", "median rank"]
+    assert f"is {100 * recall.measure.value:.2f}; significantly worse than {100 * recall.second.value:.2f} in" in sentences[0]
 
 
 def test_compare_runs_of_equal_values_finds_no_difference() -> None:
     comparison = compare_runs(make_run("first", [1, 2, 3, 4]), make_run("second", [1, 2, 3, 4]))
     assert [row.p_value for row in comparison.differences] == [1.0, 1.0]
-    assert list_worse(comparison) == []
+    assert list_worse(describe_comparison(comparison)) == []
 
 
 def test_compare_runs_of_another_split_or_without_a_common_item_raises_invalid_input() -> None:
