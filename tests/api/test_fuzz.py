@@ -34,6 +34,7 @@ from tests.api.fuzz import WorkingDispatcher, make_text_vector, select_echo
 from tests.api.long_lifespan import LongLifespan
 from tests.api.uploads.tus import CHUNK_TYPE
 from tests.graphs import with_graphs
+from tests.waiting import LIMIT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +91,9 @@ def schema(tmp_path_factory: pytest.TempPathFactory, graphs: Path) -> Iterator[A
         patch.setattr(models, "_select", select_echo)
         configured = Settings(home=home, import_root=home / "import", max_waiting_jobs=10**6, allowed_hosts=HOST)
         app = LongLifespan(create_app(configured))
-        yield schemathesis.openapi.from_asgi("/openapi.json", app)
+        schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+        schema.config.request_timeout = LIMIT_SECONDS  # some requests build a graph first
+        yield schema
         shutdown_lifespans()
         app.close()
 

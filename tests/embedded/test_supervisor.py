@@ -98,7 +98,7 @@ def test_supervisor_with_a_broker_url_starts_no_broker(settings: Settings) -> No
     with Supervisor(elsewhere) as supervisor:
         supervisor.wait_ready()
         assert set(supervisor.pids()) == {"API", "worker"}
-        assert psutil.Process(supervisor.pids()["worker"]).environ()["MM_BROKER_URL"] == "redis://elsewhere:1/0"
+        assert environment_of(supervisor, "worker")["MM_BROKER_URL"] == "redis://elsewhere:1/0"
 
 
 @pytest.mark.parametrize("name", ["broker", "API", "worker"])

@@ -87,7 +87,7 @@ class RtspCamera:
         self._interval = 0.0 if fps >= MAX_FPS else 1.0 / fps
         self._peer = resolve(self._address)
         self.key = make_key(self._address)
-        self._last_time = 0.0
+        self._last_ms = 0
         self._num_lost = 0  # in connections that have ended
         self._losses: tuple[UnitQueue, Depacketizer] | None = None  # of the present connection
 
@@ -165,12 +165,12 @@ class RtspCamera:
                 raise errors[0]
 
     def _next_time(self) -> float:
-        """The time of a frame that arrives now, at least a millisecond after the one before.
+        """The time of a frame that arrives now: whole milliseconds, later than the last frame.
 
         Ids of parts have milliseconds, and frames that waited in the network arrive together.
         """
-        self._last_time = max(time.time(), self._last_time + 0.001)
-        return self._last_time
+        self._last_ms = max(round(time.time() * 1000), self._last_ms + 1)
+        return self._last_ms / 1000
 
     def _receive(
         self,
