@@ -56,10 +56,11 @@ export async function tagSelected(addTags, removeTags = []) {
 
 /** Make all selected items favourites, or none if all are. */
 export async function favouriteSelected() {
-  const items = [...selection.get().items.values()];
-  const favourite = !items.every((item) => item.favourite);
-  if ((await change(selectedIds(), { favourite })) === null) return;
-  selection.set({ items: new Map(items.map((item) => [item.id, { ...item, favourite }])) });
+  const ids = new Set(selectedIds());
+  const favourite = ![...selection.get().items.values()].every((item) => item.favourite);
+  if ((await change([...ids], { favourite })) === null) return;
+  const selected = [...selection.get().items]; // the person may have changed the selection in the meantime
+  selection.set({ items: new Map(selected.map(([id, item]) => [id, ids.has(id) ? { ...item, favourite } : item])) });
 }
 
 export const deleteSelected = () => deleteWithUndo([...selection.get().items.values()]);
