@@ -37,6 +37,7 @@ def test_player_shortcuts_seek_pause_and_step(driver: PageDriver) -> None:
     expect(driver.hits.nth(1)).to_be_visible()
     driver.hits_of("evening.mp4").first.locator(".thumbnail").click()
     driver.wait_for_video_at(get_scene_start("coffee.png"))
+    page.wait_for_function("() => document.querySelector('#player').contains(document.activeElement)")
     page.keyboard.press("l")
     driver.wait_for_video_at(10.0)
     page.keyboard.press("j")
