@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import psutil
 
-from api.__main__ import bind
+from api.process import bind
 from tests.api import media
 from tests.graphs import with_graphs
 
