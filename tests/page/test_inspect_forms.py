@@ -107,6 +107,31 @@ def test_line_is_created_with_region_drawn_on_its_video(driver: PageDriver, fitt
     expect(page.locator("#line-details")).to_contain_text("plc.local · 3 waiting")
 
 
+def test_line_of_camera_that_does_not_answer_says_so_and_hides_its_password(driver: PageDriver, fitted: InspectionServer) -> None:
+    page = go(driver, PARTS)
+    page.click("#create-line")
+    page.fill("#line-name", "gate")
+    page.locator("#line-source label", has_text="Camera").click()
+    page.fill("#line-camera", "http://camera.local/stream")
+    page.get_by_role("button", name="Start line").click()
+    expect(page.locator("#line-camera-error")).to_contain_text("rtsp://")
+    expect(page.locator("#line-camera")).to_be_focused()
+    page.fill("#line-camera", "rtsp://viewer:hunter2@127.0.0.1:9/stream")
+    page.get_by_role("button", name="Start line").click()
+    expect(page.locator("#line-title")).to_have_text("Line gate")
+    page.click("#line-details summary")
+    expect(page.locator("#line-details")).to_contain_text("camera rtsp://127.0.0.1:9/stream")
+    expect(page.locator("#line-details")).to_contain_text("reconnection")
+    assert "hunter2" not in page.content()
+    page.locator("#line").get_by_role("button", name="Stop").click()
+    expect(page.locator("#line-facts")).to_contain_text("stopped")
+    assert fitted.client.line("gate").state == "stopped"
+    page.click("#delete-line")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#create-line")).to_be_visible()
+    assert not fitted.client.lines()
+
+
 def _fallback_post(route: Route, response: object) -> None:
     if route.request.method == "POST":
         route.fallback()
