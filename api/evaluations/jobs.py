@@ -13,7 +13,6 @@ from mm.data.sets.catalog import check_set, describe_set, list_sets, read_set
 from mm.data.sets.types import list_errors
 from mm.errors import InvalidInput, NotFound
 from mm.evaluation.runs.store import RunStore
-from mm.evaluation.tasks.registry import find_task
 from mm.schemas import (
     Evaluation,
     EvaluationCheck,
@@ -40,15 +39,15 @@ def add_evaluation(service: Service, request: EvaluationRequest) -> Evaluation:
     task, for a folder that cannot be read as the set, and for the id of a run that exists.
     """
     described = describe_set(request.set)
-    task = find_task(request.task or next(iter(described.tasks), ""))
-    if task.name not in described.tasks:
-        raise InvalidInput(f"{described.name} is not evaluated for '{task.name}', but for: {', '.join(described.tasks)}.")
+    task = request.task or next(iter(described.tasks), "")
+    if task not in described.tasks:
+        raise InvalidInput(f"{described.name} is not evaluated for '{task}', but for: {', '.join(described.tasks)}.")
     root = resolve_folder(service.settings.import_root, request.folder)
     _read(described, root, request)
     store = RunStore(service.settings.root)
-    run_id = request.run or store.new_id(described.name, task.name)
+    run_id = request.run or store.new_id(described.name, task)
     store.require_free(run_id)
-    request = request.model_copy(update={"task": task.name})
+    request = request.model_copy(update={"task": task})
     job = service.store.catalog.add_evaluation_job(
         request.model_dump(), run_id, str(root),
         by=current_actor(), request_id=current_request_id(), key_id=current_client().key_id,
