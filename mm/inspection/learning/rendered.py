@@ -25,8 +25,9 @@ from mm.numerics import Float32
 
 Random = np.random.Generator
 
-MAX_COPIES, MAX_COPIES_PER_IMAGE = 100, 12
-"""Copies with cracks, of all good images and of one."""
+MIN_COPIES, MAX_COPIES, MAX_COPIES_PER_IMAGE = 100, 300, 12
+"""Copies with cracks: one of each good image up to the second number, and several of each if fewer
+images than the first are good, up to the third."""
 CRACKS_PER_COPY = 2
 CRACK_LENGTH, CRACK_WIDTH, CRACK_STEPS = (25.0, 140.0), (1, 4), (3, 6)
 """Pixels, and the number of straight pieces."""
@@ -49,7 +50,7 @@ MIN_COVERAGE = 0.3
 def render_patches(inspector: FittedInspector, goods: GoodPixels) -> Iterator[tuple[int, Patches]]:
     """Fold and patches of copies of good images with cracks, drawn by the seed of the settings."""
     settings = inspector.settings
-    per_image = min(MAX_COPIES_PER_IMAGE, max(1, MAX_COPIES // len(goods)))
+    per_image = min(MAX_COPIES_PER_IMAGE, max(1, MIN_COPIES // len(goods)))
     chosen = np.random.default_rng(settings.seed).permutation(len(goods))[:MAX_COPIES]
     for index in np.sort(chosen).tolist():
         image_HWC, group = goods.read(index), goods.images[index].group

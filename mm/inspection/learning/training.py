@@ -26,8 +26,8 @@ RENDERED_WEIGHT = 0.3
 """Weight of the patches of a copy with cracks beside those of a marked image."""
 MARKED_SHARE = 0.15
 """Share of a patch that is marked, from which it is an example of a defect; 0 is one of none."""
-MAX_MARKED, MAX_OTHER, MAX_HARD = 80, 120, 60
-"""Patches of an image: marked ones, others at random, and others with the largest distances."""
+MAX_MARKED, MAX_OTHER, MAX_HARD = 80, 180, 60
+"""Patches of an image: marked ones, others, and those of the others with the largest distances."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,16 +45,16 @@ class TrainingSet:
     kind_inputs: list[Float32] = field(default_factory=list)
 
     def add(self, fold: int, patches: Patches, distance_N: Float32 | None = None) -> None:
-        """Sample the patches of an image; some by the largest held-out distances, if given."""
+        """Sample the patches of an image; `MAX_HARD` by the largest distances, if given."""
         random = np.random.default_rng([self.seed, len(self.inputs)])
         marked = np.flatnonzero(patches.share_N >= MARKED_SHARE)
         other = np.flatnonzero(patches.share_N == 0)
         marked = random.permutation(marked)[:MAX_MARKED]
         if distance_N is None:
-            chosen = random.permutation(other)[: MAX_OTHER + MAX_HARD]
+            chosen = random.permutation(other)[:MAX_OTHER]
         else:
             hard = other[np.argsort(-distance_N[other], kind="stable")[:MAX_HARD]]
-            chosen = np.union1d(random.permutation(other)[:MAX_OTHER], hard)
+            chosen = np.union1d(random.permutation(other)[: MAX_OTHER - MAX_HARD], hard)
         rows = np.concatenate([marked, chosen])
         is_marked_N = np.arange(len(rows)) < len(marked)
         self._append(fold, patches.inputs_ND[rows], is_marked_N, np.where(is_marked_N, _weigh(len(marked)), 1))

@@ -192,7 +192,9 @@ class _Lesson:
             copies = len(GAINS) if has_copies and example.role == "rejected" else 1
             for copy in range(copies):
                 patches = self._reader.read(example, copy)
-                distance_N = candidate.measure_patches(patches.vectors_NC, patches.inputs_ND)[:, example.fold]
+                distance_N = None
+                if example.role == "accepted":  # its largest distances are why it did not pass
+                    distance_N = candidate.measure_patches(patches.vectors_NC, patches.inputs_ND)[:, example.fold]
                 training.add(example.fold, patches, distance_N)
         if drawn and not any(labels.any() for labels in training.labels):
             raise InvalidInput("The drawn defects cover no patch of the images: they are too small for this inspector.")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mm.inspection.features.framing import Framing
 from mm.inspection.fit import fit_inspector
 from mm.inspection.good_pixels import GoodPixels
-from mm.inspection.learning.rendered import MAX_COPIES, draw_crack, render_cracks, render_patches
+from mm.inspection.learning.rendered import MIN_COPIES, draw_crack, render_cracks, render_patches
 from mm.inspection.settings import FitSettings
 from tests.inspection.parts import CellBackbone, render_good_images, render_part
 
@@ -41,12 +41,20 @@ def test_render_patches_same_seed_is_equal_and_stays_within_the_limit() -> None:
     images = render_good_images(9)
     inspector, goods = fit_inspector(images, "disc", CellBackbone(), SETTINGS), GoodPixels(images, SETTINGS)
     first, second = (list(render_patches(inspector, goods)) for _ in range(2))
-    assert len(first) == 9 * (MAX_COPIES // 9)
+    assert len(first) == 9 * (MIN_COPIES // 9)
     assert {fold for fold, _ in first} == set(inspector.group_folds.values())
     for (_, left), (_, right) in zip(first, second, strict=True):
         np.testing.assert_array_equal(left.inputs_ND, right.inputs_ND)
         np.testing.assert_array_equal(left.share_N, right.share_N)
     assert any((patches.share_N > 0.15).any() for _, patches in first)
+
+
+def test_render_patches_of_more_images_than_the_limit_draws_one_copy_of_a_part_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mm.inspection.learning.rendered.MIN_COPIES", 2)
+    monkeypatch.setattr("mm.inspection.learning.rendered.MAX_COPIES", 5)
+    images = render_good_images(9)
+    inspector, goods = fit_inspector(images, "disc", CellBackbone(), SETTINGS), GoodPixels(images, SETTINGS)
+    assert len(list(render_patches(inspector, goods))) == 5
 
 
 def test_render_cracks_of_a_larger_image_are_larger_by_its_scale() -> None:
